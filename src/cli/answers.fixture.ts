@@ -173,6 +173,8 @@ export function monitor(watched: Partial<Watched> = {}): Reply<typeof monitoring
     last_run_at: null,
     evaluated_until: null,
     looked_until: null,
+    again_from: null,
+    times: { late: 0, too_late: 0, ahead: 0 },
     limits: [],
     importance: {},
   }

@@ -37,6 +37,8 @@ export const UNWATCHED = [
   'learning',
   'limits_not_learned',
   'records_lost',
+  'rows_late',
+  'rows_ahead',
   'no_rows',
   'behind',
   'few_rows',

@@ -336,9 +336,33 @@ export const monitoringApi = {
       last_run_at: time.nullable().describe('wall time at which an hour was judged last'),
       evaluated_until: time.nullable().describe('end of the newest hour of event time that was judged'),
       looked_until: time.nullable().describe('the same of hours that were looked at, though they had too few rows'),
-      limits: z.array(
-        z.object({ feature: z.string(), check: z.string(), limit: z.number(), largest_clean: z.number().nullable() }),
-      ),
+      again_from: time
+        .nullable()
+        .describe('from here on hours are about to be judged again, because rows came late; null when none is'),
+      times: z
+        .object({
+          late: z
+            .number()
+            .int()
+            .describe('rows that came after their hour was judged: it was judged again, or will be'),
+          too_late: z
+            .number()
+            .int()
+            .describe('rows that came too late for that, or after another reference was taken up'),
+          ahead: z.number().int().describe('rows whose event time was more than an hour ahead of the clock'),
+        })
+        .describe('rows so far that did not come in time'),
+      limits: z
+        .array(
+          z.object({
+            feature: z.string(),
+            check: z.string(),
+            window_hours: z.number().int().describe('each length of windows has limits of its own'),
+            limit: z.number(),
+            largest_clean: z.number().nullable().describe('largest value in clean windows of that length'),
+          }),
+        )
+        .describe('those of the length of windows that judged last come first'),
       calibration: z
         .object({
           allowed_per_month: z.number(),
@@ -349,7 +373,9 @@ export const monitoringApi = {
           return_days: z.number().describe('each limit alone is passed about once in so many days'),
         })
         .optional()
-        .describe('how the limits follow from false_alerts; absent until the reference is learned'),
+        .describe(
+          'how the limits of the length that judged last follow from false_alerts; absent until the reference is learned',
+        ),
       importance: z.record(z.string(), z.number()),
       attribution: AttributionCheck.optional().describe(
         'absent until explained rows of the stable version were judged',

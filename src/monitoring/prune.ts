@@ -22,7 +22,7 @@ export interface Pruned {
 }
 
 /**
- * Of an endpoint that is there no more its profiles, windows, attributions, raised limits and the state of its watch go; its incidents stay, with the windows and the
+ * Of an endpoint that is there no more its profiles, windows, marks, attributions, raised limits and the state of its watch go; its incidents stay, with the windows and the
  * counts of rows that they tell of, and so does the log with its labels. How far it was judged stays too, for an endpoint of that name
  * may come again. May be run at any time, and again.
  */
@@ -60,10 +60,12 @@ interface Told {
 async function pruneSome(t: Tx, endpoint: string): Promise<number> {
   await lockMonitor(t, endpoint)
   if ((await endpointRow(t, endpoint)) !== undefined) return 0
-  await t.run('DELETE FROM monitor_raises WHERE endpoint = ?', [endpoint])
-  await t.run("UPDATE monitors SET reference = NULL, state = '{}' WHERE endpoint = ? AND reference IS NOT NULL", [
-    endpoint,
-  ])
+  for (const table of ['monitor_raises', 'monitor_arrivals', 'monitor_marks'] as const)
+    await deleteRows(t, table, sql`endpoint = ${endpoint}`)
+  await t.run(
+    "UPDATE monitors SET reference = NULL, state = '{}', redo_hour = NULL WHERE endpoint = ? AND reference IS NOT NULL",
+    [endpoint],
+  )
   const told = await toldHours(t, endpoint)
   // how many rows came since an incident began is a part of it
   const first = told.reduce((least, { from }) => Math.min(least, from), Number.MAX_SAFE_INTEGER)

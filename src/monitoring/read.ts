@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import { HOUR_MS } from '../contract/ids.ts'
 import { toTime } from '../contract/fields.ts'
 import { maskedMonitor } from '../http/masked.ts'
-import type { monitoringApi } from '../contract/monitoring.ts'
+import type { monitoringApi, MonitorSettings } from '../contract/monitoring.ts'
 import { problem } from '../contract/errors.ts'
 import type { Reply } from '../contract/route.ts'
 import { MEASURES } from '../stats/calibrate.ts'
@@ -19,7 +19,9 @@ import { viewAttribution } from './checks/attribution.ts'
 import { evaluatedUntil, runState } from './rounds/state.ts'
 import { viewWatched } from './watched/facts.ts'
 import { syncLive } from './profiles/live.ts'
-import { alertsPerMonth, calibrationOf, largestClean } from './checks/limits.ts'
+import { alertsPerMonth, calibrationOf, largestClean, learnedLengths } from './checks/limits.ts'
+import type { Learned } from './profiles/learn.ts'
+import type { LastJudged, Length } from '../stats/lengths.ts'
 import { readReference } from './profiles/reference.ts'
 import { monitorOf, requireEndpoint, settingsOf } from './context/context.ts'
 import type { MonitoringDeps } from './context/context.ts'
@@ -37,10 +39,10 @@ async function importance(deps: MonitoringDeps, endpoint: string): Promise<Recor
 export async function viewMonitor(deps: MonitoringDeps, endpoint: string): Promise<MonitorView> {
   const settings = settingsOf(await requireEndpoint(deps.db, endpoint))
   const monitor = await monitorOf(deps.db, endpoint)
-  const { attribution } = runState(monitor)
+  const { attribution, judged } = runState(monitor)
   const learned = monitor.reference === null ? undefined : await readReference(deps.db, monitor.reference)
-  const calibration = learned === undefined ? undefined : calibrationOf(learned, settings)
-  const limits = calibration === undefined ? {} : await raisedLimits(deps.db, endpoint, calibration.limits)
+  const lengths = learned === undefined ? [] : lengthsOf(learned, judged)
+  const calibration = learned === undefined ? undefined : calibrationOf(learned, settings, lengths[0])
   return {
     settings: shownSettings(settings),
     webhooks: await viewRoutes(deps, await requireEndpoint(deps.db, endpoint)),
@@ -48,14 +50,9 @@ export async function viewMonitor(deps: MonitoringDeps, endpoint: string): Promi
     last_run_at: monitor.last_run_at === null ? null : toTime(monitor.last_run_at),
     evaluated_until: evaluatedUntil(monitor),
     looked_until: monitor.evaluated_hour === null ? null : toTime(monitor.evaluated_hour * HOUR_MS),
-    limits: Object.entries(limits).flatMap(([feature, of]) =>
-      MEASURES.filter((measure) => of[measure] < 1e300).map((measure) => ({
-        feature,
-        check: checkName(measure),
-        limit: of[measure],
-        largest_clean: learned === undefined ? null : largestClean(learned, feature, measure),
-      })),
-    ),
+    again_from: monitor.redo_hour === null ? null : toTime(monitor.redo_hour * HOUR_MS),
+    times: { late: monitor.late_rows, too_late: monitor.too_late_rows, ahead: monitor.ahead_rows },
+    limits: learned === undefined ? [] : await viewLimits(deps, { endpoint, settings, learned, lengths }),
     ...(calibration !== undefined && {
       calibration: {
         allowed_per_month: alertsPerMonth(settings.false_alerts),
@@ -66,6 +63,40 @@ export async function viewMonitor(deps: MonitoringDeps, endpoint: string): Promi
     importance: await importance(deps, endpoint),
     ...(attribution !== null && { attribution: viewAttribution(attribution, settings) }),
   }
+}
+
+/** Lengths of windows that have limits: the one that judged last first, then from the shortest. */
+function lengthsOf(learned: Learned, judged: LastJudged): Length[] {
+  const all = learnedLengths(learned)
+  const last = all.reduce<Length | undefined>((best, length) => {
+    const hour = judged[length]
+    return hour !== undefined && hour > ((best && judged[best]) ?? -Infinity) ? length : best
+  }, undefined)
+  return last === undefined ? all : [last, ...all.filter((length) => length !== last)]
+}
+
+interface Limited {
+  readonly endpoint: string
+  readonly settings: MonitorSettings
+  readonly learned: Learned
+  readonly lengths: readonly Length[]
+}
+
+async function viewLimits(
+  deps: MonitoringDeps,
+  { endpoint, settings, learned, lengths }: Limited,
+): Promise<MonitorView['limits']> {
+  const views: MonitorView['limits'] = []
+  for (const length of lengths) {
+    const limits = await raisedLimits(deps.db, endpoint, calibrationOf(learned, settings, length).limits, length)
+    for (const [feature, of] of Object.entries(limits))
+      for (const measure of MEASURES.filter((one) => of[one] < 1e300))
+        views.push({
+          ...{ feature, check: checkName(measure), window_hours: length, limit: of[measure] },
+          largest_clean: largestClean(learned, { feature, measure, length }),
+        })
+  }
+  return views
 }
 
 /** Settings as they are shown: without the secrets in addresses of webhooks. */

@@ -46,7 +46,10 @@ export const PLACES: readonly MutantPlace[] = [
   },
   {
     name: 'monitoring/checks',
-    sources: ['src/monitoring/checks/**/*.ts', 'src/monitoring/rounds/{evaluate,freshness,quality}.ts'],
+    sources: [
+      'src/monitoring/checks/**/*.ts',
+      'src/monitoring/rounds/{again,evaluate,evidence,freshness,hour,quality,reconcile}.ts',
+    ],
     tests: ['src/monitoring/**/*.test.ts'],
   },
 ]

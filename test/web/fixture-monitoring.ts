@@ -379,7 +379,9 @@ export function monitor(now: number): Reply<typeof monitoringApi.getMonitor> {
     last_run_at: before(now, 30_000),
     evaluated_until: '2013-09-15T23:00:00.000Z',
     looked_until: '2013-09-15T23:00:00.000Z',
-    limits: [{ feature: 'temp', check: 'mean', limit: 6, largest_clean: 4.1 }],
+    again_from: null,
+    times: { late: 0, too_late: 0, ahead: 0 },
+    limits: [{ feature: 'temp', check: 'mean', window_hours: 6, limit: 6, largest_clean: 4.1 }],
     importance: Object.fromEntries(FEATURES),
     attribution: {
       version: '3',

@@ -62,6 +62,9 @@ test('each family has the figures of the endpoints that the caller sees', async 
         JSON.stringify(checks),
       ])
     await tx.run("UPDATE monitors SET evaluated_hour = 9, judged_hour = 6, last_run_at = 1500 WHERE endpoint = 'e'")
+    await tx.run(
+      `UPDATE monitors SET late_rows = 3, too_late_rows = 2, ahead_rows = 1, newest_event = ${START} WHERE endpoint = 'e'`,
+    )
     for (const [i, [project, failures]] of [
       ['default', 6],
       ['default', 0],
@@ -100,6 +103,9 @@ test('each family has the figures of the endpoints that the caller sees', async 
     'slipway_label_coverage_ratio{endpoint="e"} 0.5',
     'slipway_monitor_last_success_timestamp_seconds{endpoint="e"} 1.5',
     `slipway_monitor_evaluated_until_timestamp_seconds{endpoint="e"} ${(6 * HOUR_MS) / 1000}`,
+    'slipway_monitor_untimely_rows_total{endpoint="e",kind="late"} 3',
+    'slipway_monitor_untimely_rows_total{endpoint="e",kind="too_late"} 2',
+    'slipway_monitor_untimely_rows_total{endpoint="e",kind="ahead"} 1',
     'slipway_incidents_open{endpoint="e",severity="high"} 2',
     'slipway_incident_causes_open{endpoint="e",severity="high"} 1',
     'slipway_incident_causes_open{endpoint="e",severity="low"} 1',
@@ -122,6 +128,9 @@ test('each family has the figures of the endpoints that the caller sees', async 
     [
       'slipway_predictions_total{endpoint="theirs"} 1',
       'slipway_label_coverage_ratio{endpoint="theirs"} 0',
+      ...['late', 'too_late', 'ahead'].map(
+        (kind) => `slipway_monitor_untimely_rows_total{endpoint="theirs",kind="${kind}"} 0`,
+      ),
       'slipway_incidents_open{endpoint="theirs",severity="low"} 1',
       'slipway_incidents_opened_total{endpoint="theirs",kind="quality"} 1',
       'slipway_endpoint_watched{endpoint="theirs",state="waiting",reason="no_version"} 1',
@@ -150,6 +159,7 @@ test('each family has the figures of the endpoints that the caller sees', async 
       'gauge',
       'gauge',
       'gauge',
+      'counter',
       'gauge',
       'gauge',
       'gauge',

@@ -11,6 +11,7 @@ import type { MonitoringDeps, MonitorRow } from '../context/context.ts'
 import { failedAttempts, preparationFailures, stepQueues } from '../../pipelines/run/watched.ts'
 import type { Places } from '../../pipelines/run/places.ts'
 import { endpointNames } from '../../serving/context/rows.ts'
+import { settledHour } from '../rounds/state.ts'
 import { allWatched } from '../watched/facts.ts'
 
 /** All families as text, of the endpoints and pipelines of a project; null = of all. */
@@ -189,8 +190,21 @@ async function families(
     {
       name: 'slipway_monitor_evaluated_until_timestamp_seconds',
       type: 'gauge',
-      help: 'End of the newest hour of event time that was judged.',
-      samples: times((row) => (row.judged_hour === null ? null : row.judged_hour * HOUR_MS)),
+      help: 'End of the newest hour of event time that was judged, none before it being about to be judged again.',
+      samples: times((row) => {
+        const hour = settledHour(row)
+        return hour === null ? null : hour * HOUR_MS
+      }),
+    },
+    {
+      name: 'slipway_monitor_untimely_rows_total',
+      type: 'counter',
+      help: 'Rows that came after their hour was judged (late: it is judged again; too_late: it is not), or with a time ahead of the clock (ahead).',
+      samples: monitors.flatMap((row) => [
+        { labels: of(row, { kind: 'late' }), value: row.late_rows },
+        { labels: of(row, { kind: 'too_late' }), value: row.too_late_rows },
+        { labels: of(row, { kind: 'ahead' }), value: row.ahead_rows },
+      ]),
     },
     ...(await incidentFamilies(db, seen)),
   ]

@@ -59,11 +59,20 @@ export interface Looked {
  * look; null where no row of a stable version was ever explained.
  */
 export async function judgeAttribution(deps: MonitoringDeps, asked: Looked): Promise<AttributionLook | null> {
-  await keepHour(deps, asked)
+  await keepSums(deps, asked)
   return asked.hour % LOOK_HOURS === LOOK_HOURS - 1 ? look(deps.db, asked) : asked.before
 }
 
-async function keepHour({ db }: MonitoringDeps, { endpoint, version, hour }: Looked): Promise<void> {
+/** Keeps what inputs added in an hour, of a version; nothing where there is none. */
+export async function keepSums(
+  { db }: Pick<MonitoringDeps, 'db'>,
+  {
+    endpoint,
+    version,
+    hour,
+  }: { readonly endpoint: string; readonly version: string | undefined; readonly hour: number },
+): Promise<void> {
+  if (version === undefined) return
   const { explain_share: share } = await readLimits(db, endpoint)
   if (share == null || share === 0) return
   const window = { from: hour * HOUR_MS, until: (hour + 1) * HOUR_MS }

@@ -71,9 +71,10 @@ test('a calibration is done once for a reference and settings, and the sixteen l
 })
 
 test('the largest clean value is told where the measure was ever taken', () => {
-  assert.equal(largestClean(learned(), 'a', 'z'), 40)
-  assert.equal(largestClean(learned(), 'a', 'step'), null)
-  assert.equal(largestClean(learned(), 'unknown', 'z'), null)
+  const of = (feature: string, measure: 'z' | 'step', length: 6 | 24 | 168 = 6) =>
+    largestClean(learned(), { feature, measure, length })
+  assert.deepEqual([of('a', 'z'), of('a', 'step'), of('unknown', 'z')], [40, null, null])
+  assert.deepEqual([of('a', 'z', 24), of('a', 'z', 168)], [80, null], 'of each length its own')
 })
 
 test('each length of windows has limits of its own, kept apart; from fewer than a week of clean days none are learned', () => {

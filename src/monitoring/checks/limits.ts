@@ -54,8 +54,11 @@ export function learnedLengths({ pasts }: Learned): Length[] {
   return LENGTHS.filter((length) => pasts[length].days.length >= LEAST_DAYS)
 }
 
-/** The largest clean value of a measure in windows of six hours; null where it was never measured. */
-export function largestClean({ pasts }: Learned, feature: string, measure: Measure): number | null {
-  const peaks = pasts[6].features[feature]?.[measure]?.peaks
-  return peaks === undefined ? null : Math.max(...peaks)
+/** The largest clean value of a measure in windows of a length; null where it was never measured. */
+export function largestClean(
+  { pasts }: Learned,
+  { feature, measure, length }: { readonly feature: string; readonly measure: Measure; readonly length: Length },
+): number | null {
+  const peaks = pasts[length].features[feature]?.[measure]?.peaks
+  return peaks === undefined || peaks.length === 0 ? null : Math.max(...peaks)
 }

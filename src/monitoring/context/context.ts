@@ -138,13 +138,23 @@ export interface MonitorRow {
   readonly seq: number
   /** The reference that the stored profiles are shaped by. */
   readonly reference: string | null
+  /** The newest hour that event time has reached: rows ahead of the clock, or a few beyond a long gap, do not carry it. */
   readonly newest_hour: number | null
   readonly newest_event: number | null
+  /** When a row came last whose hour was not judged yet. */
   readonly newest_at: number | null
   /** First hour that is not looked at yet. */
   readonly evaluated_hour: number | null
   /** First hour after the last one that was judged: looked-at hours may have too few rows, or no limits. */
   readonly judged_hour: number | null
+  /** First judged hour for which rows came late: it is to be judged again, and those after it. */
+  readonly redo_hour: number | null
+  /** Hours before it are not judged again: another reference judged them, or nobody. */
+  readonly judged_from: number | null
+  /** Rows so far that came for hours already judged, too late for that, and with times ahead of the clock. */
+  readonly late_rows: number
+  readonly too_late_rows: number
+  readonly ahead_rows: number
   readonly orphans: number
   readonly last_run_at: number | null
   /** JSON of RunState. */
@@ -179,6 +189,11 @@ const NEW = {
   newest_at: null,
   evaluated_hour: null,
   judged_hour: null,
+  redo_hour: null,
+  judged_from: null,
+  late_rows: 0,
+  too_late_rows: 0,
+  ahead_rows: 0,
 }
 
 export async function monitorOf(reader: Reader, endpoint: string): Promise<MonitorRow> {

@@ -129,6 +129,7 @@ it('live traffic that falls silent is an incident until rows come again; a repla
       return { id: `s${day}-${i}`, et, at: et + shift, score: 0.5 }
     })
   for (let day = 0; day < 8; day++) {
+    now = START + (day + 1) * DAY_MS
     await ingest(deps, 'live', rows(day))
     await ingest(deps, 'replayed', rows(day, 90 * DAY_MS))
   }

@@ -205,10 +205,24 @@ export async function spoiltHours(reader: Reader, endpoint: string): Promise<{ f
     "SELECT began_event, last_event FROM incidents WHERE endpoint = ? AND kind = 'drift' AND dismissed = 0",
     [endpoint],
   )
-  return rows.map(({ began_event, last_event }) => ({
-    from: Math.floor(began_event / HOUR_MS),
-    to: Math.ceil(last_event / HOUR_MS),
-  }))
+  return rows.map(spoiltBy)
+}
+
+/** Event hours `from` … `to` (exclusive) that an incident of drift spoils. */
+export function spoiltBy({ began_event, last_event }: Pick<IncidentRow, 'began_event' | 'last_event'>): {
+  from: number
+  to: number
+} {
+  return { from: Math.floor(began_event / HOUR_MS), to: Math.ceil(last_event / HOUR_MS) }
+}
+
+/** Incidents of drift that are open or alerted after an event time, ms, dismissed ones too. */
+export async function driftSince(reader: Reader, endpoint: string, event: number): Promise<IncidentRow[]> {
+  const rows = await reader.all<Stored>(
+    "SELECT * FROM incidents WHERE endpoint = ? AND kind = 'drift' AND (state <> 'resolved' OR last_event > ? OR opened_event > ?) ORDER BY opened_event, id",
+    [endpoint, event, event],
+  )
+  return rows.map(parsed)
 }
 
 /** Event times of rows that were marked bad. */

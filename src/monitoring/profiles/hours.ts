@@ -6,6 +6,7 @@ import { LONGEST, reachOf } from '../../stats/lengths.ts'
 import type { ProfileSpec } from '../../stats/profile-spec.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import { joinOrphans } from '../labels/labels.ts'
+import { REACH, takeArrivals } from './arrivals.ts'
 import { readReference } from './reference.ts'
 import { lockMonitor } from '../context/context.ts'
 import type { MonitoringDeps, MonitorRow } from '../context/context.ts'
@@ -27,8 +28,8 @@ export interface IngestedPrediction {
   readonly s: number | null
 }
 
-/** Event hours that are rebuilt when the reference changes: what the longest window is compared with, and a little more. */
-const KEPT_HOURS = reachOf(LONGEST) + 24
+/** Event hours that are rebuilt when the reference changes: what the longest window is compared with in hours that may be judged again, and a little more. */
+const KEPT_HOURS = reachOf(LONGEST) + REACH + 24
 /** Rows read at once while hours are rebuilt, and read at all. */
 const PAGE = 5000
 const MOST_ROWS = 400_000
@@ -69,15 +70,7 @@ async function countRows(
     seq,
     mine.map((row) => row.et),
   )
-  const newest = mine.reduce((most, row) => Math.max(most, row.et), monitor.newest_event ?? 0)
-  const at = mine.reduce((most, row) => Math.max(most, row.at), monitor.newest_at ?? 0)
-  await t.run('UPDATE monitors SET seq = ?, newest_hour = ?, newest_event = ?, newest_at = ? WHERE endpoint = ?', [
-    seq,
-    Math.floor(newest / HOUR_MS),
-    newest,
-    at,
-    endpoint,
-  ])
+  await takeArrivals(t, monitor, mine, { answered, now: deps.clock(), seq })
 }
 
 interface RowsOf {
@@ -140,8 +133,8 @@ export async function adoptReference(deps: MonitoringDeps, endpoint: string, id:
     if (spec === undefined) return
     await t.run('UPDATE monitor_hours SET profile = NULL WHERE endpoint = ?', [endpoint])
     const seq = monitor.seq + 1
-    const from = ((monitor.newest_hour ?? 0) - KEPT_HOURS) * HOUR_MS
-    const profiles = await recount(deps, t, { endpoint, spec, from })
+    const since = ((monitor.newest_hour ?? 0) - KEPT_HOURS) * HOUR_MS
+    const profiles = await recount(deps, t, { endpoint, spec, from: since })
     for (const [hour, profile] of profiles) {
       await t.run('UPDATE monitor_hours SET profile = ?, seq = ? WHERE endpoint = ? AND hour = ?', [
         JSON.stringify(profileToJson(profile)),
@@ -150,7 +143,14 @@ export async function adoptReference(deps: MonitoringDeps, endpoint: string, id:
         hour,
       ])
     }
-    await t.run('UPDATE monitors SET reference = ?, seq = ? WHERE endpoint = ?', [id, seq, endpoint])
+    // what another reference judged is not judged again by this one
+    const from = monitor.reference === null ? monitor.judged_from : monitor.evaluated_hour
+    await t.run('UPDATE monitors SET reference = ?, seq = ?, judged_from = ?, redo_hour = NULL WHERE endpoint = ?', [
+      id,
+      seq,
+      from,
+      endpoint,
+    ])
   })
 }
 

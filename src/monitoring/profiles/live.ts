@@ -5,7 +5,9 @@ import { LONGEST, reachOf } from '../../stats/lengths.ts'
 import { profileFromJson } from '../../stats/profile.ts'
 import type { ProfileJson } from '../../stats/profile.ts'
 import type { Reader } from '../../store/db.ts'
-import { spoiltHours } from '../incidents/rows.ts'
+import { spoiltBy, spoiltHours } from '../incidents/rows.ts'
+import type { IncidentRow } from '../incidents/rows.ts'
+import { REACH } from './arrivals.ts'
 import type { Learned } from './learn.ts'
 import { readReference } from './reference.ts'
 import type { MonitorRow } from '../context/context.ts'
@@ -14,11 +16,13 @@ export interface Live {
   readonly reference: string
   readonly learned: Learned
   readonly history: History
+  /** First hour with rows of the endpoint's own when training hours were put before it. */
+  readonly first: number | null
   seq: number
 }
 
-/** Hours kept behind the newest one that is needed: what the longest window is compared with, and a few days. */
-const KEPT = reachOf(LONGEST) + 3 * 24
+/** Hours kept behind the newest one that is needed: what the longest window is compared with in hours that may be judged again, and a few days. */
+const KEPT = reachOf(LONGEST) + REACH + 3 * 24
 
 /** Brings the memory up to the tables; undefined while the endpoint has no learned reference. */
 export async function syncLive(
@@ -27,12 +31,14 @@ export async function syncLive(
   known: Live | undefined,
 ): Promise<Live | undefined> {
   if (monitor.reference === null) return undefined
-  let live = known?.reference === monitor.reference ? known : undefined
+  const first = await firstOwnHour(reader, monitor.endpoint)
+  // an own first hour that came late takes the place of training hours
+  let live = known?.reference === monitor.reference && known.first === first ? known : undefined
   if (live === undefined) {
     const learned = await readReference(reader, monitor.reference)
     if (learned === undefined) return undefined
-    live = { reference: monitor.reference, learned, history: makeHistory(learned.spec), seq: -1 }
-    await addReferenceHours(reader, monitor.endpoint, live)
+    live = { reference: monitor.reference, learned, history: makeHistory(learned.spec), first, seq: -1 }
+    addReferenceHours(live)
   }
   const { history } = live
   const rows = await reader.all<{ hour: number; profile: string; seq: number }>(
@@ -49,18 +55,31 @@ export async function syncLive(
   return live
 }
 
-/** Training hours stand for the past of an endpoint only before its own first hour. */
-async function addReferenceHours(reader: Reader, endpoint: string, live: Live): Promise<void> {
-  const first = await reader.get<{ hour: number | null }>(
+async function firstOwnHour(reader: Reader, endpoint: string): Promise<number | null> {
+  const row = await reader.get<{ hour: number | null }>(
     'SELECT min(hour) AS hour FROM monitor_hours WHERE endpoint = ?',
     [endpoint],
   )
-  for (const [hour, profile] of live.learned.hours)
-    if (first?.hour == null || hour < first.hour)
-      live.history.hours.set(hour, profileFromJson(live.history.spec, profile))
+  return row?.hour ?? null
 }
 
+/** Training hours stand for the past of an endpoint only before its own first hour. */
+function addReferenceHours({ learned, history, first }: Live): void {
+  for (const [hour, profile] of learned.hours)
+    if (first === null || hour < first) history.hours.set(hour, profileFromJson(history.spec, profile))
+}
+
+/** Marks the hours that the incidents of the tables spoil as no reference for others. */
 export async function markSpoilt(reader: Reader, endpoint: string, history: History): Promise<void> {
+  mark(history, await spoiltHours(reader, endpoint))
+}
+
+/** Marks the hours that these incidents of drift spoil, and no others. */
+export function spoil(history: History, incidents: readonly Pick<IncidentRow, 'began_event' | 'last_event'>[]): void {
+  mark(history, incidents.map(spoiltBy))
+}
+
+function mark(history: History, spans: readonly { readonly from: number; readonly to: number }[]): void {
   history.bad.clear()
-  for (const { from, to } of await spoiltHours(reader, endpoint)) for (let h = from; h < to; h++) history.bad.add(h)
+  for (const { from, to } of spans) for (let h = from; h < to; h++) history.bad.add(h)
 }

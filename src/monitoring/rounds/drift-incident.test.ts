@@ -12,6 +12,7 @@ import type { IncidentRow } from '../incidents/rows.ts'
 import type { Live } from '../profiles/live.ts'
 import { testDeps } from '../room.fixture.ts'
 import type { MonitoringDeps } from '../context/context.ts'
+import { tablesOf } from './book.ts'
 import { applyHour } from './drift-incident.ts'
 import type { JudgedHour } from './drift-incident.ts'
 
@@ -25,7 +26,7 @@ openedOnce(openTemporaryStore, (store) => {
 const history = historyOf(changed('temp', (x: number) => (x - 32) / 1.8))
 const none = { days: [], features: {} }
 const learned = { spec, pasts: { 6: none, 24: none, 168: none }, muted: [], hours: [] }
-const live: Live = { reference: 'r', learned, history, seq: 0 }
+const live: Live = { reference: 'r', learned, history, first: null, seq: 0 }
 const finding = (feature: string): Finding => ({ feature, measure: 'z', value: 9, limit: 4, ratio: 2.25 })
 
 interface Hour {
@@ -47,7 +48,7 @@ async function judge(endpoint: string, { at, found = [], sure = found, more = {}
     usual: { n: 28, mean: 50, sd: 5 },
   }))
   return deps.db.tx((t) =>
-    applyHour(deps, t, {
+    applyHour(deps, tablesOf(t, endpoint), {
       endpoint,
       hour: at,
       settings: MonitorSettings.parse({ reactions: { drift: ['incident', 'retrain'] } }),

@@ -4,7 +4,6 @@ import type { MonitorSettings, Severity } from '../../contract/monitoring.ts'
 import type { Finding } from '../../stats/calibrate.ts'
 import type { RecentValues } from '../../stats/explain.ts'
 import type { WindowStatistics } from '../../stats/window.ts'
-import type { Tx } from '../../store/db.ts'
 import { ofAttributionsAlone } from './attribution-incident.ts'
 import { coveredBy, placed, rankCauses, suspects } from '../incidents/causes.ts'
 import type { KeptCause, Suspect } from '../incidents/causes.ts'
@@ -14,11 +13,10 @@ import type { Signs, Told } from '../incidents/followed.ts'
 import { changeBegan, hourDiffers } from '../checks/change-point.ts'
 import { ATTRIBUTION, checkName, movesOf, viewCheck } from '../checks/checks.ts'
 import type { StoredCheck } from '../checks/checks.ts'
-import { currentIncident, newIncident, note } from '../incidents/rows.ts'
-import { writeIncident } from '../incidents/writing.ts'
+import { newIncident, note } from '../incidents/rows.ts'
 import type { IncidentDetail, IncidentRow } from '../incidents/rows.ts'
 import type { Live } from '../profiles/live.ts'
-import { wantReactions } from '../incidents/reactions.ts'
+import type { Book } from './book.ts'
 import type { HouseEvent, MonitoringDeps } from '../context/context.ts'
 import { severityOf } from '../checks/severity.ts'
 
@@ -46,15 +44,19 @@ export interface JudgedHour {
 const FAULTS: ReadonlySet<KeptCause['kind']> = new Set(['unit_change', 'frozen_feature', 'swap'])
 
 /** Applies an hour to the endpoint's incident. Returns the id of an incident of which there is something to tell. */
-export async function applyHour(deps: MonitoringDeps, t: Tx, judged: JudgedHour): Promise<string | undefined> {
+export async function applyHour(
+  deps: Pick<MonitoringDeps, 'clock' | 'ids'>,
+  book: Book,
+  judged: JudgedHour,
+): Promise<string | undefined> {
   const end = (judged.hour + 1) * HOUR_MS
-  const known = await currentIncident(t, judged.endpoint, 'drift', end - DAY_MS)
+  const known = await book.current(end - DAY_MS)
   const wasOpen = known !== undefined && known.state !== 'resolved'
   if (judged.confirmed.length === 0 && (!wasOpen || ofAttributionsAlone(known))) return undefined
   const before = known ?? opened(deps, judged, deps.clock())
   const look = lookAt(judged, before, known === undefined || ofAttributionsAlone(known))
-  if (look.causes.some(isOpen)) return grow(deps, t, judged, { known, before, look })
-  return wasOpen ? resolve(deps, t, judged, { before, look }) : undefined
+  if (look.causes.some(isOpen)) return grow(deps, book, judged, { known, before, look })
+  return wasOpen ? resolve(deps, book, judged, { before, look }) : undefined
 }
 
 interface Grown {
@@ -65,8 +67,8 @@ interface Grown {
 
 /** Writes an incident of which causes are open; its id where there is something to tell. */
 async function grow(
-  deps: MonitoringDeps,
-  t: Tx,
+  deps: Pick<MonitoringDeps, 'clock'>,
+  book: Book,
   judged: JudgedHour,
   { known, before, look }: Grown,
 ): Promise<string | undefined> {
@@ -84,8 +86,8 @@ async function grow(
   for (const [kind = '', text = ''] of lines) note(detail, { at: now, event, kind, text })
   if (pages) detail.causes = pagedFor(detail.causes)
   const row = grown(judged, { before, detail, look }, { pages, marked })
-  await writeIncident(t, row)
-  if (pages && before.pages === 0) await wantReactions(t, row, judged.settings.reactions.drift, now)
+  await book.write(row)
+  if (pages && before.pages === 0) await book.react(row, judged.settings.reactions.drift, now)
   return lines.length > 0 ? row.id : undefined
 }
 
@@ -124,8 +126,8 @@ function raised(was: Severity | null, severity: Severity | null): string {
 
 /** Closes an incident of which the last cause has ended. */
 async function resolve(
-  deps: MonitoringDeps,
-  t: Tx,
+  deps: Pick<MonitoringDeps, 'clock'>,
+  book: Book,
   judged: JudgedHour,
   { before, look }: Omit<Grown, 'known'>,
 ): Promise<string> {
@@ -139,7 +141,7 @@ async function resolve(
   const [worst] = followed
   const severity = worst?.course?.severity ?? before.severity
   const over = { state: 'resolved' as const, resolved_at: now, resolved_event: event }
-  await writeIncident(t, { ...before, ...over, severity, title: worst?.title ?? before.title, detail })
+  await book.write({ ...before, ...over, severity, title: worst?.title ?? before.title, detail })
   return before.id
 }
 
@@ -281,7 +283,7 @@ function partners(features: readonly string[], { same_unit }: MonitorSettings): 
   return [...new Set([...features, ...groups.flat()])]
 }
 
-function opened(deps: MonitoringDeps, judged: JudgedHour, now: number): IncidentRow {
+function opened(deps: Pick<MonitoringDeps, 'ids'>, judged: JudgedHour, now: number): IncidentRow {
   const [began_event, until] = [judged.began * HOUR_MS, judged.hour + 1]
   const row = newIncident({
     id: deps.ids('inc'),

@@ -3,125 +3,20 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { openedOnce } from '../../../test/opened.ts'
 import { HOUR_MS } from '../../contract/ids.ts'
-import type { PredictionRecord } from '../../gateway/records/records.ts'
-import { writeRecords } from '../../serving/records/rows.ts'
-import type { ProfileSpec } from '../../stats/profile-spec.ts'
-import { add, emptyProfile, profileToJson } from '../../stats/profile.ts'
 import { openTemporaryStore } from '../../store/open.ts'
 import type { Db } from '../../store/db.ts'
-import { lockMonitor, monitorOf } from '../context/context.ts'
-import type { MonitoringDeps, Reference } from '../context/context.ts'
+import { monitorOf } from '../context/context.ts'
 import { addEndpoint } from '../endpoint.cases.ts'
 import { incidentRows } from '../incidents/rows.ts'
-import type { Learned } from '../profiles/learn.ts'
-import { onPredictions } from '../profiles/hours.ts'
-import { referenceId } from '../profiles/reference.ts'
 import { ingest, testDeps } from '../room.fixture.ts'
 import { advance } from './evaluate.ts'
-import type { Memory } from './evaluate.ts'
-
-/** The first live hour; 35 days of the reference are before it. */
-const FIRST = 24 * 20_000
-/** Rows of an hour: too few for a window of six hours, enough for a day. */
-const ROWS = 12
-
-const spec: ProfileSpec = {
-  features: [{ kind: 'numeric', name: 'x', edges: [0, 40, 50, 60, 100], low: -1e6, high: 1e6, centre: 50, scale: 10 }],
-  conditionals: [],
-}
-/** Means of 49, 50 and 51 from day to day. */
-const usual = (hour: number): number => 49 + (Math.floor(hour / 24) % 3)
-
-/** A reference with 35 days before the first live hour, of which limits were learned for windows of these lengths. */
-function learned(lengths: readonly number[]): Learned {
-  const past = (length: number) => ({
-    days: lengths.includes(length) ? Array.from({ length: 30 }, (_, day) => day) : [],
-    features: {},
-  })
-  const hours = Array.from({ length: 35 * 24 }, (_, i) => FIRST - 35 * 24 + i)
-  return {
-    spec,
-    pasts: { 6: past(6), 24: past(24), 168: past(168) },
-    muted: [],
-    hours: hours.map((hour) => {
-      const profile = emptyProfile(spec)
-      for (let i = 0; i < ROWS; i++) add(profile, [usual(hour) + (i % 2 === 0 ? 1 : -1)])
-      return [hour, profileToJson(profile)]
-    }),
-  }
-}
+import { around, FIRST, ROWS, usual, usualDay, watched } from './few-rows.fixture.ts'
 
 let db: Db
 let made = 0
 openedOnce(openTemporaryStore, (store) => {
   db = store.db
 })
-
-interface Watched {
-  readonly endpoint: string
-  readonly deps: MonitoringDeps
-  /** Sends the rows of an hour, each hour by a version of its own, and judges what is closed by then. */
-  send(hour: number, values: readonly number[]): Promise<void>
-}
-
-/** An endpoint whose reference is learned. */
-async function watched(more: Partial<MonitoringDeps> = {}, lengths = [6, 24]): Promise<Watched> {
-  const endpoint = `e${++made}`
-  const reference: Reference = {
-    version: '1',
-    table: `table ${made}`,
-    evaluation: null,
-    inputs: [{ name: 'x', numeric: true }],
-    metrics: {},
-  }
-  const deps = testDeps(db, Date.now, { referenceOf: async () => reference, inputNames: async () => ['x'], ...more })
-  const { hours, spec: shape, ...limits } = learned(lengths)
-  const id = referenceId(reference) ?? assert.fail('a table')
-  await addEndpoint(db, endpoint)
-  await db.tx(async (t) => {
-    await t.run('INSERT INTO monitor_references (id, spec, limits, hours, created_at) VALUES (?,?,?,?,0)', [
-      id,
-      JSON.stringify(shape),
-      JSON.stringify(limits),
-      JSON.stringify(hours),
-    ])
-    await lockMonitor(t, endpoint)
-    await t.run('UPDATE monitors SET reference = ? WHERE endpoint = ?', [id, endpoint])
-  })
-  const memory: Memory = { live: undefined, learning: undefined }
-  const { signal } = new AbortController()
-  return {
-    endpoint,
-    deps,
-    async send(hour, values) {
-      const records = values.map((x, i): PredictionRecord => ({
-        t: 'p',
-        id: `${hour}-${i}`,
-        ep: endpoint,
-        role: 'stable',
-        ver: `of ${hour}`,
-        ep_epoch: 1,
-        et: hour * HOUR_MS + i * 1000,
-        at: 7_000_000 + hour,
-        us: 40,
-        st: 200,
-        key: null,
-        x: [x],
-        s: 0.5,
-        p: 0,
-      }))
-      await db.tx(async (t) => void (await writeRecords(t, records, { onPredictions: onPredictions(deps) })))
-      while (await advance(deps, endpoint, memory, signal));
-    },
-  }
-}
-
-const around = (mean: number, gap = 1): number[] =>
-  Array.from({ length: ROWS }, (_, i) => mean + (i % 2 === 0 ? gap : -gap))
-/** Sends usual hours; those of the first live day that end before `to`. */
-async function usualDay(one: Watched, to = 24): Promise<void> {
-  for (let h = 0; h < to; h++) await one.send(FIRST + h, around(usual(FIRST + h)))
-}
 const judged = async (endpoint: string): Promise<[hour: number, rows: number][]> =>
   (
     await db.all<{ hour: number; rows: number }>(
@@ -169,12 +64,14 @@ describe('hours that closed are judged', () => {
 
   test('and none of the future, whatever a row says', async () => {
     let now = (FIRST + 3) * HOUR_MS
-    const { until, turn } = await fed([0, 6], { clock: () => now })
-    assert.deepEqual([await turn(), await until()], [false, 3])
-    now += HOUR_MS - 1
+    const { until, turn } = await fed([0, 3, 6], { clock: () => now })
+    assert.deepEqual([await turn(), await until()], [false, 3], 'the row of hour 6 closes nothing')
+    now += 3 * HOUR_MS - 1
     assert.deepEqual([await turn(), await until()], [false, 3])
     now += 1
-    assert.deepEqual([await turn(), await until()], [false, 4])
+    assert.deepEqual([await turn(), await until()], [false, 6])
+    const ahead = await fed([6], { clock: () => (FIRST + 3) * HOUR_MS })
+    assert.deepEqual([await ahead.turn(), await ahead.until()], [false, null])
   })
 
   test('none once the monitor was told to stop', async () => {
@@ -184,7 +81,7 @@ describe('hours that closed are judged', () => {
   })
 
   test('and pass by while the monitor is switched off', async () => {
-    const { endpoint, until, turn } = await fed([0, 40], { monitor: { enabled: false } })
+    const { endpoint, until, turn } = await fed([0, 20, 40], { monitor: { enabled: false } })
     assert.deepEqual([await turn(), await until()], [false, 40], 'all of them at once')
     assert.equal((await monitorOf(db, endpoint)).judged_hour, null)
     const only = await fed([3], { monitor: { enabled: false } })
@@ -194,7 +91,7 @@ describe('hours that closed are judged', () => {
 
 describe('a day is judged as one', () => {
   test('from the hour on with which the first whole day of the endpoint ends, and each hour then', async () => {
-    const one = await watched()
+    const one = await watched(db)
     await usualDay(one)
     assert.deepEqual(await judged(one.endpoint), [], 'the last hour of the day is open')
     const before = await monitorOf(db, one.endpoint)
@@ -213,13 +110,13 @@ describe('a day is judged as one', () => {
   })
 
   test('only where limits of a day were learned', async () => {
-    const one = await watched({}, [6])
+    const one = await watched(db, {}, [6])
     await usualDay(one, 26)
     assert.deepEqual(await judged(one.endpoint), [])
   })
 
   test('and its checks say so', async () => {
-    const one = await watched()
+    const one = await watched(db)
     await usualDay(one, 25)
     const row = await db.get<{ results: string }>('SELECT results FROM monitor_windows WHERE endpoint = ?', [
       one.endpoint,
@@ -238,7 +135,7 @@ describe('an incident of a day', () => {
   async function asked(values: (hour: number) => readonly number[], hours: readonly number[]) {
     const versions: string[] = []
     const events: (readonly [from: number, to: number])[] = []
-    const one = await watched({
+    const one = await watched(db, {
       inputNames: async (_, __, version) => {
         versions.push(version)
         return ['x']
@@ -272,7 +169,7 @@ describe('an incident of a day', () => {
       found.versions.map((version) => Number(version.slice(3)) - FIRST).toSorted((a, b) => a - b),
       [...Array.from({ length: 12 }, (_, i) => 13 + i), 25],
     )
-    assert.deepEqual(found.events, [[7_000_000 + FIRST + 7, 7_000_000 + FIRST + 13]])
+    assert.deepEqual(found.events, [[(FIRST + 7) * HOUR_MS + 7, (FIRST + 13) * HOUR_MS + 7]])
   })
 
   test('asks for no events where no rows are near its beginning', async () => {

@@ -1,38 +1,38 @@
-/** Judges event hours that are closed, one after the other, each once: drift every hour, quality twice a day. */
+/** Judges event hours that are closed, one after the other: drift every hour, quality twice a day; and again those for which rows came late. */
 import { HOUR_MS } from '../../contract/ids.ts'
 import { ifRefused } from '../../contract/absence/absent.ts'
 import { Problem } from '../../contract/errors.ts'
-import { confirmed } from '../../stats/calibrate.ts'
-import type { RecentValues } from '../../stats/explain.ts'
-import { filledBy, lookAt } from '../../stats/lengths.ts'
 import { judgeAttribution } from '../checks/attribution.ts'
 import type { AttributionLook } from '../checks/attribution.ts'
 import { applyAttribution } from './attribution-incident.ts'
-import { changeBegan } from '../checks/change-point.ts'
-import { findingsOf, mayPage, raisedLimits, storedChecks } from '../checks/checks.ts'
-import { applyHour } from './drift-incident.ts'
+import { judgeAgain } from './again.ts'
+import { tablesOf } from './book.ts'
+import { enter, keepWindow, lookAtHour, stateAfter } from './hour.ts'
+import type { Looked } from './hour.ts'
+import { currentAt, keepMark } from './marks.ts'
+import { reachedHour } from '../profiles/arrivals.ts'
 import { adoptReference } from '../profiles/hours.ts'
 import { markSpoilt, syncLive } from '../profiles/live.ts'
 import type { Live } from '../profiles/live.ts'
 import { applyQuality, lookAtQuality, LOOK_HOURS } from './quality.ts'
 import type { QualityLook } from './quality.ts'
-import { calibrationOf, learnedLengths } from '../checks/limits.ts'
 import { learnReference, referenceId } from '../profiles/reference.ts'
 import { lockMonitor, monitorOf, requireEndpoint, settingsOf } from '../context/context.ts'
-import type { HouseEvent, MonitoringDeps, Reference } from '../context/context.ts'
-import { importanceOf } from '../checks/severity.ts'
+import type { MonitoringDeps, MonitorRow, Reference } from '../context/context.ts'
 import { faultPoint } from '../../store/fault.ts'
+import type { Tx } from '../../store/db.ts'
 import { keepUnfit } from '../watched/look.ts'
 import { textOf } from '../watched/faults.ts'
 import { runState } from './state.ts'
 import type { RunState } from './state.ts'
-import { newestInputs } from '../../serving/records/queries.ts'
 
 /** Memory of the evaluation of one endpoint. */
 export interface Memory {
   live: Live | undefined
   /** Reference that is being learned on its thread, or that could not be learned. */
   learning: string | undefined
+  /** When hours may be judged again next (performance.now). */
+  again?: number
 }
 
 /** Hours judged before others get their turn. */
@@ -51,18 +51,20 @@ export async function advance(
   const id = reference === undefined ? undefined : referenceId(reference)
   if (enabled && reference !== undefined && id !== undefined) await take(deps, endpoint, { id, reference, memory })
   const monitor = await monitorOf(deps.db, endpoint)
-  if (monitor.newest_hour === null) return false
+  const begin = monitor.evaluated_hour ?? (await firstHour(deps, endpoint))
+  // an hour of the future is not closed, whatever a row says
+  const now = Math.floor(deps.clock() / HOUR_MS)
+  if (begin === undefined || begin > now) return false
   // without limits an hour cannot be judged: rather late than wrong
   if (monitor.reference === null && memory.learning === id && id !== undefined) return false
-  const first = monitor.evaluated_hour ?? (await firstHour(deps, endpoint)) ?? monitor.newest_hour
-  // an hour of the future is not closed, whatever a row says
-  const closed = Math.min(monitor.newest_hour, Math.floor(deps.clock() / HOUR_MS))
+  const closed = await reachedHour(deps.db, endpoint, { from: monitor.newest_hour ?? begin, until: now })
   if (!enabled) {
-    if (first < closed) await passOver(deps, endpoint, closed)
+    if (begin < closed) await passOver(deps, endpoint, closed)
     return false
   }
-  const last = Math.min(first + AT_ONCE, closed)
-  for (let hour = first; hour < last && !signal.aborted; hour++)
+  if (monitor.redo_hour !== null) await judgeLate(deps, endpoint, { id, reference, memory })
+  const last = Math.min(begin + AT_ONCE, closed)
+  for (let hour = begin; hour < last && !signal.aborted; hour++)
     await judgeHour(deps, { endpoint, hour, memory, reference, id })
   return last < closed
 }
@@ -71,8 +73,39 @@ export async function advance(
 async function passOver(deps: MonitoringDeps, endpoint: string, hour: number): Promise<void> {
   await deps.db.tx(async (t) => {
     await lockMonitor(t, endpoint)
-    await t.run('UPDATE monitors SET evaluated_hour = ? WHERE endpoint = ?', [hour, endpoint])
+    await t.run('UPDATE monitors SET evaluated_hour = ?, judged_from = ?, redo_hour = NULL WHERE endpoint = ?', [
+      hour,
+      hour,
+      endpoint,
+    ])
   })
+}
+
+/** Judging again takes at most this part of the time of the loop: rows that always come late must not take all of it. */
+const SHARE_OF_TIME = 1 / 20
+
+/** Judges hours again for which rows came late, unless it did so just now. */
+async function judgeLate(
+  deps: MonitoringDeps,
+  endpoint: string,
+  {
+    id,
+    reference,
+    memory,
+  }: { readonly id: string | undefined; readonly reference: Reference | undefined; readonly memory: Memory },
+): Promise<void> {
+  const began = performance.now()
+  if (began < (memory.again ?? 0)) return
+  memory.live = await syncLive(deps.db, await monitorOf(deps.db, endpoint), memory.live)
+  const live = isComparable({ id, memory }) ? memory.live : undefined
+  await judgeAgain(deps, { endpoint, reference, live })
+  const ended = performance.now()
+  memory.again = ended + (ended - began) / SHARE_OF_TIME
+}
+
+/** While another reference is learned the one before it serves; where the version has none, none does. */
+function isComparable({ id, memory }: { readonly id: string | undefined; readonly memory: Memory }): boolean {
+  return id !== undefined && memory.learning !== unfit(id)
 }
 
 interface Taking {
@@ -125,75 +158,75 @@ interface Turn {
 }
 
 async function judgeHour(deps: MonitoringDeps, turn: Turn): Promise<void> {
-  const { endpoint, hour, memory } = turn
+  const { endpoint, hour, memory, reference } = turn
   const settings = settingsOf(await requireEndpoint(deps.db, endpoint))
   const monitor = await monitorOf(deps.db, endpoint)
   memory.live = await syncLive(deps.db, monitor, memory.live)
-  const state = runState(monitor)
-  const quality = await judgeQuality(deps, turn, state.quality)
-  const attribution = await lookAtAttributions(deps, turn, state.attribution)
-  const { live } = memory
-  // while another reference is learned the one before it serves; where the version has none, none does
-  const comparable = turn.id !== undefined && memory.learning !== unfit(turn.id)
-  const first = (await firstHour(deps, endpoint)) ?? hour
-  const look =
-    live === undefined || !comparable
-      ? {}
-      : lookAt(live.history, hour, state.judged, filledBy(hour - first + 1, learnedLengths(live.learned)))
-  const { window } = look
-  if (live === undefined || window === undefined) {
-    const lacks = look.lacks ?? null
-    await deps.db.tx((t) => finish(deps, t, turn, { ...state, quality, attribution, lacks }))
-    return
-  }
-  const { length } = window
-  const calibration = calibrationOf(live.learned, settings, length)
-  const limits = await raisedLimits(deps.db, endpoint, calibration.limits, length)
-  const findings = findingsOf(window, limits, live.history.spec)
-  const paging = findings.filter((one) => mayPage(one.feature, settings))
-  const sure = confirmed(state.findings, paging)
-  const checks = storedChecks(window, limits, { findings, settings })
-  const values = sure.length === 0 ? () => undefined : await recentValues(deps, endpoint, { hour, length })
-  const metrics = turn.reference?.metrics ?? {}
-  const began = sure.length === 0 ? hour : changeBegan(live.history, hour, sure, length)
-  const events = sure.length === 0 ? [] : await houseEvents(deps, endpoint, began)
+  const before = runState(monitor)
+  const quality = await judgeQuality(deps, turn, before.quality)
+  const attribution = await lookAtAttributions(deps, turn, before.attribution)
+  const live = isComparable(turn) ? memory.live : undefined
+  const looked: Looked = { endpoint, hour, settings, reference, live, before }
+  const look = await lookAtHour(deps, looked)
+  const { verdict } = look
   const changed = await deps.db.tx(async (t) => {
-    await t.run(
-      `INSERT INTO monitor_windows (endpoint, hour, rows, results) VALUES (?,?,?,?)
-       ON CONFLICT (endpoint, hour) DO UPDATE SET rows = excluded.rows, results = excluded.results`,
-      [endpoint, hour, window.rows, JSON.stringify(checks)],
-    )
-    const judged = { endpoint, hour, settings, live, window, checks, findings: paging, confirmed: sure, values }
-    const incident = await applyHour(deps, t, {
-      ...judged,
-      held: attribution?.state === 'alert',
-      importance: importanceOf(metrics),
-      began,
-      events,
-    })
-    const judgedBy = { ...state.judged, [length]: hour }
-    await finish(deps, t, turn, { findings: paging, quality, attribution, judged: judgedBy, lacks: null })
-    faultPoint('monitoring.judged')
+    const row = await lockMonitor(t, endpoint)
+    // older rows came where nothing was judged yet: looking begins anew with them
+    if (row.evaluated_hour !== monitor.evaluated_hour) return undefined
+    await keepMark(t, endpoint, { hour, state: before, incident: await currentAt(t, endpoint, hour) })
+    if (verdict !== undefined) await keepWindow(t, looked, verdict)
+    const held = attribution?.state === 'alert'
+    const incident =
+      verdict === undefined ? undefined : await enter(deps, tablesOf(t, endpoint), { looked, verdict, held })
+    await finish(deps, t, { ...turn, before: monitor, now: row }, { ...stateAfter(looked, look), quality, attribution })
+    if (verdict !== undefined) faultPoint('monitoring.judged')
     return incident
   })
-  faultPoint('monitoring.committed')
+  if (verdict !== undefined) faultPoint('monitoring.committed')
   if (changed === undefined) return
-  await markSpoilt(deps.db, endpoint, live.history)
+  if (live !== undefined) await markSpoilt(deps.db, endpoint, live.history)
   deps.changed(changed)
+}
+
+interface Finished extends Turn {
+  /** The monitor when the look began, and now. */
+  readonly before: MonitorRow
+  readonly now: MonitorRow
 }
 
 async function finish(
   deps: MonitoringDeps,
-  t: Parameters<Parameters<MonitoringDeps['db']['tx']>[0]>[0],
-  { endpoint, hour }: Turn,
+  t: Tx,
+  { endpoint, hour, before, now }: Finished,
   state: RunState,
 ): Promise<void> {
-  await lockMonitor(t, endpoint)
   const judged = Object.values(state.judged).includes(hour)
   await t.run(
-    `UPDATE monitors SET evaluated_hour = ?, state = ?${judged ? ', judged_hour = ?, last_run_at = ?' : ''} WHERE endpoint = ?`,
-    [hour + 1, JSON.stringify(state), ...(judged ? [hour + 1, deps.clock()] : []), endpoint],
+    `UPDATE monitors SET evaluated_hour = ?, redo_hour = ?, state = ?${judged ? ', judged_hour = ?, last_run_at = ?' : ''} WHERE endpoint = ?`,
+    [
+      hour + 1,
+      await missedSince(t, before, now, hour),
+      JSON.stringify(state),
+      ...(judged ? [hour + 1, deps.clock()] : []),
+      endpoint,
+    ],
   )
+}
+
+/** The first hour that is to be judged again, with those whose rows came while this hour was looked at. */
+async function missedSince(
+  t: Tx,
+  before: MonitorRow,
+  { seq, redo_hour }: MonitorRow,
+  hour: number,
+): Promise<number | null> {
+  if (seq === before.seq) return redo_hour
+  const row = await t.get<{ hour: number | null }>(
+    'SELECT min(hour) AS hour FROM monitor_hours WHERE endpoint = ? AND seq > ? AND hour <= ?',
+    [before.endpoint, before.seq, hour],
+  )
+  if (row?.hour == null) return redo_hour
+  return Math.min(row.hour, redo_hour ?? Infinity)
 }
 
 async function judgeQuality(
@@ -223,44 +256,4 @@ async function lookAtAttributions(
   const changed = await applyAttribution(deps, { endpoint, settings, before, now })
   if (changed !== undefined) deps.changed(changed)
   return now
-}
-
-/** Rows read to tell units apart. */
-const MOST_VALUES = 3000
-
-/** Raw values of the newer half of a window. */
-async function recentValues(
-  deps: MonitoringDeps,
-  endpoint: string,
-  { hour, length }: { readonly hour: number; readonly length: number },
-): Promise<RecentValues> {
-  const rows = await newestInputs(deps.db, {
-    endpoint,
-    from: (hour + 1 - length / 2) * HOUR_MS,
-    until: (hour + 1) * HOUR_MS,
-    limit: MOST_VALUES,
-  })
-  const names = new Map<string, readonly string[]>()
-  for (const version of new Set(rows.map((row) => row.version)))
-    names.set(version, await deps.inputNames(deps.db, endpoint, version))
-  const read = rows.map((row) => ({ ...row, x: JSON.parse(row.inputs) as unknown[] }))
-  return (feature, hours) =>
-    read.flatMap(({ event_time, version, x }) => {
-      const value = x[names.get(version)?.indexOf(feature) ?? -1]
-      return event_time >= (hour + 1 - hours) * HOUR_MS && typeof value === 'number' ? [value] : []
-    })
-}
-
-/** Event hours around the beginning of a change in which events of the house may be its cause. */
-const NEAR_HOURS = 6
-
-/** Events of the house near an event time: wall times are mapped to the event hours that were coming in then. */
-async function houseEvents(deps: MonitoringDeps, endpoint: string, hour: number): Promise<HouseEvent[]> {
-  const rows = await deps.db.all<{ first_at: number }>(
-    'SELECT first_at FROM monitor_hours WHERE endpoint = ? AND hour >= ? AND hour <= ? ORDER BY hour',
-    [endpoint, hour - NEAR_HOURS, hour],
-  )
-  const [from, to] = [rows[0]?.first_at, rows.at(-1)?.first_at]
-  if (from === undefined || to === undefined) return []
-  return [...(await deps.eventLog(endpoint, from, to))].sort((a, b) => b.at - a.at).slice(0, 5)
 }

@@ -207,8 +207,10 @@ test('quality is looked at over the three weeks whose labels are due, from their
 })
 
 describe('silence', () => {
+  const NOON = START + 12 * HOUR_MS
   /** An endpoint with so many rows in the three hours before noon of each of `days` days, and one row today at 09:00. */
   async function endpoint(name: string, rows: number, days: number): Promise<void> {
+    now = NOON
     await addEndpoint(store.db, name)
     for (let day = 1; day <= days; day++)
       await ingest(
@@ -226,7 +228,6 @@ describe('silence', () => {
     now = time
     await checkFreshness(deps, await monitorOf(store.db, name))
   }
-  const NOON = START + 12 * HOUR_MS
 
   test('of three hours is told where most of the last seven days had thirty rows in them', async () => {
     await endpoint('usual', 30, 4)
@@ -253,6 +254,7 @@ describe('silence', () => {
       days: readonly number[],
       rows: readonly (readonly [hour: number, n: number])[],
     ) => {
+      now = NOON
       await addEndpoint(store.db, name)
       for (const day of days)
         for (const [hour, n] of rows)
@@ -289,6 +291,8 @@ describe('silence', () => {
     await check('no rows', NOON)
     assert.deepEqual(await all('no rows'), [])
     const apart = async (name: string, ms: number): Promise<number> => {
+      // a row ahead of the clock is no event yet
+      now = START + 16 * HOUR_MS
       await addEndpoint(store.db, name)
       for (let day = 1; day <= 7; day++)
         await ingest(
@@ -300,9 +304,13 @@ describe('silence', () => {
             score: 0.5,
           })),
         )
-      await ingest(deps, name, [
-        { id: `${name}-today`, et: START + 9 * HOUR_MS + ms, at: START + 9 * HOUR_MS, score: 0.5 },
-      ])
+      // five, for fewer do not lead event time over more than a day of nothing
+      const today = { et: START + 9 * HOUR_MS + ms, at: START + 9 * HOUR_MS, score: 0.5 }
+      await ingest(
+        deps,
+        name,
+        [1, 2, 3, 4, 5].map((i) => ({ ...today, id: `${name}-today-${i}` })),
+      )
       await check(name, NOON)
       return (await all(name)).length
     }
@@ -335,6 +343,7 @@ describe('silence', () => {
   test('ends with a row of the last hour, once', async () => {
     await endpoint('ends', 40, 7)
     await check('ends', NOON)
+    now = NOON + HOUR_MS
     await ingest(deps, 'ends', [{ id: 'ends-late', et: NOON + HOUR_MS, score: 0.5 }])
     await check('ends', NOON + 2 * HOUR_MS)
     assert.equal((await all('ends'))[0]?.state, 'open', 'a row an hour ago is none of the last hour')

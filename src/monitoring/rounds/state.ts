@@ -4,7 +4,6 @@ import { toTime } from '../../contract/fields.ts'
 import type { Finding } from '../../stats/calibrate.ts'
 import type { Lack, LastJudged } from '../../stats/lengths.ts'
 import type { AttributionLook } from '../checks/attribution.ts'
-import { lackOf } from '../context/context.ts'
 import type { MonitorRow } from '../context/context.ts'
 import type { QualityLook } from './quality.ts'
 
@@ -20,17 +19,28 @@ export interface RunState {
 
 /** The state as it was kept; an endpoint that nobody evaluated has an empty one. */
 export function runState(monitor: MonitorRow): RunState {
-  const state = JSON.parse(monitor.state) as Partial<RunState>
+  return parsedState(monitor.state)
+}
+
+/** The state from its JSON. */
+export function parsedState(text: string): RunState {
+  const state = JSON.parse(text) as Partial<RunState>
   return {
     findings: state.findings ?? [],
     quality: state.quality ?? null,
     attribution: state.attribution ?? null,
     judged: state.judged ?? {},
-    lacks: lackOf(monitor),
+    lacks: state.lacks ?? null,
   }
 }
 
-/** End of the newest event hour that was judged, as a time. */
-export function evaluatedUntil(monitor: MonitorRow): string | null {
-  return monitor.judged_hour === null ? null : toTime(monitor.judged_hour * HOUR_MS)
+/** End of the newest event hour up to which verdicts hold, as a time: hours that are to be judged again do not count. */
+export function evaluatedUntil(monitor: Pick<MonitorRow, 'judged_hour' | 'redo_hour'>): string | null {
+  const hour = settledHour(monitor)
+  return hour === null ? null : toTime(hour * HOUR_MS)
+}
+
+/** First hour without a verdict that holds; null where none was ever judged. */
+export function settledHour({ judged_hour, redo_hour }: Pick<MonitorRow, 'judged_hour' | 'redo_hour'>): number | null {
+  return judged_hour === null ? null : Math.min(judged_hour, redo_hour ?? Infinity)
 }

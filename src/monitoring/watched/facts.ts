@@ -8,6 +8,7 @@ import { endpointNames } from '../../serving/context/rows.ts'
 import { learnedLengths } from '../checks/limits.ts'
 import { lackOf, monitorOf, requireEndpoint, settingsOf } from '../context/context.ts'
 import type { MonitoringDeps, MonitorRow, Reference } from '../context/context.ts'
+import { recentArrivals } from '../profiles/arrivals.ts'
 import { readReference, referenceId } from '../profiles/reference.ts'
 import { verdictOf } from './state.ts'
 import type { Verdict, WatchFacts } from './state.ts'
@@ -52,6 +53,7 @@ async function factsOf(deps: Deps, endpoint: string, row: WatchRow | undefined):
     learned: id !== undefined && monitor.reference === id,
     limits: await limitsOf(db, reference, monitor),
     losing: await losingOf(db, endpoint),
+    arrivals: await recentArrivals(db, endpoint, deps.clock()),
     rows: await rowsBefore(db, monitor),
     newest_hour: monitor.newest_hour,
     evaluated_hour: monitor.evaluated_hour,

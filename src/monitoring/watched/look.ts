@@ -1,5 +1,5 @@
 /** Keeps since when endpoints are not watched, tells each change in one line of the log, and opens an incident after a day. */
-import { DAY_MS } from '../../contract/ids.ts'
+import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
 import type { Severity } from '../../contract/monitoring.ts'
 import type { Unwatched } from '../../contract/endpoint-view.ts'
 import { Problem } from '../../contract/errors.ts'
@@ -16,6 +16,9 @@ import type { Verdict } from './state.ts'
 
 /** Time without a watch after which that is an incident, ms. */
 const TOLERATED_MS = DAY_MS
+/** Reasons that look back over a day: what happened once is over by then, and what comes every day is not. */
+const LOOKS_BACK: ReadonlySet<string> = new Set<Unwatched>(['rows_late', 'rows_ahead'])
+const LOOK_BACK_MS = 3 * HOUR_MS
 
 /** Reasons that are somebody's wish or the nature of the traffic: told, and nobody is woken for them. */
 const QUIET: Readonly<Partial<Record<Unwatched, Severity>>> = { off: 'info', few_rows: 'low' }
@@ -59,7 +62,7 @@ async function tell(deps: MonitoringDeps, t: Tx, { endpoint, verdict, unwatched 
   if (unwatched === null) return open === undefined ? undefined : resolve(t, open, { now, text: verdict.detail })
   // an endpoint that answers nobody needs no watch
   const { newest_at } = await monitorOf(t, endpoint)
-  if (newest_at === null || now - unwatched < TOLERATED_MS) return undefined
+  if (newest_at === null || now - unwatched < toleratedBy(verdict.reason)) return undefined
   // its counts and minutes go on while the reason stays; one that a person resolved stays so until there is another reason
   if (known?.detail.causes[0]?.evidence['reason'] === verdict.reason) return undefined
   await lockMonitor(t, endpoint)
@@ -74,6 +77,10 @@ async function tell(deps: MonitoringDeps, t: Tx, { endpoint, verdict, unwatched 
     began_event: unwatched,
   } as const
   return write(t, { row: open ?? newIncident(fresh), verdict, now, kind: open === undefined ? 'opened' : 'changed' })
+}
+
+function toleratedBy(reason: Unwatched | null): number {
+  return TOLERATED_MS + (LOOKS_BACK.has(reason ?? '') ? LOOK_BACK_MS : 0)
 }
 
 interface Written {

@@ -3,6 +3,8 @@ import { HOUR_MS } from '../../contract/ids.ts'
 import type { Unwatched, Watched } from '../../contract/endpoint-view.ts'
 import { LONGEST, MIN_ROWS } from '../../stats/lengths.ts'
 import type { Lack } from '../../stats/lengths.ts'
+import { REACH } from '../profiles/arrivals.ts'
+import type { Arrivals } from '../profiles/arrivals.ts'
 
 /** What is known of an endpoint's monitor. Times are ms, hours whole hours since 1970. */
 export interface WatchFacts {
@@ -29,6 +31,8 @@ export interface WatchFacts {
   readonly newest_hour: number | null
   readonly evaluated_hour: number | null
   readonly judged_hour: number | null
+  /** Rows that came within the last day, and those of them that came too late to be judged, or with times ahead of the clock. */
+  readonly arrivals: Arrivals
   /** What the newest hour lacked. */
   readonly lacks: Lack | null
 }
@@ -48,7 +52,9 @@ const WATCHED: Verdict = { state: 'watched', reason: null, detail: 'its hours ar
 
 /** The state of a monitor: the first reason that holds, from the most general to the most particular. */
 export function verdictOf(facts: WatchFacts): Verdict {
-  return switched(facts) ?? evaluator(facts) ?? reference(facts) ?? records(facts) ?? hours(facts) ?? WATCHED
+  return (
+    switched(facts) ?? evaluator(facts) ?? reference(facts) ?? records(facts) ?? times(facts) ?? hours(facts) ?? WATCHED
+  )
 }
 
 function unwatched(reason: Unwatched, detail: string, remedy: string): Verdict {
@@ -112,6 +118,25 @@ function records({ losing }: WatchFacts): Verdict | undefined {
     `predictions are answered and not recorded: ${losing}`,
     'free the disk of the gateway, or whatever the message names; records are written again by themselves',
   )
+}
+
+/** Share of a day's rows from which it matters that nothing judges them. */
+const MATTERS = 0.1
+
+function times({ arrivals: { rows, too_late, ahead } }: WatchFacts): Verdict | undefined {
+  if (too_late > 0 && too_late >= MATTERS * rows)
+    return unwatched(
+      'rows_late',
+      `of ${rows} predictions of the last day ${too_late} came more than ${REACH / 24} days of event time after newer ones: nothing judges them`,
+      `send predictions within ${REACH / 24} days of their event_time; the past of another time goes in order of its times to an endpoint of its own`,
+    )
+  if (ahead > 0 && ahead >= MATTERS * rows)
+    return unwatched(
+      'rows_ahead',
+      `of ${rows} predictions of the last day ${ahead} have an event_time that is more than an hour ahead of the clock: they are judged when their hours have passed`,
+      'mend the clock of the sender, or the unit and time zone of event_time (RFC 3339, or ms since 1970)',
+    )
+  return undefined
 }
 
 function hours(facts: WatchFacts): Verdict | undefined {

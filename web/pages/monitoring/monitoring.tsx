@@ -11,6 +11,7 @@ import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
 import { FeaturePanel } from '../../parts/monitoring/feature.tsx'
 import { Page, Panel } from '../../parts/page/page.tsx'
 import { SliceTable } from '../../parts/monitoring/slices.tsx'
+import { Untimely } from '../../parts/monitoring/untimely.tsx'
 import { WatchedNotice } from '../../parts/monitoring/watched.tsx'
 import { WatchedSearches } from '../../parts/monitoring/watched-searches.tsx'
 import { Webhooks } from '../../parts/monitoring/webhooks.tsx'
@@ -49,6 +50,7 @@ export function MonitoringPage() {
       actions={<RangeFields search={search} name={name} />}
     >
       <WatchedNotice endpoint={name} />
+      {monitor.data !== undefined && <Untimely times={monitor.data.times} againFrom={monitor.data.again_from} />}
       <Panel
         title="Features over time"
         note="strongest check of each window, in units of its limit; columns are event time"

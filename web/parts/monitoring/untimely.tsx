@@ -1,0 +1,24 @@
+/** Says of an endpoint which of its rows did not come in time, and what became of them; nothing where all did. */
+import { count, eventTime } from '../../data/format.ts'
+
+interface Times {
+  readonly late: number
+  readonly too_late: number
+  readonly ahead: number
+}
+
+/** `againFrom`: from where on hours are about to be judged again, or null. */
+export function Untimely({ times, againFrom }: { times: Times; againFrom: string | null }) {
+  const said = [
+    ...(againFrom === null ? [] : [`the hours from ${eventTime(againFrom)} on are about to be judged again`]),
+    ...(times.late === 0 ? [] : [`${count(times.late)} came after their hour was judged, which was judged again`]),
+    ...(times.too_late === 0
+      ? []
+      : [
+          `${count(times.too_late)} came more than a week late, or after another reference was taken up, and are not judged`,
+        ]),
+    ...(times.ahead === 0 ? [] : [`${count(times.ahead)} had a time ahead of the clock`]),
+  ]
+  if (said.length === 0) return null
+  return <p className="small break">Rows that did not come in time: {said.join('; ')}.</p>
+}
