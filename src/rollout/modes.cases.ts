@@ -1,9 +1,11 @@
 /** The ways of a rollout besides the rising canary, and what holds one up, on every database. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Principal } from '../contract/access.ts'
 import { Plan } from '../contract/rollout-plan.ts'
 import { aliasVersion } from '../registry/aliases/aliases.ts'
+import { lockModel } from '../registry/context/context.ts'
 import type { LogRecord } from '../gateway/records/records.ts'
 import type { Db } from '../store/db.ts'
 import { act, halt } from './controller/acts.ts'
@@ -44,6 +46,28 @@ export function modeCases(name: string, open: Open): void {
         await round(bench)
       }
       return newest(db, endpoint)
+    }
+
+    /** Locks a model and then its rollout, again and again, as a promotion does; resolves to how often. */
+    function inAndOut(endpoint: string): { stop(): Promise<number> } {
+      let on = true
+      const loop = async (): Promise<number> => {
+        let n = 0
+        for (; on; n++)
+          await db.tx(async (t) => {
+            await lockModel(t, endpoint)
+            await sleep(30)
+            await t.lock(`rollout ${endpoint}`)
+          })
+        return n
+      }
+      const done = loop()
+      return {
+        stop() {
+          on = false
+          return done
+        },
+      }
     }
 
     it('blue/green: one step with all the traffic, the old version stays ready and comes back at once', async () => {
@@ -338,7 +362,11 @@ export function modeCases(name: string, open: Open): void {
       assert.deepEqual(await variants('late'), ['stable 2 0', 'shadow 1 0'])
       assert.equal(await aliasVersion(db, 'late', 'production'), '2')
       assert.deepEqual([(await getRollout(db, id)).weight, await halt(bench.deps, 'late', 'x')], [10_000, false])
+      // others come by the registry's door meanwhile: they hold the model, and then want the rollout
+      const door = inAndOut('late')
       const back = await drive('late', { seed: 3, bad: '2', after: (made) => label(bench, 'late', made) })
+      assert.ok((await door.stop()) > 0)
+      assert.deepEqual(bench.errors, [])
       assert.equal(back.state, 'rolled_back', back.reason)
       assert.match(back.reason, /after its promotion: gate quality failed/)
       assert.deepEqual(await variants('late'), ['stable 1 0'])

@@ -3,7 +3,7 @@ import type { Audit } from '../../auth/audit.ts'
 import type { Clock, Ids } from '../../contract/ids.ts'
 import type { Gate } from '../../contract/registry.ts'
 import type { Blobs } from '../../store/blobs/blobs.ts'
-import type { Db, Reader } from '../../store/db.ts'
+import type { Db, Reader, Tx } from '../../store/db.ts'
 import { problem } from '../../contract/errors.ts'
 import type { Signature } from './signature.ts'
 
@@ -110,6 +110,14 @@ export interface VersionRow {
   readonly deployment: string | null
   readonly rollout_id: string | null
   readonly deleted_at: number | null
+}
+
+/**
+ * Locks a model for the rest of a transaction. Who changes what answers locks in this order, so that no two wait for each other: the model,
+ * the rollout, the routing, the audit chain.
+ */
+export async function lockModel(t: Tx, model: string): Promise<void> {
+  await t.lock(`model ${model}`)
 }
 
 export async function requireModel(reader: Reader, name: string): Promise<ModelRow> {

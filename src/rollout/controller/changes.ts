@@ -7,6 +7,7 @@ import { faultPoint } from '../../store/fault.ts'
 import type { Tx } from '../../store/db.ts'
 import { evidenceOf, planOf } from '../context/context.ts'
 import type { RolloutDeps, RolloutRow, RolloutState, Target, Wanted } from '../context/context.ts'
+import { lockModel } from '../../registry/context/context.ts'
 import { breakerOf } from '../evidence/spending.ts'
 import { storeVerdict } from './verdicts.ts'
 import type { Judged } from './verdicts.ts'
@@ -49,6 +50,20 @@ function candidateAt({ version }: RolloutRow, { step, plan }: { step: number; pl
  */
 export async function change(deps: RolloutDeps, row: RolloutRow, work: (t: Tx) => Promise<void>): Promise<boolean> {
   const done = await deps.db.tx((t) => changeIn(t, deps, row, work))
+  if (done) await tell(deps, row.id)
+  return done
+}
+
+/** The same for a change that moves the alias too: the model is locked first, as by all who come by the registry's door. */
+export async function changeModel(
+  deps: RolloutDeps,
+  row: RolloutRow,
+  work: (t: Tx) => Promise<void>,
+): Promise<boolean> {
+  const done = await deps.db.tx(async (t) => {
+    await lockModel(t, row.model)
+    return changeIn(t, deps, row, work)
+  })
   if (done) await tell(deps, row.id)
   return done
 }

@@ -1,6 +1,6 @@
 /** The controller: begins rollouts that are asked for, judges those under way, carries decisions out. Safe to run twice and to be killed anywhere. */
 import { Problem } from '../../contract/errors.ts'
-import { abandon, change, close, end, forward, moveTo, promote, stateAt } from './changes.ts'
+import { abandon, changeModel, close, end, forward, moveTo, promote, stateAt } from './changes.ts'
 import { stepsOf } from '../../contract/rollout-steps.ts'
 import { frozen } from './freeze.ts'
 import { rivalsOf } from './challengers.ts'
@@ -108,7 +108,7 @@ async function step(deps: RolloutDeps, row: RolloutRow): Promise<void> {
 async function demote(deps: RolloutDeps, row: RolloutRow, judged: Judged): Promise<void> {
   const { model, version: from, stable_version: to } = row
   const reason = `rollout ${row.id}: ${judged.reason}`
-  await change(deps, row, async (t) => {
+  await changeModel(deps, row, async (t) => {
     await close(t, deps, row, { state: 'rolled_back', reason: judged.reason, leaves: 'out', judged })
     if (to !== null) await deps.demote(t, { model, from, to, reason })
   })

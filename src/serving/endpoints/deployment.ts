@@ -3,6 +3,7 @@ import type { Principal } from '../../contract/access.ts'
 import { Problem, problem } from '../../contract/errors.ts'
 import type { GatewayFile } from '../../gateway/run-files.ts'
 import type { Allowed, Enter } from '../../registry/aliases/door.ts'
+import { lockModel } from '../../registry/context/context.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import type { ServingContext } from '../context/context.ts'
 import type { WantedVariant } from '../context/rows.ts'
@@ -11,7 +12,7 @@ import { buildTable, warmAll } from '../fleet/routing.ts'
 import type { RoutingDeps } from '../fleet/routing.ts'
 import { prepareVersion } from './preparation.ts'
 import type { PreparationDeps } from './preparation.ts'
-import { writeVariants } from './variants.ts'
+import { lockRouting, writeVariants } from './variants.ts'
 
 /** An endpoint's return from one version to the one before. */
 export interface Returned {
@@ -152,6 +153,8 @@ export async function rollBack(deps: DeploymentDeps, who: Principal, name: strin
     throw problem('conflict', { detail: `endpoint "${name}" has had no other version to return to` })
   const from = (await variantsOf(deps.db, name)).find((variant) => variant.role === 'stable')?.version ?? null
   await changeVariants(deps, name, [{ role: 'stable', version: previous_version, weight: 0 }], async (t) => {
+    await lockModel(t, model)
+    await lockRouting(t)
     await deps.returned?.(t, who, { endpoint: name, model, from, to: previous_version, reason })
     const detail = { action: 'rollback', version: previous_version, reason }
     await deps.audit.record(t, who, { verb: 'deploy', resource: 'endpoints', id: name, detail })

@@ -23,6 +23,11 @@ export function checkVariants(variants: readonly WantedVariant[]): void {
   }
 }
 
+/** Locks the routing for the rest of a transaction: after the model, and before the audit chain. */
+export async function lockRouting(t: Tx): Promise<void> {
+  await t.lock('serving')
+}
+
 /**
  * Writes the variants of an endpoint in the caller's transaction and raises the epoch. A variant that stays in its role keeps its
  * `since`; a canary that had tripped stays tripped. A stable version that is replaced becomes the previous one.
@@ -34,7 +39,7 @@ export async function writeVariants(
   now: number,
 ): Promise<number> {
   checkVariants(variants)
-  await t.lock('serving')
+  await lockRouting(t)
   await requireEndpoint(t, endpoint)
   const before = await variantsOf(t, endpoint)
   const oldStable = before.find((one) => one.role === 'stable')?.version
