@@ -119,7 +119,15 @@ describe('labels that cannot be', () => {
     assert.equal((await put('three', label(2))).accepted, 1)
     assert.equal((await put('counts', label(3))).accepted, 1)
     assert.equal((await put('numbers', label(-1e6))).accepted, 1)
-    assert.match((await refused('numbers', label('late'))).message, /expected a number, as in the hold-out/)
+    for (const value of ['late', '0x10', '0b1', true, false, 'True'])
+      assert.match(
+        (await refused('numbers', label(value))).message,
+        /^labels\.0\.label: got ("?0x10|"?0b1|"?late|"?true|"?false|"?True).*expected a number, as in the hold-out/,
+        String(value),
+      )
+    for (const value of ['1e-3', '-.5', '+2.', ' 7 '])
+      assert.equal((await put('numbers', label(value))).accepted, 1, value)
+    assert.match((await refused('three', label(true))).message, /expected one of 0, 1, 2, as in the hold-out/)
   })
 
   it('a label that becomes known in the future is; clocks may differ by hours', async () => {

@@ -20,6 +20,8 @@ export interface ReadLabel {
   readonly label: number | null
   readonly text: string
   readonly at: number
+  /** Whether it was said as true or false. */
+  readonly truth: boolean
 }
 
 /** A label that was taken although it looks wrong. */
@@ -35,6 +37,8 @@ const LONGEST = 256
 const AHEAD_MS = DAY_MS
 /** Rows that a refusal names. */
 const NAMED = 20
+/** A number as tables write it: what else JavaScript takes for one, such as 0x10, is the name of a class. */
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i
 /** Spellings by which tables say that there is no number, or none that is finite. */
 const NO_NUMBER = /^[+-]?(nan|inf|infinity|null|none|na|n\/a|<na>|nat)$/i
 
@@ -86,16 +90,25 @@ function readLabel(row: number, { prediction_id, label, at }: GivenLabel, now: n
   if (typeof label !== 'string') {
     const number = Number(label)
     if (!Number.isFinite(number)) return fault('label', String(label), 'a finite number')
-    return { row, id: prediction_id, label: number, text: String(number), at: known }
+    return {
+      row,
+      id: prediction_id,
+      label: number,
+      text: String(number),
+      at: known,
+      truth: label === true || label === false,
+    }
   }
   const text = label.trim()
   if (text === '') return fault('label', label, 'a number, true or false, or the name of a class')
   if (text.length > LONGEST) return fault('label', label, `a name of at most ${LONGEST} characters, not ${text.length}`)
   if (NO_NUMBER.test(text)) return fault('label', label, 'a finite number; leave a label out until it is known')
-  const number = truthOf(text) ?? Number(text)
-  if (Number.isNaN(number)) return { row, id: prediction_id, label: null, text: label, at: known }
+  const truth = truthOf(text)
+  const of = { row, id: prediction_id, text: label, at: known, truth: truth !== undefined }
+  if (truth === undefined && !NUMBER.test(text)) return { ...of, label: null }
+  const number = truth ?? Number(text)
   if (!Number.isFinite(number)) return fault('label', label, 'a finite number')
-  return { row, id: prediction_id, label: number, text: label, at: known }
+  return { ...of, label: number }
 }
 
 /** Tables write truths as texts. */
@@ -105,12 +118,20 @@ function truthOf(text: string): number | undefined {
 }
 
 /** A label that the model's own hold-out does not have. */
-function strangerTo(target: Target, { row, id, label, text }: ReadLabel): Fault | undefined {
+function strangerTo(target: Target, { row, id, label, text, truth }: ReadLabel): Fault | undefined {
   if (target.kind === 'unknown') return undefined
-  const fault = (expected: string): Fault => ({ row, prediction_id: id, field: 'label', value: text, expected })
+  const value = truth ? (label === 1 ? 'true' : 'false') : text
+  const fault = (expected: string): Fault => ({ row, prediction_id: id, field: 'label', value, expected })
+  // truths are labels of a model that tells two outcomes apart
+  if (truth && !isBinary(target))
+    return fault(`${target.kind === 'number' ? 'a number' : classesOf(target)}, as in the hold-out`)
   if (label === null) return fault(`${target.kind === 'number' ? 'a number' : classesOf(target)}, as in the hold-out`)
   if (target.kind === 'classes' && !isClass(target, label)) return fault(`${classesOf(target)}, as in the hold-out`)
   return undefined
+}
+
+function isBinary(target: Target): boolean {
+  return target.kind === 'classes' && target.values.every((value) => value === 0 || value === 1)
 }
 
 function classesOf(target: Extract<Target, { kind: 'classes' }>): string {
