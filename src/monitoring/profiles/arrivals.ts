@@ -102,7 +102,9 @@ export async function takeArrivals(
   const of = (kind: Timeliness): readonly Arrived[] => kinds.get(kind) ?? []
   const anew = least(of('anew').map(hourOf))
   const until = Math.floor(now / HOUR_MS)
-  const begin = anew ?? monitor.newest_hour ?? least(mine.map(hourOf).filter((hour) => hour <= until))
+  // until a first hour was looked at, older rows make it begin with them
+  const own = monitor.evaluated_hour === null ? answered.map(hourOf).filter((hour) => hour <= until) : []
+  const begin = anew ?? least([...own, ...(monitor.newest_hour === null ? [] : [monitor.newest_hour])])
   const newest = begin === undefined ? null : await reachedHour(t, endpoint, { from: begin, until })
   const seen = newest === null ? [] : mine.filter((row) => hourOf(row) <= newest)
   const timely = mine.filter((row) => !['late', 'too late'].includes(timelinessOf(monitor, hourOf(row))))
@@ -113,7 +115,7 @@ export async function takeArrivals(
     [
       seq,
       newest,
-      newest === null ? null : seen.reduce((most, { et }) => Math.max(most, et), known(monitor, anew, newest)),
+      newest === null ? null : seen.reduce((most, { et }) => Math.max(most, et), known(monitor, newest)),
       timely.reduce((most, { at }) => Math.max(most, at), monitor.newest_at ?? 0),
       anew ?? monitor.evaluated_hour,
       least([...of('late').map(hourOf), ...(monitor.redo_hour === null ? [] : [monitor.redo_hour])]) ?? null,
@@ -126,9 +128,10 @@ export async function takeArrivals(
   await countArrivals(t, endpoint, { now, rows: mine.length, tooLate: of('too late').length, ahead })
 }
 
-/** The newest event so far; where looking begins anew that may have been of another time, and the hour that was reached counts alone. */
-function known({ newest_event }: MonitorRow, anew: number | undefined, newest: number): number {
-  return Math.max(anew === undefined ? (newest_event ?? 0) : 0, newest * HOUR_MS)
+/** The newest event so far, unless it lies beyond the hour that was reached: that counts alone then. */
+function known({ newest_event }: MonitorRow, newest: number): number {
+  const before = newest_event !== null && newest_event < (newest + 1) * HOUR_MS ? newest_event : 0
+  return Math.max(before, newest * HOUR_MS)
 }
 
 function least(hours: readonly number[]): number | undefined {

@@ -181,6 +181,20 @@ export function lateCases(name: string, open: () => Promise<{ db: Db; close(): P
       assert.deepEqual(await timesOf(one), { late: ROWS, too_late: ROWS, ahead: 0 })
     })
 
+    it('after a first call of another time make the monitor begin with them', async () => {
+      const one = await watched(db)
+      // test calls of much later, looked at or not, before a replay begins
+      await one.take(FIRST + 9000, [50], '-test')
+      await one.judge()
+      await one.take(FIRST + 9001, [50], '-test')
+      await one.judge()
+      await send(one, feed(30, 30, 30), () => true)
+      const { evaluated_hour, judged_hour, newest_hour, newest_event } = await monitorOf(db, one.endpoint)
+      assert.deepEqual([evaluated_hour, judged_hour, newest_hour], [FIRST + 29, FIRST + 29, FIRST + 29])
+      assert.equal(Math.floor((newest_event ?? 0) / HOUR_MS), FIRST + 29)
+      assert.deepEqual(await timesOf(one), { late: 0, too_late: 0, ahead: 0 })
+    })
+
     it('of one wrong clock: a few rows beyond a day of nothing close no hours, as many as are no accident do', async () => {
       const one = await watched(db)
       await send(one, feed(30, 30, 30), () => true)
