@@ -213,6 +213,19 @@ export function outboxCases(name: string, database: () => Promise<{ db: Db; clos
       await until('the other webhook to hear of it', () =>
         said('/from-the-environment').some((one) => one.includes('the webhook takes no messages')),
       )
+      const heard = said('/from-the-environment').length
+      await opened.db.tx((t) =>
+        t.run(
+          "UPDATE notices SET error = 'the name has no address' WHERE endpoint = 'dead' AND route = 'webhook' AND state = 'waiting'",
+        ),
+      )
+      await checkNotifications(deps)
+      assert.equal(
+        (await told())[0]?.title,
+        'the webhook takes no messages: the name has no address',
+        'it says what is so now',
+      )
+      assert.equal(said('/from-the-environment').length, heard, 'and nobody is told for that')
       to.answer = () => 200
       late += 60_000
       worker.wake()

@@ -63,6 +63,11 @@ async function firstOwnHour(reader: Reader, endpoint: string): Promise<number | 
   return row?.hour ?? null
 }
 
+/** An hour, but none before the endpoint's own first one: nothing began with the training rows. */
+export function sinceFirst({ first }: Pick<Live, 'first'>, hour: number): number {
+  return Math.max(hour, first ?? hour)
+}
+
 /** Training hours stand for the past of an endpoint only before its own first hour. */
 function addReferenceHours({ learned, history, first }: Live): void {
   for (const [hour, profile] of learned.hours)

@@ -15,6 +15,7 @@ import { ATTRIBUTION, checkName, movesOf, viewCheck } from '../checks/checks.ts'
 import type { StoredCheck } from '../checks/checks.ts'
 import { newIncident, note } from '../incidents/rows.ts'
 import type { IncidentDetail, IncidentRow } from '../incidents/rows.ts'
+import { sinceFirst } from '../profiles/live.ts'
 import type { Live } from '../profiles/live.ts'
 import type { Book } from './book.ts'
 import type { HouseEvent, MonitoringDeps } from '../context/context.ts'
@@ -272,9 +273,9 @@ function signsOf(judged: JudgedHour, besides: ReadonlySet<string>): Omit<Signs, 
 }
 
 /** First hour in which the data of a cause differed. */
-function beganOf({ confirmed, live, hour }: JudgedHour, cause: KeptCause): number {
+function beganOf({ confirmed, live, hour, window }: JudgedHour, cause: KeptCause): number {
   const own = confirmed.filter((one) => cause.features.includes(one.feature))
-  return own.length === 0 ? hour : changeBegan(live.history, hour, own)
+  return own.length === 0 ? hour : sinceFirst(live, changeBegan(live.history, hour, own, window.length))
 }
 
 /** Features with what one feed delivers together with them. */

@@ -172,6 +172,14 @@ describe('an incident of a day', () => {
     assert.deepEqual(found.events, [[(FIRST + 7) * HOUR_MS + 7, (FIRST + 13) * HOUR_MS + 7]])
   })
 
+  test('of a change that was there from the first row on began with it, and not with the training rows', async () => {
+    const found = await asked(() => around(90), upTo(27))
+    assert.equal(found.incidents.length, 1)
+    const [row] = found.incidents
+    assert.equal(row?.began_event, FIRST * HOUR_MS)
+    assert.ok(row.detail.causes.every(({ course }) => course === undefined || course.began >= FIRST * HOUR_MS))
+  })
+
   test('asks for no events where no rows are near its beginning', async () => {
     // values that moved apart have their usual mean: no part of the day differs, so the change began with the hour, which is empty
     const found = await asked((h) => around(usual(FIRST + h), 25), [...upTo(15), 25])

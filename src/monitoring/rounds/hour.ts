@@ -13,6 +13,7 @@ import type { StoredCheck } from '../checks/checks.ts'
 import { calibrationOf, learnedLengths } from '../checks/limits.ts'
 import { importanceOf } from '../checks/severity.ts'
 import type { HouseEvent, MonitoringDeps, Reference } from '../context/context.ts'
+import { sinceFirst } from '../profiles/live.ts'
 import type { Live } from '../profiles/live.ts'
 import type { Book } from './book.ts'
 import { applyHour } from './drift-incident.ts'
@@ -62,7 +63,7 @@ export async function lookAtHour(
   if (sure.length === 0)
     return { verdict: { window, checks, paging, sure, began: hour, events: [], values: () => undefined }, lacks: null }
   const values = await recentValues(deps, endpoint, { hour, length })
-  const began = changeBegan(history, hour, sure, length)
+  const began = sinceFirst(live, changeBegan(history, hour, sure, length))
   const events = await houseEvents(deps, endpoint, began)
   return { verdict: { window, checks, paging, sure, began, events, values }, lacks: null }
 }

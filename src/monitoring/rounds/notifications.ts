@@ -1,5 +1,6 @@
 /** The alarm of webhooks that take no messages: an endpoint whose incidents reach nobody has an incident that says so. */
 import type { Tx } from '../../store/db.ts'
+import type { KeptCause } from '../incidents/causes.ts'
 import { isFailing, namedRoutes } from '../incidents/outbox.ts'
 import type { RouteState } from '../incidents/outbox.ts'
 import { lockMonitor } from '../context/context.ts'
@@ -37,13 +38,19 @@ async function tell(deps: Deps, t: Tx, endpoint: string, failing: readonly Route
     return open.id
   }
   const told = (open?.detail.causes[0]?.evidence['routes'] ?? []) as string[]
-  if (open !== undefined && told.join() === routes.join()) return undefined
+  const title = failing.map(sentence).join('; ')
+  const evidence = { routes, waiting: failing.map(({ waiting }) => waiting), errors: failing.map(({ error }) => error) }
+  const cause: KeptCause = { rank: 1, kind: 'webhook_failing', title, score: 1, features: [], evidence }
+  if (open !== undefined && told.join() === routes.join()) {
+    if (open.title === title) return undefined
+    // another error of the same webhooks is shown, and no news that other webhooks are told
+    await writeIncident(t, { ...open, title, detail: { ...open.detail, causes: [cause] } })
+    return open.id
+  }
   const row =
     open ?? newIncident({ id: deps.ids('inc'), endpoint, kind: 'notification', severity: 'medium', opened_at: now })
-  const title = failing.map(sentence).join('; ')
   note(row.detail, { at: now, event: now, kind: open === undefined ? 'opened' : 'changed', text: title })
-  const evidence = { routes, waiting: failing.map(({ waiting }) => waiting), errors: failing.map(({ error }) => error) }
-  row.detail.causes = [{ rank: 1, kind: 'webhook_failing', title, score: 1, features: [], evidence }]
+  row.detail.causes = [cause]
   await writeIncident(t, { ...row, title, last_event: now })
   return row.id
 }

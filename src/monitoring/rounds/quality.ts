@@ -2,6 +2,7 @@
 import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
 import type { MonitorSettings } from '../../contract/monitoring.ts'
 import { aucInterval } from '../../stats/metrics.ts'
+import type { Tx } from '../../store/db.ts'
 import { currentIncident, newIncident, note } from '../incidents/rows.ts'
 import { writeIncident } from '../incidents/writing.ts'
 import type { IncidentDetail, IncidentRow } from '../incidents/rows.ts'
@@ -72,7 +73,8 @@ export async function applyQuality(deps: MonitoringDeps, judged: Judged): Promis
         await writeIncident(t, { ...known, last_event: event, detail: { ...known.detail, clear: 0 } })
         return undefined
       }
-      const row = known === undefined ? opened(deps, judged, event) : reopened(deps, known, event)
+      const row =
+        known === undefined ? opened(deps, judged, await beganOf(t, endpoint, event)) : reopened(deps, known, event)
       await writeIncident(t, row)
       if (known === undefined) await wantReactions(t, row, settings.reactions.quality, deps.clock())
       return row.id
@@ -98,7 +100,17 @@ function reopened(deps: MonitoringDeps, known: IncidentRow, event: number): Inci
   return { ...known, state: 'open', resolved_at: null, resolved_event: null, last_event: event }
 }
 
-function opened(deps: MonitoringDeps, { endpoint, now }: Judged, event: number): IncidentRow {
+/** Begin of the window whose labels were due by an event time, but none before the first row, ms. */
+async function beganOf(t: Tx, endpoint: string, event: number): Promise<number> {
+  const row = await t.get<{ hour: number | null }>('SELECT min(hour) AS hour FROM monitor_hours WHERE endpoint = ?', [
+    endpoint,
+  ])
+  const begin = event - WINDOW_DAYS * DAY_MS
+  return row?.hour == null ? begin : Math.min(event, Math.max(begin, row.hour * HOUR_MS))
+}
+
+function opened(deps: MonitoringDeps, { endpoint, now }: Judged, began: number): IncidentRow {
+  const event = (now.hour + 1) * HOUR_MS
   const at = deps.clock()
   const title = `area under the curve fell to ${now.area.toFixed(3)} over ${WINDOW_DAYS} days, ${now.reference.toFixed(3)} at registration`
   const evidence = {
@@ -117,7 +129,7 @@ function opened(deps: MonitoringDeps, { endpoint, now }: Judged, event: number):
     title: `Quality fell: ${title}`,
     opened_at: at,
     opened_event: event,
-    began_event: event - WINDOW_DAYS * DAY_MS,
+    began_event: began,
     until: now.hour + 1,
     causes: [{ rank: 1, kind: 'quality_fall', title, score: 0.95, features: [], evidence }],
   })

@@ -90,6 +90,17 @@ describe('quality', () => {
     })
   })
 
+  test('did not fall before the first row', async () => {
+    await addEndpoint(store.db, 'young')
+    now = START
+    await ingest(deps, 'young', [{ id: 'young-1', et: 20 * HOUR_MS, score: 0.5 }])
+    await looks('young', [
+      [24, true],
+      [36, true],
+    ])
+    assert.equal((await all('young'))[0]?.began_event, 20 * HOUR_MS)
+  })
+
   test('is well again after two looks in a row; a bad one between them begins the count anew', async () => {
     await looks('well', [
       [12, true],
