@@ -35,6 +35,8 @@ export interface Monitoring {
   stop(): Promise<void>
   /** Looks at once. */
   wake(): void
+  /** Looks at once, at watched searches and webhooks too. */
+  lookAround(): void
 }
 
 const POLL_MS = 500
@@ -71,6 +73,7 @@ export function openMonitoring(ports: MonitoringDeps, leases: Leases, worker: Wo
       await Promise.all([loop.stop(), gateways.stop()])
     },
     wake: () => loop.wake(),
+    lookAround: () => loop.lookAround(),
   }
 }
 
@@ -78,6 +81,7 @@ interface MonitorLoop {
   start(): void
   stop(): Promise<void>
   wake(): void
+  lookAround(): void
 }
 
 /** Judges what is closed on one replica at a time: when rows came, and every second besides. */
@@ -90,6 +94,10 @@ function monitorLoop(deps: MonitoringDeps, leases: Leases): MonitorLoop {
   let looked = -Infinity
   let searched = -Infinity
   let woken = false
+  const wake = (): void => {
+    woken = true
+    rest.abort()
+  }
   const rounds = async (signal: AbortSignal): Promise<void> => {
     while (!signal.aborted && !stopping.signal.aborted) {
       rest = new AbortController()
@@ -123,9 +131,10 @@ function monitorLoop(deps: MonitoringDeps, leases: Leases): MonitorLoop {
       stopping.abort()
       await running
     },
-    wake() {
-      woken = true
-      rest.abort()
+    wake,
+    lookAround() {
+      searched = -Infinity
+      wake()
     },
   }
 }
@@ -160,6 +169,8 @@ function gatewayLoop(deps: MonitoringDeps): { start(): void; stop(): Promise<voi
 interface Trying extends Memory {
   failures: number
   next: number
+  /** What the watch over it hung on when that was looked at last. */
+  looked: string | undefined
   /** Whether what a process before this one kept of its fault may still be there. */
   stale: boolean
 }
@@ -176,12 +187,20 @@ async function round(deps: MonitoringDeps, { memories, faults, signal }: Round):
   let more = false
   for (const name of endpoints) {
     if (signal.aborted) return false
-    const memory = memories.get(name) ?? { live: undefined, learning: undefined, failures: 0, next: 0, stale: true }
+    const memory = memories.get(name) ?? {
+      live: undefined,
+      learning: undefined,
+      failures: 0,
+      next: 0,
+      looked: undefined,
+      stale: true,
+    }
     memories.set(name, memory)
     if (performance.now() < memory.next) continue
     const what = judging(name)
     try {
       if (await advance(deps, name, memory, signal)) more = true
+      await lookAnew(deps, name, { memory, faults })
       if (memory.stale) await keepFault(deps.db, name, null, deps.clock())
       faults.well(what)
       Object.assign(memory, { failures: 0, next: 0, stale: false })
@@ -193,6 +212,27 @@ async function round(deps: MonitoringDeps, { memories, faults, signal }: Round):
   }
   await trying(faults, 'the reactions to incidents', () => doReactions(deps))
   return more
+}
+
+/** Looks at the watch over an endpoint at once when what it hangs on has changed: another version, or a reference that was learned or refused. */
+async function lookAnew(
+  deps: MonitoringDeps,
+  endpoint: string,
+  { memory, faults }: { readonly memory: Trying; readonly faults: Faults },
+): Promise<void> {
+  if (memory.seen === memory.looked) return
+  memory.looked = memory.seen
+  await trying(faults, watching(endpoint), () => lookAtMonitor(deps, endpoint))
+}
+
+async function lookAtMonitor(deps: MonitoringDeps, endpoint: string): Promise<void> {
+  // one that was just deleted is none
+  const changed = await ifRefused(lookAtWatch(deps, endpoint), 'not_found')
+  if (changed !== undefined) deps.changed(changed)
+}
+
+function watching(endpoint: string): string {
+  return `the watch over the monitor of endpoint ${endpoint}`
 }
 
 function judging(endpoint: string): string {
@@ -215,11 +255,7 @@ async function trying<T>(faults: Faults, what: string, fn: () => Promise<T>): Pr
 async function lookAtEach(deps: MonitoringDeps, faults: Faults): Promise<void> {
   const endpoints = (await trying(faults, 'the list of endpoints', () => endpointNames(deps.db, null))) ?? []
   for (const name of endpoints) {
-    await trying(faults, `the watch over the monitor of endpoint ${name}`, async () => {
-      // one that was just deleted is none
-      const changed = await ifRefused(lookAtWatch(deps, name), 'not_found')
-      if (changed !== undefined) deps.changed(changed)
-    })
+    await trying(faults, watching(name), () => lookAtMonitor(deps, name))
     await trying(faults, `the watch for silence of endpoint ${name}`, async () =>
       checkFreshness(deps, await monitorOf(deps.db, name)),
     )

@@ -21,11 +21,12 @@ import type { MonitoringDeps } from './context/context.ts'
 import { requireSearches } from './rounds/watched-searches.ts'
 import { allWatched } from './watched/facts.ts'
 
-export function monitoringRoutes({ deps }: Monitoring): Mounted[] {
-  return [...endpointRoutes(deps), ...incidentRoutes(deps), metricsRoute(deps)]
+export function monitoringRoutes(monitoring: Monitoring): Mounted[] {
+  const { deps } = monitoring
+  return [...endpointRoutes(monitoring), ...incidentRoutes(deps), metricsRoute(deps)]
 }
 
-function endpointRoutes(deps: MonitoringDeps): Mounted[] {
+function endpointRoutes({ deps, lookAround }: Pick<Monitoring, 'deps' | 'lookAround'>): Mounted[] {
   const { db } = deps
   return [
     mount(monitoringApi.putLabels, async ({ who, params, body }) => {
@@ -36,6 +37,8 @@ function endpointRoutes(deps: MonitoringDeps): Mounted[] {
       const { project } = await requireEndpoint(db, params.name, who)
       await requireSearches(deps, project, body.searches)
       await deps.saveSettings(who, params.name, body)
+      // who sets a watch wants to see what it finds
+      lookAround()
       return shownSettings(settingsOf(await requireEndpoint(db, params.name)))
     }),
     mount(endpointViewApi.listWatched, async ({ who }) => ({ items: await allWatched(deps, who.project) })),

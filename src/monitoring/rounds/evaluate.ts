@@ -33,6 +33,8 @@ export interface Memory {
   learning: string | undefined
   /** When hours may be judged again next (performance.now). */
   again?: number
+  /** What the watch over the endpoint hangs on, as it was at the last turn. */
+  seen?: string
 }
 
 /** Hours judged before others get their turn. */
@@ -49,6 +51,7 @@ export async function advance(
   // a version that was removed from the registry has nothing to compare with
   const reference = await ifRefused(deps.referenceOf(endpoint), 'not_found')
   const id = reference === undefined ? undefined : referenceId(reference)
+  memory.seen = [enabled, reference?.version, id, memory.learning].join(' ')
   if (enabled && reference !== undefined && id !== undefined) await take(deps, endpoint, { id, reference, memory })
   const monitor = await monitorOf(deps.db, endpoint)
   const begin = monitor.evaluated_hour ?? (await firstHour(deps, endpoint))
@@ -127,10 +130,13 @@ async function take(deps: MonitoringDeps, endpoint: string, { id, reference, mem
     .then(() => keepUnfit(deps.db, endpoint, id, null))
     .then(() => (memory.learning = undefined))
     .catch(async (error: unknown) => {
-      // what the table lacks stays so; what failed here may go well later, and hours wait for it
-      if (error instanceof Problem && error.status < 500) memory.learning = unfit(id)
-      else setTimeout(() => (memory.learning = undefined), AGAIN_MS).unref()
-      await keepUnfit(deps.db, endpoint, id, error)
+      try {
+        await keepUnfit(deps.db, endpoint, id, error)
+      } finally {
+        // what the table lacks stays so; what failed here may go well later, and hours wait for it
+        if (error instanceof Problem && error.status < 500) memory.learning = unfit(id)
+        else setTimeout(() => (memory.learning = undefined), AGAIN_MS).unref()
+      }
       deps.log(`endpoint ${endpoint}: its reference cannot be learned: ${textOf(error)}`)
     })
     .catch(deps.onError)

@@ -1,0 +1,118 @@
+/** A house for messages about incidents: a receiver of webhooks, an endpoint that tells it of failed runs, on either database. */
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { monitoringApi, MonitorSettings } from '../../src/contract/monitoring.ts'
+import { searchesApi } from '../../src/contract/searches.ts'
+import { servingApi } from '../../src/contract/serving.ts'
+import { startPostgres } from '../postgres.ts'
+import { startTestServer } from '../server.ts'
+import type { TestServer } from '../server.ts'
+
+/** What nobody may read: the path and the query of the address. */
+export const SECRET = 'T0AAAAAAAsecretB0BBBB'
+export const TOKEN = 'tok3nOfTheQuery'
+/** The endpoint. */
+export const NAME = 'told'
+export const params = { name: NAME }
+
+export interface Heard {
+  readonly key: string
+  readonly body: {
+    readonly status: string
+    readonly externalURL: string
+    readonly alerts: readonly { readonly generatorURL: string }[]
+  }
+}
+
+/** Takes messages with `status`, and keeps those that it took. */
+export async function receiver(t: TestContext): Promise<{ url: string; heard: Heard[]; status: number }> {
+  const server = http.createServer((request, reply) => {
+    let text = ''
+    request.on('data', (part) => (text += String(part)))
+    request.on('end', () => {
+      reply.statusCode = made.status
+      if (made.status === 200)
+        made.heard.push({ key: String(request.headers['idempotency-key']), body: JSON.parse(text) as Heard['body'] })
+      // as a receiver does that repeats what it was asked for
+      reply.end(`cannot ${request.method} ${request.url}`)
+    })
+  })
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  t.after(() => void server.close())
+  const { port } = server.address() as AddressInfo
+  const made = { url: `http://127.0.0.1:${port}/services/${SECRET}?token=${TOKEN}`, heard: [] as Heard[], status: 200 }
+  return made
+}
+
+/** Waits for what `look` finds, a minute and a half at most. */
+export async function until<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
+  for (let tries = 0; tries < 900; tries++) {
+    const found = await look()
+    if (found !== undefined) return found
+    await delay(100)
+  }
+  throw new Error(`waited in vain for ${what}`)
+}
+
+/** A run that failed: what the watched search finds. */
+export async function fail(server: TestServer, run_name: string): Promise<void> {
+  const call = async (path: string, body: object) =>
+    (
+      await fetch(`${server.url}/api/2.0/mlflow/${path}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${server.token}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })
+    ).json() as Promise<{ run: { info: { run_id: string } } }>
+  const { run_id } = (await call('runs/create', { experiment_id: '0', run_name, start_time: Date.now() })).run.info
+  await call('runs/update', { run_id, status: 'FAILED', end_time: Date.now() })
+  await lookAtOnce(server)
+}
+
+/** An endpoint whose monitor watches failed runs and tells a webhook of them. */
+export async function watchFailures({ client }: TestServer, webhook: string): Promise<void> {
+  await client.call(servingApi.putEndpoint, { params, body: { project: 'default', model: 'm' } })
+  await client.call(searchesApi.create, { body: { name: 'failures', filter: "attributes.status = 'FAILED'" } })
+  const body = MonitorSettings.parse({ searches: [{ search: 'failures', more_than: 0 }], webhook })
+  await client.call(monitoringApi.putMonitor, { params, body })
+}
+
+/** How the webhook does. */
+export const route = async ({ client }: TestServer) =>
+  (await client.call(monitoringApi.getMonitor, { params })).webhooks.find((one) => one.name === 'webhook')
+
+/** Has watched searches and webhooks looked at now, and not within ten seconds: settings that are set again do that. */
+export async function lookAtOnce({ client }: TestServer): Promise<void> {
+  const { settings } = await client.call(monitoringApi.getMonitor, { params })
+  await client.call(monitoringApi.putMonitor, { params, body: settings })
+}
+
+export type Database = 'SQLite' | 'PostgreSQL'
+
+const ENV = { SLIPWAY_EGRESS_ALLOW: '127.0.0.1', SLIPWAY_PAGES_URL: 'https://slipway.example.org/base/' }
+
+/** Starts servers on one data folder, one after the other. */
+export async function house(
+  t: TestContext,
+  database: Database,
+): Promise<(more?: Record<string, string>) => Promise<TestServer>> {
+  const data = mkdtempSync(join(tmpdir(), 'slipway-messages-'))
+  const postgres = database === 'PostgreSQL' ? await startPostgres() : undefined
+  const started: TestServer[] = []
+  t.after(async () => {
+    for (const server of started) await server.kill()
+    await postgres?.stop()
+    rmSync(data, { recursive: true, force: true })
+  })
+  return async (more = {}) => {
+    const url = postgres === undefined ? {} : { SLIPWAY_DATABASE_URL: postgres.url }
+    const server = await startTestServer({ data, env: { ...ENV, ...url, ...more } })
+    started.push(server)
+    return server
+  }
+}

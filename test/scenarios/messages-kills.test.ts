@@ -1,0 +1,33 @@
+/** Messages about incidents survive kills at any moment, over real HTTP, and a copy arrives under its id. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { CallError } from '../../src/client/client.ts'
+import { fail, house, receiver, route, until, watchFailures } from '../monitored/messages-house.ts'
+
+for (const database of ['SQLite', 'PostgreSQL'] as const)
+  describe(`messages and kills on ${database}`, { timeout: 300_000 }, () => {
+    for (const [point, times] of [
+      // killed after the change was committed and before anything was sent
+      ['jobs.claimed', 1],
+      // killed after the receiver had it and before that was noted
+      ['notices.sent', 2],
+      ['notices.noted', 1],
+    ] as const) {
+      test(`a kill at ${point} loses no message, and a copy has its id`, async (t) => {
+        const to = await receiver(t)
+        const start = await house(t, database)
+        const calm = await start()
+        await watchFailures(calm, to.url)
+        await calm.stop()
+        const doomed = await start({ SLIPWAY_TEST_HOOKS: '1', SLIPWAY_FAULT: point })
+        await fail(doomed, 'night-1').catch((error: unknown) =>
+          assert.ok(error instanceof TypeError || error instanceof CallError, String(error)),
+        )
+        await doomed.ended()
+        const server = await start()
+        await until('the message', () => to.heard[times - 1])
+        await until('nothing to wait', async () => ((await route(server))?.waiting === 0 ? true : undefined))
+        assert.deepEqual([to.heard.length, new Set(to.heard.map(({ key }) => key)).size], [times, 1])
+      })
+    }
+  })
