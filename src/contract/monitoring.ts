@@ -1,6 +1,7 @@
 /** Routes of monitoring: labels, profiles, checks, performance, incidents and reactions. */
 import { z } from 'zod'
 import { Watched } from './endpoint-view.ts'
+import { CheckLimit, UntimelyRows } from './monitors/untimely.ts'
 import { id, listOf, name, page, time } from './fields.ts'
 import { NAMED_ADDRESS } from './secrets/addresses.ts'
 import { route } from './route.ts'
@@ -339,30 +340,8 @@ export const monitoringApi = {
       again_from: time
         .nullable()
         .describe('from here on hours are about to be judged again, because rows came late; null when none is'),
-      times: z
-        .object({
-          late: z
-            .number()
-            .int()
-            .describe('rows that came after their hour was judged: it was judged again, or will be'),
-          too_late: z
-            .number()
-            .int()
-            .describe('rows that came too late for that, or after another reference was taken up'),
-          ahead: z.number().int().describe('rows whose event time was more than an hour ahead of the clock'),
-        })
-        .describe('rows so far that did not come in time'),
-      limits: z
-        .array(
-          z.object({
-            feature: z.string(),
-            check: z.string(),
-            window_hours: z.number().int().describe('each length of windows has limits of its own'),
-            limit: z.number(),
-            largest_clean: z.number().nullable().describe('largest value in clean windows of that length'),
-          }),
-        )
-        .describe('those of the length of windows that judged last come first'),
+      times: UntimelyRows,
+      limits: z.array(CheckLimit).describe('those of the length of windows that judged last come first'),
       calibration: z
         .object({
           allowed_per_month: z.number(),
@@ -373,9 +352,7 @@ export const monitoringApi = {
           return_days: z.number().describe('each limit alone is passed about once in so many days'),
         })
         .optional()
-        .describe(
-          'how the limits of the length that judged last follow from false_alerts; absent until the reference is learned',
-        ),
+        .describe('how the limits of the length that judged last follow from false_alerts; absent until it is learned'),
       importance: z.record(z.string(), z.number()),
       attribution: AttributionCheck.optional().describe(
         'absent until explained rows of the stable version were judged',

@@ -92,7 +92,10 @@ async function viewLimits(
     for (const [feature, of] of Object.entries(limits))
       for (const measure of MEASURES.filter((one) => of[one] < 1e300))
         views.push({
-          ...{ feature, check: checkName(measure), window_hours: length, limit: of[measure] },
+          feature,
+          check: checkName(measure),
+          window_hours: length,
+          limit: of[measure],
           largest_clean: largestClean(learned, { feature, measure, length }),
         })
   }

@@ -124,7 +124,11 @@ export async function watchedHouse(tables: Readonly<Record<string, string | null
     }, `${name} answers`)
   const monitor = (name: string) => monitorOf(server, name)
   return {
-    ...{ server, data, until, predict, monitor },
+    server,
+    data,
+    until,
+    predict,
+    monitor,
     watched: async (name) => (await monitor(name)).watched,
     incidents: (endpoint) => incidentsOf(server, endpoint),
     async send(name, hours, from) {

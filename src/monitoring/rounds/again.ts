@@ -63,7 +63,10 @@ async function spanOf({ db }: MonitoringDeps, monitor: MonitorRow): Promise<Span
   // what a person called a false alarm is none in any hour
   const current = all.some((row) => row.id === first.incident?.id && row.dismissed === 0) ? first.incident : undefined
   return {
-    ...{ monitor, from, until, begin: first.state },
+    monitor,
+    from,
+    until,
+    begin: first.state,
     marks: new Map(marks.map((mark) => [mark.hour, mark])),
     known: [...(current === undefined ? [] : [current]), ...opened.filter((row) => row.dismissed === 0)],
   }

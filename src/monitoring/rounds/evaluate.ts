@@ -53,6 +53,16 @@ export async function advance(
   const id = reference === undefined ? undefined : referenceId(reference)
   memory.seen = [enabled, reference?.version, id, memory.learning].join(' ')
   if (enabled && reference !== undefined && id !== undefined) await take(deps, endpoint, { id, reference, memory })
+  return walk(deps, { endpoint, id, reference, memory, enabled }, signal)
+}
+
+interface Walk extends Omit<Turn, 'hour'> {
+  readonly enabled: boolean
+}
+
+/** Goes over the hours that are closed. */
+async function walk(deps: MonitoringDeps, turn: Walk, signal: AbortSignal): Promise<boolean> {
+  const { endpoint, id, reference, memory, enabled } = turn
   const monitor = await monitorOf(deps.db, endpoint)
   const begin = monitor.evaluated_hour ?? (await firstHour(deps, endpoint))
   // an hour of the future is not closed, whatever a row says

@@ -78,7 +78,16 @@ export function enter(
   const { window, checks, paging, sure, began, events, values } = verdict
   if (live === undefined) return Promise.resolve(undefined)
   return applyHour(deps, book, {
-    ...{ endpoint, hour, settings, live, window, checks, began, events, values, held },
+    endpoint,
+    hour,
+    settings,
+    live,
+    window,
+    checks,
+    began,
+    events,
+    values,
+    held,
     findings: paging,
     confirmed: sure,
     importance: importanceOf(reference?.metrics ?? {}),

@@ -46,12 +46,13 @@ export function lateCases(name: string, open: () => Promise<{ db: Db; close(): P
     }
     const isReal = (row: IncidentRow): boolean => row.state !== 'resolved' || row.last_event > row.began_event
     const essence = (row: IncidentRow) => ({
-      ...{ state: row.state, title: row.title, severity: row.severity, marked: row.marked },
+      state: row.state,
+      title: row.title,
+      severity: row.severity,
+      marked: row.marked,
       times: [row.began_event, row.opened_event, row.last_event, row.resolved_event],
       causes: row.detail.causes.map((cause) => [keyOf(cause), cause.features, { ...cause.course, paged: null }]),
     })
-    const pagesOf = async ({ endpoint }: Watched): Promise<number> =>
-      (await incidentRows(db, { endpoint })).reduce((sum, row) => sum + row.pages, 0)
 
     /** Hours of rows in two parts; from `bad` to `mended` (hours from FIRST) another value. */
     function feed(hours: number, bad: number, mended: number): Part[] {

@@ -46,8 +46,11 @@ export function reconcile(known: readonly IncidentRow[], found: readonly Inciden
 
 /** Whether two incidents are of the same time: alerts at most a day apart are one. */
 function overlap(a: IncidentRow, b: IncidentRow): boolean {
-  const until = (row: IncidentRow): number => Math.max(row.last_event, row.opened_event) + DAY_MS
-  return a.began_event <= until(b) && b.began_event <= until(a)
+  return a.began_event <= reaches(b) && b.began_event <= reaches(a)
+}
+
+function reaches(row: IncidentRow): number {
+  return Math.max(row.last_event, row.opened_event) + DAY_MS
 }
 
 /** An incident that nobody knew of. One that is over by now wakes nobody. */
@@ -68,8 +71,7 @@ function merged(twin: IncidentRow, one: IncidentRow, { at }: Times): Change {
   ].map((cause, i) => ({ ...cause, rank: i + 1 }))
   const { state, resolved_at, resolved_event } = endOf(twin, one, { causes, at })
   const closed = state === 'resolved' ? endAll(causes, resolved_event ?? one.last_event) : causes
-  const was = twin.state === 'resolved' ? null : openSeverity(twin.detail.causes)
-  const pages = state !== 'resolved' && mustPage(was, closed)
+  const pages = state !== 'resolved' && mustPage(open(twin) ? openSeverity(twin.detail.causes) : null, closed)
   const detail = {
     ...one.detail,
     causes: pages ? pagedFor(closed) : closed,
@@ -77,9 +79,11 @@ function merged(twin: IncidentRow, one: IncidentRow, { at }: Times): Change {
   }
   const row: IncidentRow = {
     ...twin,
-    ...{ state: pages ? ('open' as const) : state, resolved_at, resolved_event, detail },
-    severity: openSeverity(closed) ?? one.severity,
-    title: closed[0]?.title ?? one.title,
+    state: pages ? 'open' : state,
+    resolved_at,
+    resolved_event,
+    detail,
+    ...worstOf(closed, one),
     opened_event: one.opened_event,
     began_event: one.began_event,
     last_event: one.last_event,
@@ -90,6 +94,13 @@ function merged(twin: IncidentRow, one: IncidentRow, { at }: Times): Change {
   if (news !== undefined) note(detail, { at, event: row.last_event, kind: 'judged again', text: news })
   if (pages) note(detail, { at, event: row.last_event, kind: 'paged', text: `severity ${row.severity}` })
   return { row, told: news !== undefined || pages, asks: pages && twin.pages === 0 }
+}
+
+function worstOf(
+  causes: readonly KeptCause[],
+  { severity, title }: IncidentRow,
+): Pick<IncidentRow, 'severity' | 'title'> {
+  return { severity: openSeverity(causes) ?? severity, title: causes[0]?.title ?? title }
 }
 
 function has({ detail }: IncidentRow, cause: KeptCause): boolean {
@@ -133,12 +144,19 @@ function hasLine({ detail }: IncidentRow, kind: string): boolean {
   return detail.timeline.some((line) => line.kind === kind)
 }
 
+function open({ state }: IncidentRow): boolean {
+  return state !== 'resolved'
+}
+
+/** The causes by name, in one order. */
+function keys({ detail }: IncidentRow): string {
+  return detail.causes.map(keyOf).sort().join('\n')
+}
+
 /** What judging again changed of an incident that a reader was told; undefined where it is as it was. */
 function newsOf(was: IncidentRow, is: IncidentRow): string | undefined {
-  const open = (row: IncidentRow): boolean => row.state !== 'resolved'
   if (open(was) && !open(is)) return `with ${LATE} the newest windows are clear`
   if (!open(was) && open(is)) return `with ${LATE} it goes on: ${is.title}`
-  const keys = (row: IncidentRow): string => row.detail.causes.map(keyOf).sort().join('\n')
   if (keys(was) === keys(is) && was.severity === is.severity) return undefined
   return `with ${LATE}: ${is.title}; severity ${is.severity}`
 }

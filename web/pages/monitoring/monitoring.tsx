@@ -50,7 +50,7 @@ export function MonitoringPage() {
       actions={<RangeFields search={search} name={name} />}
     >
       <WatchedNotice endpoint={name} />
-      {monitor.data !== undefined && <Untimely times={monitor.data.times} againFrom={monitor.data.again_from} />}
+      <Untimely monitor={monitor.data} />
       <Panel
         title="Features over time"
         note="strongest check of each window, in units of its limit; columns are event time"

@@ -4,7 +4,12 @@ import { it } from 'node:test'
 import { partText } from '../../../test/web/components.ts'
 
 const said = (times: Partial<Record<'late' | 'too_late' | 'ahead', number>>, againFrom: string | null = null) =>
-  partText('monitoring/untimely', 'Untimely', { times: { late: 0, too_late: 0, ahead: 0, ...times }, againFrom }, {})
+  partText(
+    'monitoring/untimely',
+    'Untimely',
+    { monitor: { times: { late: 0, too_late: 0, ahead: 0, ...times }, again_from: againFrom } },
+    {},
+  )
 
 it('nothing where all rows came in time', async () => {
   assert.equal(await said({}), '')

@@ -7,8 +7,10 @@ interface Times {
   readonly ahead: number
 }
 
-/** `againFrom`: from where on hours are about to be judged again, or null. */
-export function Untimely({ times, againFrom }: { times: Times; againFrom: string | null }) {
+/** `again_from`: from where on hours are about to be judged again, or null. */
+export function Untimely({ monitor }: { monitor: { times: Times; again_from: string | null } | undefined }) {
+  if (monitor === undefined) return null
+  const { times, again_from: againFrom } = monitor
   const said = [
     ...(againFrom === null ? [] : [`the hours from ${eventTime(againFrom)} on are about to be judged again`]),
     ...(times.late === 0 ? [] : [`${count(times.late)} came after their hour was judged, which was judged again`]),
