@@ -182,8 +182,9 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'image',
-    summary: 'Build an OCI image of a model or of a project’s steps without a daemon; look at it, or compare two',
-    usage: '[build [MODEL|FOLDER] | inspect IMAGE | diff IMAGE IMAGE]',
+    summary:
+      'Build an OCI image of a model or of a project’s steps without a daemon; move it, look at it, or compare two',
+    usage: '[build [MODEL|FOLDER] | inspect IMAGE | push|pull|copy|diff IMAGE IMAGE]',
     example: 'slipway image build flight-delay@production --out layout:image',
     flags: [
       ...SERVER_FLAGS,
@@ -192,8 +193,9 @@ export const COMMANDS: readonly Command[] = [
         value: 'PURPOSE',
         meaning: 'With `build`: serve (a model that answers; default) or step (a project folder).',
       },
-      { name: 'base', value: 'IMAGE', meaning: 'With `build`: layout:FOLDER to build on (default: Debian, pinned).' },
+      { name: 'base', value: 'IMAGE', meaning: 'With `build`: an image to build on (default: Debian, pinned).' },
       { name: 'out', value: 'IMAGE', meaning: 'With `build`: layout:FOLDER[:TAG] to write to (default layout:image).' },
+      { name: 'push', value: 'IMAGE', meaning: 'With `build`: REGISTRY/REPOSITORY[:TAG] to push to.' },
       {
         name: 'platform',
         value: 'NAME',
@@ -205,7 +207,7 @@ export const COMMANDS: readonly Command[] = [
         value: 'DIR',
         meaning: 'With `build --for step`: wheels that you built of packages that publish none.',
       },
-      { name: 'compression', value: 'KIND', meaning: 'With `build`: zstd (default) or gzip.' },
+      { name: 'compression', value: 'KIND', meaning: 'With `build`: gzip (default) or zstd.' },
     ],
     load: () => import('./image/image.ts'),
   },

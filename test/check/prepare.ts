@@ -5,6 +5,7 @@ import { performance } from 'node:perf_hooks'
 import { ifGone } from '../../src/contract/absence/absent.ts'
 import { hasTestEnv, runProgram, testEnv } from '../python-env.ts'
 import { ENGINE_PACKAGES, NO_ENGINE } from '../images/engine.ts'
+import { buildCrane, findCrane, NO_REGISTRY } from '../images/registry.ts'
 import { buildS3, hasS3 } from '../s3.ts'
 import { PACKAGES } from '../serving-models.ts'
 import { CHROMIUM_MISSING, findChromium, findProgram } from '../tools.ts'
@@ -69,9 +70,21 @@ export function needs(): Need[] {
     },
     {
       name: 'container engine',
-      mark: 'images/engine.ts',
+      mark: '/engine.ts',
       present: () => findProgram('podman') !== undefined && findProgram('skopeo') !== undefined,
       bring: apt(ENGINE_PACKAGES, NO_ENGINE),
+    },
+    {
+      name: 'registry',
+      mark: '/registry.ts',
+      present: () => findProgram('docker-registry') !== undefined,
+      bring: apt('docker-registry', NO_REGISTRY),
+    },
+    {
+      name: 'crane',
+      mark: '/registry.ts',
+      present: async () => (await findCrane()) !== undefined,
+      bring: go === undefined ? 'there is no Go to build it with' : () => buildCrane(go),
     },
     environment('scikit-learn', 'serving-models', PACKAGES),
     environment('mlflow', `'${MLFLOW}'`, [MLFLOW]),

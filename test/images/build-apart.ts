@@ -15,7 +15,7 @@ export async function imageOf(home: string, model: string): Promise<string> {
   const { composeImage } = (await of('build/compose.ts')) as typeof Compose
   const maker = {
     blobs: new BlobFolder(join(home, 'cache')),
-    compression: 'zstd' as const,
+    compression: 'gzip' as const,
     fetch: undefined,
     say: () => undefined,
   }

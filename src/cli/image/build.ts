@@ -9,7 +9,7 @@ import { lockRequest } from '../../envs/lock.ts'
 import { findPython } from '../../envs/python.ts'
 import { requestOf } from '../../envs/request.ts'
 import type { UvOptions } from '../../envs/uv.ts'
-import { defaultBase, layoutBase } from '../../images/build/base.ts'
+import { defaultBase, imageBase, layoutBase } from '../../images/build/base.ts'
 import type { FoundBase } from '../../images/build/base.ts'
 import type { BaseKind } from '../../images/base/pins.ts'
 import { composeImage, composeIndex } from '../../images/build/compose.ts'
@@ -19,7 +19,8 @@ import { projectLayer, stepSettings, wrapperLayer } from '../../images/build/ste
 import type { Layer } from '../../images/layers/layer.ts'
 import type { Descriptor, Platform } from '../../images/oci/documents.ts'
 import { digestOf, platformName } from '../../images/oci/documents.ts'
-import { parseReference } from '../../images/oci/reference.ts'
+import { parseReference, referenceText } from '../../images/oci/reference.ts'
+import type { RemoteImage } from '../../images/remote/image.ts'
 import { nodeLayer } from '../../images/parts/node.ts'
 import { ownWheels } from '../../images/parts/own-wheels.ts'
 import { wheelsLayer } from '../../images/parts/wheels.ts'
@@ -32,7 +33,9 @@ import { gitSource } from '../project/git.ts'
 import { resolveVersion } from '../registry/version-name.ts'
 import { CHECKOUT, epochOf, imageMaker, platformsOf } from './maker.ts'
 import type { ImageMaker } from './maker.ts'
-import { delivered, destinationOf } from './deliver.ts'
+import { deliver, destinationsOf } from './deliver.ts'
+import { registries } from './registries.ts'
+import type { OpenRemote } from './registries.ts'
 
 /** What an image is made of on any platform, and how its layers are made for one. */
 interface Recipe {
@@ -52,14 +55,16 @@ interface PlatformPart {
 export async function build(invocation: Invocation): Promise<number> {
   const [, subject] = invocation.args
   const purpose = text(invocation, 'for') ?? 'serve'
-  const destination = destinationOf(invocation)
+  const destinations = destinationsOf(invocation)
+  const open = registries()
+  const lenders: RemoteImage[] = []
   const platforms = platformsOf(invocation)
   const epoch = epochOf()
   const maker = imageMaker(invocation)
   const recipe = await recipeOf(invocation, maker, purpose, subject)
   const images: Descriptor[] = []
   for (const platform of platforms) {
-    const base = await baseFor(invocation, maker, recipe.base, platform)
+    const base = await baseFor(invocation, maker, recipe.base, { platform, open, lenders })
     const { layers, run, labels } = await recipe.layers(base, platform)
     const all = { ...recipe.labels, ...labels }
     const parts = { base: base.base, layers: [...base.layers, ...layers], run, labels: all, epoch, platform }
@@ -67,9 +72,15 @@ export async function build(invocation: Invocation): Promise<number> {
   }
   const [only] = images
   const root = images.length === 1 && only !== undefined ? only : await composeIndex(maker.blobs, images)
-  const where = await delivered(maker.blobs, root, destination)
-  invocation.out.data({ name: recipe.name, digest: root.digest, to: where, platforms: platforms.map(platformName) })
-  invocation.out.line(`${where}: ${recipe.name} for ${platforms.map(platformName).join(', ')}`)
+  const places: string[] = []
+  for (const destination of destinations) {
+    const { to, moved } = await deliver({ blobs: maker.blobs, root, lenders }, destination, open, maker.say)
+    places.push(to)
+    invocation.out.line(`${to}: ${recipe.name} for ${platforms.map(platformName).join(', ')}`)
+    if (moved !== undefined)
+      invocation.out.line(`${moved.sent} blobs sent, ${moved.mounted} mounted, ${moved.there} were there`)
+  }
+  invocation.out.data({ name: recipe.name, digest: root.digest, to: places, platforms: platforms.map(platformName) })
   invocation.out.line(root.digest)
   return 0
 }
@@ -87,17 +98,34 @@ function recipeOf(
   return serveRecipe(invocation, maker, subject)
 }
 
+interface BaseQuery {
+  readonly platform: Platform
+  readonly open: OpenRemote
+  /** Gets the image in a registry whose layers are needed. */
+  readonly lenders: RemoteImage[]
+}
+
 async function baseFor(
   invocation: Invocation,
   maker: ImageMaker,
   kind: BaseKind,
-  platform: Platform,
+  { platform, open, lenders }: BaseQuery,
 ): Promise<FoundBase> {
   const given = text(invocation, 'base')
   if (given === undefined) return defaultBase(maker, kind, maker.mirror, platform)
   const reference = parseReference(given, '--base')
-  if (reference.kind === 'registry') throw new UsageError('--base takes layout:FOLDER; pull the image first')
-  return layoutBase(maker.blobs, reference, platform)
+  if (reference.kind === 'layout') return layoutBase(maker.blobs, reference, platform)
+  const image = open(reference)
+  const root = await image.resolve()
+  const { tag, digest } = reference
+  const now =
+    tag === undefined || digest === undefined ? undefined : await open({ ...reference, digest: undefined }).find()
+  if (now !== undefined && now.digest !== digest)
+    maker.say(
+      `note: the base has moved: ${reference.repository}:${tag} is ${now.digest} by now; it is built on ${digest}`,
+    )
+  lenders.push(image)
+  return imageBase(image, root, platform, referenceText(reference))
 }
 
 async function serveRecipe(invocation: Invocation, maker: ImageMaker, subject: string): Promise<Recipe> {

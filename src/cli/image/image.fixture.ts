@@ -95,7 +95,7 @@ export function answerModel(server: RecordedServer, dir: string | undefined): vo
 /** A base with one file and the version of Python that it is given; returns its name for --base. */
 export async function writeBase(dir: string, python?: string): Promise<string> {
   const blobs = layoutBlobs(dir)
-  const layer = await makeLayer({ blobs, compression: 'zstd' }, 'a base', new Entries().file('etc/base', 'base\n'))
+  const layer = await makeLayer({ blobs, compression: 'gzip' }, 'a base', new Entries().file('etc/base', 'base\n'))
   const run = {
     entrypoint: ['/bin/sh'],
     env: python === undefined ? {} : { PYTHON_VERSION: python },

@@ -1,4 +1,4 @@
-/** `slipway image`: builds, looks at and compares OCI images. */
+/** `slipway image`: builds, moves, looks at and compares OCI images. */
 import { UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 
@@ -8,6 +8,9 @@ type Act = (invocation: Invocation) => Promise<number>
 const ACTS: Readonly<Record<string, () => Promise<Act>>> = {
   build: async () => (await import('./build.ts')).build,
   inspect: async () => (await import('./inspect.ts')).inspect,
+  push: async () => (await import('./copy.ts')).push,
+  pull: async () => (await import('./copy.ts')).pull,
+  copy: async () => (await import('./copy.ts')).copy,
   diff: async () => (await import('./diff.ts')).diff,
 }
 

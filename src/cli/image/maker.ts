@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { defaultCacheFolder } from '../../envs/cache-folder.ts'
 import { egressStream } from '../../http/egress-stream.ts'
-import { COMPRESSIONS, ZSTD_VERSION } from '../../images/layers/compression.ts'
+import { COMPRESSIONS, otherCompressor } from '../../images/layers/compression.ts'
 import type { Compression } from '../../images/layers/compression.ts'
 import type { LayerMaker } from '../../images/layers/layer.ts'
 import { BlobFolder } from '../../images/oci/blobs.ts'
@@ -30,10 +30,8 @@ export function imageMaker(invocation: Invocation): ImageMaker {
   const npmRegistry = (process.env['npm_config_registry'] ?? 'https://registry.npmjs.org').replace(/\/+$/, '')
   const say = (line: string): void => invocation.out.progress(line)
   const compression = compressionOf(invocation)
-  if (compression === 'zstd' && process.versions['zstd'] !== ZSTD_VERSION)
-    say(
-      `note: this Node has zstd ${process.versions['zstd']} in place of ${ZSTD_VERSION}; digests may be others than elsewhere`,
-    )
+  const other = otherCompressor(compression)
+  if (other !== undefined) say(`note: ${other}`)
   return {
     blobs: new BlobFolder(join(cacheFolder, 'images')),
     compression,
@@ -48,7 +46,7 @@ export function imageMaker(invocation: Invocation): ImageMaker {
 }
 
 function compressionOf(invocation: Invocation): Compression {
-  const given = text(invocation, 'compression') ?? 'zstd'
+  const given = text(invocation, 'compression') ?? 'gzip'
   const found = COMPRESSIONS.find((one) => one === given)
   if (found === undefined) throw new UsageError(`--compression is "${given}"; expected ${COMPRESSIONS.join(' or ')}`)
   return found

@@ -1,4 +1,4 @@
-/** Opens what a name on the command line means: the documents and blobs of an image in a layout. */
+/** Opens what a name on the command line means: the documents and blobs of an image in a layout or a registry. */
 import { imageFor } from '../../images/build/base.ts'
 import type { OpenImage } from '../../images/compare/difference.ts'
 import { ImageConfig, Manifest, readDocument } from '../../images/oci/documents.ts'
@@ -6,7 +6,7 @@ import type { Descriptor, Platform } from '../../images/oci/documents.ts'
 import type { BlobFolder } from '../../images/oci/blobs.ts'
 import { layoutBlobs, resolveInLayout } from '../../images/oci/layout.ts'
 import { parseReference, referenceText } from '../../images/oci/reference.ts'
-import { UsageError } from '../invocation/command.ts'
+import { registries } from './registries.ts'
 
 /** What blobs and documents are read from. */
 export type ImageSource = Pick<BlobFolder, 'bytes' | 'stream'>
@@ -19,7 +19,10 @@ export interface OpenReference {
 
 export async function openReference(given: string): Promise<OpenReference> {
   const reference = parseReference(given)
-  if (reference.kind !== 'layout') throw new UsageError(`"${given}" is in a registry; expected layout:FOLDER[:TAG]`)
+  if (reference.kind === 'registry') {
+    const source = registries()(reference)
+    return { name: source.name, root: await source.resolve(), source }
+  }
   const root = await resolveInLayout(reference)
   return { name: referenceText(reference), root, source: layoutBlobs(reference.dir) }
 }

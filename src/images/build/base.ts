@@ -1,4 +1,4 @@
-/** Finds what an image is built on: the default base, or an image in an OCI layout. */
+/** Finds what an image is built on: the default base, or an image in an OCI layout or a registry. */
 import { problem } from '../../contract/errors.ts'
 import { debianLayer } from '../base/debian.ts'
 import type { BaseKind } from '../base/pins.ts'
@@ -46,16 +46,28 @@ export async function layoutBase(
   platform: Platform,
 ): Promise<FoundBase> {
   const from = layoutBlobs(reference.dir)
-  const found = await imageFor(from, await resolveInLayout(reference), platform, referenceText(reference))
-  const manifest = readDocument(Manifest, await from.bytes(found.digest), `the manifest ${found.digest}`)
-  for (const layer of manifest.layers) await blobs.adopt(from, layer)
-  const config = readDocument(ImageConfig, await from.bytes(manifest.config.digest), 'the configuration of the base')
+  // the folder is a matter of this machine, and does not stand in the image
   const name = referenceText({ ...reference, dir: 'base' })
-  return baseOf({ config, layers: manifest.layers, name, digest: found.digest })
+  const found = await imageBase(from, await resolveInLayout(reference), platform, name)
+  for (const layer of found.base.layers) await blobs.adopt(from, layer)
+  return found
+}
+
+/** Takes an image for a platform as base; its layers stay where they are. */
+export async function imageBase(
+  from: Pick<BlobFolder, 'bytes'>,
+  root: Descriptor,
+  platform: Platform,
+  name: string,
+): Promise<FoundBase> {
+  const found = await imageFor(from, root, platform, name)
+  const { config: own, layers } = readDocument(Manifest, await from.bytes(found.digest), `the manifest ${found.digest}`)
+  const config = readDocument(ImageConfig, await from.bytes(own.digest), 'the configuration of the base')
+  return baseOf({ config, layers, name, digest: found.digest })
 }
 
 /** A base with what its configuration tells of Python. Throws `unprocessable` where it contradicts itself. */
-export function baseOf(base: Base & { readonly config: ImageConfig }): FoundBase {
+function baseOf(base: Base & { readonly config: ImageConfig }): FoundBase {
   const { config, layers } = base
   if (config.rootfs.diff_ids.length !== layers.length)
     throw problem('unprocessable', {

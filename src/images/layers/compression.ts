@@ -1,12 +1,24 @@
-/** How layers are compressed: zstd, which gives the same bytes on every processor, or gzip for clients that know no other. */
+/** How layers are compressed: gzip, which every client knows, or zstd, which is smaller and whose bytes depend on its version alone. */
 import type { Transform } from 'node:stream'
 import zlib from 'node:zlib'
 
-export const COMPRESSIONS = ['zstd', 'gzip'] as const
+export const COMPRESSIONS = ['gzip', 'zstd'] as const
 export type Compression = (typeof COMPRESSIONS)[number]
 
-/** The zstd of the Node that Slipway brings. Another version may compress to other bytes. */
-export const ZSTD_VERSION = '1.5.7'
+/** What the Node that Slipway brings compresses with. Other versions may compress to other bytes. */
+const VERSIONS: Readonly<Record<Compression, readonly [library: string, version: string]>> = {
+  gzip: ['zlib', '1.3.2.1-motley-8002e91'],
+  zstd: ['zstd', '1.5.7'],
+}
+
+/** What to tell the user where this Node compresses with something else than the one that Slipway brings; undefined where it does not. */
+export function otherCompressor(compression: Compression, versions = process.versions): string | undefined {
+  const [library, version] = VERSIONS[compression]
+  const found = versions[library]
+  return found === version
+    ? undefined
+    : `this Node has ${library} ${found} in place of ${version}; digests may be others than elsewhere`
+}
 
 export const LAYER_TYPES: Readonly<Record<Compression, string>> = {
   zstd: 'application/vnd.oci.image.layer.v1.tar+zstd',

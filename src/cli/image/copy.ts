@@ -1,0 +1,86 @@
+/** `slipway image push|pull|copy`: whole images between layouts and registries. */
+import { join, resolve } from 'node:path'
+import { defaultCacheFolder } from '../../envs/cache-folder.ts'
+import { BlobFolder } from '../../images/oci/blobs.ts'
+import type { Descriptor } from '../../images/oci/documents.ts'
+import { partsOf } from '../../images/oci/graph.ts'
+import { layoutBlobs, nameInLayout, resolveInLayout } from '../../images/oci/layout.ts'
+import { parseReference, referenceText } from '../../images/oci/reference.ts'
+import type { Reference } from '../../images/oci/reference.ts'
+import type { RemoteImage } from '../../images/remote/image.ts'
+import { pull as pullImage } from '../../images/remote/transfer.ts'
+import type { Moved } from '../../images/remote/transfer.ts'
+import { config } from '../invocation/config.ts'
+import { UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { deliver, layoutPlace, registryPlace } from './deliver.ts'
+import { registries } from './registries.ts'
+import type { OpenRemote } from './registries.ts'
+
+export async function push(invocation: Invocation): Promise<number> {
+  const [from, to] = two(invocation, 'push layout:image registry.example.org/team/model:v3')
+  return copied(invocation, layoutPlace(from, 'the image'), registryPlace(to, 'the second image'))
+}
+
+export async function pull(invocation: Invocation): Promise<number> {
+  const [from, to] = two(invocation, 'pull registry.example.org/team/model:v3 layout:image')
+  const source = parseReference(from)
+  if (source.kind !== 'registry') throw new UsageError(`the image is "${from}"; expected REGISTRY/REPOSITORY[:TAG]`)
+  return copied(invocation, source, layoutPlace(to, 'the second image'))
+}
+
+export async function copy(invocation: Invocation): Promise<number> {
+  const [from, to] = two(invocation, 'copy registry.example.org/dev/model:v3 registry.example.org/prod/model:v3')
+  const place = to.startsWith('layout:') ? layoutPlace(to, 'the second image') : registryPlace(to, 'the second image')
+  return copied(invocation, parseReference(from), place)
+}
+
+function two({ args }: Invocation, example: string): [string, string] {
+  const [act, from, to] = args
+  if (from === undefined || to === undefined)
+    throw new UsageError(`image ${act} needs two images: slipway image ${example}`)
+  return [from, to]
+}
+
+async function copied(invocation: Invocation, from: Reference, to: Reference): Promise<number> {
+  const open = registries()
+  const { out } = invocation
+  const say = (line: string): void => out.progress(line)
+  const { root, moved } = await transfer(from, to, open, say)
+  out.data({ from: referenceText(from), to: referenceText(to), digest: root.digest, ...moved })
+  if (moved !== undefined)
+    out.line(`${moved.sent} blobs sent (${moved.bytes} bytes), ${moved.mounted} mounted, ${moved.there} were there`)
+  out.line(`${referenceText(to)}: ${root.digest}`)
+  return 0
+}
+
+async function transfer(
+  from: Reference,
+  to: Reference,
+  open: OpenRemote,
+  say: (line: string) => void,
+): Promise<{ root: Descriptor; moved: Moved | undefined }> {
+  if (from.kind === 'layout') {
+    const root = await resolveInLayout(from)
+    const { moved } = await deliver({ blobs: layoutBlobs(from.dir), root, lenders: [] }, to, open, say)
+    return { root, moved }
+  }
+  const image = open(from)
+  const root = await image.resolve()
+  if (to.kind === 'layout') {
+    const dir = resolve(to.dir)
+    const moved = await pullImage(image, root, layoutBlobs(dir), say)
+    await nameInLayout(dir, root, to.tag)
+    return { root, moved }
+  }
+  // through the cache, but for what the other registry has or mounts
+  const blobs = new BlobFolder(join(config('SLIPWAY_CACHE') ?? defaultCacheFolder(), 'images'))
+  await documents(image, root, blobs)
+  const { moved } = await deliver({ blobs, root, lenders: [image] }, to, open, say)
+  return { root, moved }
+}
+
+/** Brings manifests and indexes alone. */
+async function documents(image: RemoteImage, root: Descriptor, to: BlobFolder): Promise<void> {
+  for (const one of (await partsOf(image, root)).manifests) await to.put(await image.bytes(one.digest))
+}

@@ -1,0 +1,85 @@
+/** A real registry for tests: Debian's docker-registry over a folder, and crane, built by Go, which judges what lies in it. */
+import { execFile, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { cachedFolder } from '../python-env.ts'
+import type { Run } from '../python-env.ts'
+import { findProgram } from '../tools.ts'
+
+const CRANE = 'v0.22.1'
+const MODULE = 'github.com/google/go-containerregistry'
+
+/** Why tests are skipped where there is none. */
+export const NO_REGISTRY = 'no docker-registry (apt-get install docker-registry)'
+export const NO_CRANE = 'there is no crane; `slipway test --heavy` builds one where Go is on the PATH'
+
+export interface TestRegistry {
+  readonly host: string
+  stop(): void
+}
+
+/** Starts a registry; undefined where the program is not there. */
+export async function startRegistry(): Promise<TestRegistry | undefined> {
+  const program = findProgram('docker-registry')
+  if (program === undefined) return undefined
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-registry-'))
+  const host = `127.0.0.1:${await freePort()}`
+  const file = join(folder, 'config.yml')
+  writeFileSync(
+    file,
+    `version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: ${folder}/blobs}, delete: {enabled: true}}\nhttp: {addr: '${host}'}\n`,
+  )
+  const child = spawn(program, ['serve', file], { stdio: 'ignore' })
+  const stop = (): void => {
+    child.kill('SIGKILL')
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+  }
+  process.once('exit', stop)
+  for (let tries = 0; tries < 200; tries++) {
+    const answers = await fetch(`http://${host}/v2/`).then(
+      ({ ok }) => ok,
+      () => false,
+    )
+    if (answers) return { host, stop }
+    await delay(50)
+  }
+  throw new Error('the registry does not answer')
+}
+
+/** What crane prints. Undefined where there is no crane. */
+export async function findCrane(): Promise<((...args: string[]) => Promise<string>) | undefined> {
+  const folder = await cachedFolder(`crane-${CRANE}`, undefined)
+  const program = findProgram('crane') ?? (folder === undefined ? undefined : join(folder, 'crane'))
+  if (program === undefined) return undefined
+  return async (...args) => {
+    const { stdout, stderr } = await promisify(execFile)(program, args, { timeout: 120_000 })
+    return `${stdout}${stderr}`.trim()
+  }
+}
+
+/** Builds crane into the cache with this Go, which takes a minute; false when that failed. */
+export async function buildCrane(go: string): Promise<boolean> {
+  return (await cachedFolder(`crane-${CRANE}`, (into, run) => build(go, into, run))) !== undefined
+}
+
+async function build(go: string, folder: string, run: Run): Promise<void> {
+  mkdirSync(folder, { recursive: true })
+  await run(go, ['mod', 'init', 'tools'], { cwd: folder })
+  await run(go, ['get', '-tool', `${MODULE}/cmd/crane@${CRANE}`], { cwd: folder })
+  const flags = ['-buildvcs=false', '-trimpath', '-ldflags=-s -w', '-o', 'crane']
+  await run(go, ['build', ...flags, `${MODULE}/cmd/crane`], { cwd: folder })
+}
+
+async function freePort(): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>()
+  const probe = createServer().listen(0, '127.0.0.1', () => {
+    const { port } = probe.address() as AddressInfo
+    probe.close(() => resolve(port))
+  })
+  return promise
+}
