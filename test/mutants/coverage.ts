@@ -13,6 +13,8 @@ export interface Covered {
   readonly file: string
   readonly ms: number
   readonly ran: ReadonlyMap<string, Uint8Array>
+  /** True where it was kept from an earlier run, so that nothing has shown yet that the file passes here and now. */
+  readonly kept?: boolean
 }
 
 const LIMIT_MS = 300_000
@@ -44,7 +46,7 @@ export async function coverageOf(job: CoverageJob, file: string): Promise<Covere
     .update(readFileSync(join(job.root, file)))
   const kept = join(job.root, KEPT, `${key.digest('hex')}.json`)
   const before = readKept(kept)
-  if (before !== undefined) return { file, ...before }
+  if (before !== undefined) return { file, ...before, kept: true }
   const covered = await measure(job, file)
   const ran = [...covered.ran].map(([name, bits]) => [name, deflateRawSync(bits).toString('base64')])
   mkdirSync(join(job.root, KEPT), { recursive: true })
@@ -52,7 +54,7 @@ export async function coverageOf(job: CoverageJob, file: string): Promise<Covere
   return covered
 }
 
-function readKept(path: string): Omit<Covered, 'file'> | undefined {
+function readKept(path: string): Pick<Covered, 'ms' | 'ran'> | undefined {
   const text = ifMissingNow(() => readFileSync(path, 'utf8'))
   if (text === undefined) return undefined
   try {
@@ -63,14 +65,18 @@ function readKept(path: string): Omit<Covered, 'file'> | undefined {
   }
 }
 
-/** Runs a test file once; when it fails without a fault, its mutants could not be told. */
+/** Runs a test file without a fault; when it fails, its mutants could not be told. Throws then. Returns how long it took, in ms. */
+export async function requirePass(root: string, file: string, env: Readonly<Record<string, string>>): Promise<number> {
+  const ended = await runTest({ root, file, limitMs: LIMIT_MS, env })
+  if (ended.result !== 'passed') throw new Error(`${file} does not pass without a fault\n${ended.output.slice(-4000)}`)
+  return ended.ms
+}
+
 async function measure({ root, sources }: CoverageJob, file: string): Promise<Covered> {
   const folder = mkdtempSync(join(tmpdir(), 'slw-coverage-'))
   try {
-    const ended = await runTest({ root, file, limitMs: LIMIT_MS, env: { NODE_V8_COVERAGE: folder } })
-    if (ended.result !== 'passed')
-      throw new Error(`${file} does not pass without a fault\n${ended.output.slice(-4000)}`)
-    return { file, ms: ended.ms, ran: readCoverage(root, folder, sources) }
+    const ms = await requirePass(root, file, { NODE_V8_COVERAGE: folder })
+    return { file, ms, ran: readCoverage(root, folder, sources) }
   } finally {
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   }

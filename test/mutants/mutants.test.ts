@@ -91,6 +91,19 @@ describe('mutation runner', { concurrency: true }, () => {
     await assert.rejects(run('weak', { place: slow('weak', 'failing'), ...line }), /does not pass without a fault/)
   })
 
+  it('a test that passed once and fails now, without a fault, is no judge', async () => {
+    const place = { name: 'once', sources: [`${FOLDER}/allowance.ts`], tests: [`${FOLDER}/once.fixture.ts`] }
+    const line = { place, only: 'allowance.ts:5:' }
+    const kept = await run('once', line)
+    assert.equal(kept.judgements.length, 2)
+    process.env['SLIPWAY_FIXTURE_FAILS'] = '1'
+    try {
+      await assert.rejects(run('once', line), /once\.fixture\.ts does not pass without a fault/)
+    } finally {
+      delete process.env['SLIPWAY_FIXTURE_FAILS']
+    }
+  })
+
   it('a test that fails without a fault stops the run', async () => {
     const sources = [`${FOLDER}/allowance.ts`]
     const place = { name: 'none', sources, tests: [`${FOLDER}/failing.fixture.ts`] }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { coverageOf, testsOf, treeDigest } from './coverage.ts'
+import { coverageOf, requirePass, testsOf, treeDigest } from './coverage.ts'
 import type { Covered } from './coverage.ts'
 import type { Equivalent } from './equivalent.ts'
 import { faultsOf } from './operators.ts'
@@ -64,6 +64,7 @@ export async function runPlace(job: MutationJob): Promise<Result> {
   const chosen = sample(wanted, job)
   const coverage = { root: job.root, digest: treeDigest(job.root), sources }
   const fates = new Map<Mutant, Fate>()
+  const killers = new Set<Covered>()
   for (const files of testFilesOf(job)) {
     const alive = chosen.filter((mutant) => isAlive(fates.get(mutant) ?? 'unreached'))
     if (alive.length === 0) break
@@ -71,10 +72,15 @@ export async function runPlace(job: MutationJob): Promise<Result> {
     await inLanes(
       job,
       alive,
-      async (mutant) => fates.set(mutant, await fateOf(job, mutant, tests, fates.get(mutant))),
+      async (mutant) => {
+        const { fate, by } = await fateOf(job, mutant, tests, fates.get(mutant))
+        fates.set(mutant, fate)
+        if (by !== undefined) killers.add(by)
+      },
       'mutants',
     )
   }
+  await checkKillers(job, killers)
   const judgements = chosen.map((mutant) => judge(mutant, fates.get(mutant) ?? 'unreached', job.equivalents))
   return { total: wanted.length, judgements, stale: staleOf(job, all, judgements) }
 }
@@ -110,8 +116,19 @@ function sample(mutants: readonly Mutant[], { seed, budget }: MutationJob): Muta
   return ordered.slice(0, budget).map((one) => one.mutant)
 }
 
-/** `before` is what it came to with the test files before these. */
-async function fateOf(job: MutationJob, mutant: Mutant, tests: readonly Covered[], before?: Fate): Promise<Fate> {
+/** A file that cannot even start "finds" every fault: one whose coverage was kept has to pass here too. */
+async function checkKillers(job: MutationJob, killers: ReadonlySet<Covered>): Promise<void> {
+  const files = [...killers].filter((test) => test.kept === true).map((test) => test.file)
+  await inLanes(job, files, (file) => requirePass(job.root, file, {}), 'controls')
+}
+
+/** `before` is what it came to with the test files before these, `by` the file that found the fault. */
+async function fateOf(
+  job: MutationJob,
+  mutant: Mutant,
+  tests: readonly Covered[],
+  before?: Fate,
+): Promise<{ fate: Fate; by?: Covered }> {
   const reaching = testsOf(tests, mutant.file, mutant.start)
   const { start, end, text } = mutant
   const served = { url: pathToFileURL(join(job.root, mutant.file)).href, start, end, text }
@@ -119,9 +136,9 @@ async function fateOf(job: MutationJob, mutant: Mutant, tests: readonly Covered[
     const limitMs = test.ms * SLOWER + GRACE_MS
     const env = { SLIPWAY_MUTANT: JSON.stringify(served), NODE_COMPILE_CACHE: join(job.root, KEPT_CODE) }
     const { result } = await runTest({ root: job.root, file: test.file, limitMs, env })
-    if (result !== 'passed') return result === 'late' ? 'late' : 'killed'
+    if (result !== 'passed') return { fate: result === 'late' ? 'late' : 'killed', by: test }
   }
-  return reaching.length === 0 ? (before ?? 'unreached') : 'survived'
+  return { fate: reaching.length === 0 ? (before ?? 'unreached') : 'survived' }
 }
 
 function names(entry: Equivalent, mutant: Mutant): boolean {
