@@ -11,11 +11,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { s3Settings, type S3Settings } from '../src/store/blobs/s3/settings.ts'
-import { cachedFolder, type Run } from './python-env.ts'
-import { findProgram } from './tools.ts'
+import { buildGoTool, findGoTool } from './programs/go-tools.ts'
 
-const MODULE = 'github.com/versity/versitygw'
-const VERSION = 'v1.8.0'
+const SERVER = { name: 'versitygw', package: 'github.com/versity/versitygw/cmd/versitygw', version: 'v1.8.0' } as const
 
 export interface TestS3 {
   /** `s3://` URL of a fresh bucket. */
@@ -63,10 +61,7 @@ export async function startS3(): Promise<TestS3 | undefined> {
 }
 
 async function findServer(): Promise<string | undefined> {
-  const found = process.env['SLIPWAY_TEST_S3_SERVER'] ?? findProgram('versitygw')
-  if (found !== undefined) return found
-  const folder = await cachedFolder(`versitygw-${VERSION}`, undefined)
-  return folder === undefined ? undefined : join(folder, 'versitygw')
+  return process.env['SLIPWAY_TEST_S3_SERVER'] ?? findGoTool(SERVER)
 }
 
 /** Whether `startS3` finds a server. */
@@ -75,16 +70,8 @@ export async function hasS3(): Promise<boolean> {
 }
 
 /** Builds the server into the cache with this Go, which takes minutes; false when that failed, with the reason on standard error. */
-export async function buildS3(go: string): Promise<boolean> {
-  return (await cachedFolder(`versitygw-${VERSION}`, (into, run) => build(go, into, run))) !== undefined
-}
-
-async function build(go: string, folder: string, run: Run): Promise<void> {
-  mkdirSync(folder, { recursive: true })
-  await run(go, ['mod', 'init', 'tools'], { cwd: folder })
-  await run(go, ['get', '-tool', `${MODULE}/cmd/versitygw@${VERSION}`], { cwd: folder })
-  const flags = ['-buildvcs=false', '-trimpath', '-ldflags=-s -w', '-o', 'versitygw']
-  await run(go, ['build', ...flags, `${MODULE}/cmd/versitygw`], { cwd: folder })
+export function buildS3(go: string): Promise<boolean> {
+  return buildGoTool(SERVER, go)
 }
 
 async function answering(endpoint: string): Promise<void> {

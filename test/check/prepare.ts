@@ -6,6 +6,8 @@ import { ifGone } from '../../src/contract/absence/absent.ts'
 import { hasTestEnv, runProgram, testEnv } from '../python-env.ts'
 import { ENGINE_PACKAGES, NO_ENGINE } from '../images/engine.ts'
 import { buildCrane, findCrane, NO_REGISTRY } from '../images/registry.ts'
+import { ACT, ACTIONLINT, buildGoTool, findGoTool } from '../programs/go-tools.ts'
+import type { GoTool } from '../programs/go-tools.ts'
 import { buildS3, hasS3 } from '../s3.ts'
 import { PACKAGES } from '../serving-models.ts'
 import { CHROMIUM_MISSING, findChromium, findProgram } from '../tools.ts'
@@ -56,6 +58,8 @@ export function needs(): Need[] {
       present: hasS3,
       bring: go === undefined ? 'there is no Go to build one with' : () => buildS3(go),
     },
+    program(ACTIONLINT, 'ACTIONLINT', go),
+    program(ACT, 'findGoTool(ACT)', go),
     {
       name: 'browser',
       mark: 'findChromium',
@@ -89,6 +93,16 @@ export function needs(): Need[] {
     environment('scikit-learn', 'serving-models', PACKAGES),
     environment('mlflow', `'${MLFLOW}'`, [MLFLOW]),
   ]
+}
+
+/** A program that Go builds. */
+function program(tool: GoTool, mark: string, go: string | undefined): Need {
+  return {
+    name: tool.name,
+    mark,
+    present: async () => (await findGoTool(tool)) !== undefined,
+    bring: go === undefined ? 'there is no Go to build it with' : () => buildGoTool(tool, go),
+  }
 }
 
 /** A Python environment that several files use: the first of them would spend most of its time on building it. */

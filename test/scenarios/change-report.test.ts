@@ -14,44 +14,9 @@ import { authApi } from '../../src/contract/auth.ts'
 import type { ChangeReport } from '../../src/contract/changes/report.ts'
 import { ciApi } from '../../src/contract/changes/report.ts'
 import { pipelinesApi } from '../../src/contract/pipelines.ts'
+import { TIDES, trainedTo as train } from '../fixtures/tides.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
-
-const FILES: Record<string, string> = {
-  'slipway.yaml': `project: tides
-pipeline:
-  steps:
-    fetch: {run: tides.fetch:main, outputs: [table]}
-    train: {run: tides.train:main, inputs: {table: fetch.table}, outputs: [model]}
-    judge: {run: tides.judge:main, inputs: {model: train.model, table: fetch.table}, outputs: [predictions]}
-model:
-  name: tide
-  from: train.model
-  gates:
-    - {metric: roc_auc, at_least: 0.7}
-`,
-  'tides/__init__.py': '',
-  'tides/fetch.py': `ROWS = 600
-def main(table):
-    lines = [f"{i},{i % 7},{'north' if i % 2 else 'south'}" for i in range(ROWS)]
-    table.write_text("id,x,coast\\n" + "\\n".join(lines) + "\\n")
-`,
-  'tides/train.py': `def main(table, model):
-    model.mkdir()
-    (model / "MLmodel").write_text("flavors: {}\\n")
-    (model / "weights.txt").write_text("QUALITY")
-`,
-  'tides/judge.py': `import csv
-def main(model, table, predictions):
-    quality = float((model / "weights.txt").read_text())
-    rows = list(csv.DictReader(table.open()))
-    y = [1 if int(r["x"]) > 3 else 0 for r in rows]
-    score = [0.5 + quality * (0.3 if a else -0.3) + (i % 10) / 50 - 0.1 for i, a in enumerate(y)]
-    predictions.write_text("id,y,score,coast\\n" + "".join(f"{r['id']},{a},{s},{r['coast']}\\n" for r, a, s in zip(rows, y, score)))
-    above, below = [s for s, a in zip(score, y) if a], [s for s, a in zip(score, y) if not a]
-    return {"roc_auc": sum((a > b) + 0.5 * (a == b) for a in above for b in below) / len(above) / len(below)}
-`,
-}
 
 describe('a change and its report', { timeout: 300_000 }, () => {
   const root = mkdtempSync(join(tmpdir(), 'slipway-change-'))
@@ -77,10 +42,6 @@ describe('a change and its report', { timeout: 300_000 }, () => {
     git('commit', '-qm', 'change')
     return git('rev-parse', 'HEAD')
   }
-
-  const train = (quality: string): Record<string, string> => ({
-    'tides/train.py': (FILES['tides/train.py'] ?? '').replace('QUALITY', quality),
-  })
 
   const slipway = (words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> =>
     runProgram([...words, '--data', server.data], { cwd: project, env })
@@ -116,7 +77,7 @@ describe('a change and its report', { timeout: 300_000 }, () => {
     hub = await startGitHub()
     server = await startTestServer()
     git('init', '-q', '-b', 'main')
-    base = commit({ ...FILES, ...train('0.2') })
+    base = commit({ ...TIDES, ...train('0.2') })
     assert.equal((await runJob()).code, 0)
   })
   after(async () => {
@@ -127,7 +88,7 @@ describe('a change and its report', { timeout: 300_000 }, () => {
 
   it('that is good passes: comment, status, check, files and code 0, with the merge base beside it', async () => {
     git('checkout', '-qb', 'better')
-    const head = commit({ ...train('0.9'), 'tides/fetch.py': (FILES['tides/fetch.py'] ?? '').replace('600', '640') })
+    const head = commit({ ...train('0.9'), 'tides/fetch.py': (TIDES['tides/fetch.py'] ?? '').replace('600', '640') })
     const { file, code } = await runJob()
     assert.equal(code, 0)
     const ended = await report(file, head)

@@ -1,12 +1,14 @@
-/** `slipway ci`: reports what a change did to the model. */
+/** `slipway ci`: writes workflows, and reports what a change did to the model. */
 import { UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
+import { init } from './init.ts'
 import { report } from './report.ts'
 
 export async function run(invocation: Invocation): Promise<number> {
   const [verb] = invocation.args
   if (verb === 'report') return report(invocation)
+  if (verb === 'init') return init(invocation)
   throw new UsageError(
-    `slipway ci does ${verb === undefined ? 'one thing' : `not know "${verb}"`}; expected report RUN`,
+    `slipway ci ${verb === undefined ? 'needs to know what to do' : `does not know "${verb}"`}; expected init or report`,
   )
 }

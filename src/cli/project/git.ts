@@ -37,6 +37,12 @@ export async function mergeBase(folder: string, one: string, other: string): Pro
   return /^[0-9a-f]{40,64}$/.test(found) ? found : undefined
 }
 
+/** The top folder of the repository that a folder lies in; undefined outside of one. */
+export async function repositoryOf(folder: string): Promise<string | undefined> {
+  const found = (await git(folder, ['rev-parse', '--show-toplevel']))?.toString().trim() ?? ''
+  return found === '' ? undefined : found
+}
+
 /** The output; undefined where git fails or is not there. */
 async function git(cwd: string, args: readonly string[]): Promise<Buffer | undefined> {
   try {

@@ -1,0 +1,111 @@
+/** The workflow of GitHub Actions: least permissions, actions by commit, and nothing with secrets for changes of forks. */
+import { checkLines, mergeAct, modelLines, presenceLines, stageLines, testLines } from './stages.ts'
+import type { Workflow } from './stages.ts'
+
+/** Where it lies in a repository. */
+export const GITHUB_FILE = '.github/workflows/slipway.yml'
+
+/** Actions of GitHub itself, by the commits of their tags. */
+export const ACTIONS = {
+  checkout: { name: 'actions/checkout', commit: '11bd71901bbe5b1630ceea73d27597364c9af683', tag: 'v4.2.2' },
+  upload: { name: 'actions/upload-artifact', commit: 'ea165f8d65b6e75b540449e92b4886f43607fa02', tag: 'v4.6.2' },
+} as const
+
+export function githubWorkflow(workflow: Workflow): string {
+  const presence = step('Slipway is on the runner', presenceLines(workflow))
+  return `# Written by: slipway ci init github. It is yours to change.
+${stageLines(workflow)
+  .map((line) => `# ${line}\n`)
+  .join(
+    '',
+  )}# Needs the variable SLIPWAY_URL and the secret SLIPWAY_TOKEN (of a contributor of the project, or of a maintainer where a merge may change the rollout plan).
+name: slipway
+on:
+  pull_request:
+  push:
+    branches: ["${workflow.branch}"]
+
+permissions: {}
+
+concurrency:
+  group: slipway-\${{ github.event.pull_request.number || github.ref }}
+  cancel-in-progress: \${{ github.event_name == 'pull_request' }}
+
+jobs:
+  check:
+    name: Tests and package check
+    runs-on: ubuntu-latest
+    timeout-minutes: 30
+    permissions:
+      contents: read
+    steps:
+${checkout()}
+${presence}
+${step('Package check', checkLines(workflow))}
+${workflow.tests === undefined ? '' : `${step('Tests', testLines(workflow))}\n`}
+  # a change of a fork is checked and not trained: its code would run with the rights of the token
+  change:
+    name: Train, evaluate, gate, register
+    needs: check
+    if: github.event_name == 'pull_request' && github.event.pull_request.head.repo.full_name == github.repository
+    runs-on: ubuntu-latest
+    timeout-minutes: 120
+    permissions:
+      contents: read
+      pull-requests: write
+      statuses: write
+      checks: write
+${modelSteps(workflow, presence, 'run')}
+
+  merge:
+    name: Train, evaluate, gate, register${mergeAct(workflow) === 'ship' ? ', canary' : ''}
+    needs: check
+    if: github.event_name == 'push'
+    runs-on: ubuntu-latest
+    timeout-minutes: 120
+    permissions:
+      contents: read
+      statuses: write
+      checks: write
+${modelSteps(workflow, presence, mergeAct(workflow))}
+`
+}
+
+function modelSteps(workflow: Workflow, presence: string, act: 'run' | 'ship'): string {
+  const env = `        env:
+          SLIPWAY_URL: \${{ vars.SLIPWAY_URL }}
+          SLIPWAY_TOKEN: \${{ secrets.SLIPWAY_TOKEN }}
+          GITHUB_TOKEN: \${{ github.token }}`
+  const { name, commit, tag } = ACTIONS.upload
+  return `    steps:
+${checkout(true)}
+${presence}
+${step(act === 'ship' ? 'Ship and report' : 'Run and report', modelLines(workflow, act, '"$RUNNER_TEMP/slipway-report"'), env)}
+      - name: Keep the report
+        if: \${{ !cancelled() }}
+        uses: ${name}@${commit} # ${tag}
+        with:
+          name: slipway-report
+          path: \${{ runner.temp }}/slipway-report
+          if-no-files-found: ignore`
+}
+
+/** With the whole history the merge base is known, and of a change its head is checked out, not the merge that GitHub makes. */
+function checkout(whole = false): string {
+  const { name, commit, tag } = ACTIONS.checkout
+  const more = whole
+    ? `
+          ref: \${{ github.event.pull_request.head.sha || github.sha }}
+          fetch-depth: 0`
+    : ''
+  return `      - uses: ${name}@${commit} # ${tag}
+        with:
+          persist-credentials: false${more}`
+}
+
+function step(name: string, lines: readonly string[], env = ''): string {
+  const run = lines.map((line) => `          ${line}`).join('\n')
+  return `      - name: ${name}
+${env === '' ? '' : `${env}\n`}        run: |
+${run}`
+}

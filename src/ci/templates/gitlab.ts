@@ -1,0 +1,75 @@
+/** The pipeline of GitLab CI: merge requests are trained and reported, the default branch is shipped, one at a time. */
+import { checkLines, mergeAct, modelLines, presenceLines, stageLines, testLines } from './stages.ts'
+import type { Workflow } from './stages.ts'
+
+export const GITLAB_FILE = '.gitlab-ci.yml'
+
+const REPORT = 'slipway-report'
+
+export function gitlabPipeline(workflow: Workflow): string {
+  const jobs = [
+    job('package check', 'check', {
+      lines: [...presenceLines(workflow), ...checkLines(workflow)],
+      timeout: '30 minutes',
+    }),
+    ...(workflow.tests === undefined
+      ? []
+      : [job('tests', 'check', { lines: testLines(workflow), timeout: '30 minutes' })]),
+    model(
+      workflow,
+      'change',
+      '$CI_PIPELINE_SOURCE == "merge_request_event" && $CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_PROJECT_ID',
+      'run',
+    ),
+    model(workflow, 'merge', `$CI_COMMIT_BRANCH == "${workflow.branch}"`, mergeAct(workflow)),
+  ]
+  return `# Written by: slipway ci init gitlab. It is yours to change.
+${stageLines(workflow)
+  .map((line) => `# ${line}\n`)
+  .join(
+    '',
+  )}# Needs the variables SLIPWAY_URL, SLIPWAY_TOKEN (masked) and GITLAB_TOKEN (masked, a project access token with the scope api).
+workflow:
+  rules:
+    - if: $CI_PIPELINE_SOURCE == "merge_request_event"
+    - if: $CI_COMMIT_BRANCH == "${workflow.branch}"
+
+stages: [check, model]
+
+variables:
+  # the merge base is known with the whole history
+  GIT_DEPTH: "0"
+
+${jobs.join('\n\n')}
+`
+}
+
+interface Job {
+  readonly lines: readonly string[]
+  readonly timeout: string
+  readonly more?: string
+}
+
+function job(name: string, stage: string, { lines, timeout, more = '' }: Job): string {
+  return `${name}:
+  stage: ${stage}
+  timeout: ${timeout}
+${more}  script:
+    - |
+${lines.map((line) => `      ${line}`).join('\n')}`
+}
+
+/** Two merges are shipped one after the other; a change that was pushed again is not trained to its end. */
+function model(workflow: Workflow, name: string, rule: string, act: 'run' | 'ship'): string {
+  const more = `  interruptible: ${name === 'change'}
+${name === 'merge' ? '  resource_group: slipway\n' : ''}  rules:
+    - if: ${rule}
+  artifacts:
+    when: always
+    paths: [${REPORT}/]
+    reports:
+      junit: ${REPORT}/junit.xml
+`
+  const lines = [...presenceLines(workflow), ...modelLines(workflow, act, REPORT)]
+  return job(name, 'model', { lines, timeout: '2 hours', more })
+}

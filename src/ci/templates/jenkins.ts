@@ -1,0 +1,85 @@
+/** The declarative Jenkinsfile of a multibranch pipeline. */
+import { checkLines, mergeAct, modelLines, presenceLines, quoted, stageLines, testLines } from './stages.ts'
+import type { Workflow } from './stages.ts'
+
+export const JENKINS_FILE = 'Jenkinsfile'
+
+const REPORT = 'slipway-report'
+
+export function jenkinsfile(workflow: Workflow): string {
+  return `// Written by: slipway ci init jenkins. It is yours to change.
+${stageLines(workflow)
+  .map((line) => `// ${line}\n`)
+  .join('')}// Needs the variable SLIPWAY_URL (global properties) and the credential slipway-token (secret text).
+pipeline {
+  agent any
+  options {
+    timeout(time: 2, unit: 'HOURS')
+    disableConcurrentBuilds()
+  }
+  stages {
+    stage('Package check') {
+      steps {
+${shell([...presenceLines(workflow), ...checkLines(workflow)])}
+      }
+    }
+${workflow.tests === undefined ? '' : testStage(workflow)}    stage('Change: train, evaluate, gate, register') {
+      // a change of a fork is checked and not trained: its code would run with the rights of the token
+      when {
+        changeRequest()
+        expression { env.CHANGE_FORK == null }
+      }
+      environment {
+        SLIPWAY_TOKEN = credentials('slipway-token')
+      }
+      steps {
+${shell(reported(workflow, 'run'))}
+      }
+    }
+    stage('Merge: train, evaluate, gate, register${mergeAct(workflow) === 'ship' ? ', canary' : ''}') {
+      when {
+        branch ${groovy(workflow.branch)}
+      }
+      environment {
+        SLIPWAY_TOKEN = credentials('slipway-token')
+      }
+      steps {
+${shell(reported(workflow, mergeAct(workflow)))}
+      }
+    }
+  }
+  post {
+    always {
+      junit testResults: '${REPORT}/junit.xml', allowEmptyResults: true
+      archiveArtifacts artifacts: '${REPORT}/*', allowEmptyArchive: true
+    }
+  }
+}
+`
+}
+
+function testStage(workflow: Workflow): string {
+  return `    stage('Tests') {
+      steps {
+${shell(testLines(workflow))}
+      }
+    }
+`
+}
+
+/** The workspace is kept between builds: what an earlier one reported is no part of the commit. */
+function reported(workflow: Workflow, act: 'run' | 'ship'): string[] {
+  return [`rm -rf ${quoted(REPORT)}`, ...modelLines(workflow, act, REPORT)]
+}
+
+/** A step of the shell; its text is taken letter by letter. */
+function shell(lines: readonly string[]): string {
+  const text = lines.map((line) => `          ${line}`).join('\n')
+  return `        sh ${groovy(`\n${text}\n        `)}`
+}
+
+/** A text of Groovy in which nothing is replaced. */
+function groovy(text: string): string {
+  const escaped = text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")
+  return text.includes('\n') ? `'''${escaped}'''` : `'${escaped}'`
+}

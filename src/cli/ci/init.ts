@@ -1,0 +1,91 @@
+/** `slipway ci init`: writes the workflow of a CI system for a project; writes nothing over. */
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join, relative, resolve, sep } from 'node:path'
+import { GITHUB_FILE, githubWorkflow } from '../../ci/templates/github.ts'
+import { GITLAB_FILE, gitlabPipeline } from '../../ci/templates/gitlab.ts'
+import { JENKINS_FILE, jenkinsfile } from '../../ci/templates/jenkins.ts'
+import { stageLines } from '../../ci/templates/stages.ts'
+import type { Tests, Workflow } from '../../ci/templates/stages.ts'
+import { ifMissing } from '../../contract/absence/absent.ts'
+import { readProject } from '../../pipelines/spec/parse.ts'
+import { text, UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { PROJECT_FILE } from '../project/files.ts'
+import { repositoryOf } from '../project/git.ts'
+
+const SYSTEMS = {
+  github: { file: GITHUB_FILE, write: githubWorkflow },
+  gitlab: { file: GITLAB_FILE, write: gitlabPipeline },
+  jenkins: { file: JENKINS_FILE, write: jenkinsfile },
+} as const
+
+export async function init(invocation: Invocation): Promise<number> {
+  const [, name, given = '.'] = invocation.args
+  const system = Object.entries(SYSTEMS).find(([key]) => key === name)?.[1]
+  if (system === undefined) {
+    const said = name === undefined ? 'needs a CI system' : `does not know "${name}"`
+    throw new UsageError(`slipway ci init ${said}; expected github, gitlab or jenkins`)
+  }
+  const project = resolve(given)
+  const root = (await repositoryOf(project)) ?? project
+  const workflow = await workflowOf(invocation, { project, root })
+  const path = join(root, system.file)
+  const written = system.write(workflow)
+  const there = await ifMissing(readFile(path, 'utf8'))
+  if (there !== undefined && there !== written)
+    throw new UsageError(`${path} exists already; it is left as it is. Move it away first`)
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(path, written)
+  invocation.out.data({ written: path, stages: stageLines(workflow) })
+  invocation.out.line(`Wrote ${path}.`)
+  for (const line of stageLines(workflow)) invocation.out.line(line)
+  return 0
+}
+
+interface Where {
+  readonly project: string
+  readonly root: string
+}
+
+async function workflowOf(invocation: Invocation, { project, root }: Where): Promise<Workflow> {
+  const file = join(project, PROJECT_FILE)
+  const source = await ifMissing(readFile(file, 'utf8'))
+  if (source === undefined) throw new UsageError(`there is no ${PROJECT_FILE} in ${project}; slipway init makes one`)
+  const read = readProject(source)
+  if (read.project === undefined)
+    throw new UsageError(`${file} has faults; slipway validate ${relative('.', project) || '.'} names them`)
+  return {
+    folder: plain('the folder of the project', relative(root, project).split(sep).join('/') || '.'),
+    branch: plain('--branch', text(invocation, 'branch') ?? 'main'),
+    install: oneLine(text(invocation, 'install')),
+    tests: await testsOf(project, read.project.python),
+    endpoint: read.project.endpoint?.name,
+  }
+}
+
+/** Workflows are texts in which such names stand in several grammars. */
+function plain(what: string, name: string): string {
+  if (/^[\w./-]+$/.test(name)) return name
+  throw new UsageError(`${what} is "${name}"; expected letters, digits, "_", ".", "/" and "-"`)
+}
+
+function oneLine(command: string | undefined): string | undefined {
+  if (command === undefined || !/[\r\n]/.test(command)) return command
+  throw new UsageError('--install has several lines; expected one command')
+}
+
+type Python = NonNullable<ReturnType<typeof readProject>['project']>['python']
+
+/** Tests as people keep them: a folder `tests`, or files `test_*.py`; by pytest, which runs those of unittest too. */
+async function testsOf(project: string, python: Python): Promise<Tests | undefined> {
+  const entries = await readdir(project, { withFileTypes: true })
+  const has = (name: string, folder: boolean): boolean =>
+    entries.some((one) => one.name === name && one.isDirectory() === folder)
+  const files = entries.some((one) => one.isFile() && /^test_.*\.py$/.test(one.name))
+  if (!has('tests', true) && !files) return undefined
+  const packages = python?.packages ?? (python?.requirements === undefined ? undefined : ['-r', python.requirements])
+  return {
+    packages: [...(packages ?? ['.']), 'pytest'],
+    module: ['pytest', '-q', ...(has('tests', true) ? ['tests'] : [])],
+  }
+}

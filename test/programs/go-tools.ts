@@ -1,0 +1,52 @@
+/** Programs that Go builds from their modules, for tests: the check builds them before its tests run, and keeps them in the cache. */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { cachedFolder, type Run } from '../python-env.ts'
+import { findProgram } from '../tools.ts'
+
+export interface GoTool {
+  readonly name: string
+  /** The package of the program. */
+  readonly package: string
+  readonly version: string
+}
+
+/** GitHub's workflows, linted. */
+export const ACTIONLINT: GoTool = {
+  name: 'actionlint',
+  package: 'github.com/rhysd/actionlint/cmd/actionlint',
+  version: 'v1.7.12',
+}
+
+/** GitHub's workflows, run on this machine. */
+export const ACT: GoTool = { name: 'act', package: 'github.com/nektos/act', version: 'v0.2.89' }
+
+/** Why its tests are skipped when `findGoTool` gives nothing. */
+export function missing({ name }: GoTool): string {
+  return `there is no ${name}; \`slipway test\` builds it where Go is on the PATH`
+}
+
+/** The program on the PATH, else the one that was built; undefined when there is none. */
+export async function findGoTool(tool: GoTool): Promise<string | undefined> {
+  const found = findProgram(tool.name)
+  if (found !== undefined) return found
+  const folder = await cachedFolder(folderName(tool), undefined)
+  return folder === undefined ? undefined : join(folder, tool.name)
+}
+
+/** Builds it into the cache with this Go, which takes minutes; false when that failed, with the reason on standard error. */
+export async function buildGoTool(tool: GoTool, go: string): Promise<boolean> {
+  return (await cachedFolder(folderName(tool), (into, run) => build(tool, { go, into, run }))) !== undefined
+}
+
+function folderName({ name, version }: GoTool): string {
+  return `${name}-${version}`
+}
+
+async function build(tool: GoTool, { go, into, run }: { go: string; into: string; run: Run }): Promise<void> {
+  mkdirSync(into, { recursive: true })
+  await run(go, ['mod', 'init', 'tools'], { cwd: into })
+  await run(go, ['get', '-tool', `${tool.package}@${tool.version}`], { cwd: into })
+  const flags = ['-buildvcs=false', '-trimpath', '-ldflags=-s -w', '-o', tool.name]
+  await run(go, ['build', ...flags, tool.package], { cwd: into })
+}
