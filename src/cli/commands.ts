@@ -1,6 +1,7 @@
 /** The table of commands; each is loaded only when it is run. */
 import { SERVER_FLAGS } from './invocation/command.ts'
 import type { Command, Flag } from './invocation/command.ts'
+import { PACKAGE_FLAGS } from './project/package-flags.ts'
 
 const PROJECT_FLAGS: readonly Flag[] = [
   ...SERVER_FLAGS,
@@ -64,6 +65,14 @@ export const COMMANDS: readonly Command[] = [
     example: 'slipway init my-model',
     flags: [],
     load: () => import('./project/init.ts'),
+  },
+  {
+    name: 'package',
+    summary: 'Make a tested package of a notebook or script, with a proof that it computes the same',
+    usage: 'NOTEBOOK.ipynb|SCRIPT.py',
+    example: 'slipway package explore_v3_FINAL.ipynb --out churn',
+    flags: PACKAGE_FLAGS,
+    load: () => import('./project/package.ts'),
   },
   {
     name: 'run',

@@ -1,0 +1,81 @@
+"""Descriptions of values: equal for equal values, different for every difference that matters, and silent about what only shows."""
+
+from __future__ import annotations
+
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Any
+
+from slipway.notebook.proof.values import Describer
+
+
+class Point:
+    """An object with a state."""
+
+    def __init__(self, x: float) -> None:
+        """One number."""
+        self.x = x
+        self.me = self
+
+
+class ValueTests(unittest.TestCase):
+    """Values of the standard library; tables and arrays are compared by the tests of the command."""
+
+    def described(self, value: object) -> Any:
+        """The description by a describer of its own."""
+        with tempfile.TemporaryDirectory() as folder:
+            describer = Describer(Path(folder) / "values.bin", "made")
+            try:
+                return describer.describe(value)
+            finally:
+                describer.file.close()
+
+    def test_equal_values_have_equal_descriptions(self) -> None:
+        for make in (
+            lambda: [1, 2.5, "a", None, True],
+            lambda: {"a": (1, {2, 3})},
+            lambda: Point(0.1),
+            lambda: list(range(1000)),
+            lambda: [0.5] * 999,
+        ):
+            self.assertEqual(self.described(make()), self.described(make()))
+
+    def test_every_difference_is_one(self) -> None:
+        pairs: list[tuple[object, object]] = [
+            (1, 1.0),
+            (1, True),
+            ("1", 1),
+            ([1, 2], (1, 2)),
+            ([1, 2], [2, 1]),
+            ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+            (0.1, 0.1 + 1e-17 + 2e-17),
+            (Point(1.0), Point(2.0)),
+            ([0.5] * 999, [0.5] * 998 + [0.25]),
+            (list(range(1000)), [*range(999), 0]),
+            (b"a", b"b"),
+            (float("nan"), 0.0),
+        ]
+        for one, other in pairs:
+            with self.subTest(one=str(one)[:30], other=str(other)[:30]):
+                self.assertNotEqual(self.described(one), self.described(other))
+
+    def test_what_cannot_be_compared_says_why(self) -> None:
+        for value in (unittest, len, Point, (one for one in [1])):
+            self.assertEqual(self.described(value)["k"], "skip")
+        self.assertIn("compared", self.described(len)["why"])
+
+    def test_a_class_of_the_package_stands_for_one_of_the_notebook(self) -> None:
+        notebook = type("Thing", (), {"__module__": "__main__"})
+        package = type("Thing", (), {"__module__": "made.features"})
+        other = type("Thing", (), {"__module__": "another"})
+        self.assertEqual(self.described(notebook())["t"], self.described(package())["t"])
+        self.assertNotEqual(self.described(notebook())["t"], self.described(other())["t"])
+
+    def test_measured_times_are_not_compared(self) -> None:
+        self.assertEqual(self.described({"mean_fit_time": 1.0}), self.described({"mean_fit_time": 2.0}))
+        self.assertNotEqual(self.described({"mean_test_score": 1.0}), self.described({"mean_test_score": 2.0}))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,80 @@
+/** `slipway package`: a notebook or script becomes a tested package, with a proof that it computes the same. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Wanted } from '../../notebook/order/order.ts'
+import type { Report } from '../../notebook/output/report.ts'
+import type { Proof } from '../../notebook/proof/compare.ts'
+import { packageResearch, proveAgain, type PackageOptions } from '../../notebook/package.ts'
+import { UsageError, type Invocation } from '../invocation/command.ts'
+
+const ORDERS: readonly Wanted[] = ['auto', 'document', 'executed']
+/** Seconds for each cell of the proof. */
+const LIMIT = 600
+
+/** 0 when the package is proved or no proof was asked for, 1 when it is written and not proved. */
+export async function run({ args, flags, out }: Invocation): Promise<number> {
+  const [file] = args
+  if (file === undefined) throw new UsageError('name a notebook (.ipynb) or a script (.py)')
+  const order = ORDERS.find((one) => one === (text(flags['order']) ?? 'auto'))
+  if (order === undefined)
+    throw new UsageError(`--order is "${text(flags['order'])}"; expected one of ${ORDERS.join(', ')}`)
+  const options: PackageOptions = {
+    file,
+    order,
+    out: text(flags['out']),
+    python: text(flags['python']),
+    data: Array.isArray(flags['data']) ? (flags['data'] as readonly string[]) : [],
+    model: text(flags['model']),
+    proof: flags['no-proof'] !== true,
+    network: flags['network'] === true,
+    offline: flags['offline'] === true || process.env['SLIPWAY_OFFLINE'] === '1',
+    limit: seconds(text(flags['cell-limit'])),
+    say: (line) => out.progress(line),
+  }
+  const again = text(flags['prove'])
+  if (again !== undefined) return proved(options, again, out)
+  const { folder, report } = await packageResearch(options)
+  out.data({ folder, ...report })
+  for (const line of summary(report)) out.line(line)
+  out.line(`Wrote ${folder}: report.html shows each change. Next: slipway ship ${folder}`)
+  return report.proof.verdict === 'not verified' ? 1 : 0
+}
+
+/** Proves a package that is there: 0 where it still computes the same. */
+async function proved(options: PackageOptions, folder: string, out: Invocation['out']): Promise<number> {
+  if (!existsSync(join(folder, 'src'))) throw new UsageError(`${folder} holds no package: it has no folder src`)
+  const [proof] = await proveAgain(options, [folder])
+  out.data({ folder, proof })
+  if (proof !== undefined) for (const line of proofLines(proof)) out.line(line)
+  return proof === undefined || proof.verdict === 'not verified' ? 1 : 0
+}
+
+function proofLines({ verdict, why, cells, predictions }: Proof): string[] {
+  const agreed = cells.filter((one) => one.verdict === 'verified' || one.verdict === 'within tolerance').length
+  const counts = `${agreed} of ${cells.length} cells verified, predictions ${predictions}`
+  return [`Proof: ${verdict}${why === '' ? '' : `: ${why}`}`, ...(cells.length > 0 ? [counts] : [])]
+}
+
+function summary(report: Report): string[] {
+  const { proof, findings, rotate } = report
+  const codes = [...new Set(findings.map(({ code }) => code))].toSorted(
+    (a, b) => Number(a.slice(1)) - Number(b.slice(1)),
+  )
+  const counts = codes.map((code) => `${code} ${findings.filter((one) => one.code === code).length}`)
+  return [
+    ...proofLines(proof),
+    ...(counts.length > 0 ? [`Found: ${counts.join(', ')}`] : []),
+    ...rotate.map((name) => `Rotate this secret: ${name}`),
+  ]
+}
+
+function text(value: Invocation['flags'][string]): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}
+
+function seconds(given: string | undefined): number {
+  const value = Number(given ?? LIMIT)
+  if (!Number.isFinite(value) || value < 1)
+    throw new UsageError(`--cell-limit is "${given}"; expected seconds, at least 1`)
+  return value
+}

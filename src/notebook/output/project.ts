@@ -1,0 +1,320 @@
+/** Writes what stands around the modules: pyproject.toml, the lock, slipway.yaml, tests and README. */
+import { stringify } from 'yaml'
+import type { Environment } from '../facts/facts.ts'
+import type { Golden } from './golden.ts'
+import { directPins, MLFLOW, type ProjectLock } from './lock.ts'
+import type { Package } from './modules.ts'
+import type { Input } from '../rewrite/program.ts'
+
+export interface Project extends Package {
+  readonly environment: Environment
+  readonly lock: ProjectLock
+  readonly inputs: readonly Input[]
+  readonly goldens: readonly Golden[]
+  /** Variable that holds the notebook's own answers to `model.rows`; undefined where it kept none. */
+  readonly answers: string | undefined
+  /** File name of the research code. */
+  readonly source: string
+}
+
+/** Path to text of everything but the modules and the report. */
+export function projectFiles(given: Project): Map<string, string> {
+  return new Map([
+    ['pyproject.toml', pyproject(given)],
+    ['requirements.lock', lockText(given)],
+    ['slipway.yaml', projectFile(given)],
+    ['README.md', readme(given)],
+    ['tests/__init__.py', '"""Tests of the package; `python -m unittest` in the folder of the project runs them."""\n'],
+    ['tests/whole.py', wholeRun(given)],
+    ['tests/test_steps.py', stepTests(given)],
+    ['tests/test_golden.py', goldenTests(given)],
+    ['tests/test_predict.py', predictTests(given)],
+    ['.slipwayignore', 'report.html\nreport.json\n'],
+  ])
+}
+
+function minor({ environment }: Project): string {
+  return environment.python.split('.').slice(0, 2).join('.')
+}
+
+function pyproject(given: Project): string {
+  const { name, environment } = given
+  const hasMlflow = 'mlflow' in environment.extras || 'mlflow-skinny' in environment.extras
+  const own = Object.entries(environment.extras).map(([extra, version]) => `${extra}==${version}`)
+  const dependencies = [...new Set([...directPins(environment), ...(hasMlflow ? own : [MLFLOW])])].toSorted()
+  return `[build-system]
+requires = ["setuptools>=68"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "${name.replaceAll('_', '-')}"
+version = "0.1.0"
+description = "Made from ${given.source} by slipway package."
+requires-python = "==${minor(given)}.*"
+# the versions of the environment that was observed; requirements.lock has all that they need
+dependencies = [
+${dependencies.map((one) => `  "${one}",\n`).join('')}]
+
+[tool.setuptools.packages.find]
+where = ["src"]
+`
+}
+
+function lockText({ lock, environment }: Project): string {
+  const state = lock.hashed ? 'with hashes' : `unhashed: ${lock.why}`
+  return `# The environment that was observed: Python ${environment.python}, ${environment.platform}; ${state}\n${lock.text}`
+}
+
+function projectFile(given: Project): string {
+  const { name, program } = given
+  const params = Object.fromEntries(
+    [...program.settings.values()]
+      .filter(({ input, type }) => input === undefined && ['int', 'float', 'str', 'bool'].includes(type))
+      .map((setting) => [setting.name, valueOf(setting.source)] as const)
+      .filter(([, value]) => value !== undefined),
+  )
+  const secrets = [...program.secrets.keys()].filter(
+    (secret) => program.placed.length > 0 && given.sections.some(({ body }) => body.includes(secret)),
+  )
+  const step = {
+    run: `${name}.train:main`,
+    ...(Object.keys(params).length > 0 && { params }),
+    outputs: ['model'],
+    ...(secrets.length > 0 && { secrets }),
+  }
+  const project = name.replaceAll('_', '-')
+  return `# Made from ${given.source} by slipway package.\n${stringify({
+    project,
+    python: { requires: `==${minor(given)}.*`, requirements: 'requirements.lock' },
+    pipeline: { steps: { train: step } },
+    model: { name: project, from: 'train.model', gates: [] },
+    endpoint: { name: project },
+  })}`
+}
+
+/** The value of a Python literal; undefined for what YAML cannot say as it is. */
+function valueOf(source: string): unknown {
+  if (source === 'True' || source === 'False') return source === 'True'
+  if (/^-?\d{1,15}$/.test(source) || /^-?\d*\.\d+(?:e[-+]?\d+)?$/i.test(source)) return Number(source)
+  const text = /^(['"])([^'"\\\n]*)\1$/.exec(source)
+  return text?.[2]
+}
+
+function wholeRun({ name }: Project): string {
+  return `"""One run of the whole package, shared by the tests: what it gave back, which steps it took, what it said."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+from ${name} import train  # noqa: E402
+from ${name}.config import Config  # noqa: E402
+
+
+class Whole(NamedTuple):
+    """The outcome of a run."""
+
+    state: dict[str, Any]
+    called: dict[str, int]
+    text: str
+
+
+@functools.cache
+def whole() -> Whole:
+    """Runs once for each process."""
+    called: dict[str, int] = {}
+    text = io.StringIO()
+    handler = logging.StreamHandler(text)
+    logger = logging.getLogger("${name}")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    home = str(Path(train.__file__).parent)
+
+    def look(frame: Any, event: str, argument: object) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(home):
+            called[frame.f_code.co_name] = called.get(frame.f_code.co_name, 0) + 1
+
+    with contextlib.redirect_stdout(text):
+        sys.setprofile(look)
+        try:
+            state = train.run(Config())
+        finally:
+            sys.setprofile(None)
+            logger.removeHandler(handler)
+    return Whole(state, called, text.getvalue())
+`
+}
+
+function stepTests({ name, sections, results }: Project): string {
+  return `"""Smoke tests: each step is there, is run once, and the whole gives back what it promises."""
+
+from __future__ import annotations
+
+import unittest
+
+from tests.whole import whole  # isort: skip  it finds the package
+
+from ${name} import features, train
+
+STEPS = [
+${sections.map((section) => `    (${section.module}, "${section.name}"),\n`).join('')}]
+
+
+class StepTests(unittest.TestCase):
+    """Every step of the pipeline."""
+
+    def test_each_step_runs_once(self) -> None:
+        for module, name in STEPS:
+            with self.subTest(step=name):
+                self.assertTrue(callable(getattr(module, name)))
+                self.assertEqual(whole().called.get(name), 1)
+
+    def test_the_whole_gives_back_what_it_promises(self) -> None:
+        self.assertEqual(sorted(whole().state), ${JSON.stringify([...results].toSorted())})
+
+
+if __name__ == "__main__":
+    unittest.main()
+`
+}
+
+function goldenTests({ goldens }: Project): string {
+  return `"""Golden values: lines with numbers that the notebook had put out, and that the package has to say again."""
+
+from __future__ import annotations
+
+import math
+import re
+import unittest
+
+from tests.whole import whole
+
+NUMBER = re.compile(r"[-+]?(?:\\d+\\.?\\d*|\\.\\d+)(?:[eE][-+]?\\d+)?")
+#: Cell and line.
+GOLDEN = [
+${goldens.map(({ cell, text }) => `    (${cell}, ${pythonText(text)}),\n`).join('')}]
+
+
+def alike(line: str, wanted: str) -> bool:
+    """The same words, and numbers that differ in the sixth digit at most."""
+    if NUMBER.sub("#", line.strip()) != NUMBER.sub("#", wanted):
+        return False
+    pairs = zip(NUMBER.findall(line), NUMBER.findall(wanted))
+    return all(math.isclose(float(a), float(b), rel_tol=1e-6) for a, b in pairs)
+
+
+class GoldenTests(unittest.TestCase):
+    """What was put out once."""
+
+    def test_the_package_says_what_the_notebook_said(self) -> None:
+        lines = whole().text.split("\\n")
+        for cell, wanted in GOLDEN:
+            with self.subTest(cell=cell, wanted=wanted):
+                self.assertTrue(any(alike(line, wanted) for line in lines))
+
+
+if __name__ == "__main__":
+    unittest.main()
+`
+}
+
+/** A text as a literal of Python. */
+export function pythonText(text: string): string {
+  return JSON.stringify(text).replaceAll('\u007f', '\\x7f')
+}
+
+function predictTests({ name, model, answers }: Project): string {
+  const compare =
+    answers === undefined
+      ? ''
+      : `
+    def test_the_answers_are_those_of_the_notebook(self) -> None:
+        found = predict(predictor_of(whole().state), whole().state["${model.rows}"])
+        self.assertEqual(repr(list(found)), repr(list(whole().state["${answers}"])))
+`
+  const rows =
+    model.rows === undefined
+      ? ''
+      : `
+    def test_each_row_has_an_answer(self) -> None:
+        rows = whole().state["${model.rows}"][:5]
+        self.assertEqual(len(predict(predictor_of(whole().state), rows)), len(rows))
+`
+  return `"""The contract of predict: an answer for each row, none for none."""
+
+from __future__ import annotations
+
+import unittest
+
+from tests.whole import whole  # isort: skip  it finds the package
+
+from ${name}.predict import predict
+from ${name}.train import predictor_of
+
+
+class PredictTests(unittest.TestCase):
+    """What serving relies on."""
+
+    def test_no_rows_are_refused(self) -> None:
+        with self.assertRaisesRegex(ValueError, "at least one"):
+            predict(predictor_of(whole().state), [])
+${rows}${compare}
+
+if __name__ == "__main__":
+    unittest.main()
+`
+}
+
+/** Lines, or a word for none. */
+function list(lines: readonly string[], nothing: string): string {
+  return lines.length === 0 ? nothing : lines.join('\n')
+}
+
+function readme(given: Project): string {
+  const { name, inputs, program, sections } = given
+  return `# ${name.replaceAll('_', '-')}
+
+Made from \`${given.source}\` by \`slipway package\`. [report.html](report.html) shows each change with its reason and its cell, and
+whether the package was proved to compute the same.
+
+\`\`\`
+python -m unittest            # in this folder, in an environment with requirements.lock
+slipway validate              # the project file
+slipway ship                  # environment, training, gates, registry, endpoint
+\`\`\`
+
+| module | what is in it |
+|---|---|
+| \`${name}.config\` | settings: inputs, constants, the seed |
+| \`${name}.features\` | ${sections.filter(({ module }) => module === 'features').length} steps that read and prepare, and the functions |
+| \`${name}.train\` | ${sections.filter(({ module }) => module === 'train').length} steps that train and judge; \`run\` is the whole in order |
+| \`${name}.predict\` | what answers rows |
+
+## Inputs
+
+${list(
+  inputs.map(
+    (one) =>
+      `- \`${one.name}\`: ${one.copied ?? one.path ?? `${one.written}, which was not here when the package was made`}`,
+  ),
+  'None: the data comes with the packages.',
+)}
+
+## Secrets
+
+${list(
+  [...program.secrets.keys()].map((one) => `- \`${one}\`: it stood in the notebook, so rotate it`),
+  'None were found.',
+)}
+`
+}

@@ -1,0 +1,119 @@
+/** The proof, put to the proof: wrong rewrites of packages, one at a time, are each found; and the packages themselves are not. */
+import assert from 'node:assert/strict'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { proveAgain } from '../../src/notebook/package.ts'
+import { testEnv } from '../python-env.ts'
+import { FIXTURES, notebookBench, PACKAGES } from './notebooks.ts'
+
+const bench = notebookBench()
+after(bench.end)
+
+type Mutation = readonly [what: string, module: string, from: string, to: string]
+
+const MUTATIONS: Readonly<Record<string, readonly Mutation[]>> = {
+  d12_serving: [
+    [
+      'a factor in a shared function',
+      'features',
+      'out["charge"] / out["tenure"]',
+      'out["charge"] / out["tenure"] * 1.0001',
+    ],
+    ['a column left out', 'features', 'X = df[["tenure", "charge"]]', 'X = df[["charge", "tenure"]]'],
+    ['another seed of a split', 'features', 'random_state=7', 'random_state=8'],
+    ['another size of a split', 'features', 'test_size=0.3', 'test_size=0.31'],
+    ['a step left out', 'features', 'A = ratios(X_train)', 'A = X_train.assign(ratio=1.0)'],
+    [
+      'a transformer that has not learnt',
+      'features',
+      'A = scaler.fit_transform(A)',
+      'A = scaler.fit(A[:50]).transform(A)',
+    ],
+    ['a setting of the model', 'train', 'LogisticRegression()', 'LogisticRegression(C=0.999)'],
+    ['a fit on other rows', 'train', 'model.fit(A, y_train)', 'model.fit(A[1:], y_train[1:])'],
+    ['a fit of another target', 'train', 'model.fit(A, y_train)', 'model.fit(A, 1 - y_train)'],
+    ['a test table that is transformed anew', 'train', 'C = scaler.transform(B)', 'C = scaler.fit_transform(B)'],
+    ['classes for probabilities', 'train', 'pred = model.predict_proba(C)', 'pred = model.predict(C)'],
+    ['a message with other rows', 'train', 'pred[:3]', 'pred[:2]'],
+    ['a step that is not called', 'train', 'pred = make_pred(X_test, scaler, model)', 'pred = None'],
+    ['serving without the shared function', 'predict', 'rows = ratios(rows)', 'rows = rows.assign(ratio=1.0)'],
+    ['serving without a transformer', 'predict', 'rows = self.scaler.transform(rows)', 'rows = rows.to_numpy()'],
+    ['serving by another method', 'predict', 'self.model.predict_proba(rows)', 'self.model.predict_log_proba(rows)'],
+    [
+      'serving that changes the last digits too much',
+      'predict',
+      'self.model.predict_proba(rows)',
+      'self.model.predict_proba(rows) * (1 + 1e-7)',
+    ],
+    ['a module that cannot be imported', 'features', 'import pandas as pd', 'import pandas as pdd'],
+  ],
+  d04_globals: [
+    [
+      'a lifted parameter with another value',
+      'features',
+      'functools.partial(label, LIMIT=LIMIT',
+      'functools.partial(label, LIMIT=LIMIT - 10',
+    ],
+    ['a constant of the settings', 'config', 'LIMIT: int = 60', 'LIMIT: int = 59'],
+    [
+      'a comparison the other way',
+      'features',
+      'charge > mean_charge * factor',
+      'charge >= mean_charge * factor * 1.01',
+    ],
+    ['and for or', 'features', 'mean_charge=mean_charge) and row', 'mean_charge=mean_charge) or row'],
+    [
+      'a variable that is not lifted',
+      'features',
+      'is_dear(row["charge"], mean_charge=mean_charge)',
+      'is_dear(row["charge"], mean_charge=0.0)',
+    ],
+    ['an average for a middle', 'features', 'df["charge"].mean()', 'df["charge"].median()'],
+  ],
+  d10_display: [
+    ['a figure that is not drawn', 'features', "plt.plot(df['tenure'])", 'pass'],
+    ['a title', 'features', "plt.title('charges')", "plt.title('charge')"],
+    ['a message that is not sent', 'train', 'logger.info("%s %s", "accuracy", accuracy)', 'pass'],
+    ['a shown value', 'train', 'logger.info("%r", accuracy_score(y_test, pred))', 'logger.info("%r", 1.0)'],
+    ['answers in another order', 'train', 'pred = model.predict(X_test)', 'pred = model.predict(X_test)[::-1]'],
+  ],
+}
+
+describe('the proof', () => {
+  for (const [fixture, mutations] of Object.entries(MUTATIONS))
+    it(`finds each of ${mutations.length} wrong rewrites of ${fixture}, and none in what was not touched`, async () => {
+      const made = await bench.run(fixture, '--no-proof')
+      assert.equal(made.code, 0, made.said)
+      const folders = mutations.map(([, module, from, to], at) => {
+        const copy = `${made.folder}-${at}`
+        cpSync(made.folder, copy, { recursive: true })
+        const path = join(copy, 'src', fixture, `${module}.py`)
+        const text = readFileSync(path, 'utf8')
+        assert.equal(text.split(from).length, 2, `${from} stands once in ${module}:\n${text}`)
+        writeFileSync(
+          path,
+          text.replace(from, () => to),
+        )
+        return copy
+      })
+      const options = {
+        file: join(FIXTURES, `${fixture}.ipynb`),
+        out: undefined,
+        python: await testEnv(PACKAGES),
+        data: [],
+        order: 'auto' as const,
+        model: undefined,
+        proof: true,
+        network: false,
+        offline: true,
+        limit: 60,
+        say: () => undefined,
+      }
+      const [untouched, ...proofs] = await proveAgain(options, [made.folder, ...folders])
+      assert.deepEqual([untouched?.verdict, untouched?.why], ['verified', ''])
+      const missed = mutations.filter((_, at) => proofs[at]?.verdict !== 'not verified').map(([what]) => what)
+      assert.deepEqual(missed, [])
+      for (const proof of proofs) assert.notEqual(proof.why, '')
+    })
+})

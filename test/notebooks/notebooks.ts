@@ -1,0 +1,49 @@
+/** Runs `slipway package` as a process on fixture notebooks, and reads what it wrote. */
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Report } from '../../src/notebook/output/report.ts'
+import { testEnv } from '../python-env.ts'
+
+export const FIXTURES = join(import.meta.dirname, 'fixtures')
+const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')
+
+/** The packages of the fixtures: MLflow brings scikit-learn, pandas and matplotlib. */
+export const PACKAGES = ['mlflow==3.17.2']
+
+export interface Packaged {
+  readonly code: number
+  readonly out: string
+  readonly said: string
+  /** Folder of the project. */
+  readonly folder: string
+  /** Text of a file of the project. */
+  readonly read: (path: string) => string
+  /** Throws where nothing was written. */
+  readonly report: () => Report
+}
+
+/** The folder of a test file's projects, and the command. `end` removes all. */
+export function notebookBench(): {
+  readonly folder: string
+  readonly run: (file: string, ...words: readonly string[]) => Promise<Packaged>
+  readonly end: () => void
+} {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-notebooks-'))
+  let count = 0
+  const run = async (file: string, ...words: readonly string[]): Promise<Packaged> => {
+    const python = await testEnv(PACKAGES)
+    const out = join(folder, `project-${(count += 1)}`)
+    const path = file.includes('/') ? file : join(FIXTURES, `${file}.ipynb`)
+    const args = [MAIN, 'package', path, '--out', out, '--python', python, '--offline', ...words]
+    const ended = await new Promise<{ code: number; out: string; said: string }>((resolve) => {
+      execFile(process.execPath, args, { cwd: folder, maxBuffer: 1e8 }, (error, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : Number(error.code), out: stdout, said: stderr })
+      })
+    })
+    const read = (name: string): string => readFileSync(join(out, name), 'utf8')
+    return { ...ended, folder: out, read, report: () => JSON.parse(read('report.json')) as Report }
+  }
+  return { folder, run, end: () => rmSync(folder, { recursive: true, force: true }) }
+}
