@@ -202,8 +202,8 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'image',
     summary:
-      'Build an OCI image of a model or of a project’s steps without a daemon; move it, look at it, or compare two',
-    usage: '[build [MODEL|FOLDER] | inspect IMAGE | push|pull|copy|diff IMAGE IMAGE]',
+      'Build an OCI image of a model or of a project’s steps without a daemon; move, sign, verify, look at and compare images',
+    usage: '[build [MODEL|FOLDER] | inspect|sbom|sign|verify IMAGE | push|pull|copy|diff IMAGE IMAGE]',
     example: 'slipway image build flight-delay@production --out layout:image',
     flags: [
       ...SERVER_FLAGS,
@@ -213,7 +213,14 @@ export const COMMANDS: readonly Command[] = [
         meaning: 'With `build`: serve (a model that answers; default) or step (a project folder).',
       },
       { name: 'base', value: 'IMAGE', meaning: 'With `build`: an image to build on (default: Debian, pinned).' },
-      { name: 'out', value: 'IMAGE', meaning: 'With `build`: layout:FOLDER[:TAG] to write to (default layout:image).' },
+      {
+        name: 'out',
+        value: 'IMAGE',
+        meaning: 'With `build`: layout:FOLDER[:TAG] to write to (default layout:image); with `sbom`: a file.',
+      },
+      { name: 'attest', meaning: 'With `build`: attach a CycloneDX SBOM and SLSA provenance.' },
+      { name: 'key', value: 'FILE', meaning: 'With `sign`: the private key; with `verify`: the public key (PEM).' },
+      { name: 'passphrase-file', value: 'FILE', meaning: 'With `sign`: file with the passphrase of the private key.' },
       { name: 'push', value: 'IMAGE', meaning: 'With `build`: REGISTRY/REPOSITORY[:TAG] to push to.' },
       {
         name: 'platform',

@@ -21,6 +21,7 @@ import type { Descriptor, Platform } from '../../images/oci/documents.ts'
 import { digestOf, platformName } from '../../images/oci/documents.ts'
 import { parseReference, referenceText } from '../../images/oci/reference.ts'
 import type { RemoteImage } from '../../images/remote/image.ts'
+import { complete } from '../../images/remote/transfer.ts'
 import { nodeLayer } from '../../images/parts/node.ts'
 import { ownWheels } from '../../images/parts/own-wheels.ts'
 import { wheelsLayer } from '../../images/parts/wheels.ts'
@@ -33,6 +34,7 @@ import { gitSource } from '../project/git.ts'
 import { resolveVersion } from '../registry/version-name.ts'
 import { CHECKOUT, epochOf, imageMaker, platformsOf } from './maker.ts'
 import type { ImageMaker } from './maker.ts'
+import { attest } from './attest.ts'
 import { deliver, destinationsOf } from './deliver.ts'
 import { registries } from './registries.ts'
 import type { OpenRemote } from './registries.ts'
@@ -79,6 +81,11 @@ export async function build(invocation: Invocation): Promise<number> {
     invocation.out.line(`${to}: ${recipe.name} for ${platforms.map(platformName).join(', ')}`)
     if (moved !== undefined)
       invocation.out.line(`${moved.sent} blobs sent, ${moved.mounted} mounted, ${moved.there} were there`)
+  }
+  if (invocation.flags['attest'] === true) {
+    await complete(maker.blobs, root, lenders, maker.say)
+    for (const place of destinations) await attest(maker.blobs, images, { place, name: recipe.name, open })
+    invocation.out.line('its SBOM and provenance are attached')
   }
   invocation.out.data({ name: recipe.name, digest: root.digest, to: places, platforms: platforms.map(platformName) })
   invocation.out.line(root.digest)

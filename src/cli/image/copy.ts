@@ -13,6 +13,7 @@ import type { Moved } from '../../images/remote/transfer.ts'
 import { config } from '../invocation/config.ts'
 import { UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
+import { artifactsOf, attachTo, bringArtifact } from './attached.ts'
 import { deliver, layoutPlace, registryPlace } from './deliver.ts'
 import { registries } from './registries.ts'
 import type { OpenRemote } from './registries.ts'
@@ -47,11 +48,36 @@ async function copied(invocation: Invocation, from: Reference, to: Reference): P
   const { out } = invocation
   const say = (line: string): void => out.progress(line)
   const { root, moved } = await transfer(from, to, open, say)
-  out.data({ from: referenceText(from), to: referenceText(to), digest: root.digest, ...moved })
+  const attached = await copyAttached(from, to, root, open)
+  out.data({ from: referenceText(from), to: referenceText(to), digest: root.digest, ...moved, attached })
   if (moved !== undefined)
     out.line(`${moved.sent} blobs sent (${moved.bytes} bytes), ${moved.mounted} mounted, ${moved.there} were there`)
+  if (attached > 0) out.line(`${attached} documents and signatures are attached as they were`)
   out.line(`${referenceText(to)}: ${root.digest}`)
   return 0
+}
+
+/** Brings what is attached to an image, and to those of its platforms, after it; returns how many artifacts that were. */
+async function copyAttached(from: Reference, to: Reference, root: Descriptor, open: OpenRemote): Promise<number> {
+  const blobs = cache()
+  const source = from.kind === 'layout' ? layoutBlobs(from.dir) : open({ ...from, tag: undefined, digest: root.digest })
+  if ('resolve' in source) await source.resolve()
+  let count = 0
+  for (const { digest } of (await partsOf(source, root)).manifests) {
+    const artifacts = await artifactsOf(from, digest, open)
+    for (const artifact of artifacts) {
+      const one = from.kind === 'layout' ? source : open({ ...from, tag: undefined, digest: artifact.digest })
+      if ('resolve' in one) await one.resolve()
+      await bringArtifact(one, artifact, blobs)
+    }
+    await attachTo(to, blobs, artifacts, open)
+    count += artifacts.length
+  }
+  return count
+}
+
+function cache(): BlobFolder {
+  return new BlobFolder(join(config('SLIPWAY_CACHE') ?? defaultCacheFolder(), 'images'))
 }
 
 async function transfer(
@@ -74,7 +100,7 @@ async function transfer(
     return { root, moved }
   }
   // through the cache, but for what the other registry has or mounts
-  const blobs = new BlobFolder(join(config('SLIPWAY_CACHE') ?? defaultCacheFolder(), 'images'))
+  const blobs = cache()
   await documents(image, root, blobs)
   const { moved } = await deliver({ blobs, root, lenders: [image] }, to, open, say)
   return { root, moved }

@@ -1,4 +1,4 @@
-/** `slipway image`: builds, moves, looks at and compares OCI images. */
+/** `slipway image`: builds, moves, looks at, compares, signs and verifies OCI images. */
 import { UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 
@@ -11,6 +11,9 @@ const ACTS: Readonly<Record<string, () => Promise<Act>>> = {
   push: async () => (await import('./copy.ts')).push,
   pull: async () => (await import('./copy.ts')).pull,
   copy: async () => (await import('./copy.ts')).copy,
+  sbom: async () => (await import('./attest.ts')).sbom,
+  sign: async () => (await import('./attest.ts')).sign,
+  verify: async () => (await import('./attest.ts')).verify,
   diff: async () => (await import('./diff.ts')).diff,
 }
 

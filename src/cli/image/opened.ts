@@ -29,7 +29,11 @@ export async function openReference(given: string): Promise<OpenReference> {
 
 /** The image of a platform. */
 export async function openImage({ name, root, source }: OpenReference, platform: Platform): Promise<OpenImage> {
-  const { digest } = await imageFor(source, root, platform, name)
+  return readImage(source, (await imageFor(source, root, platform, name)).digest, name)
+}
+
+/** The image of a manifest. */
+export async function readImage(source: ImageSource, digest: string, name: string): Promise<OpenImage> {
   const manifest = readDocument(Manifest, await source.bytes(digest), `the manifest ${digest}`)
   const config = readDocument(ImageConfig, await source.bytes(manifest.config.digest), `the configuration of ${name}`)
   return { digest, manifest, config, blobs: source }

@@ -15,7 +15,7 @@ export interface BlobSource {
 export interface Contents {
   /** Path to what lies there: a hash, or what a link leads to. */
   readonly files: Map<string, string>
-  /** `python scikit-learn` to its version; the other kinds are `debian` and `npm`. */
+  /** `python scikit-learn` to its version; the other kinds are `debian`, `npm` and `program`. */
   readonly packages: Map<string, string>
   /** SHA-256 of the tar, as configurations name layers. */
   readonly diffId: string
@@ -71,15 +71,20 @@ async function digested(member: ArchiveMember, keep: boolean): Promise<{ hash: s
   return { hash: hash.digest('hex'), text: Buffer.concat(parts).toString('utf8') }
 }
 
-type PackageKind = 'python' | 'debian' | 'npm'
+type PackageKind = 'python' | 'debian' | 'npm' | 'program'
 
 function packageKind(path: string): PackageKind | undefined {
   if (path.endsWith('.dist-info/METADATA')) return 'python'
   if (/^var\/lib\/dpkg\/status(?:\.d\/[^/]+)?$/.test(path)) return 'debian'
+  if (path === 'usr/share/doc/node/VERSION') return 'program'
   return /(?:^|\/)node_modules\/(?:@[^/]+\/)?[^/@]+\/package\.json$/.test(path) ? 'npm' : undefined
 }
 
 function addPackage(packages: Map<string, string>, kind: PackageKind, text: string): void {
+  if (kind === 'program') {
+    packages.set('program node', text.trim())
+    return
+  }
   if (kind === 'npm') {
     const name = /^ {0,8}"name": *"([^"]+)"/m.exec(text)?.[1]
     const version = /^ {0,8}"version": *"([^"]+)"/m.exec(text)?.[1]

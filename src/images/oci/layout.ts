@@ -24,7 +24,9 @@ export async function resolveInLayout(reference: LayoutReference): Promise<Descr
   const { dir, tag, digest } = reference
   const index = await readIndex(dir)
   if (index === undefined) throw problem('not_found', { what: 'OCI layout', id: dir })
-  const named = index.manifests.filter((one) => tag === undefined || one.annotations?.[NAME] === tag)
+  // what is attached to an image is none, unless it is asked for by its digest
+  const images = index.manifests.filter((one) => digest !== undefined || one.artifactType === undefined)
+  const named = images.filter((one) => tag === undefined || one.annotations?.[NAME] === tag)
   const found = named.filter((one) => digest === undefined || one.digest === digest)
   const [first] = found
   if (first === undefined) {
@@ -35,6 +37,11 @@ export async function resolveInLayout(reference: LayoutReference): Promise<Descr
     throw problem('unprocessable', { detail: `layout:${dir} holds ${found.length} images; name one by its tag` })
   const { annotations: _, ...descriptor } = first
   return descriptor
+}
+
+/** What is attached to images in a layout: artifacts of all of them. */
+export async function artifactsInLayout(dir: string): Promise<readonly Descriptor[]> {
+  return ((await readIndex(dir))?.manifests ?? []).filter((one) => one.artifactType !== undefined)
 }
 
 /**

@@ -43,7 +43,7 @@ export async function nodeLayer(
   const layer = await layerByRecipe(
     maker,
     comment,
-    { node: 1, ...node },
+    { node: 2, ...node },
     async () => (await installed(source.root, node)) ?? fetched(maker, source.registry, node),
   )
   return { layer, version: node.version }
@@ -66,7 +66,7 @@ async function installed(root: string, { name, version }: LockedNode): Promise<E
   const text = await ifMissing(readFile(join(home, 'package.json'), 'utf8'))
   if (text === undefined || (JSON.parse(text) as { version: string }).version !== version) return undefined
   const file = join(home, 'bin/node')
-  return entriesOf({ file, size: (await stat(file)).size }, await readFile(join(home, 'LICENSE')))
+  return entriesOf({ file, size: (await stat(file)).size }, await readFile(join(home, 'LICENSE')), version)
 }
 
 async function fetched(maker: Fetching, registry: string, { name, version, integrity }: LockedNode): Promise<Entries> {
@@ -81,15 +81,16 @@ async function fetched(maker: Fetching, registry: string, { name, version, integ
   const [node, license] = [files.get('package/bin/node'), files.get('package/LICENSE')]
   if (node === undefined || license === undefined)
     throw problem('unprocessable', { detail: `the npm package ${name} ${version} has no bin/node` })
-  return entriesOf(node, license)
+  return entriesOf(node, license, version)
 }
 
 async function* oneChunk(bytes: Buffer): AsyncGenerator<Buffer> {
   yield bytes
 }
 
-function entriesOf(source: Buffer | { file: string; size: number }, license: Buffer): Entries {
+function entriesOf(source: Buffer | { file: string; size: number }, license: Buffer, version: string): Entries {
   return new Entries()
     .add(NODE_PATH.slice(1), { kind: 'file', mode: 0o755, source })
     .file('usr/share/doc/node/LICENSE', license)
+    .file('usr/share/doc/node/VERSION', `${version}\n`)
 }

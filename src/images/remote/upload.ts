@@ -38,8 +38,13 @@ export async function uploadBlob(to: RemoteImage, blob: Expected, read: ReadFrom
 /** Uploads of one blob that are begun. */
 const MOST_TRIES = 3
 
-/** Puts a manifest under its digest, or under a tag. */
-export async function putManifest(to: RemoteImage, manifest: Descriptor, bytes: Buffer, tag?: string): Promise<void> {
+/** Puts a manifest under its digest, or under a tag. Returns the subject that the registry has attached it to, if it says so. */
+export async function putManifest(
+  to: RemoteImage,
+  manifest: Descriptor,
+  bytes: Buffer,
+  tag?: string,
+): Promise<{ subject: string | undefined }> {
   const reply = await call(to, {
     method: 'PUT',
     path: `manifests/${tag ?? manifest.digest}`,
@@ -50,6 +55,8 @@ export async function putManifest(to: RemoteImage, manifest: Descriptor, bytes: 
     throw await to.failure(reply, `the manifest ${tag ?? manifest.digest}`)
   checkSaid(to, reply, manifest.digest)
   reply.body.resume()
+  const said = reply.headers['oci-subject']
+  return { subject: typeof said === 'string' ? said : undefined }
 }
 
 async function isThere(to: RemoteImage, { digest, size }: Expected): Promise<boolean> {

@@ -1,0 +1,68 @@
+/** Artifacts of an image, wherever it lies: listed, read, and attached. */
+import { resolve } from 'node:path'
+import { readArtifact } from '../../images/attest/artifact.ts'
+import type { BlobFolder } from '../../images/oci/blobs.ts'
+import { Manifest, readDocument } from '../../images/oci/documents.ts'
+import type { Descriptor } from '../../images/oci/documents.ts'
+import { copyImage } from '../../images/oci/graph.ts'
+import { artifactsInLayout, layoutBlobs, nameInLayout } from '../../images/oci/layout.ts'
+import type { Reference } from '../../images/oci/reference.ts'
+import { attach, referrersOf } from '../../images/remote/referrers.ts'
+import type { ImageSource } from './opened.ts'
+import type { OpenRemote } from './registries.ts'
+
+/** The artifacts that are about a digest. */
+export async function artifactsOf(place: Reference, digest: string, open: OpenRemote): Promise<readonly Descriptor[]> {
+  if (place.kind === 'registry') return referrersOf(open(place), digest)
+  const blobs = layoutBlobs(place.dir)
+  const found: Descriptor[] = []
+  for (const one of await artifactsInLayout(place.dir)) {
+    const { subject } = readDocument(Manifest, await blobs.bytes(one.digest), `the artifact ${one.digest}`)
+    if (subject?.digest === digest) found.push(one)
+  }
+  return found
+}
+
+/** The documents of a type that are attached to a digest. */
+export async function documentsOf(
+  place: Reference,
+  digest: string,
+  type: string,
+  open: OpenRemote,
+): Promise<{ artifact: Descriptor; document: Buffer }[]> {
+  const found = (await artifactsOf(place, digest, open)).filter((one) => one.artifactType === type)
+  const documents: { artifact: Descriptor; document: Buffer }[] = []
+  for (const artifact of found) {
+    const source =
+      place.kind === 'registry' ? open({ ...place, tag: undefined, digest: artifact.digest }) : layoutBlobs(place.dir)
+    if ('find' in source) await source.resolve()
+    documents.push({ artifact, document: await readArtifact(source, artifact, digest) })
+  }
+  return documents
+}
+
+/** Attaches artifacts that lie among blobs to the image at a place. */
+export async function attachTo(
+  place: Reference,
+  blobs: BlobFolder,
+  artifacts: readonly Descriptor[],
+  open: OpenRemote,
+): Promise<void> {
+  for (const artifact of artifacts) {
+    if (place.kind === 'registry') {
+      await attach(blobs, artifact, open(place))
+      continue
+    }
+    const dir = resolve(place.dir)
+    await copyImage(blobs, layoutBlobs(dir), artifact)
+    await nameInLayout(dir, artifact, undefined)
+  }
+}
+
+/** Brings an artifact with its parts among blobs. */
+export async function bringArtifact(source: ImageSource, artifact: Descriptor, to: BlobFolder): Promise<void> {
+  const bytes = await source.bytes(artifact.digest)
+  const { config, layers } = readDocument(Manifest, bytes, `the artifact ${artifact.digest}`)
+  for (const { digest } of [config, ...layers]) await to.put(await source.bytes(digest))
+  await to.put(bytes)
+}
