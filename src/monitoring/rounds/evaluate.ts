@@ -78,7 +78,7 @@ async function walk(deps: MonitoringDeps, turn: Walk, signal: AbortSignal): Prom
   if (monitor.redo_hour !== null) await judgeLate(deps, endpoint, { id, reference, memory })
   const last = Math.min(begin + AT_ONCE, closed)
   for (let hour = begin; hour < last && !signal.aborted; hour++)
-    await judgeHour(deps, { endpoint, hour, memory, reference, id })
+    if (!(await judgeHour(deps, { endpoint, hour, memory, reference, id }))) return true
   return last < closed
 }
 
@@ -173,10 +173,12 @@ interface Turn {
   readonly id: string | undefined
 }
 
-async function judgeHour(deps: MonitoringDeps, turn: Turn): Promise<void> {
+/** False where it is not the turn of this hour any more: older rows came where nothing was judged yet, so looking begins anew with them. */
+async function judgeHour(deps: MonitoringDeps, turn: Turn): Promise<boolean> {
   const { endpoint, hour, memory, reference } = turn
   const settings = settingsOf(await requireEndpoint(deps.db, endpoint))
   const monitor = await monitorOf(deps.db, endpoint)
+  if ((monitor.evaluated_hour ?? (await firstHour(deps, endpoint))) !== hour) return false
   memory.live = await syncLive(deps.db, monitor, memory.live)
   const before = runState(monitor)
   const quality = await judgeQuality(deps, turn, before.quality)
@@ -187,7 +189,6 @@ async function judgeHour(deps: MonitoringDeps, turn: Turn): Promise<void> {
   const { verdict } = look
   const changed = await deps.db.tx(async (t) => {
     const row = await lockMonitor(t, endpoint)
-    // older rows came where nothing was judged yet: looking begins anew with them
     if (row.evaluated_hour !== monitor.evaluated_hour) return undefined
     await keepMark(t, endpoint, { hour, state: before, incident: await currentAt(t, endpoint, hour) })
     if (verdict !== undefined) await keepWindow(t, looked, verdict)
@@ -199,9 +200,10 @@ async function judgeHour(deps: MonitoringDeps, turn: Turn): Promise<void> {
     return incident
   })
   if (verdict !== undefined) faultPoint('monitoring.committed')
-  if (changed === undefined) return
+  if (changed === undefined) return true
   if (live !== undefined) await markSpoilt(deps.db, endpoint, live.history)
   deps.changed(changed)
+  return true
 }
 
 interface Finished extends Turn {

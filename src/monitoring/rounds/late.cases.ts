@@ -196,6 +196,28 @@ export function lateCases(name: string, open: () => Promise<{ db: Db; close(): P
       assert.deepEqual(await timesOf(one), { late: 0, too_late: 0, ahead: 0 })
     })
 
+    it('while the first hours are looked at, at whatever moment, make the monitor begin with them', async () => {
+      const parts = feed(40, 34, 38)
+      const early = parts.filter(({ hour }) => hour < FIRST + 30)
+      const inTime = await watched(db)
+      await send(inTime, parts, () => false)
+      const asked = await verdicts(inTime)
+      assert.ok(asked.windows.length > 10, 'there is something to compare')
+      // after each of the first reads and transactions of the round that begins
+      for (let moment = 1; moment <= 16; moment++) {
+        const one: Watched = await watched(db, {
+          db: afterCall(db, moment, async () => {
+            for (const { hour, values, part } of early) await one.take(hour, values, part)
+          }),
+        })
+        for (const { hour, values, part } of parts.filter((each) => !early.includes(each)))
+          await one.take(hour, values, part)
+        await one.judge()
+        await one.judge()
+        assert.deepEqual(await verdicts(one), asked, `after call ${moment}`)
+      }
+    })
+
     it('of one wrong clock: a few rows beyond a day of nothing close no hours, as many as are no accident do', async () => {
       const one = await watched(db)
       await send(one, feed(30, 30, 30), () => true)
@@ -212,5 +234,20 @@ export function lateCases(name: string, open: () => Promise<{ db: Db; close(): P
       await one.judge()
       assert.equal((await monitorOf(db, one.endpoint)).evaluated_hour, FIRST + 76)
     })
+  })
+}
+
+/** The database, which runs `then` once, after its call of that number. */
+function afterCall(db: Db, number: number, then: () => Promise<void>): Db {
+  let calls = 0
+  const counted = async <T>(asked: Promise<T>): Promise<T> => {
+    const answer = await asked
+    if (++calls === number) await then()
+    return answer
+  }
+  return Object.assign(Object.create(db) as Db, {
+    get: (...asked: Parameters<Db['get']>) => counted(db.get(...asked)),
+    all: (...asked: Parameters<Db['all']>) => counted(db.all(...asked)),
+    tx: (work: Parameters<Db['tx']>[0]) => counted(db.tx(work)),
   })
 }
