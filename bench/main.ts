@@ -9,6 +9,7 @@ import { firstView } from './program/first-view.ts'
 import { install } from './program/install.ts'
 import { logMetric } from './tracking/log-metric.ts'
 import { monitors } from './monitoring/monitors.ts'
+import { packaging } from './notebook/package.ts'
 import { overload } from './serving/overload.ts'
 import { postgres } from './tracking/postgres.ts'
 import { predict } from './serving/predict.ts'
@@ -45,6 +46,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
   steps,
   monitors,
   size,
+  package: packaging,
   'first-view': firstView,
   ui,
   install,

@@ -56,6 +56,20 @@ describe('slipway init', () => {
     })
   }
 
+  it('writes nothing beside a notebook or a script, and says how it becomes a project', async () => {
+    const folder = holding('research', 'explore.ipynb', 'clean.py', 'test_clean.py', 'notes.md')
+    const { lines, data } = await init(folder)
+    assert.deepEqual(readdirSync(folder).toSorted(), ['clean.py', 'explore.ipynb', 'notes.md', 'test_clean.py'])
+    assert.deepEqual(data, [{ written: null, research: ['explore.ipynb', 'clean.py'] }])
+    assert.ok(
+      lines.some((line) => line.endsWith(`slipway package ${join(folder, 'explore.ipynb')}`)),
+      lines.join('\n'),
+    )
+    const own = holding('own', 'train.py', 'explore.ipynb')
+    await init(own)
+    assert.ok(existsSync(join(own, 'slipway.yaml')), 'a first step of its own is taken')
+  })
+
   it('makes a folder that is not there, and a first step in it', async () => {
     const folder = join(root, 'deep/er/new')
     const { data, lines } = await init(folder)
@@ -76,7 +90,7 @@ describe('slipway init', () => {
     [['main.py'], 'main'],
     [['train.py'], 'train'],
     [['main.py', 'train.py'], 'train'],
-    [['README.md', 'main.pyc', 'train.ipynb'], 'train'],
+    [['README.md', 'main.pyc'], 'train'],
   ] as const) {
     it(`runs ${module}.py where there is ${files.join(', ')}`, async () => {
       const folder = holding(`with-${files.join('-').replaceAll('.', '-')}`, ...files)

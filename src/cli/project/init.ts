@@ -1,4 +1,4 @@
-/** `slipway init`: writes a project file that fits the Python files of a folder. */
+/** `slipway init`: writes a project file that fits the Python files of a folder, or says how its notebook becomes a project. */
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { ifMissing } from '../../contract/absence/absent.ts'
@@ -13,11 +13,36 @@ export async function run(invocation: Invocation): Promise<number> {
   if ((await ifMissing(stat(path))) !== undefined) throw new UsageError(`${path} exists already; it is left as it is`)
   await mkdir(folder, { recursive: true })
   const names = await readdir(folder)
+  const research = researchIn(names)
+  if (research.length > 0) return adopt(invocation, folder, research)
   const module = ['train.py', 'main.py'].find((name) => names.includes(name)) ?? 'train.py'
   await writeFile(path, template(projectName(basename(folder)), module.replace(/\.py$/, '')))
   if (!names.includes(module)) await writeFile(join(folder, module), STARTER)
   invocation.out.data({ written: path, module })
   invocation.out.line(`Wrote ${path}. Look at it, then: slipway ship ${invocation.args[0] ?? ''}`.trimEnd())
+  return 0
+}
+
+/** Notebooks and scripts of a folder that has no first step of its own: notebooks first. */
+function researchIn(names: readonly string[]): string[] {
+  if (names.includes('train.py') || names.includes('main.py')) return []
+  const ending = (end: string): string[] =>
+    names.filter((name) => name.endsWith(end) && !/^(?:setup|conftest|__init__|test_.*)\.py$/.test(name)).toSorted()
+  return [...ending('.ipynb'), ...ending('.py')]
+}
+
+/** Code that is there is packaged, and no other model is put beside it: nothing is written. */
+function adopt({ args, out }: Invocation, folder: string, research: readonly string[]): number {
+  const [first = ''] = research
+  const path = args[0] === undefined ? first : join(args[0], first)
+  out.data({ written: null, research })
+  out.line(
+    `${folder} holds ${research.join(', ')}: nothing was written, so that your model is the one that is shipped.`,
+  )
+  out.line(`Make a project of it: slipway package ${path}`)
+  out.line(
+    'Or name the file of your training step train.py or main.py, with a function main(model), and call slipway init again.',
+  )
   return 0
 }
 

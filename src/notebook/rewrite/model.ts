@@ -78,6 +78,15 @@ function named(program: Program, name: string, fits: readonly Fit[]): Model {
 }
 
 function none(program: Program): Reason {
+  const inside = program.placed.find(({ statement }) => statement.calls.some(({ text }) => /(?:\.|\))fit$/.test(text)))
+  if (inside !== undefined)
+    return {
+      code: 'model',
+      cell: inside.cell,
+      message:
+        'models are fitted only inside of loops, functions or expressions, so that none can be told to be the model',
+      remedy: 'name the variable that holds it with --model NAME',
+    }
   const plots = program.placed.some(({ statement }) => statement.calls.some(({ text }) => /^(?:plt|sns)\./.test(text)))
   return {
     code: 'model',
