@@ -148,6 +148,6 @@ test(
     await until(() => existsSync(data) && savedIn(data).length === 1, 'the copy in a new folder')
     assert.ok(namesIn(join(data, savedIn(data)[0] ?? '')).includes('kept'))
     assert.match(server.errors(), /slipway\.db was removed or moved away while the server had it open/)
-    await server.kill()
+    assert.equal(await server.stop(), 0)
   },
 )
