@@ -174,6 +174,7 @@ test('each family has the figures of the endpoints that the caller sees', async 
       'gauge',
       'gauge',
       'gauge',
+      'gauge',
       'counter',
       'counter',
     ],
