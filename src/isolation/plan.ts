@@ -41,7 +41,8 @@ export interface Command {
 
 /** Folder of the Python package with the launcher. */
 export const PACKAGE_DIR = join(import.meta.dirname, '../../python')
-const LAUNCHER = join(PACKAGE_DIR, 'slipway/confine')
+// the file, for a folder takes imports that cost as much as the launcher itself
+const LAUNCHER = join(PACKAGE_DIR, 'slipway/confine/__main__.py')
 
 /** The policy of a process; null where nothing confines. */
 export function policyOf(plan: Plan | null, grants: Grants): Policy | null {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
+
+from slipway.quick_json import loads
 
 #: Exit code of a program that could not be confined, and so was not started; 127 = it is not there.
 REFUSED = 126
@@ -13,6 +14,8 @@ REFUSED = 126
 def main(argv: list[str]) -> int:
     """``POLICY PROGRAM ARGUMENT…`` or ``--probe FOLDER``. Returns only when the program was not started, or for a probe."""
     if argv[1] == "--probe":
+        import json
+
         from slipway.confine.probe import probe
 
         print(json.dumps(probe(argv[2])))
@@ -20,7 +23,7 @@ def main(argv: list[str]) -> int:
     from slipway.confine.enter import confine
 
     try:
-        confine(json.loads(argv[1]))
+        confine(loads(argv[1]))
     except OSError as error:
         print(f"{argv[2]} cannot be confined, and was not started: {error}", file=sys.stderr)
         return REFUSED

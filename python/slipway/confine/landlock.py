@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import os
-import re
 import stat
-from collections.abc import Iterator
-from typing import Any
 
 from slipway.confine.kernel import checked, libc
 from slipway.confine.mounts import inside
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 CREATE, ADD, RESTRICT = 444, 445, 446
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
@@ -23,10 +25,11 @@ SCOPES = 3
 #: Folders for temporary files, where everybody may write.
 TEMPORARY = ("/tmp", "/var/tmp")
 #: Devices that programs use; those that hold disks or memory are not among them.
-DEVICES = re.compile(
-    r"null|zero|full|u?random|tty|ptmx|pts|shm|mqueue|hugepages"
-    r"|nvidia.*|dri|kfd|dxg|accel.*|davinci.*|neuron.*|infiniband"
+DEVICES = frozenset(
+    ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts", "shm", "mqueue", "hugepages", "dri", "kfd", "dxg", "infiniband")
 )
+#: How the names of more of them begin, which are numbered.
+NUMBERED_DEVICES = ("nvidia", "accel", "davinci", "neuron")
 
 
 def version() -> int:
@@ -65,8 +68,9 @@ def restrict(policy: dict[str, Any]) -> None:
         allow(rules, "/", READ_DIR)
     for path in around("/", ["/dev", *seen]):
         allow(rules, path, READ)
-    for name in filter(DEVICES.fullmatch, os.listdir("/dev")):
-        allow(rules, f"/dev/{name}", every)
+    for name in os.listdir("/dev"):
+        if is_device(name):
+            allow(rules, f"/dev/{name}", every)
     for path in (*policy["show"], *policy["fixed"]):
         allow(rules, path, READ)
     for folder in TEMPORARY:
@@ -77,6 +81,11 @@ def restrict(policy: dict[str, Any]) -> None:
         allow(rules, path, every)
     checked(libc.syscall(RESTRICT, ctypes.c_int(rules), ctypes.c_uint32(0)), "landlock")
     os.close(rules)
+
+
+def is_device(name: str) -> bool:
+    """Whether programs use a device of this name."""
+    return name in DEVICES or name.startswith(NUMBERED_DEVICES)
 
 
 def around(folder: str, excluded: list[str]) -> Iterator[str]:
@@ -90,7 +99,11 @@ def around(folder: str, excluded: list[str]) -> Iterator[str]:
         except OSError:
             return
         for path in entries:
-            yield from around(path, within)
+            # there may be thousands, of which one leads on
+            if any(one.startswith(path) for one in within):
+                yield from around(path, within)
+            else:
+                yield path
 
 
 def allow(rules: int, path: str, rights: int) -> None:
@@ -101,7 +114,7 @@ def allow(rules: int, path: str, rights: int) -> None:
         return
     try:
         given = rights if stat.S_ISDIR(os.fstat(descriptor).st_mode) else rights & OF_FILES
-        rule = Beneath(given, descriptor)
-        checked(libc.syscall(ADD, ctypes.c_int(rules), ctypes.c_int(1), ctypes.byref(rule), ctypes.c_uint32(0)), f"landlock: {path}")
+        if libc.syscall(ADD, rules, 1, ctypes.byref(Beneath(given, descriptor)), 0) < 0:
+            checked(-1, f"landlock: {path}")
     finally:
         os.close(descriptor)

@@ -6,10 +6,12 @@ import ctypes
 import errno
 import os
 import struct
-from collections.abc import Iterator
-from typing import NamedTuple
 
 from slipway.confine.kernel import checked, libc
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SET_FILTER, KEEP_SPEED = 1, 4
 LOAD, EQUAL, AT_LEAST, BITS, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -42,22 +44,19 @@ NEW_USERS = 0x10000000
 TYPES_INTO_TERMINALS = (0x5412, 0x541C)
 
 
-class Condition(NamedTuple):
+class Condition:
     """A half of an argument that is compared: it has one of some bits (BITS), is a value (EQUAL), or is another (`negated`)."""
 
-    argument: int
-    operation: int
-    value: int
-    negated: bool = False
-    high: bool = False
+    def __init__(self, argument: int, operation: int, value: int, *, negated: bool = False, high: bool = False) -> None:
+        self.argument, self.operation, self.value = argument, operation, value
+        self.negated, self.high = negated, high
 
 
-class Rule(NamedTuple):
+class Rule:
     """A call that fails with an error where all conditions hold."""
 
-    call: str
-    conditions: tuple[Condition, ...] = ()
-    error: int = errno.EPERM
+    def __init__(self, call: str, conditions: tuple[Condition, ...] = (), error: int = errno.EPERM) -> None:
+        self.call, self.conditions, self.error = call, conditions, error
 
 
 class Program(ctypes.Structure):

@@ -4,8 +4,9 @@ import os
 import sys
 
 if __name__ == "__main__":
-    # in place of this folder, in which modules are found by the wrong names
-    sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    here = os.path.dirname(os.path.abspath(__file__))
+    # in place of this folder, in which modules are found by the wrong names, where it is there: not for an isolated interpreter
+    sys.path[:] = [os.path.dirname(os.path.dirname(here)), *(path for path in sys.path if os.path.abspath(path) != here)]
     if sys.argv[2:] == ["--run"]:
         from slipway.step.call import main
 
@@ -16,4 +17,7 @@ if __name__ == "__main__":
     # loaded now, while the child starts already
     from slipway.step.supervisor import supervise
 
-    sys.exit(supervise(*begun))
+    code = supervise(*begun)
+    sys.stderr.flush()
+    # everything is written; the server waits for this end, and taking an interpreter apart takes milliseconds
+    os._exit(code)

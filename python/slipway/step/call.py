@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import errno
 import importlib
-import inspect
-import json
 import os
-import pathlib
 import sys
-from collections.abc import Callable
-from typing import Any
 
+from slipway.quick_json import loads
 from slipway.step.reads import watch, watch_programs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
 def main(argv: list[str]) -> int:
     """Runs the step of a spec file in this process. Returns the exit code."""
     with open(argv[1], encoding="utf-8") as file:
-        return run_entry(json.load(file))
+        spec = loads(file.read())
+    if isinstance(spec["entry"], str):
+        # now, for modules of the project may have these names; a command needs none of them
+        import json  # noqa: F401
+        import pathlib  # noqa: F401
+    return run_entry(spec)
 
 
 def run_entry(spec: dict[str, Any]) -> int:
@@ -86,15 +92,15 @@ def call(spec: dict[str, Any]) -> dict[str, str]:
 
 def arguments(function: Callable[..., object], spec: dict[str, Any]) -> dict[str, Any]:
     """Keyword arguments: inputs and params must be accepted; outputs are given where they are."""
+    import pathlib
+
     values = {name: pathlib.Path(path) for name, path in spec["inputs"].items()}
     values.update(spec["params"])
     outputs = {name: pathlib.Path(path) for name, path in spec["outputs"].items()}
-    try:
-        parameters = inspect.signature(function).parameters
-    except (TypeError, ValueError):
+    found = parameters_of(function)
+    if found is None:
         return {**values, **outputs}
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    named = {n for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    named, takes_any = found
     unknown = [] if takes_any else [name for name in values if name not in named]
     if unknown:
         raise CallRefused(
@@ -102,10 +108,29 @@ def arguments(function: Callable[..., object], spec: dict[str, Any]) -> dict[str
             f" its parameters are {listed(sorted(named)) or 'none'}"
         )
     values.update({name: path for name, path in outputs.items() if takes_any or name in named})
-    lacking = [n for n, p in parameters.items() if n in named and p.default is p.empty and n not in values]
+    lacking = [name for name, has_default in named.items() if not has_default and name not in values]
     if lacking:
         raise CallRefused(f"{spec['entry']} needs {listed(lacking)}, which slipway.yaml gives neither as input, param nor output")
     return values
+
+
+def parameters_of(function: Callable[..., object]) -> tuple[dict[str, bool], bool] | None:
+    """Parameters that can be given by name, with whether each has a default, and whether any other can; None where it does not tell."""
+    if type(function) is type(main) and not function.__dict__:
+        # as `inspect` has it for a plain function; loading that takes as long as a small step
+        code = function.__code__
+        places, defaults = code.co_varnames[: code.co_argcount], len(function.__defaults__ or ())
+        given = {name: at >= len(places) - defaults for at, name in enumerate(places) if at >= code.co_posonlyargcount}
+        alone = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+        return {**given, **{name: name in (function.__kwdefaults__ or {}) for name in alone}}, code.co_flags & 0x08 != 0
+    import inspect
+
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    kept = {p.name: p.default is not p.empty for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    return kept, any(p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def metrics_of(returned: object) -> dict[str, str]:
@@ -189,6 +214,8 @@ def write_result(path: str, answer: dict[str, Any]) -> None:
     """Writes what the code gave, in one step, after all that it has printed."""
     sys.stdout.flush()
     sys.stderr.flush()
+    import json
+
     with open(f"{path}.tmp", "w", encoding="utf-8") as file:
         json.dump(answer, file)
     os.replace(f"{path}.tmp", path)

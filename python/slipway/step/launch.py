@@ -15,15 +15,20 @@ Keys of the spec: ``attempt``, ``fence``, ``dir`` (folder of the files below), `
 
 from __future__ import annotations
 
-import json
 import os
 import resource
-import signal
 import sys
 import time
-from typing import Any, NamedTuple
 
+# what the standard modules `signal`, `json` and `typing` would load costs as much as all else before the fork
+from _signal import SIG_BLOCK, SIG_UNBLOCK, SIGHUP, SIGINT, SIGTERM, pthread_sigmask
+
+from slipway.quick_json import loads
 from slipway.step.memory import MemoryGroup, adopt_orphans, limit_allocations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: How far an attempt stands back behind the server: predictions of the same machine come first.
 NICE = 5
@@ -32,23 +37,21 @@ OOM_SCORE = 500
 #: Exit code of a child that could not be confined or found no interpreter; it ran nothing.
 REFUSED = 126
 #: Signals by which the server or the system asks an attempt to end; they wait until the supervisor can take them.
-ASKED_TO_END = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+ASKED_TO_END = (SIGTERM, SIGINT, SIGHUP)
 
 
-class Started(NamedTuple):
+class Started:
     """A child that was forked: its pid, its output, its group, and when."""
 
-    child: int
-    reader: int
-    group: MemoryGroup
-    began: float
+    def __init__(self, child: int, reader: int, group: MemoryGroup, began: float) -> None:
+        self.child, self.reader, self.group, self.began = child, reader, group, began
 
 
 def begin(argv: list[str]) -> tuple[dict[str, Any], dict[str, str], Started]:
     """Starts the attempt that the spec file describes; returns in the parent alone, with what the supervisor needs."""
     with open(argv[1], encoding="utf-8") as file:
-        spec = json.load(file)
-    environment: dict[str, str] = json.load(sys.stdin)
+        spec = loads(file.read())
+    environment: dict[str, str] = loads(sys.stdin.read())
     os.chdir(spec["dir"])
     os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -57,7 +60,7 @@ def begin(argv: list[str]) -> tuple[dict[str, Any], dict[str, str], Started]:
     group = MemoryGroup(spec["attempt"], spec["memory_bytes"])
     # before there is a child: nothing that it leaves may go elsewhere
     adopt_orphans()
-    signal.pthread_sigmask(signal.SIG_BLOCK, ASKED_TO_END)
+    pthread_sigmask(SIG_BLOCK, ASKED_TO_END)
     began = time.time()
     child = os.fork()
     if child == 0:
@@ -70,7 +73,7 @@ def begin(argv: list[str]) -> tuple[dict[str, Any], dict[str, str], Started]:
 def become_child(spec: dict[str, Any], environment: dict[str, str], writer: int, group: MemoryGroup) -> None:
     """Confines the forked process and turns it into the user's code, in the step's environment. Never returns."""
     try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, ASKED_TO_END)
+        pthread_sigmask(SIG_UNBLOCK, ASKED_TO_END)
         os.setpgid(0, 0)
         offer_to_oom_killer()
         group.enter()

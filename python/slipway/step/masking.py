@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from html.entities import html5
 
 #: Shorter values are not secrets worth the name, and hiding them would ruin the text.
 SHORTEST = 4
@@ -29,8 +28,6 @@ BREAK = re.compile(rb"\r?\n[ \t]{0,%d}" % INDENT)
 UNFINISHED = re.compile(
     rb"(?:%[0-9A-Fa-f]?|&#?[xX]?[0-9A-Za-z]{0,32}|\\{1,15}(?:[xuU][0-9A-Fa-f]{0,8}(?:\\{1,15}(?:u[0-9A-Fa-f]{0,4})?)?)?)\Z"
 )
-#: What names of HTML stand for, `amp` as `euro`.
-NAMED = {name[:-1].encode(): text.encode() for name, text in html5.items() if name.endswith(";")}
 LETTERS = {ord(k): v for k, v in {"n": b"\n", "r": b"\r", "t": b"\t", "b": b"\b", "f": b"\f", '"': b'"', "'": b"'", "/": b"/"}.items()}
 
 
@@ -247,6 +244,15 @@ def steps(form: Form, data: bytes, at: int, done: int) -> Iterator[tuple[int, in
             yield end, done
 
 
+def named(name: bytes) -> bytes | None:
+    """What a name of HTML stands for, `amp` as `euro`."""
+    # loaded here, for its two thousand names are seldom asked for
+    from html.entities import html5
+
+    text = html5.get(f"{name.decode()};")
+    return None if text is None else text.encode()
+
+
 def readings(data: bytes, at: int) -> Iterator[tuple[bytes, int]]:
     """What may stand at a place, with its end: a sign, what an escape means, or a break between lines (the line feed, or a blank)."""
     byte = data[at]
@@ -256,8 +262,8 @@ def readings(data: bytes, at: int) -> Iterator[tuple[bytes, int]]:
     elif byte == 38 and (match := ENTITY.match(data, at)):
         if match[1] is None:
             yield sign(int(match[2] or match[3], 10 if match[2] else 16)), match.end()
-        elif match[1] in NAMED:
-            yield NAMED[match[1]], match.end()
+        elif (meant := named(match[1])) is not None:
+            yield meant, match.end()
     elif byte == 92:
         yield from unescaped(data, at)
     elif byte in b"\r\n" and (match := BREAK.match(data, at)):

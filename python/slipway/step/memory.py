@@ -6,7 +6,10 @@ import os
 import resource
 import sys
 import time
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: A process may allocate so many times the limit of the attempt, and so many bytes besides, before allocations fail in it: what is
 #: allocated and never touched takes no memory, so this only ends what would outrun every look at the memory in use.

@@ -6,17 +6,17 @@ programs that are no Python, and of libraries that open files by themselves (C++
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import re
 import site
 import stat
 import sys
 import sysconfig
 import time
-from collections.abc import Callable
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 #: The file of an attempt into which names are written, a line each.
 FILE = os.path.join("said", "reads")
@@ -36,7 +36,7 @@ EMPTY = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
 #: Programs whose argument after `-c` is a command.
 SHELLS = ("sh", "bash", "dash", "zsh", "ksh")
 #: Absolute paths in such a command: at its beginning, behind a blank, a quote, a redirection or `NAME=`.
-IN_COMMAND = re.compile(r"""(?<![^\s"'`=<>|;&(])/[^\s"'`<>|;&()]+""")
+IN_COMMAND = r"""(?<![^\s"'`=<>|;&(])/[^\s"'`<>|;&()]+"""
 #: By how much the clock of files may lag behind, s.
 LAG_S = 0.02
 #: What belongs to the system and not to the data of a step.
@@ -97,7 +97,9 @@ class Watch:
         #: The home folder of the attempt, whose links lead to what the user of the server has.
         self.home = both(spec["home"]) if "home" in spec else []
         self.unheld = frozenset(spec.get("unheld", ()))
-        self.ignored = (*both(spec["dir"]), *own_folders(), *SYSTEM)
+        self.ignored = (*both(spec["dir"]), *near_folders(), *SYSTEM)
+        #: Whether all folders of the interpreter are among them: asking for them takes as long as a small step.
+        self.knows_all = False
         self.seen: set[object] = set()
         self.written: set[str] = set()
         self.told: set[tuple[str, str]] = set()
@@ -147,9 +149,9 @@ class Watch:
     def listed(self, args: tuple[Any, ...]) -> None:
         """The names of a folder were read."""
         path = self.beyond(absolute(args[0] if args and args[0] is not None else "."))
-        if os.path.join(path, "").startswith(self.ignored) or is_setting(os.path.join(path, "")):
+        if self.ignores(os.path.join(path, "")) or is_setting(os.path.join(path, "")):
             return
-        if os.path.isdir(path) and os.stat(path).st_ctime < self.began:
+        if os.path.isdir(path) and os.stat(path).st_ctime < self.began and not self.ignores(os.path.join(path, ""), last=True):
             self.tell("folder", path)
 
     def renamed(self, args: tuple[Any, ...]) -> None:
@@ -174,11 +176,12 @@ class Watch:
     def program(self, parts: tuple[object, ...]) -> None:
         """A program was started: files that its arguments name are most likely read by it."""
         texts = [os.fsdecode(part) for part in parts if isinstance(part, (str, bytes, os.PathLike))]
-        commands = [path for text in texts for path in IN_COMMAND.findall(text)] if is_shell(texts) else []
-        for path in [*filter(os.path.isabs, texts), *commands]:
-            # one that is not there, or is the shell's own text, says nothing of the others
-            with contextlib.suppress(OSError, ValueError):
+        for path in [*filter(os.path.isabs, texts), *(paths_in(texts) if is_shell(texts) else [])]:
+            try:
                 self.file_read(absolute(path))
+            except (OSError, ValueError):
+                # one that is not there, or is the shell's own text, says nothing of the others
+                continue
 
     def bind(self, args: tuple[Any, ...]) -> None:
         """This process listens: who speaks to it is no one outside."""
@@ -215,15 +218,23 @@ class Watch:
                 if path[len(work) :] in self.unheld:
                     self.tell("project", path[len(work) :])
                 return
-        if path.startswith(self.ignored) or is_setting(path):
+        if self.ignores(path) or is_setting(path):
             return
         real = os.path.realpath(path)
-        if real.startswith(self.ignored):
+        if self.ignores(real):
             return
         found = os.stat(real)
         # what has changed since the beginning is most likely the step's own
-        if stat.S_ISREG(found.st_mode) and found.st_ctime < self.began:
+        if stat.S_ISREG(found.st_mode) and found.st_ctime < self.began and not any(self.ignores(one, last=True) for one in (path, real)):
             self.tell(kind, path)
+
+    def ignores(self, path: str, *, last: bool = False) -> bool:
+        """Whether a path lies in what is no data of the step. Only with ``last`` all folders of the interpreter are asked for."""
+        if last and not self.knows_all:
+            # first, for what is asked for opens files itself
+            self.knows_all = True
+            self.ignored = (*self.ignored, *own_folders())
+        return path.startswith(self.ignored)
 
     def beyond(self, path: str) -> str:
         """What a path in the home folder of the attempt leads to."""
@@ -234,6 +245,8 @@ class Watch:
         if (kind, name) in self.told or len(self.told) >= MOST:
             return
         self.told.add((kind, name))
+        import json
+
         os.write(self.file, (json.dumps([kind, name]) + "\n").encode())
 
 
@@ -250,6 +263,13 @@ def words(args: object) -> tuple[object, ...]:
     if isinstance(args, (str, bytes)):
         return tuple(os.fsdecode(args).split())
     return tuple(args) if isinstance(args, (list, tuple)) else ()
+
+
+def paths_in(texts: list[str]) -> list[str]:
+    """Paths that stand anywhere in commands of a shell."""
+    import re
+
+    return [path for text in texts for path in re.findall(IN_COMMAND, text)]
 
 
 def is_shell(texts: list[str]) -> bool:
@@ -272,10 +292,19 @@ def both(folder: str) -> list[str]:
     return sorted({os.path.join(os.path.abspath(folder), ""), os.path.join(os.path.realpath(folder), "")})
 
 
+def near_folders() -> list[str]:
+    """Folders of the interpreter, of the environment, and of this package that are known without asking for settings."""
+    found = [os.path.dirname(os.__file__), sys.prefix, sys.base_prefix, os.path.join(os.path.dirname(__file__), "..", "..")]
+    return folders_of([*found, *site.getsitepackages()])
+
+
 def own_folders() -> list[str]:
-    """Folders of the interpreter, of the environment, and of this package."""
-    found = [*sysconfig.get_paths().values(), *site.getsitepackages(), site.getusersitepackages(), os.path.dirname(os.__file__)]
-    found += [sys.prefix, sys.base_prefix, os.path.join(os.path.dirname(__file__), "..", "..")]
+    """All of them."""
+    return folders_of([*sysconfig.get_paths().values(), site.getusersitepackages()])
+
+
+def folders_of(found: list[str]) -> list[str]:
+    """Folders as beginnings of what is in them."""
     # the prefix of the system's own interpreter holds much besides
     folders = [os.path.abspath(folder) for folder in found if os.path.abspath(folder) not in ("/usr", "/usr/local", "/")]
     return [one for folder in folders for one in both(folder)]
@@ -320,6 +349,8 @@ def collect(folder: str, hidden: list[str]) -> list[dict[str, str | None]] | Non
 
 def said_by(line: str) -> tuple[str, str] | None:
     """Kind and name that a line notes; None for any other line."""
+    import json
+
     try:
         kind, name = json.loads(line)
     except (ValueError, TypeError, RecursionError):

@@ -34,7 +34,9 @@ async function steps(data: string): Promise<number[]> {
 
 /** Those that nobody had the time to write of, on Linux: gateways and wrappers by their arguments. */
 async function unwritten(data: string): Promise<number[]> {
-  const marks = [`gateway/main.ts\0{"dataDir":${JSON.stringify(data)},`, `slipway/step\0${join(data, 'attempts')}/`]
+  const programs = ['slipway/step/__main__.py', 'slipway/step']
+  const wrappers = programs.map((program) => `${program}\0${join(data, 'attempts')}/`)
+  const marks = [`gateway/main.ts\0{"dataDir":${JSON.stringify(data)},`, ...wrappers]
   const running = (await names('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
   const found = await Promise.all(
     running.map(async (pid) => {

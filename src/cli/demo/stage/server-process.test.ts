@@ -103,7 +103,7 @@ test('stop ends a step that the server had no time to write of', LINUX, async (t
       '-e',
       'console.log("up"); setInterval(() => {}, 1000)',
       '--',
-      '/python/slipway/step',
+      '/python/slipway/step/__main__.py',
       join(data, 'attempts/att_9/spec.json'),
     ],
     { stdio: ['ignore', 'pipe', 'ignore'] },
