@@ -77,6 +77,22 @@ describe('pickles that are not known to be safe', () => {
     ['a call of what was made', 'cfunctools\npartial\n(cnumpy\nmean\ntR(tR.', 'a call'],
     ['a helper of the tests', 'csklearn.utils._random\nThing\n.', 'sklearn.utils._random.Thing'],
     ['a class that a module has imported', 'csklearn.pipeline\nMemory\n.', 'sklearn.pipeline.Memory'],
+    [
+      'a connection to elsewhere',
+      "csklearn.callback._transport\nClient\n((S'10.0.0.1'\nI80\nttR.",
+      'sklearn.callback._transport.Client',
+    ],
+    [
+      'a socket file',
+      "csklearn.callback._transport\nListener\n(S'/tmp/s'\ntR.",
+      'sklearn.callback._transport.Listener',
+    ],
+    [
+      'a callback that connects when its state is set',
+      'csklearn.callback._scoring_monitor\nScoringMonitor\n)\x81}b.',
+      'sklearn.callback._scoring_monitor.ScoringMonitor',
+    ],
+    ['a connection that another module has imported', 'csklearn.base\nClient\n.', 'sklearn.base.Client'],
     ['no opcode', '\x80\x04N\xfe.', 'an unreadable pickle'],
     ['an argument that ends early', '\x80\x04X\xff\xff\xff\x7fab', 'an unreadable pickle'],
     ['a length of 2^63', '\x80\x04\x8d\xff\xff\xff\xff\xff\xff\xff\x7fab.', 'an unreadable pickle'],

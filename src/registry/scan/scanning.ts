@@ -16,7 +16,7 @@ import { scanFile } from './scan.ts'
 export const SCAN = 'scan'
 
 /** Number of the scanner: what an earlier one found is found again. */
-const ENGINE = 3
+const ENGINE = 4
 
 /** Trees up to this many bytes are scanned at once; larger ones on a thread. */
 const SMALL = 256 * 1024
