@@ -21,7 +21,7 @@ import type { Changes } from './changes.ts'
 import { machineCapacity } from './run/places.ts'
 import { scheduledRun } from './run/scheduled.ts'
 import { attemptLog, runsBehind, watchedRuns } from './run/watched.ts'
-import { secretFromEnvironment } from './secrets.ts'
+import { secretOf } from './context/secrets.ts'
 import { SCHEDULED_RUN } from './spec/schedule.ts'
 import { holdsPipelines } from './spec/versions.ts'
 import { stepTokens } from './step-tokens.ts'
@@ -110,7 +110,7 @@ export function pipelinesRoom({
       tracking: stepTracking(tracking),
       stepAccess: async (project, attempt) => ({ uri: url(), token: await tokenOf(project, attempt) }),
       endAccess,
-      secret: secretFromEnvironment,
+      secret: (project, name) => secretOf(db, project, name),
       capacity: {
         cpus: stepCpusTotal ?? machine.cpus,
         memory_bytes: stepMemoryTotal ?? machine.memory_bytes,

@@ -16,6 +16,7 @@ import { recordOf } from './record.ts'
 import { demandOf, hasPlace, PLACES, type Head } from './places.ts'
 import { memoryFor } from './retry.ts'
 import { readRun, type AttemptRow, type RunTree, type StepRow } from '../context/rows.ts'
+import { scopeOf } from '../context/secrets.ts'
 import type { StepSpec } from '../spec/spec.ts'
 import { trackingRunOf } from './tracking-run.ts'
 
@@ -212,7 +213,8 @@ async function secretsOf(context: Context, project: string, step: StepSpec): Pro
   for (const name of step.secrets) {
     const value = await context.deps.secret(project, name)
     if (value === undefined) {
-      const detail = `the secret "${name}" of step "${step.name}" is not set; set SLIPWAY_SECRET_${name} where the server runs`
+      const variables = `SLIPWAY_SECRET_${name} where the server runs, or SLIPWAY_SECRET_${scopeOf(project)}_${name}`
+      const detail = `the secret "${name}" of step "${step.name}" is not set; set ${variables} for this project alone`
       throw problem('unprocessable', { detail, reason: 'secret' })
     }
     secrets[name] = value

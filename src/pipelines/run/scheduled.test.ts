@@ -10,7 +10,7 @@ import { Worker } from '../../jobs/worker.ts'
 import { openBench, type Bench } from '../bench.fixture.ts'
 import { SCHEDULED_RUN } from '../spec/schedule.ts'
 import { scheduledRun } from './scheduled.ts'
-import { secretFromEnvironment } from '../secrets.ts'
+import { secretFromEnvironment, secretOf } from '../context/secrets.ts'
 import { newestVersion } from '../spec/versions.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-schedules-'))
@@ -65,10 +65,25 @@ test('a due time is one run, and the next version decides', async () => {
   assert.equal((await listSchedules(bench.store.db)).length, 1)
 })
 
-test('secrets come from the environment, a project its own first', async () => {
+test('secrets come from the environment, a project its own first', () => {
   process.env['SLIPWAY_SECRET_API_KEY'] = 'all'
   process.env['SLIPWAY_SECRET_MY_PROJECT_API_KEY'] = 'mine'
-  assert.equal(await secretFromEnvironment('my-project', 'API_KEY'), 'mine')
-  assert.equal(await secretFromEnvironment('other', 'API_KEY'), 'all')
-  assert.equal(await secretFromEnvironment('other', 'NOTHING'), undefined)
+  const of = (project: string, name: string): string | undefined =>
+    secretFromEnvironment(project, name, ['my-project', 'other'])
+  assert.equal(of('my-project', 'API_KEY'), 'mine')
+  assert.equal(of('other', 'API_KEY'), 'all')
+  assert.equal(of('other', 'NOTHING'), undefined)
+})
+
+test('no project gets the secret of another by spelling out its variable', async () => {
+  process.env['SLIPWAY_SECRET_NIGHTLY_API_KEY'] = 'of nightly'
+  process.env['SLIPWAY_SECRET_NIGHTLY_TWO_API_KEY'] = 'of nightly-two'
+  process.env['SLIPWAY_SECRET_ELSEWHERE_KEY'] = 'of all'
+  const { db } = bench.store
+  assert.equal(await secretOf(db, 'nightly', 'API_KEY'), 'of nightly')
+  assert.equal(await secretOf(db, 'other', 'NIGHTLY_API_KEY'), undefined)
+  assert.equal(await secretOf(db, 'other', 'ELSEWHERE_KEY'), 'of all')
+  const both = ['nightly', 'nightly-two']
+  assert.equal(secretFromEnvironment('nightly-two', 'API_KEY', both), 'of nightly-two')
+  assert.equal(secretFromEnvironment('nightly', 'TWO_API_KEY', both), undefined, 'the longest name owns it')
 })
