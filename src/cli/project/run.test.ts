@@ -282,6 +282,17 @@ describe('slipway ship', () => {
     assert.equal(started?.deploy, true)
   })
 
+  it('takes no rollout of another model for its own, whose version has the same number', async () => {
+    const other = rollout({ id: 'rol_0', model: 'tulips', state: 'promoted', reason: 'it was first', finished_at: AT })
+    const { lines, code } = await shipped(
+      [other],
+      [other],
+      [rollout({ state: 'aborted', reason: 'not this model' }), other],
+    )
+    assert.equal(code, 1)
+    assert.ok(lines.includes('Rollout rol_1 of version 2: aborted. not this model'), lines.join('\n'))
+  })
+
   it('does not wait for one that a person or a freeze holds', async () => {
     const waits = { before: 500, role: 'maintainer' } as const
     for (const held of [

@@ -16,6 +16,12 @@ import { runProject } from './run.ts'
 
 type Rollout = Reply<typeof rolloutApi.get>
 
+/** A version that goes to an endpoint. */
+interface Shipped {
+  readonly model: string
+  readonly version: string
+}
+
 export async function run(invocation: Invocation): Promise<number> {
   const { client, server } = await connect(invocation)
   const finished = await runProject(client, invocation, true)
@@ -26,7 +32,7 @@ export async function run(invocation: Invocation): Promise<number> {
     invocation.out.line('The project names no endpoint, so the version waits in the registry.')
     return 0
   }
-  const busy = await rolloutBefore(client, version.endpoint, finished.registered.version)
+  const busy = await rolloutBefore(client, version.endpoint, finished.registered)
   if (busy !== undefined) {
     invocation.out.line(
       `Version ${finished.registered.version} waits until rollout ${busy.id} of version ${busy.version} ends. Now: ${busy.state}, ${busy.reason}`,
@@ -35,7 +41,7 @@ export async function run(invocation: Invocation): Promise<number> {
     return 0
   }
   await tellDoubts(client, finished.registered, invocation.out)
-  const rollout = await awaitRollout(client, version.endpoint, finished.registered.version)
+  const rollout = await awaitRollout(client, version.endpoint, finished.registered)
   invocation.out.line(`Rollout ${rollout.id} of version ${rollout.version}: ${rollout.state}. ${rollout.reason}`)
   await tellNotGranted(client, finished.registered, invocation.out)
   invocation.out.line(`Follow it: ${client.url}/endpoints/${version.endpoint}`)
@@ -87,10 +93,15 @@ function watchedLine({ state, detail, remedy }: Watched): string {
   return state === 'watched' ? `Watched: ${detail}.` : `To be watched: ${detail}.`
 }
 
+/** Versions of several models have the same numbers, and rollouts of another model may have ended on the endpoint. */
+function isOf({ model, version }: Rollout, shipped: Shipped): boolean {
+  return model === shipped.model && version === shipped.version
+}
+
 /** The rollout of another version that is under way on the endpoint: a new version waits for its end. */
-async function rolloutBefore(client: Client, endpoint: string, version: string): Promise<Rollout | undefined> {
+async function rolloutBefore(client: Client, endpoint: string, shipped: Shipped): Promise<Rollout | undefined> {
   const { items } = await client.call(rolloutApi.list, { query: { endpoint, limit: 20 } })
-  if (items.some((one) => one.version === version)) return undefined
+  if (items.some((one) => isOf(one, shipped))) return undefined
   return items.find((one) => one.finished_at === null && one.state !== 'watching')
 }
 
@@ -102,15 +113,15 @@ function isHeld({ awaits, frozen }: Rollout): boolean {
 const WAIT_MS = 60_000
 
 /** The rollout of a version once it is under way: promoted at once for an endpoint's first version, else it needs traffic. */
-export async function awaitRollout(client: Client, endpoint: string, version: string): Promise<Rollout> {
+export async function awaitRollout(client: Client, endpoint: string, shipped: Shipped): Promise<Rollout> {
   const until = Date.now() + WAIT_MS
   for (;;) {
     const { items } = await client.call(rolloutApi.list, { query: { endpoint, limit: 20 } })
-    const found = items.find((one) => one.version === version)
+    const found = items.find((one) => isOf(one, shipped))
     if (found !== undefined && (found.state !== 'starting' || isHeld(found))) return found
     if (Date.now() > until) {
       throw new Error(
-        `no rollout of version ${version} began within ${WAIT_MS / 1000} s\nSee: slipway endpoints ${endpoint}`,
+        `no rollout of version ${shipped.version} began within ${WAIT_MS / 1000} s\nSee: slipway endpoints ${endpoint}`,
       )
     }
     await wait(100)

@@ -25,7 +25,7 @@ export async function ship(world: World, notes: Notebook): Promise<void> {
   if (run.registered === null) throw new Error(`the pipeline registered no model: ${run.message}`)
   const { version } = run.registered
   await judgeVersion(world, notes, version)
-  const rollout = await awaitRollout(world.client, ENDPOINT, version)
+  const rollout = await awaitRollout(world.client, ENDPOINT, run.registered)
   notes.check('first version', `${rollout.state} on endpoint ${ENDPOINT}`, rollout.state === 'promoted')
   await makeTraffic(world, run)
   await runAgain(world, notes)
