@@ -6,6 +6,7 @@ import { chaos } from './serving/chaos.ts'
 import { driftStudy } from './monitoring/drift-study.ts'
 import { explain } from './serving/explain.ts'
 import { firstView } from './program/first-view.ts'
+import { image } from './images/image.ts'
 import { install } from './program/install.ts'
 import { logMetric } from './tracking/log-metric.ts'
 import { monitors } from './monitoring/monitors.ts'
@@ -47,6 +48,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
   monitors,
   size,
   package: packaging,
+  image,
   'first-view': firstView,
   ui,
   install,
@@ -65,6 +67,7 @@ const ASKED = [
   'explain',
   'rollout-sim',
   'install',
+  'image',
   'runs',
   'worst',
   'artifacts',

@@ -210,7 +210,8 @@ export const COMMANDS: readonly Command[] = [
       {
         name: 'for',
         value: 'PURPOSE',
-        meaning: 'With `build`: serve (a model that answers; default) or step (a project folder).',
+        meaning:
+          'With `build`: serve (a model that answers; default), step (a project folder) or control (Slipway itself).',
       },
       { name: 'base', value: 'IMAGE', meaning: 'With `build`: an image to build on (default: Debian, pinned).' },
       {

@@ -11,7 +11,9 @@ import { requestOf } from '../../envs/request.ts'
 import type { UvOptions } from '../../envs/uv.ts'
 import { defaultBase, imageBase, layoutBase } from '../../images/build/base.ts'
 import type { FoundBase } from '../../images/build/base.ts'
+import { BASE_PYTHON } from '../../images/base/pins.ts'
 import type { BaseKind } from '../../images/base/pins.ts'
+import { controlLayers, controlSettings, UV_LOCK } from '../../images/build/control.ts'
 import { composeImage, composeIndex } from '../../images/build/compose.ts'
 import type { RunSettings } from '../../images/build/compose.ts'
 import { gatewayLayer, modelLayer, serveSettings } from '../../images/build/serve.ts'
@@ -99,7 +101,8 @@ function recipeOf(
   subject: string | undefined,
 ): Promise<Recipe> {
   if (purpose === 'step') return stepRecipe(invocation, maker, resolve(subject ?? '.'))
-  if (purpose !== 'serve') throw new UsageError(`--for is "${purpose}"; expected serve or step`)
+  if (purpose === 'control') return controlRecipe(maker)
+  if (purpose !== 'serve') throw new UsageError(`--for is "${purpose}"; expected serve, step or control`)
   if (subject === undefined)
     throw new UsageError('image build --for serve needs a model: slipway image build flight-delay')
   return serveRecipe(invocation, maker, subject)
@@ -170,6 +173,30 @@ async function serveRecipe(invocation: Invocation, maker: ImageMaker, subject: s
       const { layer } = await nodeLayer(maker, { root: CHECKOUT, registry: maker.npmRegistry }, platform.architecture)
       const code = await gatewayLayer(maker, CHECKOUT)
       return { layers: [layer, code, await modelLayer(maker, alone, backend.dir)], run: serveSettings() }
+    },
+  }
+}
+
+/** The server itself; it is of this checkout, and of no project. */
+async function controlRecipe(maker: ImageMaker): Promise<Recipe> {
+  const { version } = JSON.parse(await readFile(join(CHECKOUT, 'package.json'), 'utf8')) as { version: string }
+  const git = await gitSource(CHECKOUT)
+  const interpreter = await findPython('>=3.10')
+  return {
+    name: `slipway/${version}`,
+    base: 'python',
+    labels: {
+      'org.opencontainers.image.title': 'slipway',
+      'org.opencontainers.image.version': version,
+      ...(git !== undefined && git.patch === undefined && { 'org.opencontainers.image.revision': git.commit }),
+    },
+    layers: async (base, platform) => {
+      const { python = BASE_PYTHON, pythonPath } = base
+      const uv: UvOptions = { cacheFolder: maker.cacheFolder, offline: maker.offline, plan: null, say: maker.say }
+      const tools = { lock: UV_LOCK, python, pythonPath, interpreter: interpreter.path, platform, glibc: '2_28', uv }
+      const { layer } = await nodeLayer(maker, { root: CHECKOUT, registry: maker.npmRegistry }, platform.architecture)
+      const own = await controlLayers(maker, CHECKOUT, platform.architecture)
+      return { layers: [layer, await wheelsLayer(maker, tools), ...own], run: controlSettings() }
     },
   }
 }

@@ -174,7 +174,7 @@ describe('slipway image build', () => {
       usage(/--platform is "linux\/s390x"/),
     )
     await assert.rejects(build(), usage(/needs a model/))
-    await assert.rejects(build('delay', '--for', 'fun'), usage(/--for is "fun"; expected serve or step/))
+    await assert.rejects(build('delay', '--for', 'fun'), usage(/--for is "fun"; expected serve, step or control/))
     await assert.rejects(build('delay', '--compression', 'xz'), usage(/--compression is "xz"; expected gzip or zstd/))
     await assert.rejects(build('delay', '--out', 'ghcr.io/a/b'), usage(/--out is "ghcr.io\/a\/b"/))
     await assert.rejects(

@@ -17,7 +17,7 @@ const BESIDE = /(?:new URL\(|join\(import\.meta\.dirname, )['"]((?:\.\/)?[\w./-]
 
 /** What of a package nothing reads while it runs. */
 const LEFT_OUT =
-  /(?:^|\/)(?:test|tests|__tests__|docs?|benchmarks?|examples?|\.github|deps|src)\/|\.(?:md|markdown|map|ts|cts|mts|tsx|flow|c|cc|cpp|h|gyp)$/i
+  /^(?:test|tests|__tests__|docs?|benchmarks?|examples?|\.github|deps|src)\/|\.(?:md|markdown|map|ts|cts|mts|tsx|flow|c|cc|cpp|h|gyp)$/i
 const LICENSE = /(?:^|\/)(?:licen[cs]e|copying|notice)[^/]*$/i
 
 /** The program's files, sorted. Throws `unprocessable` that names an import which is not there. */
@@ -85,7 +85,7 @@ function importsOf(text: string): string[] {
 }
 
 /** What Node reads of the checkout's own package file. */
-async function packageFile(root: string): Promise<Buffer> {
+export async function packageFile(root: string): Promise<Buffer> {
   const { name, version, license } = await readPackage(join(root, 'package.json'))
   return Buffer.from(`${JSON.stringify({ name, version, license, type: 'module' }, null, 2)}\n`)
 }
@@ -99,6 +99,12 @@ interface Package {
 
 async function readPackage(path: string): Promise<Package> {
   return JSON.parse(await readFile(path, 'utf8')) as Package
+}
+
+/** The files of all packages that the program of a checkout depends on. */
+export async function installedPackages(root: string): Promise<ProgramFiles> {
+  const { dependencies = {} } = await readPackage(join(root, 'package.json'))
+  return packageFiles(root, new Set(Object.keys(dependencies)))
 }
 
 /** The files of packages and of those that they depend on, as npm has laid them out. */
