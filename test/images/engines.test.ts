@@ -71,6 +71,20 @@ describe('an image that answers', { skip }, () => {
     assert.ok(bytes <= 90_000_000, `${bytes} bytes`)
   })
 
+  it('is one of an index where several platforms are asked for, each found by its own', async () => {
+    const both = join(root, 'both')
+    const index = await build('delay', '--platform', 'linux/amd64,linux/arm64', '--out', `layout:${both}:v3`)
+    for (const architecture of ['amd64', 'arm64']) {
+      const told = await engine?.skopeo('inspect', '--override-arch', architecture, `oci:${both}:v3`)
+      assert.partialDeepStrictEqual(JSON.parse(told ?? ''), { Architecture: architecture, Digest: index })
+    }
+    const { manifests } = JSON.parse(readFileSync(join(both, 'blobs/sha256', index.slice(7)), 'utf8')) as {
+      manifests: { digest: string }[]
+    }
+    if (process.arch === 'x64')
+      assert.equal(manifests[0]?.digest, digest, 'the image of a platform is the same in an index')
+  })
+
   it('answers in a container with a read-only root, no rights and no network but its port, and ends by itself', async () => {
     const image = await podman('pull', '--quiet', `oci:${dir}:v3`)
     const port = 20_000 + Math.floor(Math.random() * 10_000)
