@@ -235,7 +235,7 @@ async function environmentOf(program: Program, helper: Helper, folder: string): 
   const request = {
     imports: importedModules(program.facts),
     folder,
-    extras: ['mlflow', 'mlflow-skinny', 'joblib', 'pytest'],
+    extras: ['mlflow-skinny'],
   }
   const found = await helper.environment({ ...request, needs: needs.flat() })
   // of packages that can stand for each other one is enough

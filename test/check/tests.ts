@@ -19,7 +19,7 @@ const SLOW_SECONDS = 10
 const MOST_SECONDS = 60
 
 /** Folders of tests that take too long for each change: they run in the second part of the check. */
-const HEAVY = ['test/lowering/', 'test/images/', 'test/runners/']
+const HEAVY = ['test/lowering/', 'test/images/', 'test/runners/', 'test/notebooks/foreign/']
 
 /** Runs test files: those that the filters choose, else all of the part. */
 export async function testStage(root: string, job: StageJob, part: 'ordinary' | 'heavy'): Promise<Outcome> {

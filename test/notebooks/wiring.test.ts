@@ -18,6 +18,9 @@ describe('slipway package', { concurrency: 2 }, () => {
     assert.doesNotMatch(made.read('pyproject.toml'), /scikit-learn==1\.0"/)
     assert.match(made.read('pyproject.toml'), /requires-python = "==3\.\d+\.\*"/)
     assert.match(made.read('requirements.lock'), /unhashed/)
+    // the step saves the model by it, though no cell imports it
+    assert.match(made.read('requirements.lock'), /^mlflow-skinny==\d+\.\d+\.\d+$/m)
+    assert.match(made.read('requirements.lock'), /^protobuf==/m, 'and what it needs')
   })
 
   it('D2: puts cells into the one order in which every name is defined before it is used', async () => {

@@ -66,6 +66,8 @@ def environment(request: dict[str, Any]) -> dict[str, Any]:
         else:
             resolved[f"({needed})"] = [normal(needed)]
     direct = {name for names in resolved.values() for name in names}
+    # what the package needs besides, where the environment has it
+    extras = {name for name in request.get("extras", []) if version(name) is not None}
     return {
         "python": platform.python_version(),
         "executable": sys.executable,
@@ -74,8 +76,8 @@ def environment(request: dict[str, Any]) -> dict[str, Any]:
         "local": sorted(set(local)),
         "missing": missing,
         "direct": {name: version(name) for name in sorted(direct)},
-        "closure": {name: version(name) for name in sorted(closure(direct))},
-        "extras": {name: version(name) for name in request.get("extras", []) if version(name) is not None},
+        "closure": {name: version(name) for name in sorted(closure(direct | extras))},
+        "extras": {name: version(name) for name in sorted(extras)},
     }
 
 

@@ -63,10 +63,7 @@ export interface ProjectLock {
 /** The lock of an environment. Without an index, or after `limit` ms, it has exact versions and no hashes, and says why. */
 export async function lockOf(environment: Environment, limit: number): Promise<ProjectLock> {
   const pins = Object.entries(environment.closure).map(([name, version]) => `${name}==${version}`)
-  const all =
-    environment.extras['mlflow'] !== undefined || environment.extras['mlflow-skinny'] !== undefined
-      ? pins
-      : [...pins, MLFLOW]
+  const all = environment.extras['mlflow-skinny'] === undefined ? [...pins, MLFLOW] : pins
   const plain = `${all.toSorted().join('\n')}\n`
   if (limit === 0) return { text: plain, hashed: false, why: 'the index was not asked' }
   const folder = await mkdtemp(join(tmpdir(), 'slipway-lock-'))

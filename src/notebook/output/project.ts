@@ -39,7 +39,7 @@ function minor({ environment }: Project): string {
 
 function pyproject(given: Project): string {
   const { name, environment } = given
-  const hasMlflow = 'mlflow' in environment.extras || 'mlflow-skinny' in environment.extras
+  const hasMlflow = 'mlflow-skinny' in environment.extras
   const own = Object.entries(environment.extras).map(([extra, version]) => `${extra}==${version}`)
   const dependencies = [...new Set([...directPins(environment), ...(hasMlflow ? own : [MLFLOW])])].toSorted()
   return `[build-system]
