@@ -118,6 +118,13 @@ edges('a policy', registryApi.putPolicy.body, { gates: [gate] }, [
 ])
 defaults('a policy', registryApi.putPolicy.body, {}, { gates: [], require_signature: false, keys: [] })
 
+edges('gates of a model', registryApi.putGates.body, { gates: [gate], reason: 'r' }, [
+  ['gates', [[], [{ metric: 'auc', at_most: 0 }]], [[gate, { metric: 'auc' }], [{ metric: 'auc', slice: 'a' }]]],
+])
+edges('a policy with a metric that has no limit', registryApi.putPolicy.body, {}, [
+  ['gates', [[{ metric: 'auc', jump_at_most: 1 }]], [[{ metric: 'auc' }]]],
+])
+
 edges('a signature', registryApi.putSignature.body, { bundle: '{}', key: 'pem' }, [
   ['bundle', ['', text(4 * 1024 * 1024)], [text(4 * 1024 * 1024 + 1), {}, ABSENT]],
   ['key', ['', text(4096)], [text(4097), 5, ABSENT]],

@@ -18,6 +18,8 @@ const multiplicity = z
     'bh: at most 5 % of the slices called worse are not (the default); holm: at most 5 % chance of any false call',
   )
 
+const LIMITS: ReadonlySet<string> = new Set(['at_least', 'at_most', 'not_worse_than', 'jump_at_most'])
+
 /** One gate as the project file writes it. Exactly one kind of condition a row. */
 export const Gate = z.union([
   z.strictObject({
@@ -67,6 +69,22 @@ export const Gate = z.union([
   }),
 ])
 export type Gate = z.output<typeof Gate>
+
+/** Gates as people give them: a metric without a limit would hold for every version. Those that are kept already may be so. */
+export const GivenGates = z
+  .array(Gate)
+  .max(100)
+  .superRefine((gates, context) => {
+    for (const [at, gate] of gates.entries()) {
+      const limited = Object.keys(gate).some((key) => LIMITS.has(key) && gate[key as keyof typeof gate] !== undefined)
+      if ('metric' in gate && !limited)
+        context.addIssue({
+          code: 'custom',
+          path: [at],
+          message: 'a limit: at_least, at_most, not_worse_than or jump_at_most',
+        })
+    }
+  })
 
 /** The outcome of one gate with everything that decided it; replaying the inputs gives the same outcome. */
 export const GateResult = z.object({
@@ -385,7 +403,7 @@ export const registryApi = {
     access: { verb: 'promote', resource: 'models' },
     params: modelParams,
     body: z.strictObject({
-      gates: z.array(Gate).max(100).default([]),
+      gates: GivenGates.default([]),
       require_signature: z.boolean().default(false),
       keys: z.array(z.string().max(4096)).max(20).default([]),
       reason: z.string().max(1000).optional().describe('why, where it becomes weaker; that takes an admin'),
@@ -400,7 +418,7 @@ export const registryApi = {
       'Set the gates of the project file, also weaker ones that a version asked for; an admin’s right, with a reason',
     access: { verb: 'promote', resource: 'models' },
     params: modelParams,
-    body: z.strictObject({ gates: z.array(Gate).max(100), reason: z.string().max(1000) }),
+    body: z.strictObject({ gates: GivenGates, reason: z.string().max(1000) }),
     reply: Policy,
     errors: ['not_found', 'invalid_field', 'forbidden'],
   }),

@@ -50,6 +50,13 @@ const FAULTS: [string, string, string, number, RegExp][] = [
   ['unknown top key', 'monitor:', 'monitr:', 21, /monitr: unknown key; did you mean "monitor"\?/],
   ['unknown step key', 'timeout: 10m', 'timout: 10m', 7, /train\.timout: unknown key; did you mean "timeout"\?/],
   ['unknown key without a near one', 'timeout: 10m', 'colour: red', 7, /unknown key; expected one of: run, inputs/],
+  [
+    'a gate without a limit',
+    '{metric: roc_auc, at_least: 0.68}',
+    '{metric: roc_auc, slice: carrier}',
+    14,
+    /gates\.0: got .*, expected a limit: at_least, at_most, not_worse_than or jump_at_most/,
+  ],
   ['missing project', 'project: flights\n', '', 1, /project: missing; expected a text/],
   ['wrong project name', 'project: flights', 'project: "two words"', 1, /project: got "two words", expected letters/],
   [

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { Numeral } from '../../contract/values/numerals.ts'
 import { MonitorSettings } from '../../contract/monitoring.ts'
-import { Gate } from '../../contract/registry.ts'
+import { GivenGates } from '../../contract/registry.ts'
 import { Plan, PlanFields } from '../../contract/rollout-plan.ts'
 import { parseBytes, parseDuration } from './units.ts'
 
@@ -164,7 +164,7 @@ export const Project = z.strictObject({
     .strictObject({
       name: plainName,
       from: reference.describe('the output that is the model, for example train.model'),
-      gates: z.array(Gate).max(100).default([]),
+      gates: GivenGates.default([]),
     })
     .optional(),
   endpoint: z.strictObject({ name: plainName, rollout: Rollout.prefault({}) }).optional(),
