@@ -82,7 +82,12 @@ function processFamilies({ table, log, shadow, credentials }: Measured): Family[
   return [
     one('gauge', 'slipway_gateway_epoch', 'Epoch of the routing table.', table.epoch),
     one('counter', 'slipway_log_records_total', 'Records appended to the prediction log.', log.records),
-    one('counter', 'slipway_log_lost_total', 'Records that could not be written.', log.lost),
+    one(
+      'counter',
+      'slipway_log_lost_total',
+      'Predictions, row by row, and other records that could not be written.',
+      log.lost,
+    ),
     one('counter', 'slipway_shadow_rows_total', 'Rows scored by shadow versions.', shadow.scored),
     one('counter', 'slipway_shadow_dropped_total', 'Shadow rows dropped under load.', shadow.dropped),
     one('gauge', 'slipway_shadow_waiting_rows', 'Shadow rows that wait or run.', shadow.rows),

@@ -21,7 +21,7 @@ export class PredictionLog {
   readonly #writer: SegmentWriter
   #waiting: (() => void)[] = []
   #scheduled = false
-  /** Records that could not be written, and why the last one could not. */
+  /** Predictions, and other records, that could not be written, and why the last one could not. A call of many rows counts each. */
   lost = 0
   lastError: string | null = null
   records = 0
@@ -47,16 +47,16 @@ export class PredictionLog {
     const text = toJson(record)
     if (record.t === 'm' && record.ids.length > 1 && text.length > LARGE)
       for (const half of halves(record)) this.append(half)
-    else this.#appendText(text)
+    else this.#appendText(text, record.t === 'm' ? record.ids.length : 1)
   }
 
-  #appendText(record: string): void {
+  #appendText(record: string, rows: number): void {
     try {
-      this.#writer.append(record)
+      this.#writer.append(record, rows)
       this.records++
       this.#schedule()
     } catch (error) {
-      this.lost++
+      this.lost += rows
       this.lastError = (error as Error).message
     }
   }

@@ -31,15 +31,16 @@ export interface SegmentOptions {
   readonly manual?: boolean
   /** After a failed write records are refused for so long, ms, lest a full disk gets a new file for each. Default 1000. */
   readonly retryMs?: number
-  /** Told when a write failed (for example a full disk) and how many records are lost by it. */
-  readonly onError?: (error: Error, lostRecords: number) => void
+  /** Told when a write failed (for example a full disk) and how much is lost by it: the sum of what its records count for. */
+  readonly onError?: (error: Error, lost: number) => void
 }
 
 /** Whole records, one behind the other. */
 interface Batch {
   bytes: Buffer
   used: number
-  records: number
+  /** What its records count for together. */
+  counted: number
 }
 
 /** One file being written. */
@@ -66,7 +67,7 @@ export class SegmentWriter {
   readonly writerId: string
   readonly #folder: string
   readonly #maxBytes: number
-  readonly #onError: (error: Error, lostRecords: number) => void
+  readonly #onError: (error: Error, lost: number) => void
   #seq: number
   #current: OpenSegment | undefined
   #writing: Promise<void> = Promise.resolve()
@@ -98,15 +99,16 @@ export class SegmentWriter {
 
   /**
    * Adds a record and returns its offset in its file. Throws for a payload longer than `MAX_RECORD_BYTES`, and what a write or the
-   * making of a file failed with while that is not long ago.
+   * making of a file failed with while that is not long ago. `counts`: what the record counts for where it is lost.
    */
-  append(payload: Uint8Array | string): number {
+  append(payload: Uint8Array | string, counts = 1): number {
     const length = lengthOf(payload)
     if (this.#refusal !== undefined && performance.now() < this.#refusal.until) throw this.#refusal.error
     if (this.#current !== undefined && this.#current.size + length > this.#maxBytes) this.#finish(this.#current)
     const segment = (this.#current ??= this.#next())
     const offset = segment.size
     put(segment.pending, payload, length)
+    segment.pending.counted += counts
     segment.size += length
     if (!this.#manual) this.#schedule()
     return offset
@@ -126,14 +128,14 @@ export class SegmentWriter {
     const began = performance.now()
     if (this.#active > 0 || began < this.#slowUntil) return false
     const segment = this.#current
-    if (segment === undefined || segment.pending.records === 0) return true
-    const { bytes, used, records } = segment.pending
+    if (segment === undefined || segment.pending.counted === 0) return true
+    const { bytes, used, counted } = segment.pending
     segment.pending.used = 0
-    segment.pending.records = 0
+    segment.pending.counted = 0
     try {
       for (let from = 0; from < used;) from += writeSync(segment.fd, bytes, from, used - from)
     } catch (error) {
-      this.#lose(segment, records, error)
+      this.#lose(segment, counted, error)
     }
     if (bytes.length > KEPT_BYTES) segment.pending = emptyBatch()
     const end = performance.now()
@@ -182,19 +184,19 @@ export class SegmentWriter {
 
   async #writeNow(segment: OpenSegment): Promise<void> {
     const batch = segment.pending
-    if (batch.records === 0) return
+    if (batch.counted === 0) return
     segment.pending = emptyBatch()
     try {
       for (let from = 0; from < batch.used;)
         from += (await writeSome(segment.fd, batch.bytes, from, batch.used - from)).bytesWritten
     } catch (error) {
-      this.#lose(segment, batch.records, error)
+      this.#lose(segment, batch.counted, error)
     }
   }
 
   /** The file may end within a record: the reader skips that, and what follows goes to a new file. */
-  #lose(segment: OpenSegment, records: number, error: unknown): void {
-    const lost = records + segment.pending.records
+  #lose(segment: OpenSegment, counted: number, error: unknown): void {
+    const lost = counted + segment.pending.counted
     segment.pending = emptyBatch()
     if (this.#current === segment) {
       this.#current = undefined
@@ -368,7 +370,7 @@ function lengthOf(payload: Uint8Array | string): number {
 }
 
 function emptyBatch(): Batch {
-  return { bytes: Buffer.allocUnsafe(BATCH_BYTES), used: 0, records: 0 }
+  return { bytes: Buffer.allocUnsafe(BATCH_BYTES), used: 0, counted: 0 }
 }
 
 /** Adds a record of `length` bytes to a batch. */
@@ -382,7 +384,6 @@ function put(batch: Batch, payload: Uint8Array | string, length: number): void {
   else bytes.set(payload, from + HEADER)
   bytes.writeUInt32LE(checksum(bytes.subarray(from, end)), from + 4)
   batch.used = end
-  batch.records++
 }
 
 function grow(batch: Batch, least: number): void {

@@ -73,9 +73,9 @@ describe('a writer of segments', { skip }, () => {
     const flushed = writer.flush()
     await Promise.resolve()
     writer.append('lost 2')
-    writer.append('lost 3')
+    writer.append('lost 3, of a call of 40 rows', 40)
     await flushed
-    assert.deepEqual(failures, [['ENOSPC', 3]])
+    assert.deepEqual(failures, [['ENOSPC', 42]])
     await untilNone(folder)
     clock.now += 999
     assert.throws(() => writer.append('refused'), { code: 'ENOSPC' })
@@ -91,9 +91,9 @@ describe('a writer of segments', { skip }, () => {
     assert.equal(writer.flushNow(), true)
     replaceBy('/dev/full', folder)
     writer.append('lost 1')
-    writer.append('lost 2')
+    writer.append('lost 2', 7)
     assert.equal(writer.flushNow(), true)
-    assert.deepEqual(failures, [['ENOSPC', 2]])
+    assert.deepEqual(failures, [['ENOSPC', 8]])
     await untilNone(folder)
     clock.now += 49
     assert.throws(() => writer.append('refused'), { code: 'ENOSPC' })
