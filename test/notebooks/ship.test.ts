@@ -1,0 +1,48 @@
+/** A notebook goes to its endpoint: packaged, trained and registered by the server, and its answers are those of the notebook's model. */
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { promisify } from 'node:util'
+import { testEnv } from '../python-env.ts'
+import { startTestServer } from '../server.ts'
+import { FIXTURES, notebookBench } from './notebooks.ts'
+
+const PACKAGES = ['scikit-learn==1.7.2', 'pandas==2.3.3', 'numpy==2.2.6', 'mlflow-skinny==3.17.2']
+const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')
+const call = promisify(execFile)
+
+/** Fits what the fixture fits, by hand. */
+const ORACLE = `
+import json, pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+df = pd.read_csv("churn.csv")
+X, y = df[["tenure", "charge"]], df["churn"]
+X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.3, random_state=7)
+model = LogisticRegression().fit(X_train, y_train)
+print(json.dumps([X_test.head(20).to_dict("records"), model.predict(X_test.head(20)).tolist()]))
+`
+
+const bench = notebookBench()
+after(bench.end)
+
+test('slipway ship trains the package on the server, and the endpoint answers as the model of the notebook', async (t) => {
+  const python = await testEnv(PACKAGES)
+  const made = await bench.run('d14_figures', '--python', python)
+  assert.equal(made.code, 0, made.out + made.said)
+  const server = await startTestServer({ gateways: 1 })
+  t.after(() => server.stop())
+  const shipped = await call(process.execPath, [MAIN, 'ship', made.folder, '--data', server.data], { maxBuffer: 1e8 })
+  assert.match(shipped.stdout, /version 1: accepted/)
+  const { stdout } = await call(python, ['-c', ORACLE], { cwd: FIXTURES })
+  const [rows, expected] = JSON.parse(stdout) as [object[], number[]]
+  const reply = await fetch(`${server.gatewayUrl}/v1/endpoints/d14-figures:predict`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${server.token}` },
+    body: JSON.stringify({ inputs: rows }),
+  })
+  const answer = (await reply.json()) as { predictions?: unknown }
+  assert.equal(reply.status, 200, JSON.stringify(answer))
+  assert.deepEqual(answer.predictions, expected, JSON.stringify(answer).slice(0, 500))
+})
