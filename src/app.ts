@@ -72,7 +72,7 @@ async function openGround(options: AppOptions) {
   })
   const store = await storeRoom({ ...options, clock, onError: onError('store') })
   const { db, blobs, dataDir } = store
-  const auth = authRoom({ ...store, clock, ids, open: options.noAuth, notes: blobs.notes, onError: onError('audit') })
+  const auth = authRoom({ ...options, ...store, clock, ids, open: options.noAuth, onError: onError('audit') })
   const http = httpRoom({
     ...options,
     ...store,

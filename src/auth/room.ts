@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import type { Principal } from '../contract/access.ts'
 import type { Clock, Ids } from '../contract/ids.ts'
+import { egress } from '../http/egress.ts'
 import type { Mounted } from '../http/mount.ts'
 import type { Notes } from '../store/blobs/blobs.ts'
 import type { Db } from '../store/db.ts'
@@ -11,6 +12,8 @@ import { authenticator } from './authenticate.ts'
 import type { Authenticate } from './authenticate.ts'
 import { checkpoints } from './checkpoints.ts'
 import { firstLink, firstToken } from './first-token.ts'
+import { issuerKeys } from './machine-issuer.ts'
+import { machineRoutes } from './machine-routes.ts'
 import { authRoutes } from './routes.ts'
 import { fileSeal } from './sealing.ts'
 import type { Seal } from './sealing.ts'
@@ -26,7 +29,9 @@ export interface AuthDeps {
   /** A call without credential is an admin's; only with --no-auth on loopback. */
   readonly open: boolean
   /** Where copies of checkpoints are kept outside of the data folder. */
-  readonly notes?: Notes | undefined
+  readonly blobs?: { readonly notes?: Notes | undefined }
+  /** Private hosts at which issuers of machines' tokens may be asked for their keys. */
+  readonly egressAllow?: readonly string[] | undefined
   /** Told of checkpoints that could not be written, and of a chain that is not what they have signed. */
   readonly onError?: (error: unknown) => void
 }
@@ -62,14 +67,19 @@ const NOBODY: Principal = { id: 'nobody', name: 'nobody', role: 'viewer', projec
 /** Key that seals secrets; named when only webhooks had any. */
 const KEY_FILE = 'webhook.key'
 
-export function authRoom({ db, clock, ids, dataDir, open, notes, onError = () => undefined }: AuthDeps): AuthRoom {
+export function authRoom({ db, clock, ids, dataDir, open, onError = () => undefined, ...deps }: AuthDeps): AuthRoom {
+  const notes = deps.blobs?.notes
   const audit = auditLog(clock)
   const book = checkpoints({ db, clock, dataDir, audit, notes, onError })
   const access = tokens({ db, clock, ids, audit })
+  const keys = issuerKeys(egress({ allow: deps.egressAllow ?? [] }), clock)
   let noted = -NOTE_MS
   const tokenFile = join(dataDir, 'token')
   return {
-    routes: authRoutes({ access, db, clock, book }),
+    routes: [
+      ...authRoutes({ access, db, clock, book }),
+      ...machineRoutes({ db, clock, ids, audit, tokens: access, keys }),
+    ],
     async start() {
       // what a restore has brought is told before anything is added to it
       await book.tellRestore()

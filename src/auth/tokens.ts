@@ -46,6 +46,13 @@ const SESSION_MS = 12 * HOUR_MS
 export interface Tokens {
   /** Makes a token; the text `slw_<id>.<secret>` is returned this once and only its hash is kept. */
   create(who: Principal, wanted: NewToken): Promise<{ token: string; row: TokenRow }>
+  /** Makes it in a transaction of the caller's; `detail` is what the audit trail says of it besides. */
+  createIn(
+    t: Tx,
+    who: Principal,
+    wanted: NewToken,
+    detail: Readonly<Record<string, unknown>>,
+  ): Promise<{ token: string; row: TokenRow }>
   /** Oldest first; of one project, or all of them. Those of attempts are left out: they come and go with their steps. */
   list(project?: string | null): Promise<TokenRow[]>
   /** Throws `not_found` for one that is revoked already or, where the caller is of one project, belongs to another. */
@@ -87,7 +94,8 @@ export function tokens(deps: TokensDeps): Tokens {
     return row
   }
   return {
-    create: (who, wanted) => create(deps, who, wanted),
+    create: (who, wanted) => db.tx((t) => create(deps, t, who, { wanted, detail: { action: 'create' } })),
+    createIn: (t, who, wanted, detail) => create(deps, t, who, { wanted, detail }),
     list: (project = null) =>
       project === null
         ? db.all<TokenRow>('SELECT * FROM tokens WHERE attempt IS NULL ORDER BY created_at, id')
@@ -175,7 +183,17 @@ export function sha256(secret: string): string {
   return hash('sha256', secret)
 }
 
-async function create(deps: TokensDeps, who: Principal, wanted: NewToken): Promise<{ token: string; row: TokenRow }> {
+interface Making {
+  readonly wanted: NewToken
+  readonly detail: Readonly<Record<string, unknown>>
+}
+
+async function create(
+  deps: TokensDeps,
+  t: Tx,
+  who: Principal,
+  { wanted, detail }: Making,
+): Promise<{ token: string; row: TokenRow }> {
   const secret = randomBytes(24).toString('base64url')
   const row: TokenRow = {
     id: deps.ids('t').slice(2),
@@ -189,20 +207,14 @@ async function create(deps: TokensDeps, who: Principal, wanted: NewToken): Promi
     revoked_at: null,
     attempt: wanted.attempt ?? null,
   }
-  await deps.db.tx(async (t) => {
-    await insert(t, row)
-    // the attempt itself is what is recorded of a step
-    if (row.attempt !== null) return
-    const detail = {
-      action: 'create',
-      name: row.name,
-      role: row.role,
-      project: row.project,
-      expires_at: row.expires_at,
-    }
-    await deps.audit.record(t, who, { verb: 'manage', resource: 'tokens', id: row.id, detail })
-  })
-  return { token: `slw_${row.id}.${secret}`, row }
+  await insert(t, row)
+  const made = { token: `slw_${row.id}.${secret}`, row }
+  // the attempt itself is what is recorded of a step
+  if (row.attempt !== null) return made
+  const { name, role, project, expires_at } = row
+  const told = { ...detail, name, role, project, expires_at }
+  await deps.audit.record(t, who, { verb: 'manage', resource: 'tokens', id: row.id, detail: told })
+  return made
 }
 
 async function insert(t: Tx, row: TokenRow): Promise<void> {

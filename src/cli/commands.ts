@@ -1,4 +1,5 @@
 /** The table of commands; each is loaded only when it is run. */
+import { CI_FLAGS } from './ci/flags.ts'
 import { SERVER_FLAGS } from './invocation/command.ts'
 import type { Command, Flag } from './invocation/command.ts'
 import { PACKAGE_FLAGS } from './project/package-flags.ts'
@@ -124,26 +125,11 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'ci',
-    summary: 'Write a workflow of a CI system; tell GitHub, GitLab or files what a change did to the model',
-    usage: 'init github|gitlab|jenkins [FOLDER] | report RUN',
+    summary:
+      'Write a workflow of a CI system; give a job a token; tell GitHub, GitLab or files what a change did to the model',
+    usage: 'init github|gitlab|jenkins [FOLDER] | token [TRUST] | report RUN',
     example: 'slipway ci report slipway-run.json --out slipway-report',
-    flags: [
-      ...SERVER_FLAGS,
-      { name: 'branch', value: 'NAME', meaning: 'With `init`: the branch whose pushes are shipped (default main).' },
-      { name: 'install', value: 'COMMAND', meaning: 'With `init`: what puts slipway on the runner.' },
-      {
-        name: 'base',
-        value: 'COMMIT',
-        meaning: 'With `report`: the merge base (default: what CI system and git say).',
-      },
-      { name: 'provider', value: 'NAME', meaning: 'With `report`: github, gitlab or none (default: by the job).' },
-      {
-        name: 'out',
-        value: 'DIR',
-        meaning: 'With `report`: write report.md, report.json and junit.xml to this folder.',
-      },
-      { name: 'wait', value: 'SECONDS', meaning: 'With `report`: wait so long for limits at most (default 300).' },
-    ],
+    flags: CI_FLAGS,
     load: () => import('./ci/ci.ts'),
   },
   {

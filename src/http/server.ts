@@ -295,11 +295,15 @@ class Exchanges {
   }
 }
 
-/** True for a token that is not known, and for a secret in the path of a public route that leads nowhere. */
+/** True for a token that is not known, and for what a public route takes in place of one: a secret in its path, a machine's ID token. */
 function isWrongCredential({ headers }: IncomingMessage, { access, path }: Route, error: unknown): boolean {
   const code = error instanceof Problem ? error.code : undefined
   if (code === 'unauthenticated' && headers.authorization !== undefined) return true
-  return access === 'public' && /:(code|secret)\b/.test(path) && (code === 'unauthenticated' || code === 'not_found')
+  return (
+    access === 'public' &&
+    /:(code|secret)\b|\/machine-tokens$/.test(path) &&
+    (code === 'unauthenticated' || code === 'not_found')
+  )
 }
 
 /** Public routes do not look at credentials: a health check with an old token is answered all the same. */

@@ -41,7 +41,14 @@ function compile(text: string): { status: number | null; said: string } {
   return { status, said: stdout + stderr }
 }
 
-const PLAIN: Workflow = { folder: '.', branch: 'main', install: undefined, tests: undefined, endpoint: undefined }
+const PLAIN: Workflow = {
+  folder: '.',
+  branch: 'main',
+  install: undefined,
+  tests: undefined,
+  oidc: false,
+  endpoint: undefined,
+}
 
 for (const [name, workflow] of Object.entries<Workflow>({
   'of a project without tests and endpoint': PLAIN,
@@ -50,6 +57,7 @@ for (const [name, workflow] of Object.entries<Workflow>({
     branch: 'release/1.x',
     install: `npm i -g 'it''s' "$HOME/a\\b" \${X} '''`,
     tests: { packages: ["pandas>=2 ; python_version < '3.13'", 'pytest'], module: ['pytest', '-q', 'tests'] },
+    oidc: false,
     endpoint: 'flights',
   },
 })) {

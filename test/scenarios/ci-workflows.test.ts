@@ -107,6 +107,21 @@ describe('workflows', { timeout: 300_000 }, () => {
       const { status, stdout } = lint(join(folder, '.github/workflows/slipway.yml'))
       assert.equal(status, 0, stdout)
     }
+    const keyless = join(root, 'keyless')
+    repository(keyless, { ...TIDES })
+    assert.equal((await init(keyless, 'github', '--oidc')).code, 0)
+    const path = join(keyless, '.github/workflows/slipway.yml')
+    assert.equal(lint(path).status, 0, lint(path).stdout)
+    const { jobs } = parse(readFileSync(path, 'utf8')) as GitHub
+    assert.deepEqual(
+      Object.entries(jobs).map(([name, job]) => [name, job.permissions?.['id-token']]),
+      [
+        ['check', undefined],
+        ['change', 'write'],
+        ['merge', 'write'],
+      ],
+    )
+    assert.doesNotMatch(readFileSync(path, 'utf8'), /secrets\./)
     const broken = join(root, 'broken.yml')
     writeFileSync(
       broken,
@@ -142,6 +157,10 @@ describe('workflows', { timeout: 300_000 }, () => {
       )
     const found = check(join(project, '.gitlab-ci.yml'))
     assert.equal(found.status, 0, found.stdout + found.stderr)
+    const keyless = join(root, 'keyless-gitlab')
+    repository(keyless, { ...TIDES })
+    assert.equal((await init(keyless, 'gitlab', '--oidc')).code, 0)
+    assert.equal(check(join(keyless, '.gitlab-ci.yml')).status, 0)
     const broken = join(root, 'broken-gitlab.yml')
     writeFileSync(
       broken,
@@ -237,6 +256,7 @@ describe('workflows', { timeout: 300_000 }, () => {
   for (const [words, message] of [
     [['svn'], /does not know "svn"; expected github, gitlab or jenkins/],
     [[], /needs a CI system/],
+    [['jenkins', '.', '--oidc'], /--oidc is not for jenkins/],
     [['github', '/'], /there is no slipway.yaml in \//],
     [['github', '.', '--branch', 'a b'], /--branch is "a b"/],
     [['github', '.', '--install', 'a\nb'], /--install has several lines/],

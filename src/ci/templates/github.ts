@@ -16,9 +16,7 @@ export function githubWorkflow(workflow: Workflow): string {
   return `# Written by: slipway ci init github. It is yours to change.
 ${stageLines(workflow)
   .map((line) => `# ${line}\n`)
-  .join(
-    '',
-  )}# Needs the variable SLIPWAY_URL and the secret SLIPWAY_TOKEN (of a contributor of the project, or of a maintainer where a merge may change the rollout plan).
+  .join('')}# ${needs(workflow)}
 name: slipway
 on:
   pull_request:
@@ -54,7 +52,7 @@ ${workflow.tests === undefined ? '' : `${step('Tests', testLines(workflow))}\n`}
       contents: read
       pull-requests: write
       statuses: write
-      checks: write
+      checks: write${workflow.oidc ? '\n      id-token: write' : ''}
 ${modelSteps(workflow, presence, 'run')}
 
   merge:
@@ -66,16 +64,22 @@ ${modelSteps(workflow, presence, 'run')}
     permissions:
       contents: read
       statuses: write
-      checks: write
+      checks: write${workflow.oidc ? '\n      id-token: write' : ''}
 ${modelSteps(workflow, presence, mergeAct(workflow))}
 `
+}
+
+function needs({ oidc }: Workflow): string {
+  const who = 'a contributor of the project, or a maintainer where a merge may change the rollout plan'
+  return oidc
+    ? `Needs the variable SLIPWAY_URL, and machines that the server trusts (${who}).`
+    : `Needs the variable SLIPWAY_URL and the secret SLIPWAY_TOKEN (of ${who}).`
 }
 
 function modelSteps(workflow: Workflow, presence: string, act: 'run' | 'ship'): string {
   const env = `        env:
           SLIPWAY_URL: \${{ vars.SLIPWAY_URL }}
-          SLIPWAY_TOKEN: \${{ secrets.SLIPWAY_TOKEN }}
-          GITHUB_TOKEN: \${{ github.token }}`
+${workflow.oidc ? '' : '          SLIPWAY_TOKEN: ${{ secrets.SLIPWAY_TOKEN }}\n'}          GITHUB_TOKEN: \${{ github.token }}`
   const { name, commit, tag } = ACTIONS.upload
   return `    steps:
 ${checkout(true)}

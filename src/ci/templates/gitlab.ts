@@ -28,7 +28,7 @@ ${stageLines(workflow)
   .map((line) => `# ${line}\n`)
   .join(
     '',
-  )}# Needs the variables SLIPWAY_URL, SLIPWAY_TOKEN (masked) and GITLAB_TOKEN (masked, a project access token with the scope api).
+  )}# Needs the variables SLIPWAY_URL,${workflow.oidc ? '' : ' SLIPWAY_TOKEN (masked)'} and GITLAB_TOKEN (masked, a project access token with the scope api).
 workflow:
   rules:
     - if: $CI_PIPELINE_SOURCE == "merge_request_event"
@@ -64,7 +64,7 @@ function model(workflow: Workflow, name: string, rule: string, act: 'run' | 'shi
   const more = `  interruptible: ${name === 'change'}
 ${name === 'merge' ? '  resource_group: slipway\n' : ''}  rules:
     - if: ${rule}
-  artifacts:
+${workflow.oidc ? '  id_tokens:\n    SLIPWAY_ID_TOKEN:\n      aud: $SLIPWAY_URL\n' : ''}  artifacts:
     when: always
     paths: [${REPORT}/]
     reports:

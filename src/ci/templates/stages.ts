@@ -10,6 +10,8 @@ export interface Workflow {
   readonly install: string | undefined
   /** How the project's own tests are run; undefined where it has none. */
   readonly tests: Tests | undefined
+  /** Jobs exchange their ID token for one of ours; without it a token is stored with the CI system. */
+  readonly oidc: boolean
   /** The model's endpoint: without one a merge ends in the registry. */
   readonly endpoint: string | undefined
 }
@@ -89,8 +91,9 @@ export function checkLines({ folder }: Workflow): string[] {
  * refuses, and the job ends with the code of what failed. The file of the run lies outside of the checkout, which is to be what the
  * commit says.
  */
-export function modelLines({ folder }: Workflow, act: 'run' | 'ship', report: string): string[] {
+export function modelLines({ folder, oidc }: Workflow, act: 'run' | 'ship', report: string): string[] {
   return [
+    ...(oidc ? ['SLIPWAY_TOKEN=$(slipway ci token)', 'export SLIPWAY_TOKEN'] : []),
     'code=0',
     'run_file=$(mktemp)',
     `slipway ${act} ${quoted(folder)} --json > "$run_file" || code=$?`,

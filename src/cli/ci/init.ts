@@ -26,6 +26,8 @@ export async function init(invocation: Invocation): Promise<number> {
     const said = name === undefined ? 'needs a CI system' : `does not know "${name}"`
     throw new UsageError(`slipway ci init ${said}; expected github, gitlab or jenkins`)
   }
+  if (name === 'jenkins' && invocation.flags['oidc'] === true)
+    throw new UsageError('--oidc is not for jenkins: it gives its jobs no ID tokens')
   const project = resolve(given)
   const root = (await repositoryOf(project)) ?? project
   const workflow = await workflowOf(invocation, { project, root })
@@ -58,6 +60,7 @@ async function workflowOf(invocation: Invocation, { project, root }: Where): Pro
     folder: plain('the folder of the project', relative(root, project).split(sep).join('/') || '.'),
     branch: plain('--branch', text(invocation, 'branch') ?? 'main'),
     install: oneLine(text(invocation, 'install')),
+    oidc: invocation.flags['oidc'] === true,
     tests: await testsOf(project, read.project.python),
     endpoint: read.project.endpoint?.name,
   }

@@ -1,0 +1,74 @@
+/** The public keys of issuers of OIDC tokens: by discovery, kept for a while, read again when a key is new. */
+import { createLocalJWKSet, errors } from 'jose'
+import type { FlattenedJWSInput, JSONWebKeySet, JWSHeaderParameters, CryptoKey } from 'jose'
+import { ifJson } from '../contract/absence/absent.ts'
+import { problem } from '../contract/errors.ts'
+import type { Clock } from '../contract/ids.ts'
+import type { Egress } from '../http/egress.ts'
+
+/** The key of an issuer for a token's header. Throws jose's `JWKSNoMatchingKey`, and `upstream_failed`. */
+export type KeyOf = (header: JWSHeaderParameters, token: FlattenedJWSInput) => Promise<CryptoKey>
+
+/** Keys are good for so long, and are not asked for again within the shorter time, though tokens name unknown ones. */
+const KEPT_MS = 10 * 60_000
+const APART_MS = 30_000
+
+interface Kept {
+  readonly find: KeyOf
+  readonly at: number
+}
+
+/** The keys of each issuer; only those of trusts are ever asked for, so nobody makes this server call where they like. */
+export function issuerKeys(send: Egress, clock: Clock): (issuer: string) => KeyOf {
+  const kept = new Map<string, Promise<Kept>>()
+  const ask = async (issuer: string): Promise<Kept> => {
+    try {
+      const set = await fetchKeys(send, issuer)
+      return { find: createLocalJWKSet(set), at: clock() }
+    } catch (error) {
+      // what failed is asked for again by the next
+      kept.delete(issuer)
+      throw error
+    }
+  }
+  const read = (issuer: string): Promise<Kept> => {
+    const asked = ask(issuer)
+    kept.set(issuer, asked)
+    return asked
+  }
+  const isOld = ({ at }: Kept, most: number): boolean => clock() - at > most || at > clock()
+  return (issuer) => async (header, token) => {
+    let keys = await (kept.get(issuer) ?? read(issuer))
+    if (isOld(keys, KEPT_MS)) keys = await read(issuer)
+    try {
+      return await keys.find(header, token)
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey) || !isOld(keys, APART_MS)) throw error
+      return (await read(issuer)).find(header, token)
+    }
+  }
+}
+
+async function fetchKeys(send: Egress, issuer: string): Promise<JSONWebKeySet> {
+  const found = (await get(send, `${issuer}/.well-known/openid-configuration`)) as Record<string, unknown> | null
+  const { jwks_uri: uri, issuer: named } = found ?? {}
+  if (named !== issuer) throw failed(issuer, 'its configuration names another issuer')
+  // keys that came in the clear could be anybody's
+  if (typeof uri !== 'string' || (issuer.startsWith('https:') && !uri.startsWith('https:')))
+    throw failed(issuer, 'its configuration names no safe address of keys')
+  const set = (await get(send, uri)) as { keys?: unknown } | null
+  if (!Array.isArray(set?.keys)) throw failed(issuer, 'its keys are no set of keys')
+  // secrets that signer and verifier share are no proof, wherever they come from
+  const keys = (set.keys as { kty?: unknown }[]).filter(({ kty }) => kty === 'RSA' || kty === 'EC' || kty === 'OKP')
+  return { keys } as JSONWebKeySet
+}
+
+async function get(send: Egress, url: string): Promise<unknown> {
+  const { status, body } = await send({ method: 'GET', url, headers: { accept: 'application/json' } })
+  if (status !== 200) throw failed(url, `status ${status}`)
+  return ifJson(body.toString('utf8')) ?? null
+}
+
+function failed(what: string, detail: string): Error {
+  return problem('upstream_failed', { what: `issuer ${what}`, detail })
+}
