@@ -1,9 +1,13 @@
 /** Writes a value as JSON: a long list in slices, one a turn of the loop, so that other callers are answered between them. */
 import { turnOfLoop } from './turns.ts'
 
-/** A list of more items is written in slices; so many items are written between two looks at the clock. */
+/** A list of more items is written in slices. */
 const LONG = 200
+
+/** So many items are written between two looks at the clock: twice as many as before while that is quick, ms. */
 const BETWEEN = 20
+const MOST_BETWEEN = 200
+const QUICK_MS = 1
 
 /** Longest time for slices of one turn, ms. */
 const TURN_MS = 8
@@ -13,7 +17,7 @@ const DEEPEST = 3
 
 /** The JSON of a value, as `JSON.stringify` gives it; a promise of its bytes where it holds a long list. */
 export function jsonText(value: unknown): string | Promise<Buffer> {
-  return holdsLong(value, DEEPEST) ? inSlices(value) : JSON.stringify(value)
+  return holdsLong(value, DEEPEST) ? new Slices().whole(value) : JSON.stringify(value)
 }
 
 function holdsLong(value: unknown, deep: number): boolean {
@@ -28,42 +32,54 @@ function isPlain(value: unknown): value is Record<string, unknown> {
   return Object.getPrototypeOf(value) === Object.prototype
 }
 
-async function inSlices(value: unknown): Promise<Buffer> {
-  const slices: Buffer[] = []
-  for await (const text of textsOf(value, DEEPEST, { since: performance.now() })) slices.push(Buffer.from(text))
-  return Buffer.concat(slices)
-}
+class Slices {
+  readonly #slices: Buffer[] = []
+  #text = ''
+  #since = performance.now()
 
-async function* textsOf(value: unknown, deep: number, clock: { since: number }): AsyncGenerator<string> {
-  if (!holdsLong(value, deep)) yield JSON.stringify(value)
-  else if (Array.isArray(value)) yield* items(value, clock)
-  else yield* fields(value as Record<string, unknown>, deep, clock)
-}
-
-async function* fields(
-  object: Record<string, unknown>,
-  deep: number,
-  clock: { since: number },
-): AsyncGenerator<string> {
-  let before = '{'
-  for (const key of Object.keys(object)) {
-    const value = object[key]
-    // what JSON has no word for is left out, as everywhere
-    if (JSON.stringify(typeof value === 'object' ? null : value) === undefined) continue
-    yield `${before}${JSON.stringify(key)}:`
-    yield* textsOf(value, deep - 1, clock)
-    before = ','
+  async whole(value: unknown): Promise<Buffer> {
+    await this.#value(value, DEEPEST)
+    this.#slices.push(Buffer.from(this.#text))
+    return Buffer.concat(this.#slices)
   }
-  yield before === '{' ? '{}' : '}'
-}
 
-async function* items(list: readonly unknown[], clock: { since: number }): AsyncGenerator<string> {
-  for (let at = 0; at < list.length; at += BETWEEN) {
-    const text = JSON.stringify(list.slice(at, at + BETWEEN)).slice(1, -1)
-    yield at === 0 ? `[${text}` : `,${text}`
-    if (performance.now() - clock.since < TURN_MS) continue
+  async #value(value: unknown, deep: number): Promise<void> {
+    if (!holdsLong(value, deep)) this.#text += JSON.stringify(value)
+    else if (Array.isArray(value)) await this.#items(value)
+    else await this.#fields(value as Record<string, unknown>, deep)
+  }
+
+  async #fields(object: Record<string, unknown>, deep: number): Promise<void> {
+    let before = '{'
+    for (const key of Object.keys(object)) {
+      const value = object[key]
+      // what JSON has no word for is left out, as everywhere
+      if (JSON.stringify(typeof value === 'object' ? null : value) === undefined) continue
+      this.#text += `${before}${JSON.stringify(key)}:`
+      await this.#value(value, deep - 1)
+      before = ','
+    }
+    this.#text += before === '{' ? '{}' : '}'
+  }
+
+  async #items(list: readonly unknown[]): Promise<void> {
+    let size = BETWEEN
+    for (let at = 0; at < list.length;) {
+      const began = performance.now()
+      const text = JSON.stringify(list.slice(at, at + size))
+      this.#text += at === 0 ? text.slice(0, -1) : `,${text.slice(1, -1)}`
+      at += size
+      const now = performance.now()
+      size = now - began < QUICK_MS ? Math.min(2 * size, MOST_BETWEEN) : BETWEEN
+      if (now - this.#since > TURN_MS) await this.#pause()
+    }
+    this.#text += ']'
+  }
+
+  async #pause(): Promise<void> {
+    this.#slices.push(Buffer.from(this.#text))
+    this.#text = ''
     await turnOfLoop()
-    clock.since = performance.now()
+    this.#since = performance.now()
   }
-  yield ']'
 }
