@@ -236,6 +236,39 @@ export function databaseCases(name: string, open: () => Promise<Opened>): void {
       assert.deepEqual(await db.search({ text: sql, params: ['find-c'] }), [{ id: 'find-c' }])
     })
 
+    it('searches by columns as by rows: numbers packed, anything else as a list, however many rows', async () => {
+      await db.tx(async (t) => {
+        await t.run('CREATE TABLE columned (i BIGINT, x DOUBLE PRECISION, none BIGINT, word TEXT, same TEXT)')
+        for (let i = 0; i < 5000; i++)
+          await t.run('INSERT INTO columned (i, x, none, word, same) VALUES (?, ?, ?, ?, ?)', [
+            i - 2500,
+            i / 7,
+            i === 4999 ? null : i,
+            i < 4900 ? 'w' : `w${i}`,
+            'ä',
+          ])
+      })
+      for (const least of [5000, 4999, 4995, 4000, 0]) {
+        const query = { text: 'SELECT * FROM columned WHERE i >= ? ORDER BY i', params: [least - 2500] }
+        const { count, values } = await db.searchColumns(query)
+        assert.equal(count, 5000 - least)
+        const places = Array.from({ length: count }, (_, at) => least + at)
+        const wanted = {
+          i: Float64Array.from(places, (i) => i - 2500),
+          x: Float64Array.from(places, (i) => i / 7),
+          none: places.map((i) => (i === 4999 ? null : i)),
+          word: places.map((i) => (i < 4900 ? 'w' : `w${i}`)),
+          same: places.map(() => 'ä'),
+        }
+        if (count > 0) assert.deepEqual(values, wanted, `from ${least} on`)
+        const rows = places.map((_, at) =>
+          Object.fromEntries(Object.entries(wanted).map(([name, column]) => [name, column[at]])),
+        )
+        assert.deepEqual(await db.search(query), rows, `rows from ${least} on`)
+      }
+      await assert.rejects(db.searchColumns({ text: 'SELECT a FROM nowhere', params: [] }), /nowhere/)
+    })
+
     it('cannot write outside a transaction', async () => {
       await assert.rejects(db.all("DELETE FROM items WHERE id = 'basic-1'"), /read-?only/i)
       await assert.rejects(db.search({ text: "DELETE FROM items WHERE id = 'basic-1'", params: [] }), /read-?only/i)

@@ -207,6 +207,7 @@ function marking(db: Db, current: AsyncLocalStorage<Held>): Db {
     all: (sql, params) => db.all(sql, params),
     get: (sql, params) => db.get(sql, params),
     search: (query) => db.search(query),
+    searchColumns: (query) => db.searchColumns(query),
     close: () => db.close(),
     tx(work) {
       const held = current.getStore()

@@ -14,9 +14,12 @@ import {
 import { nested, refuseNested } from '../nesting.ts'
 import type { Caller } from '../reads/caller.ts'
 import { callerNow } from '../reads/caller.ts'
-import { LONGEST_MS, MOST_ROWS, tooLong, tooManyRows } from '../reads/limits.ts'
+import type { Columns, Gathering } from '../reads/columns.ts'
+import { GatheredColumns, GatheredRows } from '../reads/columns.ts'
+import { LONGEST_MS, MOST_ROWS, tooLong } from '../reads/limits.ts'
 import { callerLeft, Turns } from '../reads/turns.ts'
 import { numbered } from '../sql/placeholders.ts'
+import { gather } from './gather.ts'
 import { preparedName } from './prepared.ts'
 import { Pulse } from './pulse.ts'
 import type { PulseOptions } from './pulse.ts'
@@ -96,10 +99,18 @@ class PostgresDb implements Db {
     return (await this.#read(sql, params)).rows[0] as T | undefined
   }
 
-  async search<T = Row>({ text, params }: Sql): Promise<T[]> {
+  search<T = Row>(query: Sql): Promise<T[]> {
+    return this.#search(query, () => new GatheredRows()) as Promise<T[]>
+  }
+
+  searchColumns(query: Sql): Promise<Columns> {
+    return this.#search(query, () => new GatheredColumns())
+  }
+
+  async #search<T>(query: Sql, gather: () => Gathering<T>): Promise<T> {
     const caller = callerNow()
-    if (caller === undefined) return readTwice(() => this.#own({ text, params })) as Promise<T[]>
-    return this.#turns.during(caller, () => readTwice(() => this.#bounded(caller, { text, params }))) as Promise<T[]>
+    if (caller === undefined) return readTwice(() => this.#own(query, gather()))
+    return this.#turns.during(caller, () => readTwice(() => this.#bounded(caller, query, gather())))
   }
 
   async tx<T>(work: (t: Tx) => Promise<T>): Promise<T> {
@@ -157,14 +168,14 @@ class PostgresDb implements Db {
   }
 
   /** A long read of the server's own. */
-  async #own({ text, params }: Sql): Promise<Row[]> {
+  async #own<T>({ text, params }: Sql, gathered: Gathering<T>): Promise<T> {
     if (this.#closed !== undefined) throw unavailable('it is closed')
     assertBindable(params)
-    return this.#on(this.#readers, (client) => boundedRows(client, { text, params }, this.#mostRows))
+    return this.#on(this.#readers, (client) => gather(client, { text, params }, { gathered, most: this.#mostRows }))
   }
 
   /** A read with an end: the server's own after so long, and one that is asked for when the caller goes away. */
-  async #bounded(caller: Caller, { text, params }: Sql): Promise<Row[]> {
+  async #bounded<T>(caller: Caller, { text, params }: Sql, gathered: Gathering<T>): Promise<T> {
     if (this.#closed !== undefined) throw unavailable('it is closed')
     assertBindable(params)
     const client = await this.#searchers.connect()
@@ -172,7 +183,7 @@ class PostgresDb implements Db {
     const stay = caller.onLeave(() => void (cancelled = this.#cancel(client)))
     let broken = false
     try {
-      return await this.#pulse.during(boundedRows(client, { text, params }, this.#mostRows))
+      return await this.#pulse.during(gather(client, { text, params }, { gathered, most: this.#mostRows }))
     } catch (error) {
       broken = isUnfit(error)
       if (engineCode(error) !== CANCELLED) throw error
@@ -380,20 +391,6 @@ class PostgresTx implements Tx {
       throw error
     }
   }
-}
-
-/** All rows of a read, unless there are more than `most`: the connection is to be ended then, for it still sends. */
-function boundedRows(client: pg.PoolClient, { text, params }: Sql, most: number): Promise<Row[]> {
-  const { promise, resolve, reject } = Promise.withResolvers<Row[]>()
-  const callback = (error: Error | null, result?: pg.QueryResult<Row>): void =>
-    error === null || error === undefined ? resolve(result?.rows ?? []) : reject(error)
-  const query = Object.assign(new pg.Query<Row>({ text: numbered(text), values: [...params] }), { callback })
-  let seen = 0
-  query.on('row', () => {
-    if (++seen === most + 1) reject(tooManyRows(most))
-  })
-  client.query(query)
-  return promise
 }
 
 /** True when a connection cannot be used after this error: it is gone, says nothing, or still sends what nobody wants. */

@@ -23,6 +23,7 @@ test('up to 2,000 rows come at once, more of them by a reader, all of them in or
       long++
       return store.db.search(query)
     },
+    searchColumns: (query) => store.db.searchColumns(query),
     close: () => store.db.close(),
   }
   const of = (runs: readonly string[], least: string) =>

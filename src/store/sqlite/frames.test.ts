@@ -5,8 +5,9 @@ import { engineError, engineFault, Frames, frame, type Reply } from './frames.ts
 
 test('frames are put together from pieces of any size, each value once and in order', () => {
   const replies: Reply[] = [
-    { columns: ['a'], values: [1, 'ä', null], end: false },
-    { columns: ['a'], values: [], end: true },
+    { columns: ['a'], packed: [[1, 'ä', null]], count: 3, end: false },
+    { columns: ['a', 'b'], packed: [new Float64Array([1, -0, 1e300]), { same: 'ä' }], count: 3, end: false },
+    { columns: ['a'], packed: [[]], count: 0, end: true },
     { error: { message: 'no', code: 'SQLITE_BUSY' } },
   ]
   const bytes = Buffer.concat(replies.map(frame))

@@ -1,5 +1,6 @@
 /** What a reader process is asked and says: values in frames, each behind its length. */
 import { deserialize, serialize } from 'node:v8'
+import type { Packed } from '../reads/columns.ts'
 
 /** A read. */
 export interface Question {
@@ -7,13 +8,17 @@ export interface Question {
   readonly parameters: readonly unknown[]
 }
 
-/**
- * The values of rows, one row behind the other, in the order of the read, and in several frames where they are many; then the end, or
- * what went wrong.
- */
-export type Reply =
-  | { readonly columns: readonly string[]; readonly values: readonly unknown[]; readonly end: boolean }
-  | { readonly error: EngineFault }
+/** So many rows, column by column, in the order of the read. */
+export interface Rows {
+  readonly columns: readonly string[]
+  readonly packed: readonly Packed[]
+  readonly count: number
+  /** False where more frames follow. */
+  readonly end: boolean
+}
+
+/** The rows, in several frames where they are many; or, in place of the rest, what went wrong. */
+export type Reply = Rows | { readonly error: EngineFault }
 
 /** An error of the engine as plain data. */
 export interface EngineFault {

@@ -5,6 +5,7 @@
 import { readSync, writeSync } from 'node:fs'
 import { openReader, type Connection } from './connection.ts'
 import { engineFault, Frames, frame, type Question } from './frames.ts'
+import { packedColumns } from '../reads/columns.ts'
 import { Statements } from './statements.ts'
 
 /** A frame of rows ends behind so many characters and bytes of their values, where a number counts eight. */
@@ -35,18 +36,18 @@ function serve(path: string): void {
 function answer(statements: Statements, { sql, parameters }: Question): void {
   try {
     const { columns, rows } = statements.each(sql, parameters)
-    let values: unknown[] = []
+    const told = (some: readonly (readonly unknown[])[], end: boolean): void =>
+      say(frame({ columns, packed: packedColumns(some, columns.length), count: some.length, end }))
+    let some: (readonly unknown[])[] = []
     let size = 0
     for (const row of rows) {
-      for (const value of row) {
-        values.push(value)
-        size += typeof value === 'string' || value instanceof Uint8Array ? value.length : 8
-      }
+      some.push(row)
+      for (const value of row) size += typeof value === 'string' || value instanceof Uint8Array ? value.length : 8
       if (size < FRAME) continue
-      say(frame({ columns, values, end: false }))
-      ;[values, size] = [[], 0]
+      told(some, false)
+      ;[some, size] = [[], 0]
     }
-    say(frame({ columns, values, end: true }))
+    told(some, true)
   } catch (error) {
     say(frame({ error: engineFault(error) }))
   }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { ifGone } from '../../contract/absence/absent.ts'
 import { unavailable } from '../failures.ts'
+import type { Gathering } from '../reads/columns.ts'
 import { MOST_ROWS, tooManyRows } from '../reads/limits.ts'
 import { engineError, Frames, frame, type Question, type Reply } from './frames.ts'
 
@@ -12,8 +13,8 @@ import { engineError, Frames, frame, type Question, type Reply } from './frames.
 const PAGE = 4096
 
 interface Asked {
-  readonly rows: unknown[]
-  readonly resolve: (rows: unknown[]) => void
+  readonly gathered: Gathering<unknown>
+  readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
 
@@ -59,12 +60,13 @@ export class Reader {
   }
 
   /** Runs one read; none may be under way. Rejects with the engine's code in `code`, with what `stop` says, or `unavailable`. */
-  ask(question: Question): Promise<unknown[]> {
-    return new Promise((resolve, reject) => {
-      this.#asked = { rows: [], resolve, reject }
+  async ask<T>(question: Question, gathered: Gathering<T>): Promise<T> {
+    await new Promise<void>((resolve, reject) => {
+      this.#asked = { gathered, resolve, reject }
       this.#keep(true)
       this.#child.stdin.write(frame(question))
     })
+    return gathered.done()
   }
 
   /** Ends the process at once, within a statement too; the read under way is refused with `why`. */
@@ -79,13 +81,13 @@ export class Reader {
   #take(reply: Reply): void {
     const asked = this.#asked
     if (asked === undefined) return
-    if ('columns' in reply) addRows(asked.rows, reply)
-    if (asked.rows.length > MOST_ROWS) this.stop(tooManyRows())
+    if ('columns' in reply) asked.gathered.add(reply.columns, reply.packed, reply.count)
+    if (asked.gathered.count > MOST_ROWS) this.stop(tooManyRows())
     if ('columns' in reply && !reply.end) return
     this.#asked = undefined
     if (this.#alive) this.#keep(false)
     if (this.#why !== undefined) asked.reject(this.#why)
-    else if ('columns' in reply) asked.resolve(asked.rows)
+    else if ('columns' in reply) asked.resolve()
     else asked.reject(engineError(reply.error))
   }
 
@@ -104,13 +106,5 @@ export class Reader {
       if (asked) one.ref()
       else one.unref()
     }
-  }
-}
-
-function addRows(rows: unknown[], { columns, values }: Extract<Reply, { values: unknown }>): void {
-  for (let at = 0; at < values.length; at += columns.length) {
-    const row: Record<string, unknown> = {}
-    for (let column = 0; column < columns.length; column++) row[columns[column] as string] = values[at + column]
-    rows.push(row)
   }
 }

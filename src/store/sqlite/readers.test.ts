@@ -43,6 +43,25 @@ function readers(path = root): number[] {
     .map(Number)
 }
 
+/** The longest turn of the loop until `end`, ms of CPU: unlike time it does not depend on what else the machine does. */
+function longestTurn(): { end(): number } {
+  let [longest, last] = [0, cpuMs()]
+  const look = setInterval(() => {
+    const now = cpuMs()
+    ;[longest, last] = [Math.max(longest, now - last), now]
+  }, 1)
+  const end = (): number => {
+    clearInterval(look)
+    return Math.max(longest, cpuMs() - last)
+  }
+  return { end }
+}
+
+function cpuMs(): number {
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) / 1000
+}
+
 /** Until it is so. */
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 10))
@@ -98,6 +117,19 @@ describe('a read for a caller', { timeout: 60_000 }, () => {
     assert.equal(wide?.t.length, 3_000_000)
     const endless = { text: `${COUNT}${2 * MOST_ROWS}) SELECT 1 FROM n`, params: [] }
     await assert.rejects(db.search(endless), { code: 'too_costly', message: /1000000 rows/ })
+  })
+
+  it('of a million rows as columns keeps no turn of the loop long', async () => {
+    const turns = longestTurn()
+    const query = { text: `${COUNT}?) SELECT i, i * 0.5 AS x, 1 AS one, -i AS less FROM n`, params: [MOST_ROWS] }
+    const { count, values } = await db.searchColumns(query)
+    const longest = turns.end()
+    assert.equal(count, MOST_ROWS)
+    assert.deepEqual(
+      ['i', 'x', 'less'].map((name) => values[name]?.[MOST_ROWS - 1]),
+      [MOST_ROWS, MOST_ROWS / 2, -MOST_ROWS],
+    )
+    assert.ok(longest < 150, `a turn took ${longest} ms of CPU`)
   })
 
   it('is refused when its reader takes more memory than it may', async () => {

@@ -4,8 +4,11 @@ import { problem } from '../../contract/errors.ts'
 import { unavailable } from '../failures.ts'
 import type { Caller } from '../reads/caller.ts'
 import { callerNow } from '../reads/caller.ts'
+import type { Gathering } from '../reads/columns.ts'
+import { GatheredRows } from '../reads/columns.ts'
 import { LONGEST_MS, tooLong } from '../reads/limits.ts'
 import { callerLeft, Turns } from '../reads/turns.ts'
+import type { Question } from './frames.ts'
 import { Reader } from './reader.ts'
 
 export interface ReadersOptions {
@@ -55,10 +58,15 @@ export class Readers {
    * Runs a read. Rejects with the engine's code in `code`; with `too_costly` when it takes too long for a caller, as `Turns.during`,
    * and with `unavailable` if its process dies meanwhile.
    */
-  async search(sql: string, parameters: readonly unknown[]): Promise<unknown[]> {
+  search(sql: string, parameters: readonly unknown[]): Promise<unknown[]> {
+    return this.gather({ sql, parameters }, new GatheredRows())
+  }
+
+  /** As `search`, with what takes the rows. */
+  async gather<T>(question: Question, gathered: Gathering<T>): Promise<T> {
     if (this.#closed) throw unavailable('it is closed')
     const caller = callerNow()
-    return this.#turns.during(caller, () => this.#read(caller, { sql, parameters }))
+    return this.#turns.during(caller, () => this.#read(caller, question, gathered))
   }
 
   /** Ends the processes; open reads are refused. */
@@ -71,11 +79,11 @@ export class Readers {
     await Promise.all([...this.#all].map((reader) => reader.ended))
   }
 
-  async #read(caller: Caller | undefined, question: Parameters<Reader['ask']>[0]): Promise<unknown[]> {
+  async #read<T>(caller: Caller | undefined, question: Question, gathered: Gathering<T>): Promise<T> {
     const reader = this.#free()
     const end = caller && this.#bound(caller, reader)
     try {
-      return await reader.ask(question)
+      return await reader.ask(question, gathered)
     } finally {
       end?.()
       if (reader.alive) this.#put(reader)

@@ -1,6 +1,8 @@
 /** The SQLite driver: one writer with group commit, one reader on the event loop, a few in processes for long reads. */
 import { openReader, openWriter, type Connection } from './connection.ts'
 import type { Db, Sql, Row, SqlValue, Tx } from '../db.ts'
+import type { Columns, Gathering } from '../reads/columns.ts'
+import { GatheredColumns, GatheredRows } from '../reads/columns.ts'
 import { explained, unavailable } from '../failures.ts'
 import { GroupCommit } from './group.ts'
 import { knownDamage } from '../damage.ts'
@@ -88,12 +90,20 @@ class SqliteDb implements Db {
     return (await this.#group.add(work)) as T
   }
 
-  async search<T = Row>({ text, params }: Sql): Promise<T[]> {
+  search<T = Row>(query: Sql): Promise<T[]> {
+    return this.#search(query, new GatheredRows()) as Promise<T[]>
+  }
+
+  searchColumns(query: Sql): Promise<Columns> {
+    return this.#search(query, new GatheredColumns())
+  }
+
+  async #search<T>({ text, params }: Sql, gathered: Gathering<T>): Promise<T> {
     assertBindable(params)
     // a reader process opens what the names lead to
     if (this.#isMoved()) throw unavailable('its file was moved or replaced')
     try {
-      return (await this.#readers.search(text, params)) as T[]
+      return await this.#readers.gather({ sql: text, parameters: params }, gathered)
     } catch (error) {
       this.#damage.saw(error)
       throw explained(error)
