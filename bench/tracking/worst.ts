@@ -13,11 +13,14 @@ import type { Row } from '../table.ts'
 import type { Answers, Attack } from './attacker.ts'
 import { makeRuns } from './hundred-thousand.ts'
 import type { Made } from './hundred-thousand.ts'
-import { POINTS, RUNS } from './searches.ts'
+import { RUNS } from './searches.ts'
 
 /** Bad requests under way at once, and how long it is looked on, ms. */
 const AT_ONCE = 4
 const LOOK_MS = 6000
+
+/** Points of the longest curve that is read whole. */
+const MOST_POINTS = 1_000_000
 
 interface Bad {
   readonly path: string
@@ -46,6 +49,7 @@ function worstRequests({ experiment_id, curve_run_id }: Made): Readonly<Record<s
     'a sort by seven keys': search({ order_by: sort, max_results: 1000 }),
     'fifty thousand runs whole': search({ max_results: 50_000 }),
     'a long curve whole': { path: `/api/2.0/mlflow/metrics/get-history?run_id=${curve_run_id}&metric_key=curve` },
+    'a curve of a million points': { path: `/v1/runs/${curve_run_id}/metrics?key=curve` },
     'ten thousand experiments': search({ experiment_ids: Array.from({ length: 10_000 }, (_, i) => `${i + 10}`) }),
     'deep JSON': { path: '/api/2.0/mlflow/runs/log-inputs', body: () => '['.repeat(DEEP) + ']'.repeat(DEEP) },
     'two million values': {
@@ -60,7 +64,7 @@ function worstRequests({ experiment_id, curve_run_id }: Made): Readonly<Record<s
 export async function worst(): Promise<Row[]> {
   const data = mkdtempSync(join(tmpdir(), 'bench-worst-'))
   try {
-    const made = await makeRuns({ dataDir: data, runs: RUNS, points: POINTS })
+    const made = await makeRuns({ dataDir: data, runs: RUNS, points: MOST_POINTS })
     return await worstOf(data, made)
   } finally {
     rmSync(data, { recursive: true, force: true })

@@ -8,7 +8,6 @@ import { mount } from '../http/mount.ts'
 import type { Mounted } from '../http/mount.ts'
 import { artifactFiles } from './artifacts/artifacts.ts'
 import { downsample } from './metrics/downsample.ts'
-import type { CurvePoint } from './metrics/downsample.ts'
 import { searchExperiments } from './experiments/search.ts'
 import type { View } from './experiments/search.ts'
 import type { Tag } from './context/pairs.ts'
@@ -21,6 +20,7 @@ import { requireRun } from './runs/runs.ts'
 import type { RunRow } from './runs/runs.ts'
 import type { Tracking } from './context/context.ts'
 import { inList, sql } from '../store/sql/sql.ts'
+import { numbersOf } from '../store/reads/columns.ts'
 
 const VIEW = { active: 'ACTIVE_ONLY', deleted: 'DELETED_ONLY', all: 'ALL' } as const satisfies Record<string, View>
 const CONTEXT_TAG = 'mlflow.data.context'
@@ -57,16 +57,18 @@ export function nativeRoutes(room: Tracking): Mounted[] {
 
 /** A metric's history by step, with no more than so many points. */
 async function curve(room: Tracking, runId: string, key: string, most: number) {
-  const points = await room.db.search<CurvePoint>({
+  const columns = await room.db.searchColumns({
     text: 'SELECT step, timestamp, value, is_nan FROM metric_history WHERE run_id = ? AND key = ? ORDER BY step, timestamp, value',
     params: [runId, key],
   })
-  const kept = downsample(points, most)
-  return {
-    key,
-    total: points.length,
-    points: kept.map((point) => ({ step: point.step, at: timeOf(point.timestamp), value: wireValue(point) })),
-  }
+  const [steps, times] = [numbersOf(columns, 'step'), numbersOf(columns, 'timestamp')]
+  const [values, nan] = [numbersOf(columns, 'value'), numbersOf(columns, 'is_nan')]
+  const point = (at: number) => ({
+    step: steps[at] as number,
+    at: timeOf(times[at] as number),
+    value: wireValue({ value: values[at] as number, is_nan: nan[at] as number }),
+  })
+  return { key, total: columns.count, points: downsample({ values, nan }, most).map(point) }
 }
 
 interface Columns {

@@ -24,16 +24,26 @@ const TURN_MS = 8
 const BETWEEN = 500
 
 /** As `map` of a list, some items a turn of the loop; a short list is done at once. */
-export async function mapInTurns<T, R>(items: readonly T[], make: (item: T) => R): Promise<R[]> {
+export function mapInTurns<T, R>(items: readonly T[], make: (item: T) => R): Promise<R[]> {
+  return makeInTurns(items.length, (at) => make(items[at] as T))
+}
+
+/** A list of so many items, each made from its place, some items a turn of the loop. */
+export async function makeInTurns<R>(count: number, make: (at: number) => R): Promise<R[]> {
   const made: R[] = []
+  await forInTurns(count, (at) => made.push(make(at)))
+  return made
+}
+
+/** Calls for each place below `count`, some of them a turn of the loop. */
+export async function forInTurns(count: number, call: (at: number) => unknown): Promise<void> {
   let since = performance.now()
-  for (const [at, item] of items.entries()) {
-    made.push(make(item))
-    if (at % BETWEEN !== BETWEEN - 1 || performance.now() - since < TURN_MS) continue
+  for (let at = 0; at < count;) {
+    for (const end = Math.min(count, at + BETWEEN); at < end; at++) call(at)
+    if (at === count || performance.now() - since < TURN_MS) continue
     await turnOfLoop()
     since = performance.now()
   }
-  return made
 }
 
 /** Does long work, as soon as less than `AT_ONCE` other pieces of work run. */

@@ -1,11 +1,8 @@
 /** MLflow's calls about the history of metrics. */
 import { bulkHistory, metricHistory, sampledHistory } from '../metrics/history.ts'
-import type { RunMetric } from '../metrics/history.ts'
-import { mapInTurns } from '../../http/callers/turns.ts'
 import { DOCS, int, list, missingValue, need, text } from '../../mlflow/input.ts'
 import { pageSize } from '../../mlflow/fields.ts'
 import type { Tracking } from '../context/context.ts'
-import type { WireMetric } from '../context/points.ts'
 import { callsOf } from '../../mlflow/rpc.ts'
 import type { Rpc } from '../../mlflow/rpc.ts'
 import { invalid } from '../../mlflow/wire.ts'
@@ -20,10 +17,7 @@ export function historyCalls(room: Tracking): Rpc[] {
   return [
     read.get('metrics/get-history', 'Get the points of a metric of a run', {
       fields: { run_id: need(text()), metric_key: need(text()), max_results: int(), page_token: text() },
-      handle: async ({ metric_key: key, ...given }, who) => {
-        const { metrics, ...more } = await metricHistory(room, who, { ...given, key })
-        return { metrics: await mapInTurns(metrics, withoutRun), ...more }
-      },
+      handle: ({ metric_key: key, ...given }, who) => metricHistory(room, who, { ...given, key }),
     }),
     read.get('metrics/get-history-bulk', 'Get the points of a metric of up to 100 runs', {
       fields: { run_id: list(need(text())), metric_key: text(), max_results: int() },
@@ -54,10 +48,6 @@ export function historyCalls(room: Tracking): Rpc[] {
       },
     }),
   ]
-}
-
-function withoutRun({ key, value, timestamp, step }: RunMetric): WireMetric {
-  return { key, value, timestamp, step }
 }
 
 function checkInterval(start: number | undefined, end: number | undefined): void {

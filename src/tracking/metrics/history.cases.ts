@@ -41,7 +41,7 @@ export function historyCases(bench: Bench): void {
       const distinct = [...new Map(points.map((one) => [JSON.stringify(one), one])).values()]
       const wanted = distinct
         .toSorted((a, b) => a.timestamp - b.timestamp || a.step - b.step || a.value - b.value)
-        .map(({ step, timestamp, value }) => ({ key: 'm', value, timestamp, step, run_id }))
+        .map(({ step, timestamp, value }) => ({ key: 'm', value, timestamp, step }))
       for (const max_results of [1, 7, wanted.length, wanted.length + 1]) {
         const found: unknown[] = []
         let page_token: string | undefined

@@ -1,26 +1,15 @@
 /** Metric history: pages in time order, and even samples of many runs. */
 import type { Principal } from '../../contract/access.ts'
-import { mapInTurns } from '../../http/callers/turns.ts'
+import { forInTurns, makeInTurns, mapInTurns } from '../../http/callers/turns.ts'
 import { pageToken, queryHash, readToken, afterPosition, orderBy } from '../../mlflow/paging.ts'
 import type { Position, SortColumn } from '../../mlflow/paging.ts'
-import { wireValue } from '../context/points.ts'
 import { visible } from '../../auth/visibility.ts'
 import type { Tracking } from '../context/context.ts'
 import type { WireMetric } from '../context/points.ts'
 import { inList, raw, searchAll, sql } from '../../store/sql/sql.ts'
+import { numbersOf } from '../../store/reads/columns.ts'
 import type { Sql } from '../../store/db.ts'
 import { invalid } from '../../mlflow/wire.ts'
-
-interface PointRow {
-  readonly run_id: string
-  readonly key: string
-  readonly timestamp: number
-  readonly step: number
-  readonly value: number
-  readonly is_nan: number
-}
-
-const POINT = raw('run_id, key, timestamp, step, value, is_nan')
 
 /** The order of history: of the primary key of rows. */
 const COLUMNS: readonly SortColumn[] = [
@@ -37,7 +26,7 @@ export async function metricHistory(
   room: Tracking,
   who: Principal,
   asked: { run_id: string; key: string; max_results?: number | undefined; page_token?: string | undefined },
-): Promise<{ metrics: RunMetric[]; next_page_token?: string }> {
+): Promise<{ metrics: WireMetric[]; next_page_token?: string }> {
   const limit = asked.max_results
   if (limit !== undefined && limit <= 0) {
     throw invalid(`Invalid value ${limit} for parameter 'max_results' supplied. It must be a positive integer`)
@@ -46,12 +35,13 @@ export async function metricHistory(
   if (seen === undefined) return { metrics: [] }
   const hash = queryHash(['history', asked.run_id, asked.key])
   const position = readToken(asked.page_token, hash)
-  const rows = await rowsFrom(room, asked, position)
-  const shown = limit === undefined ? rows : rows.slice(0, limit)
-  const last = shown.at(-1)
-  const metrics = await mapInTurns(shown, wirePoint)
-  if (limit === undefined || rows.length <= limit || last === undefined) return { metrics }
-  return { metrics, next_page_token: pageToken(hash, [last.timestamp, last.step, last.value, last.is_nan]) }
+  const points = await pointsFrom(room, asked, position)
+  const shown = limit === undefined ? points.count : Math.min(points.count, limit)
+  const metrics = await makeInTurns(shown, (at) => wirePoint(points, asked.key, at))
+  if (shown === points.count) return { metrics }
+  const last = (column: Float64Array): number => column[shown - 1] as number
+  const { timestamp, step, value, nan } = points
+  return { metrics, next_page_token: pageToken(hash, [last(timestamp), last(step), last(value), last(nan)]) }
 }
 
 interface Asked {
@@ -61,9 +51,9 @@ interface Asked {
 }
 
 /** The points of a page, and one more where there is one. */
-async function rowsFrom(room: Tracking, asked: Asked, position: Position | undefined): Promise<PointRow[]> {
-  const select = (more: Sql, page: Sql): Promise<PointRow[]> =>
-    points(
+async function pointsFrom(room: Tracking, asked: Asked, position: Position | undefined): Promise<Points> {
+  const select = (more: Sql, page: Sql): Promise<Points> =>
+    readPoints(
       room,
       sql`SELECT ${POINT} FROM metric_history WHERE run_id = ${asked.run_id} AND key = ${asked.key} ${more}
         ORDER BY ${orderBy(COLUMNS)} ${page}`,
@@ -78,8 +68,8 @@ async function rowsFrom(room: Tracking, asked: Asked, position: Position | undef
     position === undefined ? raw('') : sql`AND ${afterPosition(COLUMNS, position.after)} AND last_timestamp >= ${from}`
   if (limit === undefined) return select(after, page)
   const until = await endOfPage(room, asked, Number(from), limit)
-  const near = until === undefined ? [] : await select(sql`${after} ${until}`, page)
-  return near.length > limit ? near : select(after, page)
+  const near = until === undefined ? undefined : await select(sql`${after} ${until}`, page)
+  return near !== undefined && near.count > limit ? near : select(after, page)
 }
 
 /**
@@ -106,12 +96,12 @@ export async function bulkHistory(
   asked: { run_ids: readonly string[]; key: string; max_results: number },
 ): Promise<RunMetric[]> {
   const seen = await seenRuns(room, who, asked.run_ids)
-  const rows = await points(
+  const points = await readPoints(
     room,
-    sql`SELECT ${POINT} FROM metric_history WHERE run_id IN ${inList(seen)} AND key = ${asked.key}
+    sql`SELECT run_id, ${POINT} FROM metric_history WHERE run_id IN ${inList(seen)} AND key = ${asked.key}
       ORDER BY run_id, ${orderBy(COLUMNS)} LIMIT ${asked.max_results}`,
   )
-  return rows.map(wirePoint)
+  return makeInTurns(points.count, (at) => runPoint(points, asked, at))
 }
 
 export interface Sampled {
@@ -139,24 +129,32 @@ export async function sampledHistory(room: Tracking, who: Principal, asked: Samp
   const [only, other] = seen
   if (only !== undefined && other === undefined) {
     const thinned = await unbroken(room, chosen, { ...asked, run_ids: [only] })
-    if (thinned !== undefined) return thinned.map(wirePoint)
+    if (thinned !== undefined)
+      return makeInTurns(thinned.count, (at) => ({ ...wirePoint(thinned, asked.key, at), run_id: only }))
   }
-  const rows = await points(
+  const points = await readPoints(
     room,
-    sql`SELECT ${POINT} FROM metric_history WHERE ${chosen} ORDER BY run_id, step, timestamp, value`,
+    sql`SELECT run_id, ${POINT} FROM metric_history WHERE ${chosen} ORDER BY run_id, step, timestamp, value`,
   )
-  const kept = sampledSteps(rows, asked.max_results)
-  return mapInTurns(
-    rows.filter((row) => kept.has(row.step)),
-    wirePoint,
-  )
+  const steps = sampledSteps({ runs: points.runs, steps: points.step }, asked.max_results)
+  const kept = await placesOf(points.step, steps)
+  return mapInTurns(kept, (at) => runPoint(points, asked, at))
+}
+
+/** Looks at a million steps a few at a time. */
+async function placesOf(steps: Float64Array, wanted: ReadonlySet<number>): Promise<number[]> {
+  const places: number[] = []
+  await forInTurns(steps.length, (at) => {
+    if (wanted.has(steps[at] as number)) places.push(at)
+  })
+  return places
 }
 
 /**
  * The same sample of one run whose steps are n, n + 1, n + 2, …, as nearly all are: the database picks the points, so that
  * a hundred thousand of them are looked at and not carried. Undefined for other runs, and where nothing is to be left out.
  */
-async function unbroken(room: Tracking, chosen: Sql, asked: Sampled): Promise<PointRow[] | undefined> {
+async function unbroken(room: Tracking, chosen: Sql, asked: Sampled): Promise<Points | undefined> {
   const { count, least, greatest } = await extent(room, chosen, asked)
   const wanted = asked.max_results
   if (least === null || greatest === null || count <= wanted || greatest - least + 1 !== count) return undefined
@@ -164,11 +162,11 @@ async function unbroken(room: Tracking, chosen: Sql, asked: Sampled): Promise<Po
   // remainder below `wanted`. Of a point before `least` it is negative or 0, so that none of those is missed. The first
   // remainder only keeps the product small, however far away such a point is.
   const kept = sql`((step - ${least}) % ${count} * ${wanted} + ${wanted - 1}) % ${count} < ${wanted}`
-  const rows = await points(
+  const points = await readPoints(
     room,
     sql`SELECT ${POINT} FROM metric_history WHERE ${chosen} AND (${kept} OR step = ${greatest}) ORDER BY step, timestamp, value`,
   )
-  return (rows[0]?.step ?? least) < least ? undefined : rows
+  return (points.step[0] ?? least) < least ? undefined : points
 }
 
 interface Extent {
@@ -191,20 +189,30 @@ async function extent(room: Tracking, chosen: Sql, asked: Sampled): Promise<Exte
   return found ?? { count: 0, least: null, greatest: null }
 }
 
-/** Every n-th step of all, the last, and the first and last of each run. */
-export function sampledSteps(rows: readonly { run_id: string; step: number }[], wanted: number): Set<number> {
-  const steps = [...new Set(rows.map((row) => row.step))].sort((left, right) => left - right)
+/** Every n-th step of all, the last, and the first and last of each run. The points of a run stand together. */
+export function sampledSteps({ runs, steps: all }: StepsOfRuns, wanted: number): Set<number> {
+  const steps = distinct(all)
   if (steps.length <= wanted) return new Set(steps)
   const every = steps.length / wanted
   const kept = new Set(Array.from({ length: wanted }, (_, index) => steps[Math.floor(index * every)] ?? 0))
   kept.add(steps.at(-1) ?? 0)
-  for (const own of Map.groupBy(rows, (row) => row.run_id).values()) {
-    const first = own[0]
-    const last = own.at(-1)
-    if (first !== undefined) kept.add(first.step)
-    if (last !== undefined) kept.add(last.step)
-  }
+  for (let at = 0; at < all.length; at++)
+    if (runs[at] !== runs[at - 1] || runs[at] !== runs[at + 1]) kept.add(all[at] as number)
   return kept
+}
+
+/** The run and the step of each point. */
+interface StepsOfRuns {
+  readonly runs: readonly string[]
+  readonly steps: Float64Array
+}
+
+/** Each number once, rising. */
+function distinct(numbers: Float64Array): Float64Array {
+  const sorted = numbers.slice().sort()
+  let count = 0
+  for (const number of sorted) if (count === 0 || number !== sorted[count - 1]) sorted[count++] = number
+  return sorted.subarray(0, count)
 }
 
 async function seenRuns(room: Tracking, who: Principal, ids: readonly string[]): Promise<string[]> {
@@ -213,10 +221,41 @@ async function seenRuns(room: Tracking, who: Principal, ids: readonly string[]):
   return rows.map((row) => row.run_id)
 }
 
-function points(room: Tracking, query: Sql): Promise<PointRow[]> {
-  return room.db.search<PointRow>(query)
+/** Points as columns: there may be a million of them, and as objects they would take seconds of the loop. */
+interface Points {
+  readonly count: number
+  readonly timestamp: Float64Array
+  readonly step: Float64Array
+  readonly value: Float64Array
+  /** 1 where the value is NaN. */
+  readonly nan: Float64Array
+  /** The run of each, where it was asked for. */
+  readonly runs: readonly string[]
 }
 
-function wirePoint(row: PointRow): RunMetric {
-  return { key: row.key, value: wireValue(row), timestamp: row.timestamp, step: row.step, run_id: row.run_id }
+const POINT = raw('timestamp, step, value, is_nan')
+
+async function readPoints(room: Tracking, query: Sql): Promise<Points> {
+  const columns = await room.db.searchColumns(query)
+  return {
+    count: columns.count,
+    timestamp: numbersOf(columns, 'timestamp'),
+    step: numbersOf(columns, 'step'),
+    value: numbersOf(columns, 'value'),
+    nan: numbersOf(columns, 'is_nan'),
+    runs: (columns.values['run_id'] ?? []) as readonly string[],
+  }
+}
+
+function wirePoint({ timestamp, step, value, nan }: Points, key: string, at: number): WireMetric {
+  return {
+    key,
+    value: nan[at] === 1 ? 'NaN' : (value[at] as number),
+    timestamp: timestamp[at] as number,
+    step: step[at] as number,
+  }
+}
+
+function runPoint(points: Points, { key }: { readonly key: string }, at: number): RunMetric {
+  return { ...wirePoint(points, key, at), run_id: points.runs[at] as string }
 }
