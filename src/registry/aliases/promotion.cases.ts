@@ -220,14 +220,14 @@ export function promotionCases(bench: Bench): void {
     assert.deepEqual(await replay(), {
       same: false,
       comparable: false,
-      says: 'rules 1, now 2: not comparable',
+      says: 'rules 1, now 3: not comparable',
       rules: [1, RULES],
     })
     await keep(undefined, row.results)
     assert.deepEqual(await replay(), {
       same: true,
       comparable: true,
-      says: 'the same result by rules 1 and by rules 2',
+      says: 'the same result by rules 1 and by rules 3',
       rules: [1, RULES],
     })
     await keep(RULES, otherwise)

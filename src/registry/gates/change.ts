@@ -2,7 +2,7 @@
 import type { Calibration, MetricDelta, WorseSlice } from '../../contract/changes/report.ts'
 import { benjaminiHochberg } from '../../stats/false-discovery.ts'
 import { brier } from '../../stats/metrics.ts'
-import { metricsOf, signatureOf } from '../context/context.ts'
+import { metricsOf } from '../context/context.ts'
 import type { Registry, VersionRow } from '../context/context.ts'
 import { pairedDifference, unpairedDifference } from './compare.ts'
 import type { Evaluation } from './evaluation.ts'
@@ -10,7 +10,7 @@ import { readScores, scoreIncumbent } from './incumbent.ts'
 import { direction } from './inputs.ts'
 import { isRowMetric } from './row-metrics.ts'
 import { pairedFindings } from './slice-gates.ts'
-import { loadEvaluation } from './verdicts.ts'
+import { incumbentOf, loadEvaluation } from './verdicts.ts'
 
 export interface Comparison {
   readonly metrics: Readonly<Record<string, MetricDelta>>
@@ -36,15 +36,15 @@ export async function compareVersions(
 ): Promise<Comparison> {
   const evaluation = await pairedEvaluation(room, candidate, other)
   const metrics = metricsOf(candidate)
-  const incumbent = { version: String(other.version), metrics: metricsOf(other), signature: signatureOf(other) }
+  const rows = other.evaluation === null ? null : await loadEvaluation(room, other.evaluation)
+  const incumbent = { ...incumbentOf(other), rows }
   const judged = { metrics, evaluation, signature: null, data: [], incumbents: {} }
   const found = Object.keys(metrics).flatMap((metric): [string, MetricDelta][] => {
     const gate = { metric, not_worse_than: 'other', margin: 0, confidence: ONE_SIDED }
     const value = incumbent.metrics[metric]
     const difference = pairedDifference(gate, judged) ?? unpairedDifference(gate, judged, incumbent)
     if (value === undefined || difference === undefined) return []
-    const paired = difference.method !== UNPAIRED
-    return [[metric, shown(metric, value, difference, paired ? (evaluation?.y.length ?? null) : null)]]
+    return [[metric, shown(metric, value, difference, difference.sameRows ? (evaluation?.y.length ?? null) : null)]]
   })
   const metric = [...gated, 'roc_auc', ...Object.keys(metrics)].find((one) => one in metrics && isRowMetric(one))
   return {
@@ -53,8 +53,6 @@ export async function compareVersions(
     calibration: evaluation?.incumbent == null ? null : calibrationOf(evaluation.y, evaluation.incumbent),
   }
 }
-
-const UNPAIRED = 'different hold-outs'
 
 /** The calibration of a version on its own hold-out; null where no rows were left, or they are of no class. */
 export async function ownCalibration(room: Registry, version: VersionRow): Promise<Calibration | null> {

@@ -117,11 +117,15 @@ describe('on the same rows', () => {
     const judged = { metrics: { ...METRICS, f1: 0.6 }, incumbents: inProduction({ ...METRICS, f1: 0.55 }) }
     const compared = (metric: string, of: object): unknown =>
       method(judgeOne(gate(metric), { ...judged, evaluation: { ...evaluation, ...of } }))
-    assert.equal(compared('f1', {}), 'different hold-outs')
-    assert.equal(compared('mae', { incumbent: null }), 'different hold-outs')
-    assert.equal(compared('roc_auc', { y: new Float64Array(60) }), 'different hold-outs', 'one class has no area')
+    assert.equal(compared('f1', {}), 'different hold-outs, no error known')
+    assert.equal(compared('mae', { incumbent: null }), 'different hold-outs, no error known')
+    assert.match(
+      String(compared('roc_auc', { y: new Float64Array(60) })),
+      /^different hold-outs/,
+      'one class has no area',
+    )
     const none = { y: new Float64Array(0), score: new Float64Array(0), incumbent: new Float64Array(0) }
-    assert.equal(compared('mae', none), 'different hold-outs')
+    assert.equal(compared('mae', none), 'different hold-outs, no error known')
     assert.match(String(compared('mae', {})), /same rows/)
   })
 })
@@ -145,16 +149,49 @@ describe('on different hold-outs', () => {
     assert.equal(method(result), 'different hold-outs')
     assert.equal(result.n, null)
   })
-  test('what is not known of the counts adds no error, and other metrics have none', () => {
+  test('an error that is not known leaves no interval, and the reason says so', () => {
     const full = { roc_auc: 0.8, log_loss: 0.5, rows: 1000, base_rate: 0.3 }
     for (const missing of ['rows', 'base_rate']) {
       const metrics = Object.fromEntries(Object.entries(full).filter(([name]) => name !== missing))
-      const { interval, value } = judgeOne(gate('roc_auc'), { metrics, incumbents: inProduction({ roc_auc: 0.7 }) })
-      assert.deepEqual(interval, [value, value])
+      const judged = { metrics, incumbents: inProduction({ ...full, roc_auc: 0.7 }) }
+      const { interval, reason } = judgeOne(gate('roc_auc'), judged)
+      assert.equal(interval, null)
+      assert.match(reason, /by 0\.1 on different hold-outs, with an error that is not known, above /)
     }
     const loss = judgeOne(gate('log_loss'), { metrics: full, incumbents: inProduction({ ...full, log_loss: 0.49 }) })
     near(loss.value, -0.01)
-    assert.deepEqual(loss.interval, [loss.value, loss.value])
+    assert.equal(loss.interval, null)
+  })
+  for (const metric of ['log_loss', 'mae', 'rmse', 'accuracy'])
+    test(`${metric} has the error of the rows of both hold-outs`, () => {
+      const [mine, theirs] = [rowsOf(900), rowsOf(400)]
+      const metrics = { ...METRICS, [metric]: 0.5 }
+      const production = { version: '1', metrics: { [metric]: 0.5 }, signature: null, rows: theirs }
+      const judged = { metrics, evaluation: { ...mine, incumbent: null }, incumbents: { production } }
+      const result = judgeOne(gate(metric), judged)
+      const error = ({ y, score }: typeof mine): number => {
+        const terms = Array.from(y, (label, i) => TERM[metric]?.(score[i] ?? 0, label) ?? Number.NaN)
+        const { mean, error } = meanOf(terms)
+        return metric === 'rmse' ? error / (2 * Math.sqrt(mean)) : error
+      }
+      const reach = Z[0.95] * Math.hypot(error(mine), error(theirs))
+      near(result.interval?.[0], -reach)
+      near(result.interval?.[1], reach)
+      assert.equal(method(result), 'different hold-outs')
+      assert.match(result.reason, /\] on different hold-outs, /)
+    })
+  test('an area that logs no counts has the error of its rows; a difference within it does not hold', () => {
+    const [mine, theirs] = [rowsOf(900), rowsOf(400)]
+    const production = { version: '1', metrics: { roc_auc: 0.7 }, signature: null, rows: theirs }
+    const judged = { evaluation: { ...mine, incumbent: null }, incumbents: { production } }
+    const result = judgeOne(gate('roc_auc', { margin: 0.001 }), { ...judged, metrics: { roc_auc: 0.7007 } })
+    const error = ({ y, score }: typeof mine): number => {
+      const { positives, negatives } = areaOf(score, y)
+      return Math.hypot(meanOf(positives).error, meanOf(negatives).error)
+    }
+    const reach = Z[0.95] * Math.hypot(error(mine), error(theirs))
+    near(result.interval?.[0], 0.0007 - reach, 1e-6)
+    assert.equal(result.outcome, 'failed', 'the figure alone is better, and chance is not ruled out')
   })
   test('a margin is what may be lost, not more: at the margin itself the gate does not hold', () => {
     const judged = { metrics: { f1: 0.5 }, incumbents: inProduction({ f1: 0.75 }) }
@@ -162,10 +199,16 @@ describe('on different hold-outs', () => {
     const held = judgeOne(gate('f1', { margin: 0.26 }), judged)
     assert.equal(held.outcome, 'passed')
     assert.equal(held.threshold, -0.26)
-    assert.equal(held.reason, 'f1 differs from version 1 by -0.25 [-0.25, -0.25], above -0.26')
-    assert.deepEqual(held.evidence, { incumbent: '1', method: 'different hold-outs', candidate: 0.5 })
+    assert.equal(
+      held.reason,
+      'f1 differs from version 1 by -0.25 on different hold-outs, with an error that is not known, above -0.26',
+    )
+    assert.deepEqual(held.evidence, { incumbent: '1', method: 'different hold-outs, no error known', candidate: 0.5 })
     const failed = judgeOne(gate('f1', { margin: 0.25 }), judged)
-    assert.equal(failed.reason, 'f1 differs from version 1 by -0.25 [-0.25, -0.25], not above -0.25')
+    assert.equal(
+      failed.reason,
+      'f1 differs from version 1 by -0.25 on different hold-outs, with an error that is not known, not above -0.25',
+    )
   })
   test('without a figure of either there is no data, without an incumbent nothing to be worse than', () => {
     const missing = judgeOne(gate('f1'), { metrics: { f1: 0.5 }, incumbents: inProduction({}) })

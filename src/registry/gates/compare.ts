@@ -1,11 +1,11 @@
 /** The difference between a candidate and an incumbent with its one-sided bounds: on the same rows where both are known there. */
 import type { Gate } from '../../contract/registry.ts'
 import { normalQuantile } from '../../stats/distributions.ts'
-import { compareAuc, hanleyMcNeil } from '../../stats/metrics.ts'
+import { aucInterval, compareAuc, hanleyMcNeil } from '../../stats/metrics.ts'
 import { prng } from '../../stats/prng.ts'
 import { bootstrapWeights, meanError, weightedAuc } from '../../stats/resample.ts'
 import type { Resampled } from '../../stats/resample.ts'
-import type { Evaluation } from './evaluation.ts'
+import type { Evaluation, Scores } from './evaluation.ts'
 import { direction } from './inputs.ts'
 import type { Incumbent, Judged } from './inputs.ts'
 import { AUC, influence, isRowMetric, ofMean, termsOf } from './row-metrics.ts'
@@ -15,6 +15,8 @@ export type ComparedGate = Extract<Gate, { not_worse_than: string }>
 /** Candidate minus incumbent, better = positive; the ends are one-sided bounds at the gate's confidence. */
 export interface Difference extends Omit<Resampled, 'draws'> {
   readonly method: string
+  /** False where two hold-outs were compared, whose ends are apart by the errors of both. */
+  readonly sameRows: boolean
 }
 
 /** Beyond so many rows a mean is normal enough, and a bootstrap would only cost. */
@@ -27,12 +29,14 @@ export function pairedDifference(gate: ComparedGate, { evaluation }: Judged): Di
   if (evaluation?.incumbent == null || evaluation.y.length === 0 || !isRowMetric(gate.metric)) return undefined
   const rows = { ...evaluation, incumbent: evaluation.incumbent }
   const found = gate.metric === AUC ? areas(gate, rows) : means(gate, rows)
-  return Number.isNaN(found.estimate) || Number.isNaN(found.low) ? undefined : found
+  return Number.isNaN(found.estimate) || Number.isNaN(found.low) ? undefined : { ...found, sameRows: true }
 }
 
 type Rows = Evaluation & { readonly incumbent: Float64Array }
 
-function areas(gate: ComparedGate, { y, score, incumbent }: Rows): Difference {
+type OnRows = Omit<Difference, 'sameRows'>
+
+function areas(gate: ComparedGate, { y, score, incumbent }: Rows): OnRows {
   if (gate.method === 'bootstrap' && y.length <= MOST_BOOTSTRAP) {
     const [a, b] = [weightedAuc(score, y), weightedAuc(incumbent, y)]
     const found = bootstrapWeights(y.length, (weights) => a(weights) - b(weights), prng(SEED), gate.confidence)
@@ -42,7 +46,7 @@ function areas(gate: ComparedGate, { y, score, incumbent }: Rows): Difference {
   return { estimate, low, high, method: 'DeLong, same rows' }
 }
 
-function means(gate: ComparedGate, { y, score, incumbent }: Rows): Difference {
+function means(gate: ComparedGate, { y, score, incumbent }: Rows): OnRows {
   const { metric } = gate
   const sign = direction(metric)
   const [a, b] = [score, incumbent].map((scores) => termsOf(metric, y, scores) ?? new Float64Array(0)) as [
@@ -60,7 +64,7 @@ function means(gate: ComparedGate, { y, score, incumbent }: Rows): Difference {
   return { ...found, method: `paired bootstrap, ${found.draws} draws, same rows` }
 }
 
-function normal(gate: ComparedGate, a: Float64Array, b: Float64Array): Difference {
+function normal(gate: ComparedGate, a: Float64Array, b: Float64Array): OnRows {
   const [left, right] = [influence(gate.metric, a), influence(gate.metric, b)]
   const sign = direction(gate.metric)
   const { mean, error } = meanError(left.map((one, i) => sign * (one - (right[i] ?? Number.NaN))))
@@ -68,22 +72,45 @@ function normal(gate: ComparedGate, a: Float64Array, b: Float64Array): Differenc
   return { estimate: mean, low: mean - reach, high: mean + reach, method: 'paired means, same rows' }
 }
 
-/** The difference of the figures of two hold-outs, each with its own error. */
+/**
+ * The difference of the figures of two hold-outs, each with its own error. Where one of the errors is not known both ends are the difference
+ * itself, and the method says so.
+ */
 export function unpairedDifference(gate: ComparedGate, judged: Judged, incumbent: Incumbent): Difference | undefined {
   const a = judged.metrics[gate.metric]
   const b = incumbent.metrics[gate.metric]
   if (a === undefined || b === undefined) return undefined
   const estimate = direction(gate.metric) * (a - b)
-  const errors = Math.hypot(aucError(judged.metrics), aucError(incumbent.metrics))
-  const reach = gate.metric === AUC ? normalQuantile(gate.confidence) * errors : 0
-  return { estimate, low: estimate - reach, high: estimate + reach, method: 'different hold-outs' }
+  const error = Math.hypot(
+    ownError(gate.metric, judged.metrics, judged.evaluation),
+    ownError(gate.metric, incumbent.metrics, incumbent.rows ?? null),
+  )
+  const known = !Number.isNaN(error)
+  const reach = known ? normalQuantile(gate.confidence) * error : 0
+  const method = known ? 'different hold-outs' : 'different hold-outs, no error known'
+  return { estimate, low: estimate - reach, high: estimate + reach, method, sameRows: false }
 }
 
-/** Standard error of an AUC from its counts (Hanley and McNeil 1982); 0 where the counts are not known. */
-function aucError(metrics: Readonly<Record<string, number>>): number {
-  const { rows, base_rate: rate, roc_auc: area } = metrics
-  if (rows === undefined || rate === undefined || area === undefined) return 0
+/** Standard error of a figure: from the rows of its hold-out where they give the metric, else an area's from its counts; else NaN. */
+function ownError(metric: string, metrics: Judged['metrics'], rows: Scores | null): number {
+  const found = rows === null || rows.y.length === 0 ? Number.NaN : errorOfRows(metric, rows)
+  return Number.isNaN(found) && metric === AUC ? errorOfCounts(metrics) : found
+}
+
+function errorOfRows(metric: string, { y, score }: Scores): number {
+  if (metric === AUC) return errorOf(aucInterval({ scores: score, labels: y }))
+  const terms = termsOf(metric, y, score)
+  return terms === undefined ? Number.NaN : meanError(influence(metric, terms)).error
+}
+
+/** Of an AUC from its counts (Hanley and McNeil 1982). */
+function errorOfCounts({ rows, base_rate: rate, roc_auc: area }: Judged['metrics']): number {
+  if (rows === undefined || rate === undefined || area === undefined) return Number.NaN
   const positives = Math.round(rows * rate)
-  const { low, high } = hanleyMcNeil(area, { positives, negatives: rows - positives })
-  return (high - low) / (2 * normalQuantile(0.975))
+  return errorOf(hanleyMcNeil(area, { positives, negatives: rows - positives }))
+}
+
+/** From a two-sided interval of 95 %, whose end towards a half is never cut. */
+function errorOf({ estimate, low, high }: { estimate: number; low: number; high: number }): number {
+  return Math.max(estimate - low, high - estimate) / normalQuantile(0.975)
 }

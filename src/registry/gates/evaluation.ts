@@ -2,10 +2,14 @@
 import { problem } from '../../contract/errors.ts'
 import { csvRows } from '../../store/csv.ts'
 
-/** Columns of the hold-out, all of the same length. `y` is 0 or 1. */
-export interface Evaluation {
+/** Labels and scores of a hold-out, of the same length. `y` is 0 or 1 where classes are told apart. */
+export interface Scores {
   readonly y: Float64Array
   readonly score: Float64Array
+}
+
+/** Columns of the hold-out, all of the same length. */
+export interface Evaluation extends Scores {
   /** The incumbent's score of the same rows; null when the step was given none. */
   readonly incumbent: Float64Array | null
   /** Every other column as text. */

@@ -5,6 +5,7 @@ import { normalQuantile } from '../../stats/distributions.ts'
 import { aucInterval } from '../../stats/metrics.ts'
 import { meanError } from '../../stats/resample.ts'
 import { pairedDifference, unpairedDifference } from './compare.ts'
+import type { Difference } from './compare.ts'
 import { approvalsGate, dataGate, reproducibilityGate, scanGate, signatureGate } from './fact-gates.ts'
 import { digits, direction, result } from './inputs.ts'
 import type { Judged } from './inputs.ts'
@@ -12,7 +13,7 @@ import { AUC, influence, termsOf } from './row-metrics.ts'
 import { worseSlices } from './slice-gates.ts'
 
 /** Number of the rules below, kept with each verdict. A change by which the same inputs come out otherwise gives them the next one. */
-export const RULES = 2
+export const RULES = 3
 
 /** Judges every gate, in order. A gate without data does not hold. */
 export function judge(gates: readonly Gate[], judged: Judged): GateResult[] {
@@ -130,13 +131,20 @@ function incumbentGate(gate: Extract<Gate, { not_worse_than: string }>, judged: 
     })
   }
   const holds = difference.low > -gate.margin
+  const known = difference.low < difference.high || difference.sameRows
   return result(gate, name, {
     outcome: holds ? 'passed' : 'failed',
-    reason: `${gate.metric} differs from version ${incumbent.version} by ${digits(difference.estimate)} [${digits(difference.low)}, ${digits(difference.high)}], ${holds ? 'above' : 'not above'} ${digits(-gate.margin)}`,
+    reason: `${gate.metric} differs from version ${incumbent.version} ${differenceText(difference, known)}, ${holds ? 'above' : 'not above'} ${digits(-gate.margin)}`,
     value: difference.estimate,
     threshold: -gate.margin,
-    interval: [difference.low, difference.high],
+    interval: known ? [difference.low, difference.high] : null,
     n: judged.evaluation?.y.length ?? null,
     evidence: { incumbent: incumbent.version, method: difference.method, candidate: value },
   })
+}
+
+/** The difference and what it rests on: a difference without an error says that chance is not ruled out. */
+function differenceText({ estimate, low, high, sameRows }: Difference, known: boolean): string {
+  if (!known) return `by ${digits(estimate)} on different hold-outs, with an error that is not known`
+  return `by ${digits(estimate)} [${digits(low)}, ${digits(high)}]${sameRows ? '' : ' on different hold-outs'}`
 }

@@ -1,6 +1,6 @@
 /** All that decides a verdict, and the form of each gate's result. */
 import type { Gate, GateResult } from '../../contract/registry.ts'
-import type { Evaluation } from './evaluation.ts'
+import type { Evaluation, Scores } from './evaluation.ts'
 import type { ScanVerdict } from '../scan/findings.ts'
 import type { Signature } from '../context/signature.ts'
 
@@ -9,6 +9,10 @@ export interface Incumbent {
   readonly version: string
   readonly metrics: Readonly<Record<string, number>>
   readonly signature: Signature | null
+  /** The tree with the predictions of its own hold-out; absent in verdicts of before it was asked for. */
+  readonly evaluation?: string | null
+  /** Those predictions, where a gate may need the error of its figures; read when it is judged and not stored. */
+  readonly rows?: Scores | null
 }
 
 /** What a scan found, as far as a gate needs it. */

@@ -149,7 +149,17 @@ async function judgeInputs(room: Registry, inputs: StoredInputs): Promise<GateRe
   const scores = inputs.incumbent_scores
   const evaluation =
     written === null || scores === null ? written : { ...written, incumbent: await readScores(room, scores) }
-  return judge(inputs.gates, { ...inputs, evaluation })
+  return judge(inputs.gates, { ...inputs, evaluation, incumbents: await withRows(room, inputs) })
+}
+
+/** The incumbents with the rows of their own hold-outs, which give the errors of their figures where hold-outs differ. */
+async function withRows(room: Registry, { gates, incumbents }: StoredInputs): Promise<Record<string, Incumbent>> {
+  const compared = new Set(gates.flatMap((gate) => ('not_worse_than' in gate ? [gate.not_worse_than] : [])))
+  const found = Object.entries(incumbents).map(async ([alias, one]): Promise<[string, Incumbent]> => {
+    const tree = compared.has(alias) ? (one.evaluation ?? null) : null
+    return [alias, { ...one, rows: tree === null ? null : await loadEvaluation(room, tree) }]
+  })
+  return Object.fromEntries(await Promise.all(found))
 }
 
 /** The predictions of a tree; null where it has no table. */
@@ -176,6 +186,12 @@ function namedLast(reader: Reader, model: string, alias: string): Promise<Versio
   )
 }
 
+/** A version as gates compare with it; its rows are read where they are needed. */
+export function incumbentOf(row: VersionRow): Incumbent {
+  const { evaluation } = row
+  return { version: String(row.version), metrics: metricsOf(row), signature: signatureOf(row), evaluation }
+}
+
 /** The versions that the gates compare with: what production and every alias that a gate names point to now, or did last. */
 async function incumbentsOf(
   reader: Reader,
@@ -190,7 +206,7 @@ async function incumbentsOf(
   for (const alias of names) {
     const row = (await namedNow(reader, version.model, alias)) ?? (await namedLast(reader, version.model, alias))
     if (row === undefined || row.version === version.version) continue
-    found[alias] = { version: String(row.version), metrics: metricsOf(row), signature: signatureOf(row) }
+    found[alias] = incumbentOf(row)
   }
   return found
 }
