@@ -10,6 +10,7 @@ DROPPED = frozenset(
     {
         *("matplotlib", "load_ext", "reload_ext", "autoreload", "config", "timeit", "who", "whos", "pwd", "ls", "lsmagic"),
         *("precision", "history", "doctest_mode", "pip", "conda", "mamba", "tensorboard", "memit", "watermark", "xmode", "colors"),
+        *("slipway", "unload_ext"),
     }
 )
 #: Cell magics under which the cell runs as it is.

@@ -37,6 +37,8 @@ class MagicTests(unittest.TestCase):
     def test_lines_are_dropped_kept_translated_or_refused(self) -> None:
         cases = [
             ("%matplotlib inline", "", "drop"),
+            ("%load_ext slipway", "", "drop"),
+            ("%slipway curves loss", "", "drop"),
             ("!pip install -q a b==1", "", "drop"),
             ("!ls data", "", "drop"),
             ("!rm -rf data", "", "refuse"),
