@@ -39,3 +39,14 @@ export const KSERVE_CLIENT = ['kserve==0.21.0'] as const
 
 /** MLServer's codecs, stubs and `mlserver infer`. */
 export const MLSERVER_CLIENT = ['mlserver==1.7.1', 'pandas', 'numpy'] as const
+
+/** A kernel, what runs a notebook in it, the client that logs there, and what installs our package beside it without an index. */
+export const NOTEBOOK = [
+  'ipykernel==7.4.0',
+  'ipython==9.18.1',
+  'nbclient==0.11.0',
+  'nbformat==5.11.1',
+  'mlflow-skinny==3.17.2',
+  'setuptools==84.2.1',
+  'pip==26.3',
+] as const
