@@ -29,7 +29,7 @@ const REST = `
 project: example
 pipeline:
   steps:
-    prepare: {run: [python, prepare.py], outputs: [train]}
+    prepare: {run: [python, prepare.py], params: {train_until: "", holdout_until: "", exclude: []}, outputs: [train]}
     train: {run: [python, train.py], inputs: {train: prepare.train}, outputs: [model]}
 model: {name: example, from: train.model}
 endpoint: {name: example}

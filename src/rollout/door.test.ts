@@ -125,7 +125,8 @@ async function arrange(model: string, state: State, begun = false): Promise<void
 }
 
 async function bring(model: string, version: string, { gates = [], signed, evil }: State): Promise<void> {
-  await writePolicy(bench.registry, EVE, model, { gates, require_signature: signed === true, keys: [KEY] })
+  const policy = { gates, require_signature: signed === true, keys: [KEY], reason: 'the case asks for it' }
+  await writePolicy(bench.registry, EVE, model, policy)
   if (evil !== true) return
   await db.tx((t) =>
     t.run(

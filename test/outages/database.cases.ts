@@ -35,6 +35,8 @@ const WITHOUT_DATABASE: readonly string[] = [
 const REFUSED_BEFORE: ReadonlySet<string> = new Set([
   // a login link belongs to a token, and none was sent
   'POST /v1/login-links',
+  // what was sent is no ID token, which is seen before the trusts are read
+  'POST /v1/machine-tokens',
 ])
 
 /** Longest time of an answer during the outage, and of the recovery after it, ms. */
@@ -122,12 +124,10 @@ export async function assertFullDatabase({ url, values, begin, end }: DatabaseOu
 
 function assertFaults(during: readonly Asked[]): void {
   const { faults, answered, refused, wrong } = outcomeOf(during)
-  assert.deepEqual(wrong, [])
+  const isUnread = (one: string): boolean => !REFUSED_BEFORE.has(one.split(': ')[0] ?? '')
+  assert.deepEqual(wrong.filter(isUnread), [])
   assert.deepEqual(answered, WITHOUT_DATABASE)
-  assert.deepEqual(
-    refused.filter((one) => !REFUSED_BEFORE.has(one.split(': ')[0] ?? '')),
-    [],
-  )
+  assert.deepEqual(refused.filter(isUnread), [])
   assert.ok(faults.length > 400, `only ${faults.length} routes reached the database`)
   const slow = during.filter(({ answer }) => answer.ms > MOST_MS)
   assert.deepEqual(slow.map(shown), [])

@@ -86,6 +86,14 @@ function own(made: Json): Values {
   return {
     '/v1/runs': { id: run, other, by: 'params.p', ids: `${String(run)},${String(other)}` },
     '/v1/tokens': { id: made['token'] },
+    '/v1/change-reports': { commit: 'a'.repeat(40) },
+    '/v1/machine-trusts': {
+      name: 'new',
+      issuer: 'https://issuer.example',
+      audience: 'https://slipway.example',
+      subject: 'repo:o/r:ref:refs/heads/main',
+      claims: { repository_id: '1' },
+    },
     '/v1/searches': { id: made['search'] },
     '/v1/retention': { id: made['rule'], name: 'new' },
     '/v1/rollouts': { id: made['rollout'], action: 'abort' },

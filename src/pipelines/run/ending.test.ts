@@ -14,7 +14,8 @@ const WITH_MODEL = {
   ...FILES,
   'slipway.yaml': `${FILES['slipway.yaml']}model: {name: toy, from: a.m}\nendpoint: {name: toys}\n`,
 }
-const OUTPUTS = JSON.stringify({ m: { digest: 'sha256:m', size: 1, files: 1 } })
+const TREE = `sha256:${'a'.repeat(64)}`
+const OUTPUTS = JSON.stringify({ m: { digest: TREE, size: 1, files: 1 } })
 
 interface Ended extends Idle {
   /** Requests to the registry. */
@@ -99,7 +100,7 @@ describe('a run with a model', () => {
     const idle = await open(t)
     const run = await end(idle, 'pr_1', given)
     assert.equal(run.message, 'toy version 4: all gates hold (3 steps ran, 0 came from the cache)')
-    const registered = { model: 'toy', version: '4', verdict: 'accepted', detail: 'all gates hold', tree: 'sha256:m' }
+    const registered = { model: 'toy', version: '4', verdict: 'accepted', detail: 'all gates hold', tree: TREE }
     assert.deepEqual(run.registered, { ...registered, deployed: false })
     assert.equal(idle.asked.length, 1)
   })
@@ -152,7 +153,7 @@ describe('a run with a model', () => {
       ['of another project', { project: 'other' }],
       ['that did not succeed', { outcome: 'failed' }],
       ['of other files', { registered: '{"model":"toy","version":"1","tree":"sha256:other","deployed":true}' }],
-      ['of another model', { registered: '{"model":"top","version":"1","tree":"sha256:m","deployed":true}' }],
+      ['of another model', { registered: `{"model":"top","version":"1","tree":"${TREE}","deployed":true}` }],
     ]
     for (const [name, row] of others) {
       test(`is not the one of a run ${name}`, async (t) => {
