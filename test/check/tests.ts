@@ -11,7 +11,8 @@ import type { Outcome, StageJob } from './stage.ts'
 import { runSuite, testFiles } from './suite.ts'
 import type { EndedFile, SuiteOptions, SuiteResult } from './suite.ts'
 
-const CONCURRENCY = 2
+/** Files at once, on two cores: tests that start servers wait for a third of their time. */
+const CONCURRENCY = 3
 const LIMIT_MS = 300_000
 /** Files slower than this are named, so that nobody has to look for what makes the check slow. */
 const SLOW_SECONDS = 10
@@ -19,7 +20,7 @@ const SLOW_SECONDS = 10
 const MOST_SECONDS = 60
 
 /** Folders of tests that take too long for each change: they run in the second part of the check. */
-const HEAVY = ['test/lowering/', 'test/images/', 'test/runners/', 'test/notebooks/foreign/']
+const HEAVY = ['test/lowering/', 'test/images/', 'test/runners/', 'test/notebooks/']
 
 /** Runs test files: those that the filters choose, else all of the part. */
 export async function testStage(root: string, job: StageJob, part: 'ordinary' | 'heavy'): Promise<Outcome> {
