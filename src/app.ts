@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { pino } from 'pino'
 import { authRoom } from './auth/room.ts'
-import { ciRoom } from './ci/room.ts'
+import { ciRoom, type CiRoom } from './ci/room.ts'
 import { makeIds } from './contract/ids.ts'
 import { costRoom } from './cost/room.ts'
 import { envsRoom } from './envs/room.ts'
@@ -158,6 +158,7 @@ function buildRooms(options: AppOptions, ground: Ground) {
     random: Math.random,
     env: process.env,
     findRuns: tracking.findRuns,
+    mergeTimes: (project) => ci.mergeTimes(project),
     credentials: http.credentials,
     stored: () => ground.store.looks.state(),
     log: ground.warn,
@@ -169,7 +170,7 @@ function buildRooms(options: AppOptions, ground: Ground) {
     sources: { attempts: pipelines.usage, running: pipelines.running, serving: serving.usage, storage: models.stored },
     ...told('cost'),
   })
-  const ci = ciRoom({ ...base, registry, pipelines, serving })
+  const ci: CiRoom = ciRoom({ ...base, registry, pipelines, serving, rollout })
   const below = { traces, models, pipelines, monitoring }
   return { ...below, tracking, evaluation, llm, transfer, serving, rollout, cost, ci, jobs }
 }

@@ -124,6 +124,7 @@ export function pipelineRun(changed: Partial<PipelineRunOf> = {}): PipelineRunOf
     cpu_seconds: 0,
     registered: null,
     reproduction: null,
+    merge: null,
     ...changed,
   }
 }

@@ -88,7 +88,13 @@ export const COMMANDS: readonly Command[] = [
     summary: 'Run the pipeline and take the accepted model to its endpoint',
     usage: '[FOLDER]',
     example: 'slipway ship examples/flights',
-    flags: PROJECT_FLAGS,
+    flags: [
+      ...PROJECT_FLAGS,
+      {
+        name: 'merge',
+        meaning: 'In a job of the main branch: measure the time from the commit that is checked out to its promotion.',
+      },
+    ],
     load: () => import('./project/ship.ts'),
   },
   {

@@ -41,6 +41,13 @@ export type Measured = (typeof MEASURED)[number]
 export const TRIGGERS = ['manual', 'schedule', 'reaction', 'reproduce', 'merge'] as const
 export type Trigger = (typeof TRIGGERS)[number]
 
+/** A whole commit of git. */
+export const commit = z.string().regex(/^[0-9a-f]{40,64}$/, 'a commit of git, whole')
+
+/** A merge to the main branch, as git says of the commit that is checked out. */
+export const Merge = z.strictObject({ commit, merged_at: time.describe('when it was committed; in the last 30 days') })
+export type Merge = z.output<typeof Merge>
+
 /** A file or folder kept by content. */
 export const Tree = z.object({ digest, size: z.number().int(), files: z.number().int() })
 
@@ -216,6 +223,8 @@ export const PipelineRun = z.object({
   cpu_seconds: z.number(),
   registered: Registered.nullable(),
   reproduction: Reproduction.nullable(),
+  /** The merge to the main branch that it was started for. */
+  merge: Merge.nullable(),
 })
 
 /** A run in a list: without its steps' details. */
@@ -258,7 +267,7 @@ const stepParams = z.object({ id, step: name })
 
 /** What git says of the folder that a version is made from. */
 export const CodeSource = z.strictObject({
-  commit: z.string().regex(/^[0-9a-f]{40,64}$/, 'a commit of git'),
+  commit,
   branch: z.string().max(512).optional(),
   /** What differs from the commit, as `git diff --binary` says it, in base64; absent where nothing does. */
   patch: z
@@ -342,6 +351,8 @@ export const pipelinesApi = {
       /** Take the accepted model version to its endpoint. */
       deploy: z.boolean().default(false),
       trigger: z.enum(['manual', 'reaction', 'merge']).default('manual'),
+      /** With the trigger `merge`: the commit and its time, from which the time to the promotion is measured. */
+      merge: Merge.optional(),
     }),
     reply: PipelineRun,
     errors: ['invalid_field', 'not_found'],

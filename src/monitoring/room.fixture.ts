@@ -58,6 +58,7 @@ export function testDeps(db: Db, clock: Clock, more: Partial<MonitoringDeps> = {
       free: { cpus: 6, memory_bytes: 700 },
       asked: { cpus: 9, memory_bytes: 5 },
     }),
+    mergeTimes: async () => ({ items: [], median_ms: null, slowest: null }),
     credentials: () => ({ failed: 0, throttled: 0 }),
     send: unexpected,
     pagesUrl: () => 'http://127.0.0.1:4600',

@@ -22,7 +22,17 @@ export interface MonitoringRoomDeps
     Neighbours,
     Pick<
       MonitoringDeps,
-      'findRuns' | 'stored' | 'credentials' | 'send' | 'pagesUrl' | 'random' | 'env' | 'changed' | 'onError' | 'log'
+      | 'findRuns'
+      | 'stored'
+      | 'mergeTimes'
+      | 'credentials'
+      | 'send'
+      | 'pagesUrl'
+      | 'random'
+      | 'env'
+      | 'changed'
+      | 'onError'
+      | 'log'
     > {
   readonly db: Db
   readonly clock: Clock

@@ -18,6 +18,8 @@ import type { AttemptUsage, Pipelines } from './pipelines.ts'
 import { pipelinesRoutes } from './routes.ts'
 import { changesOf } from './changes.ts'
 import type { Changes } from './changes.ts'
+import { mergeRuns } from './context/merges.ts'
+import type { AskedMerges, MergeRun } from './context/merges.ts'
 import { machineCapacity } from './run/places.ts'
 import { scheduledRun } from './run/scheduled.ts'
 import { attemptLog, runsBehind, watchedRuns } from './run/watched.ts'
@@ -82,6 +84,8 @@ export interface PipelinesRoom {
   }
   /** Port: runs and their commits, for reports of a change. */
   readonly changes: Changes
+  /** Port: the newest runs of merges that registered a version. */
+  mergeRuns(asked: AskedMerges, limit: number): Promise<MergeRun[]>
 }
 
 export function pipelinesRoom({
@@ -137,5 +141,6 @@ export function pipelinesRoom({
       runsBehind: (pipelineRuns) => runsBehind(db, pipelineRuns),
     },
     changes: changesOf(pipelines.context),
+    mergeRuns: (asked, limit) => mergeRuns(db, asked, limit),
   }
 }

@@ -9,6 +9,7 @@ import { putArchive, treeFiles } from '../store/blobs/trees.ts'
 import { explainStep } from './run/explanation.ts'
 import { followLog, parsePosition, readLog } from './run/logs.ts'
 import { viewQueue } from './run/queue.ts'
+import { keptMerge } from './context/merges.ts'
 import type { Pipelines } from './pipelines.ts'
 import { FINAL_RUNS, readState, type AttemptRow, type RunTree, type StepRow } from './context/rows.ts'
 import { cancelRun, createRun, listRuns, reproduceRun, requireRun, retryRun } from './run/runs.ts'
@@ -63,9 +64,10 @@ function runRoutes(room: Pipelines): Mounted[] {
   return [
     mount(pipelinesApi.createPipelineRun, async ({ body, who }) => {
       const version = await wantedVersion(room, who, body)
-      const { from = null, force, register, deploy } = body
+      const { from = null, force, register, deploy, trigger } = body
+      const merge = keptMerge(body, context.deps.clock())
       const options = { from, force, register, deploy, strict: body.strict }
-      return started(await createRun(context, who, { version, params: body.params, options, trigger: body.trigger }))
+      return started(await createRun(context, who, { version, params: body.params, options, trigger, merge }))
     }),
     mount(pipelinesApi.listPipelineRuns, async ({ query, who }) => {
       const rows = await listRuns(context.deps.db, {

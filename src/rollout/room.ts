@@ -10,6 +10,8 @@ import type { RolloutDeps } from './context/context.ts'
 import { frozenEndpoint } from './controller/freeze.ts'
 import type { RolloutHooks } from './observations/hooks.ts'
 import { rolloutPorts } from './ports.ts'
+import { promotionsOf } from './promotions.ts'
+import type { Promoted } from './promotions.ts'
 import { openRollouts } from './rollouts.ts'
 import { rolloutRoutes } from './routes.ts'
 
@@ -34,6 +36,8 @@ export interface RolloutRoom {
   frozen(reader: Reader, endpoint: string): ReturnType<typeof frozenEndpoint>
   /** Port: ends the rollout under way on an endpoint; false when there is none. */
   halt(endpoint: string, reason: string): Promise<boolean>
+  /** Port: promotions of models by rollouts that began by themselves since a time, ms. */
+  promotionsOf(models: readonly string[], since: number): Promise<Promoted[]>
 }
 
 export function rolloutRoom({ leases, registry, endpoints, ...deps }: RolloutRoomDeps): RolloutRoom {
@@ -45,5 +49,6 @@ export function rolloutRoom({ leases, registry, endpoints, ...deps }: RolloutRoo
     hooks: rollouts.hooks,
     frozen: (reader, endpoint) => frozenEndpoint(reader, endpoint, deps.clock()),
     halt: (endpoint, reason) => rollouts.halt(endpoint, reason),
+    promotionsOf: (models, since) => promotionsOf(deps.db, models, since),
   }
 }

@@ -1,4 +1,5 @@
 /** Recorded replies of rollouts and freezes for the browser tests, shaped by the contract. */
+import type { mergesApi } from '../../src/contract/changes/merges.ts'
 import type { Reply } from '../../src/contract/route.ts'
 import type { rolloutApi } from '../../src/contract/rollout.ts'
 import { NAME } from './fixture-serving.ts'
@@ -272,4 +273,33 @@ export function curve(id: string): Reply<typeof rolloutApi.curve> {
       series('quality', 0.002, { length: 11 }),
     ],
   }
+}
+
+/** Two merges that were promoted; of a version, its own. */
+export function mergeTimes(now: number, empty: boolean, version: string | null = null): Reply<typeof mergesApi.times> {
+  const one = {
+    commit: '4f1c9ab20d3e5f6a7b8c9d0e1f2a3b4c5d6e7f80',
+    merged_at: before(now, 3_871_000),
+    run: 'run_01k2b9d',
+    project: 'flight-delay',
+    model: NAME,
+    version: '3',
+    rollout: 'rol_1',
+    endpoint: 'flight-delay',
+    promoted_at: before(now, 3_600_000),
+    ms: 271_000,
+    parts: { queue: 42_000, environment: 8000, training: 96_000, gates: 5000, rollout: 120_000 },
+  }
+  const earlier = {
+    ...one,
+    version: '2',
+    rollout: 'rol_0',
+    merged_at: before(now, DAY + 301_000),
+    promoted_at: before(now, DAY),
+    ms: 301_000,
+    parts: { ...one.parts, rollout: 150_000 },
+  }
+  const items = empty ? [] : [one, earlier].filter((merged) => (version ?? merged.version) === merged.version)
+  if (items.length === 0) return { items, median_ms: null, slowest: null }
+  return { items, median_ms: 286_000, slowest: { part: 'rollout', median_ms: 135_000 } }
 }

@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { z } from 'zod'
+import { mergesApi } from '../../src/contract/changes/merges.ts'
 import { authApi } from '../../src/contract/auth.ts'
 import { costApi } from '../../src/contract/cost.ts'
 import { endpointViewApi } from '../../src/contract/endpoint-view.ts'
@@ -209,6 +210,7 @@ function recorded(now: number, empty: boolean): Recorded[] {
     })),
     on(pipelinesApi.getPipelineRun, list(pipelineRuns)),
     on(pipelinesApi.stepQueue, () => tracked.stepQueue(empty)),
+    on(mergesApi.times, ({ query }) => released.mergeTimes(now, empty, query.get('version'))),
     on(pipelinesApi.explainStep, ({ params }) => ({
       ...(pipelineRuns[0]?.steps.find((step) => step.name === params['step'])?.cache ?? {
         key: 'k',

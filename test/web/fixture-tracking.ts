@@ -253,6 +253,7 @@ function pipelineRunBase(now: number): PipelineRun {
     cpu_seconds: 301,
     registered: { model: 'flight-delay', version: '4', verdict: 'refused', detail: 'leak gate' },
     reproduction: null,
+    merge: null,
   }
 }
 

@@ -17,6 +17,7 @@ const PAGES: readonly (readonly [name: string, path: string, texts: readonly str
       'Temperature and dew point arrive in °C',
       'flight-delay',
       '2 75 %',
+      'the last 20 merges to main that were promoted',
       'taken of 4',
       'Last 24 hours',
     ],

@@ -1,5 +1,6 @@
 /** What the pages read, each with its key; the first word of a key is the room, by which live changes refresh it. */
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
+import type { mergesApi } from '../../src/contract/changes/merges.ts'
 import type { authApi } from '../../src/contract/auth.ts'
 import type { costApi } from '../../src/contract/cost.ts'
 import type { endpointViewApi } from '../../src/contract/endpoint-view.ts'
@@ -22,6 +23,7 @@ export type Curve = Reply<typeof rolloutApi.curve>
 export type Frozen = Reply<typeof rolloutApi.freezes>['items'][number]
 export type Watched = Reply<typeof monitoringApi.getMonitor>['watched']
 export type Incident = Reply<typeof monitoringApi.getIncident>
+export type MergeTime = Reply<typeof mergesApi.times>['items'][number]
 export type Version = Reply<typeof registryApi.listVersions>['items'][number]
 /** A version with what its gates say of it now. */
 export type KnownVersion = Reply<typeof registryApi.getVersion>
@@ -354,6 +356,12 @@ export const stepQueue = queryOptions({
   queryFn: ({ signal }) => call<typeof pipelinesApi.stepQueue>('GET', '/v1/step-queue', { signal }),
   refetchInterval: 15_000,
 })
+export const mergeTimes = (of: { readonly model?: string; readonly version?: string } = {}) =>
+  queryOptions({
+    // of rollouts, since it changes with them
+    queryKey: ['rollouts', 'merges', of.model ?? '', of.version ?? ''],
+    queryFn: ({ signal }) => call<typeof mergesApi.times>('GET', '/v1/merge-times', { signal, query: of }),
+  })
 export const pipelineRun = (id: string) =>
   queryOptions({
     queryKey: ['pipelines', 'one', id],

@@ -66,14 +66,18 @@ const KEYS = {
   endpoints: ['endpoints', 'list'],
 } as const
 type Part = keyof typeof KEYS
+const NO_MERGES = { items: [], median_ms: null, slowest: null }
 
 /** Home where the parts hold these items; a part without a list is not read yet, one with an error failed. */
-function home(parts: Partial<Record<Part, readonly object[] | Error | undefined>> = {}): Promise<string> {
+function home(
+  parts: Partial<Record<Part, readonly object[] | Error | undefined>> = {},
+  merges: object = NO_MERGES,
+): Promise<string> {
   const whole = { incidents: [], rollouts: [], open: [], pipelines: [], runs: [], endpoints: [ENDPOINT], ...parts }
   const entries = Object.entries(whole) as [Part, readonly object[] | Error | undefined][]
   const lists = entries.flatMap(([part, items]) => (Array.isArray(items) ? [[KEYS[part], { items }] as const] : []))
   return pageMarkup('home', 'HomePage', {
-    data: [...lists, [['pipelines', 'queue'], QUEUE]],
+    data: [...lists, [['pipelines', 'queue'], QUEUE], [['rollouts', 'merges', '', ''], merges]],
     failed: entries.flatMap(([part, error]) => (error instanceof Error ? [[KEYS[part], error] as const] : [])),
   })
 }
@@ -128,6 +132,21 @@ test('how the steps of pipelines stand in line is told', async () => {
   assert.match(
     textOf(await home()),
     /Steps of all pipelines, now Running 2 Waiting 5 the oldest for 2 min 7 s Cores 3 taken of 4 Memory 6 GiB taken of 12\.5 GiB Failed attempts 1 in 24 hours/,
+  )
+})
+
+test('the time from merge to promoted is told with its slowest part, and that there is none yet', async () => {
+  const one = { model: 'tide', version: '7', ms: 192_000 }
+  const merges = { items: [one, one, one], median_ms: 245_000, slowest: { part: 'training', median_ms: 61_000 } }
+  const html = await home({}, merges)
+  assert.match(
+    textOf(html),
+    /Merge to promoted the last 20 merges to main that were promoted Median 4 min 5 s of 3 merges Newest 3 min 12 s tide 7 Slowest part training 1 min 1 s, median/,
+  )
+  assert.match(html, /href="\/models\/tide\/versions\/7"/)
+  assert.match(
+    textOf(await home()),
+    /No merge has been promoted yet\. A job of the main branch measures it with slipway ship --merge/,
   )
 })
 

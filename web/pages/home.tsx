@@ -9,6 +9,7 @@ import { Empty, Failure, Loaded, Loading } from '../parts/page/placeholders.tsx'
 import { HealthTable } from '../parts/endpoints/health.tsx'
 import { Page, Panel } from '../parts/page/page.tsx'
 import { Status } from '../parts/page/status.tsx'
+import { MergeTimesPanel } from '../parts/merges/merge-times.tsx'
 import { StepQueuePanel } from '../parts/pipeline-run/step-queue.tsx'
 import { useNow, RelativeTime } from '../parts/page/relative-time.tsx'
 import { storageNeeds } from '../data/storage.ts'
@@ -38,6 +39,7 @@ export function HomePage() {
           {({ items }) => <HealthTable endpoints={items} incidents={from.incidents} />}
         </Loaded>
       </Panel>
+      <MergeTimesPanel />
       <StepQueuePanel />
       <Panel title="Last 24 hours" flush>
         <Changes items={recentChanges(now, from)} known={known} />

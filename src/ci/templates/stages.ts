@@ -96,7 +96,7 @@ export function modelLines({ folder, oidc }: Workflow, act: 'run' | 'ship', repo
     ...(oidc ? ['SLIPWAY_TOKEN=$(slipway ci token)', 'export SLIPWAY_TOKEN'] : []),
     'code=0',
     'run_file=$(mktemp)',
-    `slipway ${act} ${quoted(folder)} --json > "$run_file" || code=$?`,
+    `slipway ${act} ${quoted(folder)}${act === 'ship' ? ' --merge' : ''} --json > "$run_file" || code=$?`,
     `slipway ci report "$run_file" --out ${report} || code=$?`,
     'exit "$code"',
   ]

@@ -31,6 +31,13 @@ export async function gitSource(folder: string): Promise<GivenSource | undefined
   }
 }
 
+/** The commit that is checked out, and when it was committed, ms; undefined outside of a repository, or without git. */
+export async function commitOf(folder: string): Promise<{ commit: string; at: number } | undefined> {
+  const said = (await git(folder, ['show', '-s', '--format=%H %ct', 'HEAD']))?.toString().trim() ?? ''
+  const [, commit, seconds] = /^([0-9a-f]{40,64}) (\d+)$/.exec(said) ?? []
+  return commit === undefined ? undefined : { commit, at: Number(seconds) * 1000 }
+}
+
 /** The commit at which two lines of history part; undefined where git does not know it, as in a shallow clone. */
 export async function mergeBase(folder: string, one: string, other: string): Promise<string | undefined> {
   const found = (await git(folder, ['merge-base', one, other]))?.toString().trim() ?? ''

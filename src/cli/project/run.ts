@@ -5,6 +5,7 @@ import { pipelinesApi } from '../../contract/pipelines.ts'
 import { text, UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { connect } from '../invocation/server.ts'
+import { mergeOf } from './merge.ts'
 import { conclude, follow } from './follow.ts'
 import type { PipelineRun } from './follow.ts'
 import { PROJECT_FILE, submitProject } from './files.ts'
@@ -29,6 +30,10 @@ export async function runProject(client: Client, invocation: Invocation, deploy:
       ...(invocation.flags['strict'] === true && { strict: true }),
       deploy,
       ...(from !== undefined && { from }),
+      ...(invocation.flags['merge'] === true && {
+        trigger: 'merge' as const,
+        ...(await mergeOf(folder, invocation.out)),
+      }),
     },
   })
   invocation.out.line(`Run ${started.id} of ${started.project}: ${client.url}/pipelines/${started.id}`)

@@ -1,7 +1,7 @@
 /** Routes of continuous integration: what a change did to the model, as one document from which every report is drawn. */
 import { z } from 'zod'
 import { id, microDollars, time } from '../fields.ts'
-import { STEP_STATES } from '../pipelines.ts'
+import { commit, STEP_STATES } from '../pipelines.ts'
 import { GateResult } from '../registry.ts'
 import { route } from '../route.ts'
 
@@ -136,7 +136,6 @@ export const ChangeReport = z.object({
 })
 export type ChangeReport = z.output<typeof ChangeReport>
 
-const commit = z.string().regex(/^[0-9a-f]{40,64}$/, 'a commit of git, whole')
 const READ = { verb: 'read', resource: 'models' } as const
 
 export const ciApi = {

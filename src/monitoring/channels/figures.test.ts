@@ -16,7 +16,12 @@ test('each family has the figures of the endpoints that the caller sees', async 
   const store = await openTemporaryStore()
   t.after(() => store.close())
   const { db } = store
-  const deps = testDeps(db, () => START)
+  const mergeTimes = async (project: string | null) => ({
+    items: [],
+    median_ms: project === null ? 150_000 : 90_500,
+    slowest: null,
+  })
+  const deps = testDeps(db, () => START, { mergeTimes })
   await addEndpoint(db, 'e', { webhook: 'https://alerts.example.org/in' })
   await addEndpoint(db, 'quiet')
   await addEndpoint(db, 'theirs', {}, 'other')
@@ -120,7 +125,8 @@ test('each family has the figures of the endpoints that the caller sees', async 
     'slipway_pipeline_steps{project="default",state="running"} 1',
     'slipway_pipeline_queue_age_seconds{project="default"} 2.5',
   ]
-  assert.deepEqual(await samples('default'), own)
+  const median = (seconds: number): string => `slipway_merge_to_promoted_seconds{stat="median"} ${seconds}`
+  assert.deepEqual(await samples('default'), [...own, median(90.5)])
   const all = await samples(null)
   for (const line of own) assert.ok(all.includes(line), line)
   assert.deepEqual(
@@ -136,6 +142,7 @@ test('each family has the figures of the endpoints that the caller sees', async 
       'slipway_endpoint_watched{endpoint="theirs",state="waiting",reason="no_version"} 1',
       'slipway_pipeline_preparation_failures_total{project="other"} 1',
       'slipway_pipeline_attempts_failed_total{project="other"} 1',
+      median(150),
       'slipway_storage_database_corrupt 0',
       'slipway_storage_corrupt_blobs 1',
       'slipway_storage_missing_blobs 0',
@@ -170,6 +177,7 @@ test('each family has the figures of the endpoints that the caller sees', async 
       'gauge',
       'gauge',
       'counter',
+      'gauge',
       'gauge',
       'gauge',
       'gauge',

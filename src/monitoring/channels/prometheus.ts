@@ -29,6 +29,7 @@ export async function prometheusText(deps: MonitoringDeps, project: string | nul
     await watched(deps, project),
     await preparations(deps, project),
     ...(await queues(deps, project)),
+    merges(await deps.mergeTimes(project)),
     ...ofServer,
   ])
 }
@@ -106,6 +107,20 @@ function places(now: Places): Family {
         value: now[state][resource],
       })),
     ),
+  }
+}
+
+/** No sample while no merge was promoted: there is no time to tell. */
+function merges({ items, median_ms }: Awaited<ReturnType<MonitoringDeps['mergeTimes']>>): Family {
+  const told = [
+    { stat: 'median', ms: median_ms },
+    { stat: 'newest', ms: items[0]?.ms ?? null },
+  ]
+  return {
+    name: 'slipway_merge_to_promoted_seconds',
+    type: 'gauge',
+    help: 'From a merge to the main branch to the promotion of its version: the median of the last 20, and the newest.',
+    samples: told.flatMap(({ stat, ms }) => (ms === null ? [] : [{ labels: { stat }, value: ms / 1000 }])),
   }
 }
 

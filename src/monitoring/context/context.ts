@@ -1,10 +1,12 @@
 /** What every part of the monitoring room works with, and the rows it keeps. */
 import type { Audit } from '../../auth/audit.ts'
 import type { Principal } from '../../contract/access.ts'
+import type { mergesApi } from '../../contract/changes/merges.ts'
 import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
 import { problem } from '../../contract/errors.ts'
 import type { Clock, Ids } from '../../contract/ids.ts'
 import { DELAY, MonitorSettings } from '../../contract/monitoring.ts'
+import type { Reply } from '../../contract/route.ts'
 import type { StorageState } from '../../contract/system.ts'
 import type { Unanswered } from '../../serving/fleet/faults.ts'
 import type { Lack } from '../../stats/lengths.ts'
@@ -97,6 +99,8 @@ export interface MonitoringDeps {
   readonly unanswered: () => Promise<readonly Unanswered[]>
   /** Cores and memory of the server that steps hold, that are free, and that steps in line ask for. */
   readonly places: () => Promise<Places>
+  /** Merges that were promoted, of a project; null = of all. */
+  readonly mergeTimes: (project: string | null) => Promise<Reply<typeof mergesApi.times>>
   /** Wrong credentials that came to this process. */
   readonly credentials: () => CredentialCounts
   /** Outgoing HTTP, for webhooks. */

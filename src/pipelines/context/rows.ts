@@ -62,6 +62,9 @@ export interface RunRow {
   readonly fault_retry_at: number | null
   readonly registered: RegisteredModel | null
   readonly reproduction: Record<string, unknown> | null
+  /** The merge that it was started for; its time in ms. */
+  readonly merge_commit: string | null
+  readonly merged_at: number | null
 }
 
 export interface StepFailure {

@@ -19,6 +19,7 @@ import {
 } from '../context/rows.ts'
 import type { Proof } from '../proof/grade.ts'
 import { findMissing, openProof } from './reproduce.ts'
+import type { KeptMerge } from '../context/merges.ts'
 import { pinAliases } from '../spec/pin.ts'
 import { checkParams } from '../spec/params.ts'
 import { currentVersion, requireVersion, type VersionRow } from '../spec/versions.ts'
@@ -29,6 +30,7 @@ export interface NewRun {
   readonly params: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   readonly options: Partial<RunOptions>
   readonly trigger: Trigger
+  readonly merge?: KeptMerge | undefined
   /** Given by a caller that must not start the same run twice; default a new one. */
   readonly id?: string
 }
@@ -66,8 +68,8 @@ export async function createRun(context: Context, who: Principal, given: NewRun)
     const before = repeated === null ? undefined : await readRun(t, repeated)
     const made = await t.run(
       `INSERT INTO pipeline_runs (id, project, version_id, state, desired_state, message, trigger_kind, params, options,
-         environment, created_at, created_by, role, reproduction, source_id)
-       VALUES (?, ?, ?, 'waiting', 'run', '', ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+         environment, created_at, created_by, role, reproduction, source_id, merge_commit, merged_at)
+       VALUES (?, ?, ?, 'waiting', 'run', '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
       [
         id,
         spec.project,
@@ -82,6 +84,8 @@ export async function createRun(context: Context, who: Principal, given: NewRun)
         who.id === SYSTEM.id ? version.role : who.role,
         proof === null ? null : JSON.stringify(proof),
         before === undefined ? version.source_id : before.source_id,
+        given.merge?.commit ?? null,
+        given.merge?.mergedAt ?? null,
       ],
     )
     if (made === 0) return

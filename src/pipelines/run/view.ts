@@ -40,6 +40,10 @@ export async function viewRun(context: Context, tree: RunTree): Promise<RunView>
     critical_path_ms: critical.ms,
     cpu_seconds: tree.attempts.reduce((sum, attempt) => sum + (attempt.cpu_seconds ?? 0), 0),
     reproduction: run.reproduction as RunView['reproduction'],
+    merge:
+      run.merge_commit === null || run.merged_at === null
+        ? null
+        : { commit: run.merge_commit, merged_at: toTime(run.merged_at) },
   }
   return masked(view, mask)
 }

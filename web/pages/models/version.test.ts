@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { pageMarkup, textOf } from '../../../test/web/components.ts'
 import type { Surroundings } from '../../../test/web/components.ts'
+import { mergeTimes } from '../../../test/web/fixture-rollouts.ts'
 import { versions } from '../../../test/web/fixture-serving.ts'
 
 const VERSION = versions(Date.now()).find((one) => one.version === '3')
@@ -234,4 +235,17 @@ test('where it answers although its gates do not hold is told with who said so a
   const html = textOf(await page({ overridden: [{ ...told, endpoint: 'flights', variant: 'stable' }] }))
   assert.match(html, /On flights stable, gates overridden by eve: the desk waits \(auc at least 0\.8\)/)
   assert.doesNotMatch(textOf(await page()), /overridden/)
+})
+
+test('a version that a merge brought into production says how long that took and where the time went', async () => {
+  const key = ['rollouts', 'merges', model, '3']
+  const [merged] = mergeTimes(Date.now(), false).items
+  const of = { items: [{ ...merged, model, version: '3' }], median_ms: 1, slowest: null }
+  const text = textOf(await page({}, { data: [[key, of]] }))
+  assert.match(
+    text,
+    /Merge to promoted Whole 4 min 31 s Commit 4f1c9ab20d3e Merged .* In queue 42 s In environment 8 s In training 1 min 36 s In gates 5 s In rollout 2 min Promoted on flight-delay/,
+  )
+  const none = textOf(await page({}, { data: [[key, { items: [], median_ms: null, slowest: null }]] }))
+  assert.doesNotMatch(none, /Merge to promoted/)
 })

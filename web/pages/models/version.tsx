@@ -8,6 +8,7 @@ import { bytes, count, figure, fullSentence, words } from '../../data/format.ts'
 import { pageOf } from '../../data/page-links.ts'
 import { Confirm } from '../../parts/form/confirm.tsx'
 import { Loaded } from '../../parts/page/placeholders.tsx'
+import { MergeTimePanel } from '../../parts/merges/merge-times.tsx'
 import { Gates } from '../../parts/version/gates.tsx'
 import { AskedGates } from '../../parts/model/asked-gates.tsx'
 import { ModelDescription } from '../../parts/model/description.tsx'
@@ -63,6 +64,7 @@ export function VersionPage() {
                 <Panel title="Serving">
                   <Answers version={one} />
                 </Panel>
+                <MergeTimePanel model={name} version={number} />
                 <Panel title="Approvals and signature">
                   <Trust version={one} />
                 </Panel>
