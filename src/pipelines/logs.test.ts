@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { openIdle, type Idle } from './idle.fixture.ts'
+import { openIdle, type Idle } from './run/idle.fixture.ts'
 import { followLog, parsePosition, readLog, type LogPosition } from './logs.ts'
 
 const FILES = {

@@ -1,7 +1,7 @@
 /** Logs of attempts: live from the driver by byte offset, afterwards from the blob store. */
-import type { ServerEvent } from '../../http/events.ts'
-import type { Context } from '../context/context.ts'
-import { FINAL_STEPS, isActive, readState, type AttemptRow } from '../context/rows.ts'
+import type { ServerEvent } from '../http/events.ts'
+import type { Context } from './context/context.ts'
+import { FINAL_STEPS, isActive, readState, type AttemptRow } from './context/rows.ts'
 
 /** Bytes that one event carries at most. */
 const CHUNK = 64 * 1024
