@@ -2,7 +2,7 @@
 import { after, before, describe } from 'node:test'
 import type { Db } from '../store/db.ts'
 import type { Tracking } from '../tracking/context/context.ts'
-import { askedGatesCases } from './gates/asked/asked.cases.ts'
+import { askedGatesCases } from './gates/asked.cases.ts'
 import { depthCases } from './gates/depth.cases.ts'
 import { loweringCases } from './lowering/lowering.cases.ts'
 import { promotionCases } from './aliases/promotion.cases.ts'

@@ -15,8 +15,6 @@ export const FOLDER_PAIRS: readonly { readonly pair: string; readonly reason: st
 ]
 
 const LINES = `
-# src/registry
-src/registry/gates | folders | src/registry/gates/asked
 `
 
 /** The lines of the list. */

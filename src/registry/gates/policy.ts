@@ -9,8 +9,8 @@ import { gatesOf, requireModel } from '../context/context.ts'
 import type { ModelRow, Registry } from '../context/context.ts'
 import { requireOverride } from '../context/override.ts'
 import { keyHint } from '../attestation/bundle.ts'
-import { askedGates } from './asked/asked.ts'
-import { weakerGates, weakerText } from './asked/looser.ts'
+import { askedGates } from './asked.ts'
+import { weakerGates, weakerText } from './looser.ts'
 
 interface PolicyRow {
   readonly model: string

@@ -1,6 +1,6 @@
 /** Which of two sets of gates lets less in: a pure comparison of what is written, without any version. */
-import type { Gate } from '../../../contract/registry.ts'
-import { direction } from '../inputs.ts'
+import type { Gate } from '../../contract/registry.ts'
+import { direction } from './inputs.ts'
 
 type Kind<K extends string> = Extract<Gate, Record<K, unknown>>
 type Limit = Extract<Gate, { at_least?: number | undefined }>

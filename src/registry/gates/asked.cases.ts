@@ -1,14 +1,14 @@
 /** Cases: who may loosen what a model is held to, at every door by which its gates come. */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import type { Gate } from '../../../contract/registry.ts'
-import { moveAlias } from '../../aliases/aliases.ts'
-import { person, root, wanted } from '../../bench.cases.ts'
-import type { Bench } from '../../bench.cases.ts'
-import { createModel, deleteModel, renameModel } from '../../versions/models.ts'
-import { registerVersion } from '../../versions/register.ts'
-import type { Registration } from '../../versions/register.ts'
-import { readPolicy, writePolicy } from '../policy.ts'
+import type { Gate } from '../../contract/registry.ts'
+import { moveAlias } from '../aliases/aliases.ts'
+import { person, root, wanted } from '../bench.cases.ts'
+import type { Bench } from '../bench.cases.ts'
+import { createModel, deleteModel, renameModel } from '../versions/models.ts'
+import { registerVersion } from '../versions/register.ts'
+import type { Registration } from '../versions/register.ts'
+import { readPolicy, writePolicy } from './policy.ts'
 import { setGates } from './asked.ts'
 
 const least = (at_least: number): Gate => ({ metric: 'auc', at_least })

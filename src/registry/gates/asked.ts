@@ -1,13 +1,13 @@
 /** The gates of a model's project file: what tightens them is taken over, what loosens them waits until an admin accepts it. */
-import type { Principal } from '../../../contract/access.ts'
-import { toTime } from '../../../contract/fields.ts'
-import { problem } from '../../../contract/errors.ts'
-import type { AskedGates, Gate } from '../../../contract/registry.ts'
-import type { Reader, Tx } from '../../../store/db.ts'
-import { gatesOf, requireModel } from '../../context/context.ts'
-import type { ModelRow, Registry } from '../../context/context.ts'
-import { requireOverride } from '../../context/override.ts'
-import { announce } from '../../webhooks/announce.ts'
+import type { Principal } from '../../contract/access.ts'
+import { toTime } from '../../contract/fields.ts'
+import { problem } from '../../contract/errors.ts'
+import type { AskedGates, Gate } from '../../contract/registry.ts'
+import type { Reader, Tx } from '../../store/db.ts'
+import { gatesOf, requireModel } from '../context/context.ts'
+import type { ModelRow, Registry } from '../context/context.ts'
+import { requireOverride } from '../context/override.ts'
+import { announce } from '../webhooks/announce.ts'
 import { stricterGates, weakerGates, weakerText } from './looser.ts'
 
 /** What a registration says of its model. */

@@ -1,7 +1,7 @@
 /** Which gates are weaker than which: every part of every kind of gate, turned each way. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Gate } from '../../../contract/registry.ts'
+import type { Gate } from '../../contract/registry.ts'
 import { stricterGates, weakerGates, weakerText } from './looser.ts'
 
 const beside = { metric: 'auc', not_worse_than: 'production', margin: 0.01, confidence: 0.95 } as const
