@@ -52,7 +52,9 @@ export function isSilent(error: unknown): boolean {
 
 /** True when no connection could be had in time: to try again would take as long once more. */
 export function isUnconnected(error: unknown): boolean {
-  return error instanceof Error && /timeout exceeded when trying to connect/i.test(error.message)
+  return (
+    error instanceof Error && /timeout exceeded when trying to connect|due to connection timeout/i.test(error.message)
+  )
 }
 
 /**

@@ -34,6 +34,8 @@ export interface PostgresOptions {
   readonly longestReadMs?: number
   /** A connection that says nothing to a read for so long counts as out of reach, though the server answers others, ms. Default a minute. */
   readonly silentMs?: number
+  /** Longest wait for a connection, ms. Default 12 s. */
+  readonly connectMs?: number
   /** How soon a server that answers nobody is found out. */
   readonly pulse?: PulseOptions
   /** Most rows of a `search`. Default a million. */
@@ -42,7 +44,7 @@ export interface PostgresOptions {
 
 const SILENT_MS = 60_000
 /** Longest wait for a connection, ms. */
-const CONNECT_MS = 15_000
+const CONNECT_MS = 12_000
 /** What the server's own limit of a long read is given, to be told, ms. */
 const TELLS_MS = 5000
 
@@ -81,14 +83,17 @@ class PostgresDb implements Db {
   #closed: Promise<void> | undefined
 
   constructor(url: string, options: PostgresOptions) {
-    this.#writers = makePool(url, options.writers ?? 10, '-c default_transaction_isolation=serializable')
+    const connectMs = options.connectMs ?? CONNECT_MS
     const silentMs = options.silentMs ?? SILENT_MS
-    this.#readers = makePool(url, options.readers ?? 6, READ_ONLY, silentMs)
+    const pool = (max: number, settings: string, silent?: number): pg.Pool =>
+      makePool(url, { max, settings, connectMs, silentMs: silent })
+    this.#writers = pool(options.writers ?? 10, '-c default_transaction_isolation=serializable')
+    this.#readers = pool(options.readers ?? 6, READ_ONLY, silentMs)
     this.#longestMs = options.longestReadMs ?? LONGEST_MS
     this.#mostRows = options.mostRows ?? MOST_ROWS
     this.#pulse = new Pulse(url, options.pulse)
     const bounded = `${READ_ONLY} -c statement_timeout=${this.#longestMs}`
-    this.#searchers = makePool(url, SEARCHERS, bounded, Math.max(silentMs, this.#longestMs + TELLS_MS))
+    this.#searchers = pool(SEARCHERS, bounded, Math.max(silentMs, this.#longestMs + TELLS_MS))
   }
 
   async all<T = Row>(sql: string, params: readonly SqlValue[] = []): Promise<T[]> {
@@ -415,14 +420,21 @@ async function readTwice<T>(read: () => Promise<T>): Promise<T> {
   }
 }
 
-/** `silentMs`: a connection that says nothing for so long is given up; without it a statement may take as long as it takes. */
-// oxlint-disable-next-line max-params -- a private helper
-function makePool(url: string, max: number, options: string, silentMs?: number): pg.Pool {
+interface PoolOptions {
+  readonly max: number
+  /** Settings of each connection, as PostgreSQL's `options` takes them. */
+  readonly settings: string
+  readonly connectMs: number
+  /** A connection that says nothing for so long is given up; without it a statement may take as long as it takes. */
+  readonly silentMs: number | undefined
+}
+
+function makePool(url: string, { max, settings, connectMs, silentMs }: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max,
-    options: `${options} -c lock_timeout=${LOCK_MS}`,
-    connectionTimeoutMillis: Math.min(CONNECT_MS, silentMs ?? CONNECT_MS),
+    options: `${settings} -c lock_timeout=${LOCK_MS}`,
+    connectionTimeoutMillis: Math.min(connectMs, silentMs ?? connectMs),
     ...(silentMs !== undefined && { query_timeout: silentMs }),
     keepAlive: true,
     application_name: 'slipway',

@@ -16,7 +16,9 @@ test('reads and writes of a server that is frozen are refused, all kinds of them
   const server = await startPostgres()
   // the times of connections themselves are those of every day: only the pulse ends what waits
   const db = openPostgres(server.url, { pulse: { quietMs: 200, answerMs: 300 }, writers: 2, readers: 4 })
+  let thaw = (): void => undefined
   t.after(async () => {
+    thaw()
     await db.close()
     await server.stop()
   })
@@ -30,8 +32,7 @@ test('reads and writes of a server that is frozen are refused, all kinds of them
     insert(1),
   ]
   await Promise.all(all())
-  let thaw = server.freeze()
-  t.after(() => thaw())
+  thaw = server.freeze()
   const started = performance.now()
   const ends = await Promise.allSettled(all())
   assert.ok(performance.now() - started < 3000, `within ${Math.round(performance.now() - started)} ms`)
@@ -63,6 +64,28 @@ test('what takes long is waited for as long as the server answers others', async
   })
   assert.deepEqual(await db.get('SELECT 1 AS a FROM pg_sleep(1)'), { a: 1 })
   assert.equal(await db.tx(async (x) => (await x.all('SELECT 1 AS a FROM pg_sleep(1)')).length), 1)
+})
+
+test('a connection that cannot be had is waited for once, by reads, searches and writes', async (t) => {
+  let asked = 0
+  const mute = createServer((socket) => socket.on('data', () => asked++)).listen(0, '127.0.0.1')
+  await new Promise((done) => mute.once('listening', done))
+  const { port } = mute.address() as AddressInfo
+  const db = openPostgres(`postgres://a@127.0.0.1:${port}/b`, { connectMs: 200 })
+  t.after(async () => {
+    await db.close()
+    mute.close()
+  })
+  const calls = [
+    () => db.all('SELECT 1 AS a'),
+    () => db.search(ONE),
+    () => asCaller(CALLER, () => db.search(ONE)),
+    () => db.tx((x) => x.run('SELECT 1')),
+  ]
+  for (const [i, call] of calls.entries()) {
+    await assert.rejects(call(), { code: 'unavailable', message: /it cannot be reached/ })
+    assert.equal(asked, i + 1)
+  }
 })
 
 test('a server that refuses a connection answers, one that takes it and says nothing does not', async (t) => {
