@@ -107,3 +107,12 @@ test('CHANGELOG lines are typed and name an area', () => {
 test('a page out of step is told by the lines that differ', () => {
   assert.equal(difference('docs/a.md', 'same\nold\n', 'same\nnew\n'), 'a.md is out of step:\n+ new\n- old')
 })
+
+test('each decision has a number of its own, from 1 on, and says it in its heading', () => {
+  const files = globSync('docs/decisions/*.md', { cwd: root }).toSorted()
+  assert.deepEqual(
+    files.map((file) => Number(/(\d{4})-[\w-]+\.md$/.exec(file)?.[1])),
+    files.map((_, at) => at + 1),
+  )
+  for (const [at, file] of files.entries()) assert.match(read(file), new RegExp(`^# (?:0*${at + 1})\\. `), file)
+})
