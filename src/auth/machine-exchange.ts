@@ -42,7 +42,7 @@ const OWN_EVENTS = new Set([
   'deployment',
 ])
 
-/** Throws `unauthenticated` with the reason, and `upstream_failed` where the issuer's keys cannot be had. */
+/** Throws `unauthenticated` with the reason, and `unavailable` or `upstream_failed` where the issuer's keys cannot be had. */
 export async function exchange(
   deps: ExchangeDeps,
   asked: { readonly id_token: string; readonly trust?: string | undefined },

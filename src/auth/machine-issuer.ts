@@ -2,11 +2,14 @@
 import { createLocalJWKSet, errors } from 'jose'
 import type { FlattenedJWSInput, JSONWebKeySet, JWSHeaderParameters, CryptoKey } from 'jose'
 import { ifJson } from '../contract/absence/absent.ts'
-import { problem } from '../contract/errors.ts'
+import { Problem, problem } from '../contract/errors.ts'
 import type { Clock } from '../contract/ids.ts'
 import type { Egress } from '../http/egress.ts'
 
-/** The key of an issuer for a token's header. Throws jose's `JWKSNoMatchingKey`, and `upstream_failed`. */
+/**
+ * The key of an issuer for a token's header. Throws jose's `JWKSNoMatchingKey`, `unavailable` while the issuer does not answer, and
+ * `upstream_failed` for an answer that no issuer gives.
+ */
 export type KeyOf = (header: JWSHeaderParameters, token: FlattenedJWSInput) => Promise<CryptoKey>
 
 /** Keys are good for so long, and are not asked for again within the shorter time, though tokens name unknown ones. */
@@ -50,23 +53,45 @@ export function issuerKeys(send: Egress, clock: Clock): (issuer: string) => KeyO
 }
 
 async function fetchKeys(send: Egress, issuer: string): Promise<JSONWebKeySet> {
-  const found = (await get(send, `${issuer}/.well-known/openid-configuration`)) as Record<string, unknown> | null
+  const found = (await get(send, issuer, `${issuer}/.well-known/openid-configuration`)) as Record<
+    string,
+    unknown
+  > | null
   const { jwks_uri: uri, issuer: named } = found ?? {}
   if (named !== issuer) throw failed(issuer, 'its configuration names another issuer')
   // keys that came in the clear could be anybody's
   if (typeof uri !== 'string' || (issuer.startsWith('https:') && !uri.startsWith('https:')))
     throw failed(issuer, 'its configuration names no safe address of keys')
-  const set = (await get(send, uri)) as { keys?: unknown } | null
+  const set = (await get(send, issuer, uri)) as { keys?: unknown } | null
   if (!Array.isArray(set?.keys)) throw failed(issuer, 'its keys are no set of keys')
   // secrets that signer and verifier share are no proof, wherever they come from
   const keys = (set.keys as { kty?: unknown }[]).filter(({ kty }) => kty === 'RSA' || kty === 'EC' || kty === 'OKP')
   return { keys } as JSONWebKeySet
 }
 
-async function get(send: Egress, url: string): Promise<unknown> {
-  const { status, body } = await send({ method: 'GET', url, headers: { accept: 'application/json' } })
+async function get(send: Egress, issuer: string, url: string): Promise<unknown> {
+  const { status, body } = await reach(send, issuer, url)
+  if (status >= 500 || status === 429) throw away(issuer, `${url} answers ${status}`)
   if (status !== 200) throw failed(url, `status ${status}`)
   return ifJson(body.toString('utf8')) ?? null
+}
+
+/** What the network or this server's rules refuse is no mistake of the job that asks. */
+async function reach(send: Egress, issuer: string, url: string): ReturnType<Egress> {
+  try {
+    return await send({ method: 'GET', url, headers: { accept: 'application/json' } })
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error
+    const isPrivate = error.code === 'invalid_field'
+    throw away(
+      issuer,
+      isPrivate ? 'its address is a private one that SLIPWAY_EGRESS_ALLOW does not name' : error.message,
+    )
+  }
+}
+
+function away(issuer: string, detail: string): Error {
+  return problem('unavailable', { what: `issuer ${issuer}`, detail })
 }
 
 function failed(what: string, detail: string): Error {

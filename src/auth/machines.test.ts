@@ -166,6 +166,21 @@ describe('the exchange', () => {
     await exchange(token)
   })
 
+  it('refuses one that is not valid yet, though it was made by now', async () => {
+    const seconds = Math.floor(Date.now() / 1000)
+    await assert.rejects(exchange(await idToken({ nbf: seconds + 300 })), refused(/"nbf" claim timestamp check failed/))
+    await exchange(await idToken({ nbf: seconds - 5 }))
+  })
+
+  it('refuses the job of a fork, under whatever of the names it can give itself', async () => {
+    for (const fork of [
+      { sub: 'repo:eve/models:environment:production', repository_id: '9999', repository: 'eve/models' },
+      { repository_id: '9999', repository: 'octo/models' },
+      { repository_id: '9999', head_repository_id: '4711', repository: 'octo/models' },
+    ])
+      await assert.rejects(exchange(await idToken(fork)), refused(/no trust has its audience, subject and claims/))
+  })
+
   it('refuses an issuer that nobody trusts, and asks it nothing', async () => {
     const stranger = await startIssuer([HERE])
     try {
@@ -257,10 +272,33 @@ describe('the exchange', () => {
   it('says that the issuer does not answer, and takes the next token when it does', async () => {
     ahead = 14 * MINUTE
     const token = await idToken()
-    issuer.broken = 503
-    await assert.rejects(exchange(token), { code: 'upstream_failed' })
+    for (const status of [500, 503, 429]) {
+      issuer.broken = status
+      const said = (error: Error & { code?: string; status?: number }): boolean => {
+        assert.deepEqual([error.code, error.status], ['unavailable', 503])
+        assert.match(error.message, new RegExp(`issuer ${issuer.url} is not available: .* answers ${status}`))
+        return true
+      }
+      await assert.rejects(exchange(token), said)
+    }
+    issuer.broken = 404
+    await assert.rejects(exchange(token), { code: 'upstream_failed', message: /status 404/ })
     issuer.broken = undefined
     await exchange(token)
+  })
+
+  it('says that the issuer cannot be reached, or may not be', async () => {
+    const gone = await startIssuer([HERE])
+    await trust({ issuer: gone.url })
+    const token = await gone.token(HERE, { sub: SUBJECT, ...CLAIMS })
+    // only the issuer of the others is allowed at its private address
+    await assert.rejects(exchange(token), { code: 'unavailable', message: /private one that SLIPWAY_EGRESS_ALLOW/ })
+    gone.stop()
+    const reaching = { ...machines, keys: issuerKeys(egress({ allow: [new URL(gone.url).host] }), machines.clock) }
+    await assert.rejects(exchangeToken(reaching, { id_token: token }), {
+      code: 'unavailable',
+      message: /is not available: .*ECONNREFUSED/,
+    })
   })
 
   it('gives what strangers can set off no more than a look', async () => {

@@ -132,8 +132,8 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'ci',
     summary:
-      'Write a workflow of a CI system; give a job a token; tell GitHub, GitLab or files what a change did to the model',
-    usage: 'init github|gitlab|jenkins [FOLDER] | token [TRUST] | report RUN',
+      'Write a workflow of a CI system; say which jobs are trusted and give them tokens; tell GitHub, GitLab or files what a change did to the model',
+    usage: 'init github|gitlab|jenkins [FOLDER] | trust [list] | trust add|remove NAME | token [TRUST] | report RUN',
     example: 'slipway ci report slipway-run.json --out slipway-report',
     flags: CI_FLAGS,
     load: () => import('./ci/ci.ts'),

@@ -8,6 +8,7 @@ import { mergesApi } from '../../src/contract/changes/merges.ts'
 import { authApi } from '../../src/contract/auth.ts'
 import { costApi } from '../../src/contract/cost.ts'
 import { endpointViewApi } from '../../src/contract/endpoint-view.ts'
+import { machinesApi } from '../../src/contract/identity/machines.ts'
 import { monitoringApi } from '../../src/contract/monitoring.ts'
 import { pipelinesApi } from '../../src/contract/pipelines.ts'
 import { registryApi } from '../../src/contract/registry.ts'
@@ -76,6 +77,23 @@ function recorded(now: number, empty: boolean): Recorded[] {
       items: [
         token,
         { ...token, id: 'tok_2', name: 'deploy robot', role: 'service' as const, revoked_at: tracked.before(now, 1e6) },
+      ],
+    })),
+    on(machinesApi.listTrusts, () => ({
+      items: [
+        {
+          id: 'mt_1',
+          name: 'models-main',
+          issuer: 'https://token.actions.githubusercontent.com',
+          audience: 'https://slipway.example.org',
+          subject: 'repo:octo/models:ref:refs/heads/main',
+          claims: { repository_id: '4711', environment: 'production' },
+          role: 'contributor' as const,
+          project: 'flights',
+          minutes: 60,
+          created_at: tracked.before(now, 1e8),
+          created_by: 'first',
+        },
       ],
     })),
     on(authApi.listAudit, () => ({

@@ -145,6 +145,7 @@ const PAGES: readonly PageCase[] = [
     key: ['server'],
     beside: [
       [['tokens'], NO_ITEMS],
+      [['machine-trusts'], NO_ITEMS],
       [['audit'], NO_PAGES],
     ],
   },

@@ -174,7 +174,11 @@ const PAGES: readonly (readonly [name: string, path: string, texts: readonly str
   ],
   ['pipeline-failed', '/pipelines/run_01k2a8f', ['Why train failed', 'KeyError']],
   ['cost', '/cost', ['Total', 'vCPU hour']],
-  ['settings', '/settings', ['deploy robot', 'Verify the chain', 'sqlite']],
+  [
+    'settings',
+    '/settings',
+    ['deploy robot', 'Verify the chain', 'sqlite', 'repo:octo/models:ref:refs/heads/main', 'Trust a machine'],
+  ],
 ]
 
 /** Pages of a server on which nothing has happened. */

@@ -4,6 +4,7 @@ import type { mergesApi } from '../../src/contract/changes/merges.ts'
 import type { authApi } from '../../src/contract/auth.ts'
 import type { costApi } from '../../src/contract/cost.ts'
 import type { endpointViewApi } from '../../src/contract/endpoint-view.ts'
+import type { machinesApi } from '../../src/contract/identity/machines.ts'
 import type { monitoringApi } from '../../src/contract/monitoring.ts'
 import type { pipelinesApi } from '../../src/contract/pipelines.ts'
 import type { registryApi } from '../../src/contract/registry.ts'
@@ -55,6 +56,10 @@ export const storage = queryOptions({
 export const tokens = queryOptions({
   queryKey: ['tokens'],
   queryFn: ({ signal }) => call<typeof authApi.listTokens>('GET', '/v1/tokens', { signal }),
+})
+export const machineTrusts = queryOptions({
+  queryKey: ['machine-trusts'],
+  queryFn: ({ signal }) => call<typeof machinesApi.listTrusts>('GET', '/v1/machine-trusts', { signal }),
 })
 export const audit = infiniteQueryOptions({
   queryKey: ['audit'],

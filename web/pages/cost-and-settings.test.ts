@@ -91,6 +91,19 @@ const TOKEN = {
   expires_at: null,
   revoked_at: null,
 }
+const MACHINE = {
+  id: 'mt1',
+  name: 'models-main',
+  issuer: 'https://issuer',
+  audience: 'https://slipway',
+  subject: 'repo:octo/models:ref:refs/heads/main',
+  claims: { repository_id: '4711', environment: 'production' },
+  role: 'contributor',
+  project: 'flights',
+  minutes: 30,
+  created_at: ago(90),
+  created_by: 'ada',
+}
 const SERVER = {
   version: '0.1.0',
   url: 'http://h:7000',
@@ -111,15 +124,22 @@ const AUDIT = {
 
 function settings({
   tokens = [TOKEN],
+  machines = [MACHINE],
   server = SERVER,
   role = 'admin',
-}: { tokens?: readonly object[]; server?: object; role?: Surroundings['role'] } = {}): Promise<string> {
+}: {
+  tokens?: readonly object[]
+  machines?: readonly object[]
+  server?: object
+  role?: Surroundings['role']
+} = {}): Promise<string> {
   return pageMarkup('settings', 'SettingsPage', {
     at: '/settings',
     role,
     data: [
       [['server'], server],
       [['tokens'], { items: tokens }],
+      [['machine-trusts'], { items: machines }],
       [['audit'], { pages: [{ items: [AUDIT] }], pageParams: [''] }],
     ],
   })
@@ -141,6 +161,23 @@ test('a token is valid or revoked, and only a valid one can be revoked', async (
   )
 })
 
+test('a machine is shown with all that its ID token has to say, and can be removed', async () => {
+  assert.deepEqual(rowsOf(await settings(), 'Machines'), [
+    'models-main repo:octo/models:ref:refs/heads/mainrepository_id 4711, environment production by https://issuer, for https://slipway contributor of flights, 30 min ada 1 h ago Remove',
+  ])
+  assert.match(textOf(await settings({ machines: [] })), /No machine is trusted: jobs of CI need a stored token/)
+})
+
+test('claims are read a line each, and what is none is not sent', async () => {
+  const { claimsOf } = await import('../parts/settings/claims.ts')
+  assert.deepEqual(claimsOf(' repository_id = 4711\n\nenvironment=a=b\n'), {
+    repository_id: '4711',
+    environment: 'a=b',
+  })
+  for (const text of ['', '\n', 'repository_id', '=4711', 'repository_id=', 'a=1\nb c=2', 'a=1\na=2'])
+    assert.equal(claimsOf(text), undefined, text)
+})
+
 test('the audit trail has who did what to what, and the beginning of its hash', async () => {
   assert.deepEqual(rowsOf(await settings(), 'Audit trail'), ['7 ada promote models m@production cdcdcdcdcdcd 1 h ago'])
 })
@@ -158,6 +195,9 @@ for (const [role, tokens, audit] of OFFERS) {
     const html = await settings({ role })
     assert.equal(html.includes('deploy robot'), tokens)
     assert.equal(/>Create a token<\/button>/.test(html), tokens)
+    assert.equal(html.includes('models-main'), tokens)
+    assert.equal(/>Trust a machine<\/button>/.test(html), tokens)
+    assert.equal(html.includes('Only admins may see the machines'), !tokens)
     assert.equal(html.includes('m@production'), audit)
     assert.equal(/>Verify the chain<\/button>/.test(html), audit)
     assert.equal(html.includes('Only admins may see the tokens'), !tokens)

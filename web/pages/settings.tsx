@@ -10,6 +10,7 @@ import { Confirm } from '../parts/form/confirm.tsx'
 import { Empty, Loaded } from '../parts/page/placeholders.tsx'
 import { usePermission } from '../parts/form/permissions.ts'
 import { Confinement } from '../parts/settings/confinement.tsx'
+import { Machines } from '../parts/settings/machines.tsx'
 import { NewToken } from '../parts/settings/new-token.tsx'
 import { Facts, Page, Panel } from '../parts/page/page.tsx'
 import { PagedList } from '../parts/table/paged-list.tsx'
@@ -64,6 +65,7 @@ export function SettingsPage() {
         <Command text="slipway env --link" />
       </Panel>
       <TokenPanel />
+      <Machines />
       <AuditPanel />
     </Page>
   )

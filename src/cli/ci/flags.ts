@@ -7,7 +7,26 @@ export const CI_FLAGS: readonly Flag[] = [
   { name: 'branch', value: 'NAME', meaning: 'With `init`: the branch whose pushes are shipped (default main).' },
   { name: 'install', value: 'COMMAND', meaning: 'With `init`: what puts slipway on the runner.' },
   { name: 'oidc', meaning: 'With `init`: jobs exchange their ID token, and no SLIPWAY_TOKEN is stored.' },
-  { name: 'audience', value: 'URL', meaning: 'With `token`: whom the ID token is for (default: the server).' },
+  {
+    name: 'audience',
+    value: 'URL',
+    meaning: 'With `token` and `trust`: whom the ID token is for (default: the server).',
+  },
+  {
+    name: 'issuer',
+    value: 'URL',
+    meaning: 'With `trust add`: who makes the ID tokens: github, gitlab (gitlab.com) or an address.',
+  },
+  { name: 'subject', value: 'TEXT', meaning: 'With `trust add`: the whole subject of the ID token.' },
+  {
+    name: 'claim',
+    value: 'NAME=VALUE',
+    many: true,
+    meaning: 'With `trust add`: a claim and its whole value; at least one id, repository_id=4711 for example.',
+  },
+  { name: 'project', value: 'NAME', meaning: 'With `trust add`: the project of the tokens that are given.' },
+  { name: 'role', value: 'NAME', meaning: 'With `trust add`: their role (default contributor).' },
+  { name: 'minutes', value: 'N', meaning: 'With `trust add`: how long they hold (default 60, at most 360).' },
   {
     name: 'base',
     value: 'COMMIT',

@@ -139,7 +139,7 @@ describe('slipway ci report', () => {
   })
 
   for (const [words, message] of [
-    [['ci'], /^slipway ci needs .*init, token or report/],
+    [['ci'], /^slipway ci needs .*init, trust, token or report/],
     [['ci', 'deploy'], /does not know "deploy"/],
     [['ci', 'report'], /needs a RUN/],
     [['ci', 'report', 'pr_1', '--provider', 'svn'], /--provider is "svn"; expected one of github, gitlab, none/],

@@ -4,10 +4,10 @@ import { id, name, time } from '../fields.ts'
 import { route } from '../route.ts'
 
 /** No machine is an admin. */
-const MACHINE_ROLES = ['viewer', 'contributor', 'maintainer', 'service'] as const
+export const MACHINE_ROLES = ['viewer', 'contributor', 'maintainer', 'service'] as const
 
 /** Longest life of a token that a machine gets, minutes. */
-const MOST_MINUTES = 360
+export const MOST_MINUTES = 360
 
 const exact = z
   .string()
@@ -94,6 +94,6 @@ export const machinesApi = {
       project: z.string(),
       expires_at: time,
     }),
-    errors: ['unauthenticated', 'too_many_requests', 'upstream_failed'],
+    errors: ['unauthenticated', 'too_many_requests', 'upstream_failed', 'unavailable'],
   }),
 }
