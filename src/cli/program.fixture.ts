@@ -32,3 +32,12 @@ export function runProgram(words: readonly string[], { cwd, env, deaf = false }:
     child.on('close', (code) => resolve({ code, out, said }))
   })
 }
+
+/** Runs a command with variables besides this process's own; what it wrote to both streams. */
+export async function slipway(
+  env: Readonly<Record<string, string>>,
+  ...words: readonly string[]
+): Promise<{ code: number | null; text: string }> {
+  const { code, out, said } = await runProgram(words, { cwd: process.cwd(), env })
+  return { code, text: out + said }
+}

@@ -1,9 +1,9 @@
 /** The generated workflow under act, which runs GitHub's workflows on this machine; the report is read back from a fake GitHub. */
 import assert from 'node:assert/strict'
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { startGitHub } from '../../src/ci/hosts/fake-github.fixture.ts'
 import type { FakeGitHub } from '../../src/ci/hosts/fake-github.fixture.ts'
@@ -12,6 +12,7 @@ import { runProgram } from '../../src/cli/program.fixture.ts'
 import { pipelinesApi } from '../../src/contract/pipelines.ts'
 import { TIDES, trainedTo } from '../fixtures/tides.ts'
 import { ACT, findGoTool, missing } from '../programs/go-tools.ts'
+import { repositoryIn } from '../programs/repository.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
 
@@ -26,21 +27,7 @@ describe('the workflow of GitHub under act', { timeout: 600_000, skip: act === u
   let hub: FakeGitHub
   let base = ''
 
-  const git = (...args: string[]): string =>
-    execFileSync('git', ['-c', 'user.name=ada', '-c', 'user.email=ada@example.org', ...args], {
-      cwd: project,
-      encoding: 'utf8',
-    }).trim()
-
-  function commit(files: Readonly<Record<string, string>>): string {
-    for (const [name, text] of Object.entries(files)) {
-      mkdirSync(dirname(join(project, name)), { recursive: true })
-      writeFileSync(join(project, name), text)
-    }
-    git('add', '-A')
-    git('commit', '-qm', 'change')
-    return git('rev-parse', 'HEAD')
-  }
+  const { git, commit } = repositoryIn(project)
 
   /** Stands for an action, which act would clone from GitHub. */
   function action(name: string, run: string): string {

@@ -1,7 +1,7 @@
 /** Whoever writes on the database cannot cut or change the end of the audit chain unseen: its checkpoints lie elsewhere, and a restore is told as what it is. */
 import assert from 'node:assert/strict'
 import Database from 'better-sqlite3'
-import { execFile, execFileSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
   appendFileSync,
@@ -14,11 +14,11 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { after, test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { promisify } from 'node:util'
 import pg from 'pg'
+import { slipway } from '../../src/cli/program.fixture.ts'
 import { fileSigner, hashOfLine } from '../../src/auth/checkpoint-record.ts'
 import { authApi } from '../../src/contract/auth.ts'
 import { startPostgres } from '../postgres.ts'
@@ -26,7 +26,6 @@ import { NO_S3, startS3 } from '../s3.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
 
-const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
 const s3 = await startS3()
 const root = mkdtempSync(join(tmpdir(), 'slipway-checkpoints-'))
 after(() => {
@@ -97,13 +96,6 @@ async function act(server: TestServer, times: number): Promise<number> {
     await server.client.call(authApi.createToken, { body: { name: `t${i}`, role: 'viewer' } })
   const { items } = await server.client.call(authApi.listAudit, { query: { limit: 1 } })
   return items[0]?.seq ?? 0
-}
-
-async function slipway(env: Env, ...args: string[]): Promise<{ code: number; text: string }> {
-  return promisify(execFile)(process.execPath, [MAIN, ...args], { env: { ...process.env, ...env } }).then(
-    ({ stdout, stderr }) => ({ code: 0, text: stdout + stderr }),
-    ({ code, stdout, stderr }: { code: number; stdout: string; stderr: string }) => ({ code, text: stdout + stderr }),
-  )
 }
 
 const verify = (data: string, ...more: string[]) => slipway({}, 'audit', 'verify', '--data', data, ...more)

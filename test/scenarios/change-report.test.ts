@@ -1,9 +1,8 @@
 /** A change and its report: a real project in git, run twice, and `slipway ci report` against a fake of GitHub, read back from there. */
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { startGitHub } from '../../src/ci/hosts/fake-github.fixture.ts'
 import type { FakeGitHub } from '../../src/ci/hosts/fake-github.fixture.ts'
@@ -15,6 +14,7 @@ import type { ChangeReport } from '../../src/contract/changes/report.ts'
 import { ciApi } from '../../src/contract/changes/report.ts'
 import { pipelinesApi } from '../../src/contract/pipelines.ts'
 import { TIDES, trainedTo as train } from '../fixtures/tides.ts'
+import { repositoryIn } from '../programs/repository.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
 
@@ -25,23 +25,7 @@ describe('a change and its report', { timeout: 300_000 }, () => {
   let hub: FakeGitHub
   let base = ''
 
-  const git = (...args: string[]): string =>
-    execFileSync('git', ['-c', 'user.name=ada', '-c', 'user.email=ada@example.org', ...args], {
-      cwd: project,
-      encoding: 'utf8',
-    }).trim()
-
-  function write(name: string, text: string): void {
-    mkdirSync(dirname(join(project, name)), { recursive: true })
-    writeFileSync(join(project, name), text)
-  }
-
-  function commit(files: Readonly<Record<string, string>>): string {
-    for (const [name, text] of Object.entries(files)) write(name, text)
-    git('add', '-A')
-    git('commit', '-qm', 'change')
-    return git('rev-parse', 'HEAD')
-  }
+  const { git, commit } = repositoryIn(project)
 
   const slipway = (words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> =>
     runProgram([...words, '--data', server.data], { cwd: project, env })

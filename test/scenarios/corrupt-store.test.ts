@@ -1,21 +1,19 @@
 /** Pages and files that are not what was written: found at the start, each night and by whoever reads them, told everywhere, and never written on or served. */
 import assert from 'node:assert/strict'
 import Database from 'better-sqlite3'
-import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { after, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
+import { slipway } from '../../src/cli/program.fixture.ts'
 import { storageApi } from '../../src/contract/system.ts'
 import { NO_S3, startS3 } from '../s3.ts'
 import { refusedStart, startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
 
-const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
 const s3 = await startS3()
 const root = mkdtempSync(join(tmpdir(), 'slipway-corrupt-'))
 after(() => {
@@ -24,13 +22,6 @@ after(() => {
 })
 
 type Env = Readonly<Record<string, string>>
-
-async function slipway(env: Env, ...args: string[]): Promise<{ code: number; text: string }> {
-  return promisify(execFile)(process.execPath, [MAIN, ...args], { env: { ...process.env, ...env } }).then(
-    ({ stdout, stderr }) => ({ code: 0, text: stdout + stderr }),
-    ({ code, stdout, stderr }: { code: number; stdout: string; stderr: string }) => ({ code, text: stdout + stderr }),
-  )
-}
 
 interface Answer {
   readonly status: number

@@ -4,18 +4,18 @@ import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { pipelinesApi } from '../../src/contract/pipelines.ts'
 import { storageApi, systemApi } from '../../src/contract/system.ts'
+import { slipway } from '../../src/cli/program.fixture.ts'
 import { startPostgres } from '../postgres.ts'
 import { NO_S3, startS3 } from '../s3.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
 
-const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
 const s3 = await startS3()
 const root = mkdtempSync(join(tmpdir(), 'slipway-missing-'))
 after(() => {
@@ -24,13 +24,6 @@ after(() => {
 })
 
 type Env = Readonly<Record<string, string>>
-
-async function slipway(env: Env, ...args: string[]): Promise<{ code: number; text: string }> {
-  return promisify(execFile)(process.execPath, [MAIN, ...args], { env: { ...process.env, ...env } }).then(
-    ({ stdout, stderr }) => ({ code: 0, text: stdout + stderr }),
-    ({ code, stdout, stderr }: { code: number; stdout: string; stderr: string }) => ({ code, text: stdout + stderr }),
-  )
-}
 
 const digestOf = (bytes: Uint8Array): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`
 

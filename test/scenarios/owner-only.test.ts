@@ -1,16 +1,14 @@
 /** A data folder is its owner's alone, however loose the rights were with which the server was started, and what lay open is closed and told. */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { promisify } from 'node:util'
+import { slipway as command } from '../../src/cli/program.fixture.ts'
 import { ServerProcess } from '../../src/cli/demo/stage/server-process.ts'
 import { closeFolder, openPlaces, toldClosing } from '../../src/store/owner-only.ts'
 import { startTestServer } from '../server.ts'
 
-const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
 const root = mkdtempSync(join(tmpdir(), 'slipway-owner-'))
 after(() => rmSync(root, { recursive: true, force: true }))
 
@@ -26,13 +24,7 @@ function reachable(folder: string): string[] {
   })
 }
 
-async function slipway(...args: string[]): Promise<{ code: number; text: string }> {
-  const env = { ...process.env, SLIPWAY_LOG_LEVEL: 'error' }
-  return promisify(execFile)(process.execPath, [MAIN, ...args], { env }).then(
-    ({ stdout, stderr }) => ({ code: 0, text: stdout + stderr }),
-    ({ code, stdout, stderr }: { code: number; stdout: string; stderr: string }) => ({ code, text: stdout + stderr }),
-  )
-}
+const slipway = (...args: string[]) => command({ SLIPWAY_LOG_LEVEL: 'error' }, ...args)
 
 test(
   'what a server and its gateway make, and what a restore makes, is closed to others',

@@ -1,6 +1,6 @@
 /** The record of a run by the Python helper, and what changed between two of them, through a running server. */
 import assert from 'node:assert/strict'
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +10,7 @@ import { startTestApp } from '../app.ts'
 import { createClient } from '../../src/client/client.ts'
 import { retentionApi } from '../../src/contract/retention.ts'
 import { trackingApi } from '../../src/contract/tracking.ts'
+import { repositoryIn } from '../programs/repository.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-record-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
@@ -29,11 +30,7 @@ it(
     })
     try {
       const token = readFileSync(app.tokenFile, 'utf8').trim()
-      const git = (...args: string[]): string =>
-        execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.org', ...args], {
-          cwd: folder,
-          encoding: 'utf8',
-        }).trim()
+      const { git } = repositoryIn(folder)
       writeFileSync(join(folder, '.gitignore'), 'data/\nid\n')
       writeFileSync(join(folder, 'train.py'), SCRIPT)
       writeFileSync(join(folder, 'train.csv'), 'a,b\n1,2\n')
