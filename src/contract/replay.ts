@@ -11,7 +11,7 @@ export function replayOf<Verdict extends z.ZodType>(verdict: Verdict) {
     comparable: z.boolean().describe('false: it comes out otherwise, and was made by other rules than those of now'),
     says: z.string().describe('what came of it, in words'),
     stored: verdict,
-    replayed: verdict.describe('by the rules of now'),
+    replayed: verdict.describe('by the rules of now, or those that it was made by where they are still known'),
   })
 }
 

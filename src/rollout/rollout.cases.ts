@@ -169,6 +169,17 @@ export function rolloutCases(name: string, open: Open): void {
       assert.deepEqual([row.state, await variants('broken')], ['rolled_back', ['stable 1 0']])
       assert.match(row.reason, /breaker stopped it: 3 in a row failed/)
       await allReplay(id)
+      // one that rules before have made is judged by those
+      await db.tx((t) =>
+        t.run('UPDATE rollout_verdicts SET inputs = replace(inputs, ?, ?) WHERE rollout_id = ?', [
+          `"rules":${RULES}`,
+          '"rules":2',
+          id,
+        ]),
+      )
+      const last = (await getRollout(db, id)).verdicts.at(-1)?.id ?? ''
+      const { same, stored, replayed } = await replayVerdict(db, id, last)
+      assert.deepEqual([same, stored.rules, replayed.rules], [true, 2, 2])
     })
 
     it('goes back when the gates of the registry do not hold before a step', async () => {

@@ -214,7 +214,16 @@ test('the rules of judging are the numbered ones: who changes what comes of the 
     const gates = gateStates(evidence, strict)
     const from = { canary: 0, pairs: 0, labelled: 0 }
     const decided = decide({ plan: strict, step: 0, counts: evidence.counts, from, gates, breaker: null, hours: 1 })
-    return { gates, ...decided }
+    const breaker = decide({
+      plan: strict,
+      step: 1,
+      counts: evidence.counts,
+      from,
+      gates,
+      breaker: '3 in a row',
+      hours: 1,
+    })
+    return { gates, ...decided, breaker }
   })
-  assert.deepEqual({ rules: RULES, digest: digestOf(outcomes) }, { rules: 2, digest: 'c0211c0008f1ad4d' })
+  assert.deepEqual({ rules: RULES, digest: digestOf(outcomes) }, { rules: 3, digest: '214a7a7735333c99' })
 })

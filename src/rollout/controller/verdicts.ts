@@ -9,7 +9,7 @@ import type { Plan } from '../../contract/rollout-plan.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import { decide, isReady, stepName } from '../gates/decide.ts'
 import type { Approval, Decided, Decision, Rival, Situation } from '../gates/decide.ts'
-import { freshEvidence, observe, RULES } from '../evidence/evidence.ts'
+import { freshEvidence, observe, OLDEST_RULES, RULES } from '../evidence/evidence.ts'
 import type { Counts, Evidence, Observation } from '../evidence/evidence.ts'
 import { gateStates } from '../gates/gates.ts'
 import { outcomeOf, tellMetrics } from '../evidence/metrics.ts'
@@ -151,7 +151,7 @@ export async function verdictsOf(reader: Reader, rollout: string): Promise<Rollo
   ).map(shown)
 }
 
-/** Counts the observations of a verdict again from the first, judges by the rules of now, and compares to the last bit. Throws `not_found`. */
+/** Counts the observations of a verdict again from the first, judges by the rules that it was made by, or those of now where they are too old, and compares to the last bit. Throws `not_found`. */
 export async function replayVerdict(reader: Reader, rollout: string, id: string): Promise<Replay<RolloutVerdict>> {
   const row = await reader.get<VerdictRow>('SELECT * FROM rollout_verdicts WHERE rollout_id = ? AND id = ?', [
     rollout,
@@ -159,9 +159,10 @@ export async function replayVerdict(reader: Reader, rollout: string, id: string)
   ])
   if (row === undefined) throw problem('not_found', { what: 'verdict', id })
   const inputs = JSON.parse(row.inputs) as StoredInputs
+  const rules = inputs.rules !== undefined && inputs.rules >= OLDEST_RULES ? inputs.rules : RULES
   const evidence = await recount(reader, row, inputs.plan)
   const gates = gateStates(evidence, inputs.plan)
-  const decided = inputs.ruled ?? decide(situation(inputs, row.step, { evidence, gates }))
+  const decided = inputs.ruled ?? decide({ ...situation(inputs, row.step, { evidence, gates }), rules })
   const stored = shown(row)
   const { decision, reason } = decided
   const replayed = {
@@ -169,7 +170,7 @@ export async function replayVerdict(reader: Reader, rollout: string, id: string)
     decision,
     reason,
     gates: tellMetrics(JSON.parse(JSON.stringify(gates)) as GateState[], inputs.plan),
-    rules: RULES,
+    rules,
   }
   return compareReplay(stored, replayed)
 }

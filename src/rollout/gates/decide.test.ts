@@ -146,7 +146,7 @@ describe('a gate that fails', () => {
     assert.equal(at({ gates, frozen: 'Christmas' }).decision, 'rollback', 'a freeze stops no rollback')
   })
 
-  test('is named with the strongest two others, slices first', () => {
+  test('is named with all others, the strongest first, slices before', () => {
     const gates = [
       failing({ gate: 'a', evidence: 200 }),
       failing({ gate: 'b', evidence: 400 }),
@@ -154,7 +154,10 @@ describe('a gate that fails', () => {
       failing({ gate: 'd', slice: 'x=2', evidence: 150 }),
       failing({ gate: 'e', evidence: 300 }),
     ]
-    assert.equal(at({ gates }).reason, 'gate d failed: because; gate c failed: because; gate b failed: because')
+    assert.equal(
+      at({ gates }).reason,
+      ['d', 'c', 'b', 'e', 'a'].map((name) => `gate ${name} failed: because`).join('; '),
+    )
   })
 
   test('of the split pauses, for what was compared was not alike, and names no fault of the candidate', () => {
@@ -167,11 +170,36 @@ describe('a gate that fails', () => {
     assert.equal(at({ gates: [gate({ gate: 'sample_ratio' })] }).decision, 'advance')
   })
 
-  test("of the gateway's breaker is named before all gates", () => {
-    assert.deepEqual(at({ breaker: '3 in a row', gates: [failing()] }), {
-      decision: 'rollback',
-      reason: "the gateway's breaker stopped it: 3 in a row",
-    })
+  test("of the gateway's breaker is named before all gates, and each gate that failed beside it", () => {
+    const gates = [
+      failing({ reason: '9 of 20' }),
+      gate({ gate: 'latency' }),
+      failing({ gate: 'quality', evidence: 30, reason: 'worse' }),
+      failing({ gate: 'quality', evidence: 99, slice: 'carrier=UA', reason: 'worse on UA' }),
+      failing({ gate: 'quality', evidence: 50, slice: 'carrier=AA', reason: 'worse on AA' }),
+      failing({ gate: 'sample_ratio', reason: '600 of 1000' }),
+    ]
+    const reason =
+      "the gateway's breaker stopped it: 3 in a row; gate quality failed: worse on UA (and on 2 more); " +
+      "gate error_rate failed: 9 of 20; the split is not the plan's: 600 of 1000"
+    assert.deepEqual(at({ breaker: '3 in a row', gates }), { decision: 'rollback', reason })
+    assert.equal(at({ breaker: '3 in a row', gates: [gate()] }).reason, "the gateway's breaker stopped it: 3 in a row")
+  })
+
+  test('of more than eight reasons eight are named and the others counted', () => {
+    const gates = Array.from({ length: 11 }, (_, i) => failing({ gate: `metric ${i}`, reason: 'because' }))
+    const { reason } = at({ gates })
+    assert.equal(reason.match(/ failed: because/g)?.length, 8)
+    assert.match(reason, /; and 3 more$/)
+  })
+
+  test('is told as it was by the rules before, of which verdicts are kept', () => {
+    const four = ['a', 'b', 'c', 'd'].map((name) => failing({ gate: name, reason: 'no' }))
+    assert.equal(at({ rules: 2, gates: four }).reason, 'gate a failed: no; gate b failed: no; gate c failed: no')
+    assert.equal(
+      at({ rules: 2, breaker: '3 in a row', gates: four }).reason,
+      "the gateway's breaker stopped it: 3 in a row",
+    )
   })
 })
 

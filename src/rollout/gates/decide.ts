@@ -5,6 +5,7 @@ import type { Plan } from '../../contract/rollout-plan.ts'
 import type { Counts } from '../evidence/evidence.ts'
 import { metricGateName } from '../evidence/metrics.ts'
 import type { Outcome } from '../evidence/metrics.ts'
+import { RULES } from '../evidence/evidence.ts'
 import { SPLIT } from '../evidence/split.ts'
 
 /**
@@ -51,6 +52,8 @@ export interface Situation {
   /** Why nothing may go forward now. */
   readonly frozen?: string | null
   readonly rivals?: readonly Rival[]
+  /** Number of the rules to decide by; absent = those of now. */
+  readonly rules?: number | undefined
   /** True once the version is promoted and only labels that come late are waited for. */
   readonly watching?: boolean
 }
@@ -113,17 +116,36 @@ function isLast(plan: Plan, step: number): boolean {
   return step >= stepsOf(plan).length
 }
 
-function rejection({ gates, breaker }: Situation): string | undefined {
-  if (breaker !== null) return `the gateway's breaker stopped it: ${breaker}`
+/** Reasons that are named in words; the others are counted. */
+const NAMED = 8
+
+/** Everything for which a version is turned away: the breaker, each gate that failed, and a split that failed beside them. */
+function rejection({ gates, breaker, rules = RULES }: Situation): string | undefined {
+  const stopped = breaker === null ? [] : [`the gateway's breaker stopped it: ${breaker}`]
   // a slice says more than the whole, and the strongest evidence comes first
   const failing = gates
     .filter(({ status, gate }) => status === 'failing' && gate !== SPLIT)
     .toSorted((a, b) => strength(b) - strength(a))
-  if (failing.length === 0) return undefined
-  return failing
-    .slice(0, 3)
-    .map((gate) => `gate ${gate.gate} failed: ${gate.reason}`)
-    .join('; ')
+  if (stopped.length + failing.length === 0) return undefined
+  if (rules < 3) return stopped[0] ?? failing.slice(0, 3).map(failedGate).join('; ')
+  const split = gates.find(({ gate, status }) => gate === SPLIT && status === 'failing')
+  const reasons = [
+    ...stopped,
+    ...[...Map.groupBy(failing, ({ gate }) => gate).values()].map(failedIn),
+    ...(split === undefined ? [] : [`the split is not the plan's: ${split.reason}`]),
+  ]
+  const more = reasons.length > NAMED ? [`and ${reasons.length - NAMED} more`] : []
+  return [...reasons.slice(0, NAMED), ...more].join('; ')
+}
+
+function failedGate({ gate, reason }: GateState): string {
+  return `gate ${gate} failed: ${reason}`
+}
+
+/** A gate by its strongest evidence; what else of it failed is counted, so that many slices of one hide no other. */
+function failedIn([strongest, ...rest]: readonly GateState[]): string {
+  if (strongest === undefined) throw new Error('a group has one at least')
+  return `${failedGate(strongest)}${rest.length === 0 ? '' : ` (and on ${rest.length} more)`}`
 }
 
 function strength(gate: GateState): number {
