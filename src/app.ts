@@ -160,6 +160,7 @@ function buildRooms(options: AppOptions, ground: Ground) {
     findRuns: tracking.findRuns,
     mergeTimes: (project) => ci.mergeTimes(project),
     credentials: http.credentials,
+    openWishes: () => models.openAddresses(),
     stored: () => ground.store.looks.state(),
     log: ground.warn,
     ...told('incidents'),
@@ -187,8 +188,8 @@ function operate({ jobs, ...rooms }: ReturnType<typeof buildRooms>) {
       await tracking.start()
       await models.start()
       jobs.start()
-      await serving.start()
-      for (const room of [pipelines, rollout, monitoring, cost]) room.start()
+      for (const room of [serving, pipelines]) await room.start()
+      for (const room of [rollout, monitoring, cost]) room.start()
       return serving.addresses()
     },
     async stop() {

@@ -22,8 +22,8 @@ function routesIn(settings: Settings): Route[] {
   ]
 }
 
-/** Settings with each address as `change` makes it. */
-function changed(settings: Settings, change: (route: Route) => string): Record<string, unknown> {
+/** Settings of a monitor with each address as `change` makes it; what else they hold stays. */
+export function withAddresses(settings: Settings, change: (route: Route) => string): Record<string, unknown> {
   const { webhook, webhooks } = settings
   return {
     ...settings,
@@ -41,7 +41,7 @@ function changed(settings: Settings, change: (route: Route) => string): Record<s
 
 /** Settings of a monitor as they are shown. */
 export function maskedMonitor(settings: Settings): Record<string, unknown> {
-  return changed(settings, ({ url }) => maskedUrl(url))
+  return withAddresses(settings, ({ url }) => maskedUrl(url))
 }
 
 /**
@@ -50,7 +50,7 @@ export function maskedMonitor(settings: Settings): Record<string, unknown> {
  */
 export function unmaskedMonitor(given: Settings, known: Settings): Record<string, unknown> {
   const before = new Map(routesIn(known).map(({ name, url }) => [name, url]))
-  return changed(given, ({ name, url }) => {
+  return withAddresses(given, ({ name, url }) => {
     if (!url.endsWith(`/${HIDDEN}`)) return url
     const kept = before.get(name)
     if (kept !== undefined && maskedUrl(kept) === url) return kept

@@ -19,7 +19,9 @@ import type { HouseEvent, MonitoringDeps, Reference } from './context/context.ts
 
 export interface Neighbours {
   readonly registry: Registry
-  readonly pipelines: Pick<Pipelines, 'startRun' | 'places'>
+  readonly pipelines: Pick<Pipelines, 'startRun' | 'places'> & { readonly openAddresses: () => Promise<number> }
+  /** How many versions that ask for an endpoint hold an address of a webhook that is not sealed. */
+  readonly openWishes: () => Promise<number>
   readonly serving: Endpoints & {
     readonly logLosses: () => Promise<GatewayLogLoss[]>
     readonly unanswered: () => Promise<Unanswered[]>
@@ -44,6 +46,7 @@ export type MonitoringPorts = Pick<
   | 'logLosses'
   | 'unanswered'
   | 'places'
+  | 'openAddresses'
 >
 
 export function monitoringPorts(rooms: Neighbours): MonitoringPorts {
@@ -56,6 +59,11 @@ export function monitoringPorts(rooms: Neighbours): MonitoringPorts {
     logLosses: () => serving.logLosses(),
     unanswered: () => serving.unanswered(),
     places: () => rooms.pipelines.places(),
+    openAddresses: async () => ({
+      endpoints: await serving.openAddresses(),
+      versions: await rooms.openWishes(),
+      files: await rooms.pipelines.openAddresses(),
+    }),
     onLabels: (t, rows) => rooms.rollouts.hooks.onLabels(t, rows),
     async saveSettings(who, endpoint, settings) {
       const { project, model } = await requireEndpoint(registry.db, endpoint)

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { auditLog } from '../auth/audit.ts'
 import { makeIds } from '../contract/ids.ts'
+import { freshSeal } from '../auth/seal.fixture.ts'
 import type { Clock } from '../contract/ids.ts'
 import type { StorageState } from '../contract/system.ts'
 import { writeRecords } from '../serving/records/rows.ts'
@@ -33,6 +34,8 @@ const STORED: StorageState = {
   },
 }
 
+const SEAL = freshSeal()
+
 /** Dependencies with a clock and whatever a test replaces. */
 export function testDeps(db: Db, clock: Clock, more: Partial<MonitoringDeps> = {}): MonitoringDeps {
   return {
@@ -44,6 +47,7 @@ export function testDeps(db: Db, clock: Clock, more: Partial<MonitoringDeps> = {
     readTable: unexpected,
     findRuns: unexpected,
     stored: async () => STORED,
+    openAddresses: async () => ({ endpoints: 0, versions: 0, files: 1 }),
     inputNames: async () => ['carrier'],
     eventLog: async () => [],
     onLabels: async () => undefined,
@@ -61,6 +65,7 @@ export function testDeps(db: Db, clock: Clock, more: Partial<MonitoringDeps> = {
     mergeTimes: async () => ({ items: [], median_ms: null, slowest: null }),
     credentials: () => ({ failed: 0, throttled: 0 }),
     send: unexpected,
+    seal: SEAL,
     pagesUrl: () => 'http://127.0.0.1:4600',
     random: Math.random,
     env: {},

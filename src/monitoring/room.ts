@@ -27,6 +27,7 @@ export interface MonitoringRoomDeps
       | 'mergeTimes'
       | 'credentials'
       | 'send'
+      | 'seal'
       | 'pagesUrl'
       | 'random'
       | 'env'

@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { openedOnce } from '../../test/opened.ts'
+import { freshSeal } from '../auth/seal.fixture.ts'
 import type { Principal } from '../contract/access.ts'
 import { makeIds } from '../contract/ids.ts'
 import { envsRoom } from '../envs/room.ts'
@@ -80,6 +81,7 @@ export async function openBench(
     blobs,
     clock,
     ids,
+    seal: freshSeal(),
     random: () => 0,
     envs: envsRoom({ db, clock, cacheFolder: join(dataDir, '../cache'), offline: true }).envs,
     driver: localDriver({ blobs, folder: join(dataDir, 'run', 'attempts'), clock }),

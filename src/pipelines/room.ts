@@ -1,5 +1,6 @@
 /** The pipelines room: pipelines joined with tracking, the registry and the jobs of this process. */
 import { join } from 'node:path'
+import { holdsOpenAddress, sealKept } from '../auth/sealed-monitor.ts'
 import type { Principal } from '../contract/access.ts'
 import type { Tokens } from '../auth/tokens.ts'
 import type { Mounted } from '../http/mount.ts'
@@ -25,7 +26,7 @@ import { scheduledRun } from './run/scheduled.ts'
 import { attemptLog, runsBehind, watchedRuns } from './run/watched.ts'
 import { secretOf } from './context/secrets.ts'
 import { SCHEDULED_RUN } from './spec/schedule.ts'
-import { holdsPipelines } from './spec/versions.ts'
+import { holdsPipelines, keptFiles } from './spec/versions.ts'
 import { stepTokens } from './step-tokens.ts'
 import { stepTracking } from './step-tracking.ts'
 
@@ -60,8 +61,10 @@ export interface PipelinesRoomDeps extends Omit<PipelinesDeps, Joined> {
 
 export interface PipelinesRoom {
   readonly routes: readonly Mounted[]
-  /** Begins to move runs on once no other process does, and adopts what an earlier one left running. */
-  start(): void
+  /** Seals what a server before has kept as it is, begins to move runs on once no other process does, and adopts what an earlier one left running. */
+  start(): Promise<void>
+  /** Port: how many project files hold an address of a webhook that is not sealed. */
+  openAddresses(): Promise<number>
   /** Stops looking; steps go on. */
   stop(): Promise<void>
   /** Port: starts a run of a project's newest version; an `id` makes a repeated call one run. */
@@ -127,7 +130,12 @@ export function pipelinesRoom({
   worker.register(SCHEDULED_RUN, scheduledRun({ db, clock, startRun }))
   return {
     routes: pipelinesRoutes(pipelines),
-    start: () => pipelines.start(),
+    async start() {
+      await sealKept(db, deps.seal, await keptFiles(db, deps.seal))
+      pipelines.start()
+    },
+    openAddresses: async () =>
+      (await keptFiles(db, deps.seal)).filter(({ settings }) => holdsOpenAddress(settings)).length,
     stop: () => pipelines.stop(),
     startRun,
     usage: (since, limit) => pipelines.usage(since, limit),

@@ -1,6 +1,7 @@
 /** Routes of pipelines: parse, check whose project it is, call, reply. */
 import type { Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
+import { openedMonitor } from '../auth/sealed-monitor.ts'
 import { maskedMonitor, maskedText } from '../http/masked.ts'
 import { pipelinesApi } from '../contract/pipelines.ts'
 import { events, type ServerEvent } from '../http/events.ts'
@@ -19,6 +20,7 @@ import {
   newestVersion,
   refuseForeign,
   requireVersion,
+  textOf,
   type VersionRow,
 } from './spec/versions.ts'
 import { viewRow, viewRun, viewVersion, type RunView } from './run/view.ts'
@@ -48,9 +50,10 @@ function versionRoutes(room: Pipelines): Mounted[] {
     }),
     mount(pipelinesApi.getPipelineVersion, async ({ params, who }) => {
       const row = await visibleVersion(room, who, params.id)
+      const { seal } = context.deps
       const monitor = row.spec.monitor ?? {}
       const spec = row.spec.monitor === null ? row.spec : { ...row.spec, monitor: maskedMonitor(monitor) }
-      return { ...viewVersion(row), text: maskedText(row.body, monitor), spec }
+      return { ...viewVersion(row), text: maskedText(textOf(seal, row), openedMonitor(seal, monitor)), spec }
     }),
   ]
 }

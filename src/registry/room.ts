@@ -30,6 +30,8 @@ import { registryDigests, storedVersions } from './versions/read.ts'
 import type { StoredVersion } from './versions/read.ts'
 import { versionRuns } from './versions/version-runs.ts'
 import { webhookRoutes } from './webhooks/routes.ts'
+import { holdsOpenAddress, sealKept } from '../auth/sealed-monitor.ts'
+import { keptWishes } from './versions/deployments.ts'
 import { sealAddresses } from './webhooks/address.ts'
 import { openWebhooks } from './webhooks/webhooks.ts'
 import { registryWireRoutes } from './wire/wire-routes.ts'
@@ -66,6 +68,8 @@ export interface RegistryRoom {
   readonly registry: Registry
   /** Seals what a server before has kept as it is. */
   start(): Promise<void>
+  /** Port: of how many versions the wish for an endpoint holds an address of a webhook that is not sealed. */
+  openAddresses(): Promise<number>
   /** Port: what is kept of a project. */
   readonly projectPart: ProjectPart
   /** Ports for the rooms that answer with models. */
@@ -116,7 +120,11 @@ export function registryRoom({
       ...webhookRoutes(webhooks),
     ],
     registry,
-    start: () => sealAddresses(db, deps.seal),
+    async start() {
+      await sealAddresses(db, deps.seal)
+      await sealKept(db, deps.seal, await keptWishes(db))
+    },
+    openAddresses: async () => (await keptWishes(db)).filter(({ settings }) => holdsOpenAddress(settings)).length,
     projectPart: registryPart(registry, webhooks),
     endpoints: {
       ...endpointPorts(registry),

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { freshSeal } from '../auth/seal.fixture.ts'
 import { auditLog } from '../auth/audit.ts'
 import { SYSTEM, tokens } from '../auth/tokens.ts'
 import { makeIds } from '../contract/ids.ts'
@@ -101,6 +102,7 @@ function openServing(
   writeFileSync(join(dataDir, 'MLmodel'), MLMODEL)
   return servingRoom({
     ...ground,
+    seal: freshSeal(),
     dataDir,
     version: '0.0.0',
     gateways: { count: 0, host: '127.0.0.1', port: 0, allowHosts: [] },

@@ -1,6 +1,7 @@
 /** The ports of rollouts, carried out by serving and the registry. */
 import { isDeepStrictEqual } from 'node:util'
 import { SYSTEM } from '../auth/tokens.ts'
+import type { Principal } from '../contract/access.ts'
 import { MonitorSettings } from '../contract/monitoring.ts'
 import { PRODUCTION } from '../contract/registry.ts'
 import { faultPoint } from '../store/fault.ts'
@@ -39,14 +40,15 @@ export function rolloutPorts(serving: Endpoints, registry: Registry): RolloutPor
   const { db } = registry
   return {
     target,
-    async ensureEndpoint({ endpoint, project, model, monitor }, mayChange) {
+    async ensureEndpoint(asked, mayChange) {
+      const { endpoint, project, model, monitor } = asked
       const known = await endpointRow(db, endpoint)
-      const isOwn = known?.project === project && known.model === model
-      if (isOwn && (known.monitor === JSON.stringify(monitor) || !mayChange)) {
+      if (known?.project === project && known.model === model) {
         const settings = JSON.parse(known.monitor) as Asked['monitor']
-        return { monitor: settings, kept: !isSameMonitor(settings, monitor) }
+        const isSame = isSameMonitor(serving.openedMonitor(settings), serving.openedMonitor(monitor))
+        if (isSame || !mayChange) return { monitor: settings, kept: !isSame }
       }
-      await serving.put(SYSTEM, endpoint, { project, model, monitor })
+      await serving.put(wisher(asked), endpoint, { project, model, monitor, via: wayOf(asked) })
       return { monitor, kept: false }
     },
     prepare: (endpoint, version) => serving.prepare(endpoint, [{ role: 'stable', version, weight: 0 }]),
@@ -85,6 +87,16 @@ export function rolloutPorts(serving: Endpoints, registry: Registry): RolloutPor
     inputNames,
     isCanary,
   }
+}
+
+/** Who shipped a version; the server itself where nobody has noted it. It acts with the right that was looked at before. */
+function wisher({ by, project }: Asked): Principal {
+  return by === undefined ? SYSTEM : { ...SYSTEM, id: by, name: by, project }
+}
+
+/** By what a wish came. */
+function wayOf({ model, version, run }: Asked): Record<string, unknown> {
+  return { ...(run !== undefined && { run }), model, version }
 }
 
 /** Settings that are left out are their defaults. */

@@ -17,6 +17,7 @@ import { endpoints } from './endpoints/endpoints.ts'
 import type { Endpoints } from './endpoints/endpoints.ts'
 import { unansweredVariants } from './endpoints/listing.ts'
 import { endpointLineage } from './endpoints/lineage.ts'
+import { sealMonitors } from './endpoints/settings.ts'
 import type { SettingsDeps } from './endpoints/settings.ts'
 import { trialTokens } from './endpoints/trial-tokens.ts'
 import { gatewayAddresses, gatewayUrl } from './fleet/addresses.ts'
@@ -40,7 +41,7 @@ export interface ServingDeps
     ServingContext,
     VersionPorts,
     Pick<DeploymentDeps, 'frozen' | 'returned' | 'enter'>,
-    Pick<SettingsDeps, 'modelProject'> {
+    Pick<SettingsDeps, 'modelProject' | 'seal'> {
   readonly dataDir: string
   /** Version of Slipway, as the gateway tells it. */
   readonly version: string
@@ -111,6 +112,7 @@ export function servingRoom(deps: ServingDeps): ServingRoom {
     ...served,
     routes: servingRoutes({ db, clock, endpoints: served, changes, trial }),
     async start() {
+      await sealMonitors(deps)
       await catchUpEpoch(db, runFiles(deps.dataDir).routing)
       await fleet.start()
       await publish()

@@ -283,13 +283,28 @@ function audit(data: string): Promise<Finding> {
   })
 }
 
-/** Whether the webhooks that are told of incidents take messages. */
+/** Rows that may hold the address of a webhook, as `/metrics` and people call them. */
+const OPEN_PLACES = [
+  ['endpoints', 'endpoint'],
+  ['versions', 'version'],
+  ['files', 'project file'],
+] as const
+
+/** Whether the webhooks that are told of incidents take messages, and their addresses lie sealed. */
 function webhooks(data: string): Promise<Finding> {
   return asked(data, 'Webhooks', async (client) => {
     const text = await (await client.open(monitoringApi.metrics)).text()
     const states = text.split('\n').filter((line) => line.startsWith('slipway_webhook_failing{'))
     const failing = states.filter((line) => line.endsWith(' 1')).map((line) => labelled(line))
     const dead = sum(valuesOf(text, 'slipway_messages', 'state="dead"'))
+    const unsealed = OPEN_PLACES.flatMap(([where, noun]) => {
+      const count = sum(valuesOf(text, 'slipway_unsealed_addresses', `where="${where}"`))
+      return count === 0 ? [] : [`${count} ${noun}${count === 1 ? '' : 's'}`]
+    })
+    if (unsealed.length > 0) {
+      const detail = `addresses lie unsealed in the database (${unsealed.join(', ')}); start the server again, which seals them`
+      return { ok: false, detail }
+    }
     const given = dead === 0 ? '' : `; ${dead} messages were given up: slipway messages ENDPOINT --state dead`
     if (failing.length > 0) {
       const detail = `these take no messages: ${failing.join(', ')}; slipway messages ENDPOINT says why${given}`

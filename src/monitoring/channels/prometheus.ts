@@ -22,7 +22,12 @@ export async function prometheusText(deps: MonitoringDeps, project: string | nul
   const monitored = await families(deps, all.filter(seen), seen)
   const ofServer =
     project === null
-      ? [...storage(await deps.stored()), places(await deps.places()), ...credentialFamilies(deps.credentials())]
+      ? [
+          unsealed(await deps.openAddresses()),
+          ...storage(await deps.stored()),
+          places(await deps.places()),
+          ...credentialFamilies(deps.credentials()),
+        ]
       : []
   return familiesText([
     ...monitored,
@@ -92,6 +97,16 @@ function storage({ database, blobs }: StorageState): Family[] {
       ),
     },
   ]
+}
+
+/** Rows that hold an address of a webhook as it is. */
+function unsealed(open: Awaited<ReturnType<MonitoringDeps['openAddresses']>>): Family {
+  return {
+    name: 'slipway_unsealed_addresses',
+    type: 'gauge',
+    help: 'Endpoints, versions and project files whose rows hold the address of a webhook unsealed; a start seals them.',
+    samples: Object.entries(open).map(([where, value]) => ({ labels: { where }, value })),
+  }
 }
 
 /** Of the whole server: a place is no project's. What is asked may be more than there is. */

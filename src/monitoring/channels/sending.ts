@@ -1,6 +1,7 @@
 /** Sends what waits in the outbox of incidents, each route in order: tried again with growing pauses, given up after a day, sent again on demand. */
+import { openedAddress } from '../../auth/sealed-monitor.ts'
 import type { Principal } from '../../contract/access.ts'
-import { problem } from '../../contract/errors.ts'
+import { Problem, problem } from '../../contract/errors.ts'
 import { toTime } from '../../contract/fields.ts'
 import { DAY_MS } from '../../contract/ids.ts'
 import { maskedUrl, NAMED_ADDRESS } from '../../contract/secrets/addresses.ts'
@@ -23,7 +24,7 @@ import { withLinks } from '../incidents/message.ts'
 const GIVE_UP_MS = DAY_MS
 const KEEP_MS = 30 * DAY_MS
 
-export interface SendingDeps extends Pick<MonitoringDeps, 'db' | 'clock' | 'send'> {
+export interface SendingDeps extends Pick<MonitoringDeps, 'db' | 'clock' | 'send' | 'seal'> {
   /** Address under which people reach the pages. */
   readonly pagesUrl: () => string
   /** A number in [0, 1), for the spread of pauses. */
@@ -82,7 +83,13 @@ async function attempt(deps: SendingDeps, row: NoticeRow): Promise<Outcome> {
   if (endpoint === undefined) return failed('the endpoint is there no more')
   const named = routesOf(settingsOf(endpoint)).find(({ name }) => name === row.route)?.url
   if (named === undefined) return failed('the settings of the monitor name no such webhook any more')
-  const url = NAMED_ADDRESS.test(named) ? deps.env[named.slice(1)] : named
+  let url: string | undefined
+  try {
+    url = NAMED_ADDRESS.test(named) ? deps.env[named.slice(1)] : openedAddress(deps.seal, named)
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error
+    return failed(error.message)
+  }
   if (url === undefined || url === '') {
     return { ...failed(`the server's environment has no variable ${named.slice(1)}`), again: true }
   }

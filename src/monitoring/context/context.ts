@@ -4,6 +4,7 @@ import type { Principal } from '../../contract/access.ts'
 import type { mergesApi } from '../../contract/changes/merges.ts'
 import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
 import { problem } from '../../contract/errors.ts'
+import type { Seal } from '../../auth/sealing.ts'
 import type { Clock, Ids } from '../../contract/ids.ts'
 import { DELAY, MonitorSettings } from '../../contract/monitoring.ts'
 import type { Reply } from '../../contract/route.ts'
@@ -79,6 +80,8 @@ export interface MonitoringDeps {
   readonly findRuns: (project: string, search: string, limit: number) => Promise<FoundRuns>
   /** What is known of the store: what of it is corrupt. */
   readonly stored: () => Promise<StorageState>
+  /** Addresses of webhooks that lie in the database unsealed: of endpoints, of versions that ask for one, in project files. */
+  readonly openAddresses: () => Promise<Readonly<Record<'endpoints' | 'versions' | 'files', number>>>
   /** Names of a version's inputs in the order of the logged rows. */
   readonly inputNames: (reader: Reader, endpoint: string, version: string) => Promise<readonly string[]>
   /** Events of wall times `from` to `to`, ms, that concern an endpoint. */
@@ -103,6 +106,8 @@ export interface MonitoringDeps {
   readonly mergeTimes: (project: string | null) => Promise<Reply<typeof mergesApi.times>>
   /** Wrong credentials that came to this process. */
   readonly credentials: () => CredentialCounts
+  /** Opens the addresses of webhooks, which are kept sealed. */
+  readonly seal: Seal
   /** Outgoing HTTP, for webhooks. */
   readonly send: Egress
   /** Address under which people reach the pages, for links in messages. */

@@ -62,6 +62,7 @@ export interface RegisterRequest {
     /** Whose wish it is: the role by which it is granted, null where that is not known, and the name. */
     readonly role: Role | null
     readonly by: string
+    readonly run: string
   } | null
   readonly created_by: string
 }

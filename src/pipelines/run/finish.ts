@@ -151,6 +151,7 @@ function deploymentOf(run: RunRow, { endpoint, monitor }: PipelineSpec): Registe
     monitor: monitor ?? {},
     role: run.role,
     by: run.created_by,
+    run: run.id,
   }
 }
 

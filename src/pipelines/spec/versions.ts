@@ -1,6 +1,9 @@
 /** Pipeline versions: made from a project file and a tree, the same content once. */
 import { createHash } from 'node:crypto'
-import { ifRefused } from '../../contract/absence/absent.ts'
+import { holdsOpenAddress, sealedMonitor } from '../../auth/sealed-monitor.ts'
+import type { KeptMonitor } from '../../auth/sealed-monitor.ts'
+import type { Seal } from '../../auth/sealing.ts'
+import { ifJson, ifRefused } from '../../contract/absence/absent.ts'
 import type { Principal, Role } from '../../contract/access.ts'
 import { Problem, problem } from '../../contract/errors.ts'
 import type { CodeSource } from '../../contract/pipelines.ts'
@@ -19,7 +22,7 @@ export interface VersionRow {
   readonly digest: string
   readonly tree: string
   readonly spec: PipelineSpec
-  /** The text of the project file. */
+  /** The text of the project file as it is kept: sealed where it holds addresses of webhooks, see `textOf`. */
   readonly body: string
   readonly created_at: number
   readonly created_by: string
@@ -41,6 +44,8 @@ export interface VersionDeps {
   readonly blobs: Blobs
   readonly clock: Clock
   readonly ids: Ids
+  /** Seals the addresses of webhooks. */
+  readonly seal: Seal
   readonly record: (
     t: Tx,
     who: Principal,
@@ -68,7 +73,7 @@ export async function createVersion(
     const made = await t.run(
       `INSERT INTO pipeline_versions (id, project, digest, tree, spec, body, created_at, created_by, role, submitted_at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project, digest) DO NOTHING`,
-      [id, spec.project, digest, spec.tree, JSON.stringify(spec), given.text, now, who.name, who.role, now],
+      [id, spec.project, digest, spec.tree, ...keptTexts(deps.seal, spec, given.text), now, who.name, who.role, now],
     )
     await syncSchedule(t, spec, now)
     await t.run(
@@ -100,8 +105,7 @@ export async function currentVersion(deps: VersionDeps, who: Principal, version:
         spec.project,
         digest,
         spec.tree,
-        JSON.stringify(spec),
-        version.body,
+        ...keptTexts(deps.seal, spec, textOf(deps.seal, version)),
         deps.clock(),
         version.created_by,
         version.role,
@@ -118,10 +122,45 @@ export async function currentVersion(deps: VersionDeps, who: Principal, version:
 }
 
 /** The name of the project file is not kept: it is the file of that text. */
-async function compileAgain({ blobs }: VersionDeps, { body, tree }: VersionRow): Promise<PipelineSpec> {
+async function compileAgain({ blobs, seal }: VersionDeps, version: VersionRow): Promise<PipelineSpec> {
+  const { tree } = version
+  const body = textOf(seal, version)
   const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`
   const file = (await treeFiles(blobs, tree)).find((one) => one.digest === digest)
   return compileSpec(blobs, body, tree, file?.path ?? 'slipway.yaml')
+}
+
+/** How a sealed project file begins. */
+const SEALED = 'sealed:'
+
+/** The text of the project file of a version. Throws `unprocessable` where another key than the server's has sealed it. */
+export function textOf(seal: Seal, { body, project }: Pick<VersionRow, 'body' | 'project'>): string {
+  return body.startsWith(SEALED) ? seal.open(body.slice(SEALED.length), boundTo(project)) : body
+}
+
+/** The spec and the text as they are kept: what holds an address of a webhook is sealed. */
+function keptTexts(seal: Seal, spec: PipelineSpec, text: string): [spec: string, body: string] {
+  if (spec.monitor == null || !holdsOpenAddress(spec.monitor)) return [JSON.stringify(spec), text]
+  const monitor = sealedMonitor(seal, spec.monitor)
+  return [JSON.stringify({ ...spec, monitor }), `${SEALED}${seal.seal(text, boundTo(spec.project))}`]
+}
+
+function boundTo(project: string): string {
+  return `project file of ${project}`
+}
+
+/** The versions whose project files name webhooks and are not sealed. */
+export async function keptFiles(reader: Reader, seal: Seal): Promise<KeptMonitor[]> {
+  const rows = await reader.all<Stored>(
+    `SELECT * FROM pipeline_versions WHERE body NOT LIKE '${SEALED}%' AND spec LIKE '%"webhook%' ORDER BY id`,
+  )
+  return rows.flatMap((row) => {
+    const spec = ifJson(row.spec) === undefined ? undefined : (parseNumerals(row.spec) as PipelineSpec)
+    if (spec?.monitor == null) return []
+    const texts = keptTexts(seal, spec, row.body)
+    const change = 'UPDATE pipeline_versions SET spec = ?, body = ? WHERE id = ? AND body = ?'
+    return [{ settings: spec.monitor, write: (t: Tx) => t.run(change, [...texts, row.id, row.body]) }]
+  })
 }
 
 /** Throws `not_found`. */

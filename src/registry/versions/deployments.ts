@@ -1,4 +1,5 @@
 /** Versions that ask for an endpoint: the rollout controller reconciles from here. */
+import type { KeptMonitor } from '../../auth/sealed-monitor.ts'
 import { problem } from '../../contract/errors.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import type { Deployment } from './register.ts'
@@ -56,4 +57,24 @@ export function notGranted(deployment: string | null): string[] {
   return kept.map(
     (what) => `the ${what} of the endpoint stayed: ${by}, as ${role ?? 'nobody known'}, may not change it`,
   )
+}
+
+/** The versions whose wish for an endpoint names webhooks. */
+export async function keptWishes(reader: Reader): Promise<KeptMonitor[]> {
+  const rows = await reader.all<{ model: string; version: number; deployment: string }>(
+    "SELECT model, version, deployment FROM model_versions WHERE deployment LIKE '%webhook%' ORDER BY model, version",
+  )
+  return rows.map(({ model, version, deployment }) => {
+    const wish = JSON.parse(deployment) as Deployment
+    return {
+      settings: wish.monitor ?? {},
+      write: (t, monitor) =>
+        t.run('UPDATE model_versions SET deployment = ? WHERE model = ? AND version = ? AND deployment = ?', [
+          JSON.stringify({ ...wish, monitor }),
+          model,
+          version,
+          deployment,
+        ]),
+    }
+  })
 }

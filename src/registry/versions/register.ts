@@ -29,6 +29,8 @@ export interface Deployment {
   /** Whose wish it is; absent or null of before, and where that is not known. */
   readonly role?: Role | null
   readonly by?: string
+  /** The pipeline run by which it was shipped. */
+  readonly run?: string
   /** What of it was not taken over, since that role may not change an endpoint; absent where all was. */
   readonly kept?: readonly string[]
 }

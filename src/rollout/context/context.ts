@@ -38,6 +38,8 @@ export interface Asked {
   /** Whose wish it is; absent or null where that is not known. */
   readonly role?: Role | null
   readonly by?: string
+  /** The pipeline run that brought it; absent where that is not known. */
+  readonly run?: string
 }
 
 /** The rollout of an asked version, and what of its wish was not granted, in words. */

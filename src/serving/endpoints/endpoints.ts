@@ -1,4 +1,5 @@
 /** The endpoints of this server: what may be done with them, with every gateway told before a change resolves. */
+import { holdsOpenAddress, openedMonitor } from '../../auth/sealed-monitor.ts'
 import type { Principal } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
 import type { Scoring } from '../../contract/serving.ts'
@@ -14,7 +15,7 @@ import type { Deploy, DeploymentDeps } from './deployment.ts'
 import { getEndpoint, listEndpoints } from './listing.ts'
 import type { EndpointView, ListingDeps } from './listing.ts'
 import { readyVersion } from './preparation.ts'
-import { removeEndpoint, writeEndpoint } from './settings.ts'
+import { keptMonitors, removeEndpoint, writeEndpoint } from './settings.ts'
 import type { EndpointSettings, SettingsDeps } from './settings.ts'
 import { writeVariants } from './variants.ts'
 
@@ -32,6 +33,10 @@ export interface Endpoints {
   endpoint(name: string): Promise<EndpointView>
   /** Makes an endpoint or changes its settings. Throws `conflict` when it serves another model or project. */
   put(who: Principal, name: string, settings: EndpointSettings): Promise<EndpointView>
+  /** Settings of a monitor as they are kept, with the addresses themselves: to compare and to send to. One that another key has sealed stays sealed. */
+  openedMonitor(kept: Readonly<Record<string, unknown>>): Record<string, unknown>
+  /** How many endpoints have an address of a webhook in their row that is not sealed. */
+  openAddresses(): Promise<number>
   /** Takes an endpoint out of service; its log stays. Throws `not_found`. */
   remove(who: Principal, name: string): Promise<void>
   /** The bounds of an endpoint; `{}` where none were set. */
@@ -83,6 +88,8 @@ export function endpoints(deps: EndpointsDeps): Endpoints {
     list: (project) => listEndpoints(deps, project),
     endpoint: (name) => getEndpoint(deps, name),
     put: (who, name, settings) => after(name, writeEndpoint(deps, who, name, settings)),
+    openedMonitor: (kept) => openedMonitor(deps.seal, kept),
+    openAddresses: async () => (await keptMonitors(db)).filter(({ settings }) => holdsOpenAddress(settings)).length,
     async remove(who, name) {
       await removeEndpoint(deps, who, name)
       await changed(name)

@@ -1,4 +1,7 @@
 /** Settings of an endpoint: which model of which project it serves, its threshold, its monitor. */
+import { sealedMonitor, sealKept } from '../../auth/sealed-monitor.ts'
+import type { KeptMonitor } from '../../auth/sealed-monitor.ts'
+import type { Seal } from '../../auth/sealing.ts'
 import type { Principal } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
 import { unmaskedMonitor } from '../../http/masked.ts'
@@ -13,16 +16,20 @@ export interface EndpointSettings {
   readonly model: string
   readonly threshold?: number | null | undefined
   readonly monitor?: Readonly<Record<string, unknown>> | undefined
+  /** By way of which pipeline run and version the settings come; absent where they were sent. */
+  readonly via?: Readonly<Record<string, unknown>> | undefined
 }
 
 export interface SettingsDeps extends ServingContext {
+  /** Seals the addresses of webhooks. */
+  readonly seal: Seal
   /** Port: the project of a model; undefined while there is no such model. */
   readonly modelProject?: (reader: Reader, model: string) => Promise<string | undefined>
 }
 
 /** Makes an endpoint or changes its settings. Throws `conflict` when it serves another model or project. */
 export async function writeEndpoint(
-  { db, audit, clock, ids, modelProject }: SettingsDeps,
+  { db, audit, clock, ids, seal, modelProject }: SettingsDeps,
   who: Principal,
   name: string,
   settings: EndpointSettings,
@@ -34,7 +41,7 @@ export async function writeEndpoint(
     if (owner !== undefined && owner !== settings.project) throw foreignModel(who, settings, owner)
     const threshold = settings.threshold === undefined ? (known?.threshold ?? null) : settings.threshold
     const before = known?.monitor ?? '{}'
-    const monitor = settings.monitor === undefined ? before : merged(settings.monitor, before)
+    const monitor = settings.monitor === undefined ? before : merged(seal, settings.monitor, before)
     const now = clock()
     await t.run(
       `INSERT INTO endpoints (name, project, model, salt, threshold, monitor, previous_version, created_at, updated_at)
@@ -42,15 +49,37 @@ export async function writeEndpoint(
        ON CONFLICT (name) DO UPDATE SET threshold = excluded.threshold, monitor = excluded.monitor, updated_at = excluded.updated_at`,
       [name, settings.project, settings.model, ids('salt'), threshold, monitor, now, now],
     )
-    const detail = { project: settings.project, model: settings.model, threshold }
+    const detail = {
+      project: settings.project,
+      model: settings.model,
+      threshold,
+      ...(settings.via !== undefined && { via: settings.via }),
+    }
     await raiseEpoch(t)
     await audit.record(t, who, { verb: 'write', resource: 'endpoints', id: name, detail })
   })
 }
 
-/** Monitor settings as they are kept: an address that is given as it is shown stays what it is. */
-function merged(given: Readonly<Record<string, unknown>>, before: string): string {
-  return JSON.stringify(unmaskedMonitor(given, JSON.parse(before) as Record<string, unknown>))
+/** Monitor settings as they are kept, their addresses sealed: one that is given as it is shown stays what it is. */
+function merged(seal: Seal, given: Readonly<Record<string, unknown>>, before: string): string {
+  return JSON.stringify(sealedMonitor(seal, unmaskedMonitor(given, JSON.parse(before) as Record<string, unknown>)))
+}
+
+/** Seals what a server before has kept as it is. */
+export async function sealMonitors({ db, seal }: Pick<SettingsDeps, 'db' | 'seal'>): Promise<void> {
+  await sealKept(db, seal, await keptMonitors(db))
+}
+
+/** The endpoints whose settings name webhooks. */
+export async function keptMonitors(reader: Reader): Promise<KeptMonitor[]> {
+  const rows = await reader.all<Pick<EndpointRow, 'name' | 'monitor'>>(
+    "SELECT name, monitor FROM endpoints WHERE monitor LIKE '%webhook%' ORDER BY name",
+  )
+  return rows.map(({ name, monitor }) => ({
+    settings: JSON.parse(monitor) as Record<string, unknown>,
+    write: (t, sealed) =>
+      t.run('UPDATE endpoints SET monitor = ? WHERE name = ? AND monitor = ?', [JSON.stringify(sealed), name, monitor]),
+  }))
 }
 
 /** Takes an endpoint out of service; its log stays. Throws `not_found`. */
