@@ -5,6 +5,7 @@ import type { ZodType } from 'zod'
 import type { Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
 import { fromZod } from './failure.ts'
+import { Coming } from './json-shape.ts'
 import { readJson } from './json.ts'
 import type { Call, Mounted } from './mount.ts'
 import { chunksOf, readBytes } from './callers/request-body.ts'
@@ -107,8 +108,11 @@ function check(schema: ZodType | undefined, value: unknown, where: string): unkn
 
 async function readBody(request: IncomingMessage, route: Mounted['route']): Promise<unknown> {
   if (route.body === undefined) return undefined
-  const bytes = await readBytes(request, route.limit ?? BODY_LIMIT)
-  const value = bytes.length === 0 ? emptyBody() : await parseJson(bytes, request.headers['content-type'], route)
+  const type = request.headers['content-type']
+  const coming = new Coming()
+  // what is no JSON is refused for its type, whatever brackets it has
+  const bytes = await readBytes(request, route.limit ?? BODY_LIMIT, isJson(type) ? coming.look : undefined)
+  const value = bytes.length === 0 ? emptyBody() : await parseJson(bytes, type, { route, coming })
   return typeof route.body === 'string' ? value : check(route.body, value, 'body')
 }
 
@@ -117,12 +121,21 @@ function emptyBody(): unknown {
   return {}
 }
 
+interface Come {
+  readonly route: Mounted['route']
+  readonly coming: Coming
+}
+
 /** A repeated key is allowed in foreign protocols, because the servers they come from allow it. */
-function parseJson(bytes: Buffer, type: string | undefined, { body, numerals = false }: Mounted['route']): unknown {
-  if (type !== undefined && type !== 'application/json' && !JSON_TYPE.test(type)) {
-    throw problem('unsupported_media_type', { value: type, expected: 'application/json' })
-  }
-  return readJson(bytes, { uniqueKeys: typeof body !== 'string', numerals })
+function parseJson(bytes: Buffer, type: string | undefined, { route, coming }: Come): unknown {
+  if (!isJson(type)) throw problem('unsupported_media_type', { value: type ?? '', expected: 'application/json' })
+  const { body, numerals = false } = route
+  return readJson(bytes, { uniqueKeys: typeof body !== 'string', numerals, shape: coming.shape })
+}
+
+/** Whether a body of this type is read as JSON; one without a type is. */
+function isJson(type: string | undefined): boolean {
+  return type === undefined || type === 'application/json' || JSON_TYPE.test(type)
 }
 
 const JSON_TYPE = /^application\/([\w.+-]+\+)?json\b/i

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { prng } from '../stats/prng.ts'
 import type { Prng } from '../stats/prng.ts'
-import { DEEPEST, MOST_FIELDS, MOST_VALUES, shapeOf, SMALL } from './json-shape.ts'
+import { closingQuote, DEEPEST, MOST_FIELDS, MOST_VALUES, shapeOf, SMALL, Walk } from './json-shape.ts'
+import type { Shape } from './json-shape.ts'
 import { parseBody } from './json-slices.ts'
 
 /** Parses a text and keeps how many bytes each call of the parser got. */
@@ -121,6 +122,8 @@ describe('beyond a limit, before anything is parsed, is refused', () => {
       { code: 'too_many_values', status: 413, data: { what: 'values', value: MOST_VALUES + 1, limit: MOST_VALUES } },
     ],
     ['empty objects', `{"instances":[${'{},'.repeat(4_000_000)}{}]}`, { code: 'too_many_values' }],
+    ['a list that is left open', `[${'{},'.repeat(MOST_VALUES / 2)}`, { code: 'malformed_body' }],
+    ['a text that is left open', `[${'{},'.repeat(MOST_VALUES / 2)}"]`, { code: 'malformed_body' }],
     [
       'fields of an object',
       `{${'"a":1,'.repeat(MOST_FIELDS)}"a":1}`,
@@ -144,6 +147,95 @@ describe('beyond a limit, before anything is parsed, is refused', () => {
     assert.equal(shapeOf(Buffer.from(`{${'"a":1,'.repeat(MOST_FIELDS - 1)}"a":1}`)).values, MOST_FIELDS + 1)
     assert.equal(shapeOf(Buffer.from('['.repeat(DEEPEST) + ']'.repeat(DEEPEST))).values, DEEPEST)
   })
+})
+
+describe('walked piece by piece, as it comes,', () => {
+  /** Cuts a text anywhere, within texts, escapes and empty brackets too. */
+  const pieces = (random: Prng, text: string): Buffer[] => {
+    const bytes = Buffer.from(text)
+    const cut: Buffer[] = []
+    for (let at = 0; at < bytes.length;) {
+      const size = random.uniform() < 0.5 ? 1 + Math.floor(random.uniform() * 4) : Math.floor(random.uniform() * 2000)
+      cut.push(bytes.subarray(at, at + size))
+      at += size
+    }
+    return cut
+  }
+  const shape = ({ values, large, isOpen }: Shape): object => ({ values, large: [...large], isOpen })
+
+  test('a body has the shape of the whole, and the value', async () => {
+    const random = prng(5)
+    for (let round = 0; round < 40; round++) {
+      const text = randomText(random, 6000)
+      const walk = new Walk()
+      for (const piece of pieces(random, text)) walk.take(piece)
+      assert.deepEqual(shape(walk), shape(shapeOf(Buffer.from(text))), `round ${round}`)
+      const parts = {
+        uniqueKeys: false,
+        shape: walk,
+        parse: (bytes: Buffer) => JSON.parse(bytes.toString()) as unknown,
+      }
+      assert.deepEqual(await parseBody(Buffer.from(text), parts), JSON.parse(text), `round ${round}`)
+    }
+  })
+
+  test('texts, escapes and empty lists may be cut anywhere', () => {
+    for (const [text, values] of [
+      ['"[\\"[\\\\"', 1],
+      ['["a,\\",b",{}, [ \n ] ,[1]]', 6],
+      ['{"a" : [ ] , "b":{ }}', 3],
+    ] as const) {
+      const bytes = Buffer.from(text)
+      for (let at = 0; at <= bytes.length; at++) {
+        const walk = new Walk()
+        for (const piece of [bytes.subarray(0, at), bytes.subarray(at)]) walk.take(piece)
+        assert.deepEqual([walk.values, walk.isOpen], [values, false], `${text} cut at ${at}`)
+      }
+    }
+  })
+
+  test('long texts with escapes anywhere end where the parser ends them', () => {
+    const random = prng(17)
+    for (let round = 0; round < 300; round++) {
+      const few = random.uniform() < 0.5
+      const text = Array.from({ length: Math.floor(random.uniform() * 1200) }, () =>
+        random.uniform() < (few ? 0.01 : 0.5) ? ['\\', '"', '\\"', '\n'][Math.floor(random.uniform() * 4)] : 'a',
+      ).join('')
+      const bytes = Buffer.from(`[${JSON.stringify(text)},1]`)
+      assert.equal(closingQuote(bytes, 1), bytes.length - 4, JSON.stringify(text))
+      const cut = Math.floor(random.uniform() * bytes.length)
+      const walk = new Walk()
+      for (const piece of [bytes.subarray(0, cut), bytes.subarray(cut)]) walk.take(piece)
+      assert.deepEqual([walk.values, walk.isOpen], [3, false], `${JSON.stringify(text)} cut at ${cut}`)
+    }
+  })
+
+  test('a body is refused at the piece that takes it beyond a limit', () => {
+    for (const [piece, code, taken] of [
+      ['['.repeat(60), 'malformed_body', 1],
+      ['[],'.repeat(1000), 'too_many_values', 3],
+    ] as const) {
+      const walk = new Walk(3500)
+      walk.take(Buffer.from('['))
+      for (let i = 0; i < taken; i++) walk.take(Buffer.from(piece))
+      assert.throws(() => walk.take(Buffer.from(piece)), { code })
+    }
+  })
+})
+
+test('vast bodies are parsed one after the other, and smaller ones beside them', async () => {
+  const list = (count: number): Buffer => Buffer.from(`[${'1,'.repeat(count - 1)}1]`)
+  const order: string[] = []
+  const read = async (name: string, count: number): Promise<void> => {
+    const parse = (bytes: Buffer): unknown => {
+      order.push(name)
+      return JSON.parse(bytes.toString()) as unknown
+    }
+    await parseBody(list(count), { uniqueKeys: false, parse })
+  }
+  await Promise.all([read('vast', 300_000), read('vast too', 300_000), read('small', 6000)])
+  assert.ok(order.lastIndexOf('vast') < order.indexOf('vast too'), 'one vast body at a time')
+  assert.ok(order.lastIndexOf('small') < order.lastIndexOf('vast'), 'a smaller one does not wait')
 })
 
 test('values are counted as a person would count them', () => {

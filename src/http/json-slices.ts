@@ -16,7 +16,7 @@ import {
   Walk,
 } from './json-shape.ts'
 import type { Shape } from './json-shape.ts'
-import { inTurns, turnOfLoop } from './callers/turns.ts'
+import { inTurns, TURN_MS, turnOfLoop } from './callers/turns.ts'
 
 /** How the parts of a body are parsed. */
 export interface Parts {
@@ -26,24 +26,29 @@ export interface Parts {
   readonly uniqueKeys: boolean
   /** Most values of the body; `MOST_VALUES` where nothing is said. */
   readonly mostValues?: number | undefined
+  /** The shape of the body, where it was walked to its end while it came. */
+  readonly shape?: Shape | undefined
 }
-
-/** Longest time for slices of one turn, ms. */
-const TURN_MS = 8
 
 /** Most values, and most bytes, of a body that is read at once. */
 const AT_ONCE = { values: 5000, bytes: 1024 * 1024 } as const
+
+/** Bytes of a body that are walked in one turn. */
+const STEP = 256 * 1024
+
+/** A body of more values has the processor and the memory for itself: others of its size wait until it is read. */
+const VAST = 250_000
 
 /**
  * The value of a body, as `parts.parse` gives it; a promise of it where the body is long or holds many values. Throws what that throws,
  * and what `shapeOf` throws before anything is parsed.
  */
 export function parseBody(bytes: Buffer, parts: Parts): unknown {
+  if (parts.shape !== undefined) return parseShaped(bytes, parts.shape, parts)
   if (isSmall(bytes)) return parts.parse(bytes)
   if (bytes.length > AT_ONCE.bytes)
-    return inTurns(async () => parseShaped(bytes, await shapeInTurns(bytes, parts.mostValues), parts))
-  const shape = shapeOf(bytes, parts.mostValues)
-  return shape.values <= AT_ONCE.values ? parts.parse(bytes) : inTurns(async () => parseShaped(bytes, shape, parts))
+    return inTurns(async () => shapeInTurns(bytes, parts.mostValues)).then((shape) => parseShaped(bytes, shape, parts))
+  return parseShaped(bytes, shapeOf(bytes, parts.mostValues), parts)
 }
 
 /** True when a body has so few bytes and brackets that it is within every limit; most are. */
@@ -56,13 +61,19 @@ function isSmall(bytes: Buffer): boolean {
 }
 
 async function shapeInTurns(bytes: Buffer, most: number | undefined): Promise<Shape> {
-  const walk = new Walk(bytes, most)
-  while (!walk.step(AT_ONCE.bytes)) await turnOfLoop()
+  const walk = new Walk(most)
+  for (let at = 0; at < bytes.length; at += STEP) {
+    if (at > 0) await turnOfLoop()
+    walk.take(bytes.subarray(at, at + STEP))
+  }
   return walk
 }
 
 function parseShaped(bytes: Buffer, shape: Shape, parts: Parts): unknown {
-  return shape.values <= AT_ONCE.values ? parts.parse(bytes) : new Slices(bytes, shape.large, parts).whole()
+  if (shape.values <= AT_ONCE.values) return parts.parse(bytes)
+  // the parser would find it after all the rest, at once
+  if (shape.isOpen) throw malformed('it ends before what it opens is closed')
+  return inTurns(() => new Slices(bytes, shape.large, parts).whole(), shape.values > VAST)
 }
 
 class Slices {

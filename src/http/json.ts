@@ -2,6 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 import { parseNumerals } from '../contract/values/numerals.ts'
 import { malformed } from './json-shape.ts'
+import type { Shape } from './json-shape.ts'
 import { parseBody, twice } from './json-slices.ts'
 
 export interface JsonOptions {
@@ -11,6 +12,8 @@ export interface JsonOptions {
   readonly numerals?: boolean
   /** Most values of the body, where fewer are taken than `MOST_VALUES`. */
   readonly mostValues?: number
+  /** The shape of the body, where it was walked to its end while it came; `mostValues` is not looked at then. */
+  readonly shape?: Shape | undefined
 }
 
 /**
@@ -18,9 +21,10 @@ export interface JsonOptions {
  * `malformed_body` for bytes that are not UTF-8, bad syntax, nesting beyond `DEEPEST`, half of a surrogate pair (no database and
  * no other program could keep it) and, where it is asked for, a key that stands twice; `too_many_values` beyond what `shapeOf` takes.
  */
-export function readJson(bytes: Buffer, { uniqueKeys, numerals = false, mostValues }: JsonOptions): unknown {
+export function readJson(bytes: Buffer, { uniqueKeys, numerals = false, mostValues, shape }: JsonOptions): unknown {
   if (!isUtf8(bytes)) throw malformed('it has bytes that are not UTF-8')
-  return parseBody(bytes, { uniqueKeys, mostValues, parse: (part) => parseStrictly(part, { uniqueKeys, numerals }) })
+  const parse = (part: Buffer): unknown => parseStrictly(part, { uniqueKeys, numerals })
+  return parseBody(bytes, { uniqueKeys, mostValues, shape, parse })
 }
 
 type Strictly = Required<Pick<JsonOptions, 'uniqueKeys' | 'numerals'>>

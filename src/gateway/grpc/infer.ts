@@ -27,6 +27,7 @@ export const GRPC_TYPE = 'application/grpc'
 /** ModelInfer. Tensors come as typed contents or as raw bytes; the answer's tensor comes as raw bytes. */
 export const grpcProtocol: Protocol = {
   prepare: () => undefined,
+  isJson: () => false,
   read: readInfer,
   write: writeInfer,
   fail: grpcFailure,

@@ -1,8 +1,8 @@
 /** Reads the body of a request: bounded in size and in memory of all requests together, decompressed where it came compressed. */
 import type { IncomingMessage } from 'node:http'
 import { brotliDecompress, gunzip, inflate, zstdDecompress } from 'node:zlib'
-import type { Problem } from '../../contract/errors.ts'
 import { problem } from '../../contract/errors.ts'
+import { Gathered } from '../../http/callers/gathered.ts'
 
 /** What bodies may take. `held` counts the bytes of all bodies that are being read. */
 export interface BodyBudget {
@@ -14,6 +14,8 @@ export interface BodyBudget {
 }
 
 export interface BodyEnds {
+  /** Looks at the pieces of a body that comes in several and is not compressed, in order; what it throws refuses the body. */
+  readonly look?: ((piece: Buffer) => void) | undefined
   readonly done: (body: Buffer) => void
   /** Called once, at most, and never after `done`. The rest of the body is then thrown away as it comes. */
   readonly fail: (error: unknown) => void
@@ -38,29 +40,45 @@ export function readBody(request: IncomingMessage, budget: BodyBudget, ends: Bod
   const encoding = encodingOf(request)
   const { maxBody } = budget
   if (Number(request.headers['content-length'] ?? 0) > maxBody) throw problem('payload_too_large', { limit: maxBody })
-  let chunks: Buffer[] = []
-  let size = 0
+  let gathered: Gathered | undefined = new Gathered(Number(request.headers['content-length'] ?? 0))
+  const look = encoding === undefined ? ends.look : undefined
+  let first: Buffer | undefined
   const release = (): void => {
-    budget.held -= size
-    size = 0
-    chunks = []
+    budget.held -= gathered?.size ?? 0
+    gathered = undefined
   }
-  const give = (error: Problem): void => {
+  const give = (error: unknown): void => {
     request.off('data', take)
     request.off('end', end)
     release()
     ends.fail(error)
     request.resume()
   }
+  const check = (body: Gathered, chunk: Buffer): void => {
+    if (body.size + chunk.length > maxBody) throw problem('payload_too_large', { limit: maxBody })
+    if (budget.held + chunk.length > budget.maxHeld)
+      throw problem('too_many_requests', { what: 'the memory for bodies' })
+    if (body.size === 0) first = chunk
+    else if (look !== undefined) {
+      if (first !== undefined) look(first)
+      first = undefined
+      look(chunk)
+    }
+  }
   const take = (chunk: Buffer): void => {
-    size += chunk.length
+    const body = gathered
+    if (body === undefined) return
+    try {
+      check(body, chunk)
+    } catch (error) {
+      give(error)
+      return
+    }
     budget.held += chunk.length
-    if (size > maxBody) give(problem('payload_too_large', { limit: maxBody }))
-    else if (budget.held > budget.maxHeld) give(problem('too_many_requests', { what: 'the memory for bodies' }))
-    else chunks.push(chunk)
+    body.add(chunk)
   }
   const end = (): void => {
-    const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size)
+    const body = gathered?.whole() ?? Buffer.alloc(0)
     release()
     if (encoding === undefined) ends.done(body)
     else unpack(encoding, body, maxBody, ends)

@@ -6,6 +6,8 @@ import { Server as NetServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { Problem, problem } from '../../contract/errors.ts'
 import type { FailedCredentials } from '../../http/callers/failed-credentials.ts'
+import { Coming } from '../../http/json-shape.ts'
+import type { Shape } from '../../http/json-shape.ts'
 import type { BodyBudget } from './body.ts'
 import { readBody } from './body.ts'
 import { admit, seenBy } from '../traffic/credentials.ts'
@@ -131,8 +133,10 @@ function readPredict(deps: HttpDeps, target: PredictTarget, request: IncomingMes
   const caller = callerOf(deps, request)
   const token = admit(deps.view.table, caller, 'predict')
   deps.rates.take(target.endpoint.route, token, caller.now)
+  const coming = target.protocol.isJson(request.headers) ? new Coming() : undefined
   readBody(request, deps.bodies, {
-    done: (body) => predict(deps, target, { request, response, body, caller: token?.id ?? '' }),
+    look: coming?.look,
+    done: (body) => predict(deps, target, { request, response, body, shape: coming?.shape, caller: token?.id ?? '' }),
     fail: (error) => refuse(deps, request, response, { error, fail: target.protocol.fail }),
   })
 }
@@ -166,6 +170,7 @@ interface Received {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly body: Buffer
+  readonly shape: Shape | undefined
   readonly caller: string
 }
 
@@ -175,7 +180,7 @@ function predict(deps: HttpDeps, target: PredictTarget, received: Received): voi
   const { protocol } = target
   const failed = (error: unknown): void => refuse(deps, request, response, { error, fail: protocol.fail })
   try {
-    const prepared = protocol.prepare(request.headers, body)
+    const prepared = protocol.prepare(request.headers, body, received.shape)
     if (!(prepared instanceof Promise)) {
       answer(deps, target, received, prepared)
       return

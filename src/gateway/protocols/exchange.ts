@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Problem } from '../../contract/errors.ts'
 import type { Answer, Ask } from '../engine/ask.ts'
+import type { Shape } from '../../http/json-shape.ts'
 import type { LiveEndpoint } from '../traffic/live.ts'
 import { isRecord } from '../../scoring/rows/json.ts'
 import type { Rows } from '../../scoring/rows/rows.ts'
@@ -35,9 +36,11 @@ export interface PredictCall {
 export interface Protocol {
   /**
    * What can be read of a body before its endpoint is looked at: undefined where that is nothing, a promise where it takes turns of the
-   * loop. Throws for a body that is beyond a limit, before it is parsed.
+   * loop. Throws for a body that is beyond a limit, before it is parsed. `shape`: that of a body which was walked while it came.
    */
-  readonly prepare: (headers: IncomingHttpHeaders, body: Buffer) => unknown
+  readonly prepare: (headers: IncomingHttpHeaders, body: Buffer, shape?: Shape) => unknown
+  /** Whether a body with these headers is JSON from its first byte to its last, and so can be walked while it comes. */
+  readonly isJson: (headers: IncomingHttpHeaders) => boolean
   /** Throws a Problem that names what is wrong. The second value is kept for `write`. */
   readonly read: (call: PredictCall) => { ask: Ask; note: unknown }
   readonly write: (answer: Answer, note: unknown) => Reply

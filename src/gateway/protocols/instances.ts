@@ -16,6 +16,7 @@ import { isModelReady } from './oip-pages.ts'
 /** POST /v1/models/NAME:predict: `{instances: [row, …]}` → `{predictions: […]}`; a row is an object or a list by place. */
 export const kserveProtocol: Protocol = {
   prepare: prepareJson,
+  isJson: () => true,
   read: readInstances,
   write: writeKserve,
   fail: kserveFailure,
@@ -24,6 +25,7 @@ export const kserveProtocol: Protocol = {
 /** POST …/endpoints/NAME:predict of Vertex AI: `{instances, parameters}` → `{predictions, deployedModelId, model, modelVersionId}`. */
 export const vertexProtocol: Protocol = {
   prepare: prepareJson,
+  isJson: () => true,
   read: readInstances,
   write: writeVertex,
   fail: vertexFailure,

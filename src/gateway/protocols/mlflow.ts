@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { problem } from '../../contract/errors.ts'
 import type { Problem } from '../../contract/errors.ts'
+import type { Shape } from '../../http/json-shape.ts'
 import type { Answer, Ask } from '../engine/ask.ts'
 import type { PredictCall, Protocol, Reply } from './exchange.ts'
 import { JSON_TYPE, makeAsk } from './exchange.ts'
@@ -32,13 +33,18 @@ const FORMS = ['dataframe_split', 'dataframe_records', 'instances', 'inputs'] as
  */
 export const mlflowProtocol: Protocol = {
   prepare: prepareInvocation,
+  isJson: (headers) => !isCsv(headers),
   read: readInvocation,
   write: writeInvocation,
   fail: mlflowFailure,
 }
 
-function prepareInvocation(headers: IncomingHttpHeaders, body: Buffer): unknown {
-  return contentType(headers['content-type']) === CSV ? prepareCsv(body) : prepareJson(headers, body)
+function prepareInvocation(headers: IncomingHttpHeaders, body: Buffer, shape?: Shape): unknown {
+  return isCsv(headers) ? prepareCsv(body) : prepareJson(headers, body, shape)
+}
+
+function isCsv(headers: IncomingHttpHeaders): boolean {
+  return contentType(headers['content-type']) === CSV
 }
 
 function readInvocation(call: PredictCall): { ask: Ask; note: unknown } {

@@ -18,6 +18,7 @@ const KEYS = new Set(['inputs', 'id', 'event_time', 'routing_key', 'params', 'pr
  */
 export const nativeProtocol: Protocol = {
   prepare: prepareJson,
+  isJson: () => true,
   read: readNative,
   write: (answer) => writeNative(answer),
   fail: nativeFailure,

@@ -8,6 +8,7 @@ import type { PredictCall, Protocol, Reply } from './exchange.ts'
 import { JSON_TYPE, makeAsk } from './exchange.ts'
 import { objectOf, prepareJson } from './json-body.ts'
 import { explanationTensors } from './explanations.ts'
+import type { Shape } from '../../http/json-shape.ts'
 import { isRecord, toJson } from '../../scoring/rows/json.ts'
 import type { LiveEndpoint } from '../traffic/live.ts'
 import { invalid } from '../../scoring/rows/rows.ts'
@@ -37,7 +38,13 @@ const JSON_LENGTH = 'inference-header-content-length'
  * the JSON (`parameters.binary_data_size`). `null` in a tensor is a missing value. `parameters` may hold prediction_id, event_time,
  * routing_key, priority, timeout (µs) and explain. The answer has one tensor, and with explain two more; `parameters` name prediction ids, variant and epoch.
  */
-export const oipProtocol: Protocol = { prepare: prepareInfer, read: readInfer, write: writeInfer, fail: oipFailure }
+export const oipProtocol: Protocol = {
+  prepare: prepareInfer,
+  isJson: (headers) => headers[JSON_LENGTH] === undefined,
+  read: readInfer,
+  write: writeInfer,
+  fail: oipFailure,
+}
 
 /** What of a request decides how its answer is written. */
 export interface InferNote {
@@ -46,8 +53,8 @@ export interface InferNote {
   readonly binary: boolean
 }
 
-function prepareInfer(headers: IncomingHttpHeaders, body: Buffer): unknown {
-  return prepareJson(headers, body.subarray(0, jsonLength(headers, body.length)))
+function prepareInfer(headers: IncomingHttpHeaders, body: Buffer, shape?: Shape): unknown {
+  return prepareJson(headers, body.subarray(0, jsonLength(headers, body.length)), shape)
 }
 
 function readInfer(call: PredictCall): { ask: Ask; note: unknown } {

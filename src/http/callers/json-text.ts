@@ -1,5 +1,5 @@
 /** Writes a value as JSON: a long list in slices, one a turn of the loop, so that other callers are answered between them. */
-import { turnOfLoop } from './turns.ts'
+import { TURN_MS, turnOfLoop } from './turns.ts'
 
 /** A list of more items is written in slices. */
 const LONG = 200
@@ -8,9 +8,6 @@ const LONG = 200
 const BETWEEN = 20
 const MOST_BETWEEN = 200
 const QUICK_MS = 1
-
-/** Longest time for slices of one turn, ms. */
-const TURN_MS = 8
 
 /** How deep in a value long lists are looked for. */
 const DEEPEST = 3

@@ -1,6 +1,7 @@
 /** The bytes of a request: read by a handler, or read and dropped, so that the next request on the connection begins where it should. */
 import type { IncomingMessage } from 'node:http'
 import { problem } from '../../contract/errors.ts'
+import { Gathered } from './gathered.ts'
 
 /** Most bytes of a refused body that are read before the connection is cut instead, and the longest time for it. */
 const WASTE_BYTES = 64 * 1024 * 1024
@@ -52,34 +53,46 @@ function within<T>(limit: number, work: Promise<T>): Promise<T> {
   return promise
 }
 
+/** What looks at the pieces of a body while they come, in order; what it throws refuses the body. */
+export type Look = (piece: Buffer) => void
+
 /**
- * The whole body. Throws `payload_too_large` beyond `limit` bytes and `too_slow` after a minute, with the rest unread. Uses events: an async iterator
- * costs several times as much, and nearly every body is one chunk.
+ * The whole body. Throws `payload_too_large` beyond `limit` bytes, `too_slow` after a minute and what `look` throws, with the rest unread. A
+ * body that is one chunk, as nearly every one is, is not looked at. Uses events: an async iterator costs several times as much.
  */
-export function readBytes(request: IncomingMessage, limit: number): Promise<Buffer> {
+export function readBytes(request: IncomingMessage, limit: number, look?: Look): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
-  const parts: Buffer[] = []
-  let size = 0
+  const body = new Gathered(Math.min(limit, Number(request.headers?.['content-length'] ?? 0)))
+  let first: Buffer | undefined
   let over = false
   const late = setTimeout(() => stop(problem('too_slow', { what: 'the body', limit: BODY_MS })), BODY_MS).unref()
-  const stop = (error: Error): void => {
+  const stop = (error: unknown): void => {
     over = true
     clearTimeout(late)
     request.off('data', take)
     request.pause()
     reject(error)
   }
-  const take = (part: Buffer): void => {
+  const take = (piece: Buffer): void => {
     if (over) return
-    size += part.length
-    parts.push(part)
-    if (size > limit) stop(problem('payload_too_large', { limit }))
+    try {
+      if (body.size + piece.length > limit) throw problem('payload_too_large', { limit })
+      if (body.size === 0) first = piece
+      else if (look !== undefined) {
+        if (first !== undefined) look(first)
+        first = undefined
+        look(piece)
+      }
+      body.add(piece)
+    } catch (error) {
+      stop(error)
+    }
   }
   // the listeners are not removed after the end: they are freed with the request
   const end = (): void => {
     over = true
     clearTimeout(late)
-    resolve(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts))
+    resolve(body.whole())
   }
   const gone = (): void => {
     if (over) return

@@ -4,8 +4,6 @@
 const AT_ONCE = 4
 
 const slices: (() => void)[] = []
-const waiting: (() => void)[] = []
-let running = 0
 
 /** Resolves in a later turn of the loop; each turn lets one caller go on, in order. */
 export function turnOfLoop(): Promise<void> {
@@ -19,8 +17,10 @@ function next(): void {
   if (slices.length > 0) setImmediate(next)
 }
 
-/** Longest time for items of one turn, ms, and how many are made between two looks at the clock. */
-const TURN_MS = 8
+/** Longest time for slices of one turn, ms: a caller meanwhile waits for one at each of the few turns that its own call takes. */
+export const TURN_MS = 4
+
+/** How many items are made between two looks at the clock. */
 const BETWEEN = 500
 
 /** As `map` of a list, some items a turn of the loop; a short list is done at once. */
@@ -46,16 +46,33 @@ export async function forInTurns(count: number, call: (at: number) => unknown): 
   }
 }
 
-/** Does long work, as soon as less than `AT_ONCE` other pieces of work run. */
-export async function inTurns<T>(work: () => Promise<T>): Promise<T> {
-  if (running >= AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve))
-  else running++
-  try {
-    return await work()
-  } finally {
-    // the place passes on without ever being free
-    const first = waiting.shift()
-    if (first === undefined) running--
-    else first()
+/** Does long work, as soon as less than `AT_ONCE` other pieces of work run; vast work as soon as no other vast work does. */
+export function inTurns<T>(work: () => Promise<T>, vast = false): Promise<T> {
+  return (vast ? vastWork : longWork).do(work)
+}
+
+/** Places for pieces of work; who finds none waits in order. */
+class Places {
+  #free: number
+  readonly #waiting: (() => void)[] = []
+
+  constructor(count: number) {
+    this.#free = count
+  }
+
+  async do<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    else this.#free--
+    try {
+      return await work()
+    } finally {
+      // the place passes on without ever being free
+      const first = this.#waiting.shift()
+      if (first === undefined) this.#free++
+      else first()
+    }
   }
 }
+
+const longWork = new Places(AT_ONCE)
+const vastWork = new Places(1)

@@ -1,6 +1,6 @@
 /** OTLP's trace export request from protobuf bytes (opentelemetry-proto v1, collector/trace/v1). */
 import { problem } from '../../contract/errors.ts'
-import { turnOfLoop } from '../../http/callers/turns.ts'
+import { TURN_MS, turnOfLoop } from '../../http/callers/turns.ts'
 import { DEEPEST_VALUE, idText } from '../spans/span.ts'
 import type { Batch, SpanData, SpanEvent, SpanLink } from '../spans/span.ts'
 import { doubleOf, eachField, ProtobufError, signed, textOf } from '../../http/protobuf.ts'
@@ -9,9 +9,6 @@ import type { Value, ValueMap } from '../spans/values.ts'
 
 /** Most spans of one request, and most fields of all its messages, and of one span. */
 export const MOST = { spans: 20_000, fields: 1_000_000, 'fields of one span': 100_000 } as const
-
-/** Longest time for spans of one turn, ms. */
-const TURN_MS = 8
 
 /**
  * Reads ExportTraceServiceRequest, some spans a turn of the loop, so that other callers are answered in between. Throws ProtobufError

@@ -4,6 +4,9 @@ import { gunzip, inflate, inflateRaw } from 'node:zlib'
 import type { InputType } from 'node:zlib'
 import { problem } from '../../contract/errors.ts'
 import { route } from '../../contract/route.ts'
+import { Gathered } from '../../http/callers/gathered.ts'
+import { Coming } from '../../http/json-shape.ts'
+import type { Shape } from '../../http/json-shape.ts'
 import { readJson } from '../../http/json.ts'
 import { mount, Raw } from '../../http/mount.ts'
 import type { Call, Mounted } from '../../http/mount.ts'
@@ -41,7 +44,9 @@ export function otlpRoutes(room: Tracking): Mounted[] {
   return [mount(description, (call) => takeSpans(room, call), mlflowFailure)]
 }
 
-async function takeSpans(room: Tracking, call: Call<{ body: 'stream' } & Parameters<typeof mount>[0]>): Promise<Raw> {
+type TraceCall = Call<{ body: 'stream' } & Parameters<typeof mount>[0]>
+
+async function takeSpans(room: Tracking, call: TraceCall): Promise<Raw> {
   const experiment = header(call, 'x-mlflow-experiment-id')
   if (experiment === undefined) {
     throw problem('unprocessable', { detail: 'the header x-mlflow-experiment-id is missing; it names the experiment' })
@@ -50,8 +55,10 @@ async function takeSpans(room: Tracking, call: Call<{ body: 'stream' } & Paramet
   if (type !== PROTOBUF && type !== JSON_TYPE) {
     throw invalid(`Invalid Content-Type: ${type ?? 'none'}. Expected: ${PROTOBUF} or ${JSON_TYPE}`)
   }
-  const body = await unpack(await collect(call.body), header(call, 'content-encoding')?.trim().toLowerCase())
-  const batch = await readBatch(body, type)
+  const encoding = header(call, 'content-encoding')?.trim().toLowerCase()
+  const coming = new Coming(MOST_JSON_VALUES)
+  const sent = await collect(call, type === JSON_TYPE && isPlain(encoding) ? coming.look : undefined)
+  const batch = await readBatch(await unpack(sent, encoding), type, coming.shape)
   if (batch.resources === 0) throw invalid('Invalid OpenTelemetry format - no spans found')
   batch.spans.forEach(checkIds)
   await logSpans(room, call.who, { experiment_id: experiment, run_id: header(call, 'x-mlflow-run-id') }, batch.spans)
@@ -64,15 +71,18 @@ function header(call: Pick<Call, 'headers'>, name: string): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
-async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const parts: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of chunks) {
-    size += chunk.length
-    if (size > SENT_LIMIT) throw problem('payload_too_large', { limit: SENT_LIMIT })
-    parts.push(chunk)
+async function collect({ body, headers }: TraceCall, look?: (chunk: Uint8Array) => void): Promise<Buffer> {
+  const gathered = new Gathered(Math.min(SENT_LIMIT, Number(headers['content-length'] ?? 0)))
+  for await (const chunk of body) {
+    if (gathered.size + chunk.length > SENT_LIMIT) throw problem('payload_too_large', { limit: SENT_LIMIT })
+    look?.(chunk)
+    gathered.add(chunk)
   }
-  return Buffer.concat(parts)
+  return gathered.whole()
+}
+
+function isPlain(encoding: string | undefined): boolean {
+  return encoding === undefined || encoding === 'identity'
 }
 
 type Unpacker = (buffer: InputType, options: { maxOutputLength: number }) => Promise<Buffer>
@@ -84,7 +94,7 @@ const UNPACKERS: Readonly<Record<string, readonly Unpacker[]>> = {
 }
 
 async function unpack(body: Buffer, encoding: string | undefined): Promise<Buffer> {
-  if (encoding === undefined || encoding === 'identity') return body
+  if (encoding === undefined || isPlain(encoding)) return body
   const ways = Object.hasOwn(UNPACKERS, encoding) ? UNPACKERS[encoding] : undefined
   if (ways === undefined) throw invalid(`Unsupported Content-Encoding: ${encoding}. Expected: gzip or deflate`)
   for (const way of ways) {
@@ -99,9 +109,9 @@ async function unpack(body: Buffer, encoding: string | undefined): Promise<Buffe
   throw invalid(`Failed to decompress ${encoding} payload`)
 }
 
-async function readBatch(body: Buffer, type: string): Promise<Batch> {
+async function readBatch(body: Buffer, type: string, shape: Shape | undefined): Promise<Batch> {
   if (type === JSON_TYPE) {
-    await readJson(body, { uniqueKeys: false, mostValues: MOST_JSON_VALUES })
+    await readJson(body, { uniqueKeys: false, mostValues: MOST_JSON_VALUES, shape })
     return readExportJson(body.toString('utf8'))
   }
   try {
