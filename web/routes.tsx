@@ -133,6 +133,12 @@ const pages = [
   }),
   createRoute({
     getParentRoute: under,
+    path: '/pipelines/$id/report',
+    validateSearch: address.reportSearch,
+    component: lazyRouteComponent(() => import('./pages/pipelines/report.tsx'), 'ReportPage'),
+  }),
+  createRoute({
+    getParentRoute: under,
     path: '/pipelines/$id',
     validateSearch: address.stepSearch,
     component: lazyRouteComponent(() => import('./pages/pipelines/pipeline-run.tsx'), 'PipelineRunPage'),

@@ -5,6 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { z } from 'zod'
 import { mergesApi } from '../../src/contract/changes/merges.ts'
+import { ciApi } from '../../src/contract/changes/report.ts'
 import { authApi } from '../../src/contract/auth.ts'
 import { costApi } from '../../src/contract/cost.ts'
 import { endpointViewApi } from '../../src/contract/endpoint-view.ts'
@@ -22,6 +23,7 @@ import type { Isolation } from '../../src/contract/system.ts'
 import { tracesApi } from '../../src/contract/traces.ts'
 import { trackingApi } from '../../src/contract/tracking.ts'
 import { staticFiles } from '../../src/http/static.ts'
+import * as changes from './fixture-changes.ts'
 import * as watched from './fixture-monitoring.ts'
 import * as released from './fixture-rollouts.ts'
 import * as served from './fixture-serving.ts'
@@ -228,6 +230,9 @@ function recorded(now: number, empty: boolean): Recorded[] {
     })),
     on(pipelinesApi.getPipelineRun, list(pipelineRuns)),
     on(pipelinesApi.stepQueue, () => tracked.stepQueue(empty)),
+    on(ciApi.changeReport, ({ params }) =>
+      pipelineRuns.some((run) => run.id === params['run']) ? changes.changeReport(tracked.before(now, 1e6)) : undefined,
+    ),
     on(mergesApi.times, ({ query }) => released.mergeTimes(now, empty, query.get('version'))),
     on(pipelinesApi.explainStep, ({ params }) => ({
       ...(pipelineRuns[0]?.steps.find((step) => step.name === params['step'])?.cache ?? {

@@ -103,6 +103,12 @@ const PAGES: readonly PageCase[] = [
   },
   { file: 'pipelines/pipeline-run', at: '/pipelines/p1', route: '/pipelines/$id', key: ['pipelines', 'one', 'p1'] },
   {
+    file: 'pipelines/report',
+    at: '/pipelines/p1/report',
+    route: '/pipelines/$id/report',
+    key: ['pipelines', 'report', 'p1', ''],
+  },
+  {
     file: 'llm/traces',
     at: '/traces',
     key: ['runs', 'traces', { filter: '', experiment: '' }],

@@ -172,6 +172,17 @@ const PAGES: readonly (readonly [name: string, path: string, texts: readonly str
     '/pipelines/run_01k2b9d?step=features',
     ['the leak gate refused', 'params.leaky', 'iteration 60', 'Critical path'],
   ],
+  [
+    'change-report',
+    '/pipelines/run_01k2b9d/report',
+    [
+      'report of a change',
+      'roc_auc is 0.7602',
+      'carrier = <UA & co>',
+      'no run was made of the merge base',
+      'slipway reproduce flight-delay@7',
+    ],
+  ],
   ['pipeline-failed', '/pipelines/run_01k2a8f', ['Why train failed', 'KeyError']],
   ['cost', '/cost', ['Total', 'vCPU hour']],
   [

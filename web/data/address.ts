@@ -169,6 +169,12 @@ export function stepSearch(raw: Raw): { step?: string } {
   return present({ step: text(raw, 'step') })
 }
 
+/** State of the report of a change: the commit that is its merge base. */
+export function reportSearch(raw: Raw): { base?: string } {
+  const base = text(raw, 'base')
+  return base !== undefined && /^[0-9a-f]{40,64}$/.test(base) ? { base } : {}
+}
+
 /** State of the Cost page. */
 export function costSearch(raw: Raw): { by?: 'run' | 'endpoint' | 'project' | 'day' } {
   const by = raw['by']

@@ -1,6 +1,7 @@
 /** What the pages read, each with its key; the first word of a key is the room, by which live changes refresh it. */
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
 import type { mergesApi } from '../../src/contract/changes/merges.ts'
+import type { ciApi } from '../../src/contract/changes/report.ts'
 import type { authApi } from '../../src/contract/auth.ts'
 import type { costApi } from '../../src/contract/cost.ts'
 import type { endpointViewApi } from '../../src/contract/endpoint-view.ts'
@@ -372,6 +373,17 @@ export const pipelineRun = (id: string) =>
     queryKey: ['pipelines', 'one', id],
     queryFn: ({ signal }) =>
       call<typeof pipelinesApi.getPipelineRun>('GET', '/v1/pipeline-runs/:id', { signal, params: { id } }),
+  })
+/** `base` is the merge base; without one the report has production alone beside it. */
+export const changeReport = (run: string, base: string | undefined) =>
+  queryOptions({
+    queryKey: ['pipelines', 'report', run, base ?? ''],
+    queryFn: ({ signal }) =>
+      call<typeof ciApi.changeReport>('GET', '/v1/change-reports/:run', {
+        signal,
+        params: { run },
+        query: base === undefined ? {} : { base },
+      }),
   })
 export const explanation = (id: string, step: string) =>
   queryOptions({

@@ -76,7 +76,7 @@ describe('slipway ci report', () => {
     assert.equal(said.code, 0)
     assert.deepEqual(said.lines, ['✓ commit status: posted', '✓ comment: posted', 'passed: its gate is passed'])
     assert.deepEqual(server.asked(ciApi.changeReport)[0]?.query, { base: BASE })
-    assert.match(lab.notes[0]?.body ?? '', new RegExp(`${server.url}/pipelines/pr_1`))
+    assert.match(lab.notes[0]?.body ?? '', new RegExp(`${server.url}/pipelines/pr_1/report\\?base=${BASE}"`))
   })
 
   it('puts the report of a newer push in its place, where the server has it', async () => {

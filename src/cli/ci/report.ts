@@ -46,7 +46,8 @@ async function tell(invocation: Invocation): Promise<ChangeReport['verdict']> {
     client.call(ciApi.changeReport, { params: { run }, query: base === undefined ? {} : { base } })
   const found = await read(await runOf(invocation))
   const pages = config('SLIPWAY_PAGES_URL') ?? client.url
-  const page = (run: string): string => `${pages.replace(/\/$/, '')}/pipelines/${encodeURIComponent(run)}`
+  const page = (run: string): string =>
+    `${pages.replace(/\/$/, '')}/pipelines/${encodeURIComponent(run)}/report${base === undefined ? '' : `?base=${encodeURIComponent(base)}`}`
   const secrets = secretsOf(process.env)
   const drawn = withoutSecrets(markdown(found, { marker: '', page: page(found.run.id) }), secrets)
   await writeFiles(text(invocation, 'out'), found, drawn, secrets)

@@ -139,8 +139,8 @@ const ORIGINS: readonly (readonly [what: string, change: object, says: RegExp, l
   [
     'a run of a pipeline',
     {},
-    /by ada in a pipeline run, logged as run 00019c1f\./,
-    ['/pipelines/run_01k2b9d', '/runs/00019c1f4be27a60b3d85c14'],
+    /by ada in a pipeline run \(what it changed\), logged as run 00019c1f\./,
+    ['/pipelines/run_01k2b9d', '/pipelines/run_01k2b9d/report', '/runs/00019c1f4be27a60b3d85c14'],
   ],
   ['a client', { run_id: null, pipeline_run_id: null, created_by: 'eve' }, /Created .* by eve\./, []],
   ['a run alone', { pipeline_run_id: null }, /by ada, logged as run 00019c1f\./, ['/runs/00019c1f4be27a60b3d85c14']],

@@ -114,6 +114,11 @@ function Lead({ version }: { version: Version }) {
           <Link to="/pipelines/$id" params={{ id: version.pipeline_run_id }}>
             a pipeline run
           </Link>
+          {' ('}
+          <Link to="/pipelines/$id/report" params={{ id: version.pipeline_run_id }}>
+            what it changed
+          </Link>
+          )
         </>
       )}
       {version.run_id !== null && (

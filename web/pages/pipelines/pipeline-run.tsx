@@ -64,7 +64,6 @@ function Lead({ run }: { run: PipelineRun }) {
 const WRITE = { verb: 'write', resource: 'pipelines' } as const
 
 function Actions({ run }: { run: PipelineRun }) {
-  const navigate = useNavigate()
   if (run.finished_at === null) {
     return (
       <Confirm
@@ -80,6 +79,18 @@ function Actions({ run }: { run: PipelineRun }) {
       />
     )
   }
+  return (
+    <>
+      <Link to="/pipelines/$id/report" params={{ id: run.id }} className="button">
+        What it changed
+      </Link>
+      <RunAgain run={run} />
+    </>
+  )
+}
+
+function RunAgain({ run }: { run: PipelineRun }) {
+  const navigate = useNavigate()
   return (
     <Confirm
       label="Run again"

@@ -120,6 +120,8 @@ for (const [what, change, act, status, length] of STATES) {
       ['Run again', 'Cancel the run'].filter((label) => outside.includes(`>${label}</button>`)),
       [act],
     )
+    // there is no report before the end
+    assert.equal(/href="[^"]*\/report"/.test(html), act === 'Run again')
     assert.equal(part(html, '<h1>', '<div class="lead">'), `flights run 1k2b9d ${status}`)
     assert.match(textOf(html), length)
     assert.doesNotMatch(await page(change, { role: 'viewer' }), /Run again|Cancel the run/)
