@@ -64,6 +64,15 @@ function tell(
 const done = (parts: readonly Part[]): Record<string, string> =>
   Object.fromEntries(parts.map((part) => [part.what, part.done ? part.note : `no: ${part.note}`]))
 
+const SECRET = 'ghs_job.secret-1'
+
+/** A text as a reader sees it: entities read, and without what only parts letters. */
+function lettersOf(text: string): string {
+  return text
+    .replaceAll(/&#(\d+);/g, (_, digits: string) => String.fromCodePoint(Number(digits)))
+    .replaceAll(/\u200b|\\u200b/g, '')
+}
+
 describe('GitHub', () => {
   it('gets a comment, a status and a check of the same report', async () => {
     assert.deepEqual(done(await tell(onGitHub())), {
@@ -178,15 +187,76 @@ describe('GitHub', () => {
     assert.deepEqual(Object.keys(done(await tell(onGitHub('ghs_job', { pull: 0 })))), ['commit status', 'check run'])
   })
 
-  it('says nothing secret', async () => {
-    await tell(
-      onGitHub(),
-      changeReport({
-        reason: 'the token is ghs_job_secret',
-        steps: [{ name: 'x', state: 'failed', why: 'Bearer ghs_job_secret', duration_ms: 1 }],
-      }),
+  for (const [what, secret] of [
+    ['with signs that become entities', SECRET],
+    ['of hexadecimal letters, which are broken', '0123456789abcdef0123456789abcdef01234567'],
+    ['that would be cut in half', `xoxb-${'a1b2'.repeat(90)}`],
+  ] as const) {
+    it(`says no secret ${what}`, async () => {
+      const said = `the token is ${secret} or ${Buffer.from(secret).toString('base64')}`
+      const report = changeReport({
+        reason: said,
+        gates: [gate({ reason: said, name: secret })],
+        steps: [{ name: secret, state: 'failed', why: `Bearer ${secret}`, duration_ms: 1 }],
+        packages: [{ name: 'private', before: secret, after: `git+https://${secret}@host/x` }],
+        metrics: [{ metric: secret, value: 1, gated: false, production: null, merge_base: null }],
+      })
+      await post(onGitHub(), {
+        report,
+        commit: COMMIT,
+        page: () => '',
+        secrets: [secret],
+        reportOf: () => Promise.resolve(undefined),
+      })
+      const told = [hub.comments[0]?.body ?? '', JSON.stringify(hub.checks), JSON.stringify(hub.statuses)]
+      for (const text of told) {
+        const letters = lettersOf(text)
+        assert.match(letters, /the token is \*\*\* or \*\*\*/)
+        // the first letters alone are enough to know it by
+        for (const part of [secret.slice(0, 12), Buffer.from(secret).toString('base64').slice(0, 12)])
+          assert.ok(!letters.includes(part), text)
+      }
+    })
+  }
+
+  it('changes its comment again where somebody edited it, and leaves one alone whose mark they took away', async () => {
+    await tell(onGitHub())
+    const [own] = hub.comments
+    assert.ok(own)
+    const whole = own.body
+    own.body += '\n\nI do not agree'
+    await tell(onGitHub())
+    assert.deepEqual(
+      hub.comments.map(({ body }) => body),
+      [whole],
     )
-    assert.doesNotMatch(JSON.stringify([hub.comments, hub.checks, hub.statuses]), /ghs_job_secret/)
+    own.body = 'nothing to see here'
+    await tell(onGitHub())
+    assert.deepEqual(
+      hub.comments.map(({ body }) => body),
+      ['nothing to see here', whole],
+    )
+  })
+
+  it('makes its comment anew where it goes between the look and the write', async () => {
+    await tell(onGitHub())
+    hub.fail(/PATCH .*comments/, { status: 404, body: { message: 'Not Found', documentation_url: '', status: '404' } })
+    hub.delay = (call) => {
+      // it is deleted by hand when the change of it is asked for
+      if (hub.asked[call - 1]?.method === 'PATCH') hub.comments.length = 0
+      return 0
+    }
+    await tell(onGitHub(), changeReport({ reason: 'otherwise' }))
+    assert.equal(hub.comments.length, 1)
+    assert.match(hub.comments[0]?.body ?? '', /otherwise/)
+  })
+
+  it('says that a conversation is locked; status and check are there all the same', async () => {
+    const locked = 'Unable to create comment because issue is locked.'
+    hub.fail(/POST .*comments/, { status: 403, body: { message: locked, documentation_url: '', status: '403' } })
+    const parts = done(await tell(onGitHub()))
+    assert.match(parts['comment'] ?? '', /^no: the token has no right to it .*issue is locked/)
+    assert.deepEqual([parts['commit status'], parts['check run']], ['posted', 'posted'])
   })
 
   it('has the report of the newest push when two come at once, whatever the order of answers', async () => {
@@ -218,6 +288,18 @@ describe('limits of a host', () => {
     hub.fail(/POST .*statuses/, { status: 429, body: { message: 'slow down' }, headers: { 'retry-after': '7' } })
     assert.equal(done(await tell(onGitHub()))['commit status'], 'posted')
     assert.deepEqual(slept, [7000])
+    assert.equal(hub.statuses.length, 1)
+  })
+
+  it('are waited for as long as Retry-After says of a 403, and until its date', async () => {
+    const date = new Date(NOW + 42_000).toUTCString()
+    hub.fail(
+      /POST .*statuses/,
+      { ...SECONDARY, headers: { 'retry-after': '11' } },
+      { ...SECONDARY, headers: { 'retry-after': date } },
+    )
+    assert.equal(done(await tell(onGitHub()))['commit status'], 'posted')
+    assert.deepEqual(slept, [11_000, 42_000])
     assert.equal(hub.statuses.length, 1)
   })
 
@@ -315,6 +397,64 @@ describe('GitLab', () => {
     lab.notes.length = 0
     await tell(onGitLab())
     assert.equal(lab.notes.length, 1)
+  })
+
+  it('waits for its limits as it says them', async () => {
+    const reset = String(NOW / 1000 + 33)
+    const limited = { status: 429, body: 'Retry later' }
+    lab.fail(
+      /POST .*notes/,
+      { ...limited, headers: { 'retry-after': '5' } },
+      { ...limited, headers: { 'ratelimit-remaining': '0', 'ratelimit-reset': reset } },
+    )
+    assert.equal(done(await tell(onGitLab()))['comment'], 'posted')
+    assert.deepEqual(slept, [5000, 33_000])
+    assert.equal(lab.notes.length, 1)
+  })
+
+  it('changes its note again where somebody edited it', async () => {
+    await tell(onGitLab())
+    const [own] = lab.notes
+    assert.ok(own)
+    const whole = own.body
+    own.body = whole.replace('passed', 'failed')
+    await tell(onGitLab())
+    assert.deepEqual(
+      lab.notes.map(({ body }) => body),
+      [whole],
+    )
+  })
+
+  it('has the report of the newest push when two come at once', async () => {
+    const newer = 'c'.repeat(40)
+    const second = changeReport({
+      run: { ...changeReport().run, id: 'pr_2', commit: newer, created_at: '2026-05-03T10:05:00.000Z' },
+    })
+    for (let seed = 0; seed < 6; seed++) {
+      lab.notes.length = 0
+      lab.head = newer
+      lab.delay = (call) => ((call * 7 + seed * 13) % 5) * 3
+      const reportOf = (commit: string): Promise<ChangeReport | undefined> =>
+        Promise.resolve(commit === newer ? second : undefined)
+      await Promise.all([
+        tell(onGitLab(), changeReport(), reportOf),
+        post(onGitLab(), { report: second, commit: newer, page: () => '', secrets: [], reportOf }),
+      ])
+      assert.equal(lab.notes.length, 1)
+      assert.match(lab.notes[0]?.body ?? '', new RegExp(`commit=${newer}`), `seed ${seed}`)
+    }
+  })
+
+  it('a token with too small a scope is told so, part by part', async () => {
+    const small = {
+      status: 403,
+      body: { error: 'insufficient_scope', error_description: 'The request requires higher privileges', scope: 'api' },
+    }
+    lab.fail(/POST .*statuses/, small)
+    lab.fail(/POST .*notes/, small)
+    const parts = done(await tell(onGitLab()))
+    for (const part of ['commit status', 'comment']) assert.match(parts[part] ?? '', /no right.*403 insufficient_scope/)
+    assert.deepEqual(slept, [])
   })
 
   it('a token without rights is told so', async () => {

@@ -1,7 +1,7 @@
 /** Posts a report to a host: the signs of the commit and the comment, each by itself, so that one refusal costs the others nothing. */
 import type { ChangeReport } from '../../contract/changes/report.ts'
 import { headline, markdown } from '../render/markdown.ts'
-import { withoutSecrets } from '../render/escape.ts'
+import { documentWithoutSecrets } from '../render/escape.ts'
 import { HostRefusal } from './api.ts'
 import { STATUS_CHARACTERS } from './github.ts'
 import type { Host } from './host.ts'
@@ -29,14 +29,15 @@ export interface Post {
 
 /** Never throws for what the host refuses: each part says so. */
 export async function post(host: Host, asked: Post): Promise<Part[]> {
-  const { report, page, secrets } = asked
+  const { page, secrets } = asked
+  const report = documentWithoutSecrets(asked.report, secrets)
   const verdict = {
     verdict: report.verdict,
     project: report.project,
     run: report.run.id,
     page: page(report.run.id),
-    headline: withoutSecrets(headline(report, STATUS_CHARACTERS), secrets),
-    markdown: withoutSecrets(markdown(report, { marker: '', page: page(report.run.id) }), secrets),
+    headline: headline(report, STATUS_CHARACTERS),
+    markdown: markdown(report, { marker: '', page: page(report.run.id) }),
   }
   const parts: Part[] = []
   for (const { what, post: tell } of host.signs) {
@@ -64,10 +65,11 @@ const TOLD = {
   unsettled: 'written, but others write it too: it may not stay',
 } as const
 
-function postingOf({ report, commit, page, secrets }: Pick<Post, 'report' | 'commit' | 'page' | 'secrets'>): Posting {
+function postingOf({ commit, page, secrets, ...asked }: Pick<Post, 'report' | 'commit' | 'page' | 'secrets'>): Posting {
+  const report = documentWithoutSecrets(asked.report, secrets)
   const { project, run } = report
   const known = { project, commit, run: run.id, at: Date.parse(run.created_at) }
-  return { ...known, body: withoutSecrets(markdown(report, { marker: markerOf(known), page: page(run.id) }), secrets) }
+  return { ...known, body: markdown(report, { marker: markerOf(known), page: page(run.id) }) }
 }
 
 async function partOf(what: string, act: () => Promise<string>): Promise<Part> {

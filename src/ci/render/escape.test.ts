@@ -1,7 +1,7 @@
 /** Secrets and letters: what is taken out of texts before they leave. */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { oneLine, withoutSecrets } from './escape.ts'
+import { documentWithoutSecrets, oneLine, withoutSecrets } from './escape.ts'
 
 it('secrets go, whole, in base64 and in an address', () => {
   const secret = 'ghs_secret/value+1'
@@ -17,4 +17,12 @@ it('a line is one line, without what cannot be seen, and clipped between letters
   assert.equal(oneLine(' a\r\n\tb\u202e c\u{e0041} '), 'a b c')
   assert.equal(oneLine('😀😀😀', 3), '😀…')
   assert.equal(oneLine('abc', 3), 'abc')
+})
+
+it('secrets go from every text of a document, names of fields too, and nothing else changes', () => {
+  const document = { a: ['x secret-one', 1, null, true], 'secret-one': { b: 'secret-one-two', at: '2026-05-03' } }
+  assert.deepEqual(documentWithoutSecrets(document, ['secret-one', 'secret-one-two']), {
+    a: ['x ***', 1, null, true],
+    '***': { b: '***', at: '2026-05-03' },
+  })
 })

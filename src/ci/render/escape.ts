@@ -58,5 +58,21 @@ export function withoutSecrets(text: string, secrets: readonly string[]): string
   const spellings = secrets
     .filter((secret) => secret.length >= 8)
     .flatMap((secret) => [secret, Buffer.from(secret).toString('base64'), encodeURIComponent(secret)])
-  return spellings.reduce((hidden, one) => hidden.replaceAll(one, '***'), text)
+  // the longest first, for one may begin with another
+  const sorted = spellings.toSorted((a, b) => b.length - a.length)
+  return sorted.reduce((hidden, one) => hidden.replaceAll(one, '***'), text)
+}
+
+/**
+ * A document in whose texts no secret stands. Before it is drawn: afterwards a secret may be spelt in entities, or be cut in half.
+ */
+export function documentWithoutSecrets<T>(document: T, secrets: readonly string[]): T {
+  if (typeof document === 'string') return withoutSecrets(document, secrets) as T
+  if (typeof document !== 'object' || document === null) return document
+  if (Array.isArray(document)) return document.map((one: unknown) => documentWithoutSecrets(one, secrets)) as T
+  const entries = Object.entries(document).map(([key, value]): [string, unknown] => [
+    withoutSecrets(key, secrets),
+    documentWithoutSecrets(value, secrets),
+  ])
+  return Object.fromEntries(entries) as T
 }

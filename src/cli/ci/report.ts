@@ -9,7 +9,7 @@ import type { Place } from '../../ci/hosts/environment.ts'
 import { github } from '../../ci/hosts/github.ts'
 import { gitlab } from '../../ci/hosts/gitlab.ts'
 import type { Host } from '../../ci/hosts/host.ts'
-import { withoutSecrets } from '../../ci/render/escape.ts'
+import { documentWithoutSecrets, withoutSecrets } from '../../ci/render/escape.ts'
 import { junit } from '../../ci/render/junit.ts'
 import { headline, markdown } from '../../ci/render/markdown.ts'
 import type { Client } from '../../client/client.ts'
@@ -42,20 +42,22 @@ async function tell(invocation: Invocation): Promise<ChangeReport['verdict']> {
   const place = await placeHere(invocation)
   const { client } = await connect(invocation)
   const base = text(invocation, 'base') ?? (await baseOf(place, invocation))
-  const read = (run: string): Promise<ChangeReport> =>
-    client.call(ciApi.changeReport, { params: { run }, query: base === undefined ? {} : { base } })
+  const secrets = secretsOf(process.env)
+  const read = async (run: string): Promise<ChangeReport> => {
+    const query = base === undefined ? {} : { base }
+    return documentWithoutSecrets(await client.call(ciApi.changeReport, { params: { run }, query }), secrets)
+  }
   const found = await read(await runOf(invocation))
   const pages = config('SLIPWAY_PAGES_URL') ?? client.url
   const page = (run: string): string =>
     `${pages.replace(/\/$/, '')}/pipelines/${encodeURIComponent(run)}/report${base === undefined ? '' : `?base=${encodeURIComponent(base)}`}`
-  const secrets = secretsOf(process.env)
-  const drawn = withoutSecrets(markdown(found, { marker: '', page: page(found.run.id) }), secrets)
-  await writeFiles(text(invocation, 'out'), found, drawn, secrets)
+  const drawn = markdown(found, { marker: '', page: page(found.run.id) })
+  await writeFiles(text(invocation, 'out'), found, drawn)
   if (place.summary !== undefined) await appendFile(place.summary, `${drawn}\n`)
   const parts = await postTo(hostOf(place, invocation), { client, found, place, page, secrets, read })
   for (const { what, done, note } of parts) out.line(`${done ? '✓' : '!'} ${what}: ${withoutSecrets(note, secrets)}`)
   if (parts.some(({ done }) => !done)) out.line(fallback(place))
-  out.line(withoutSecrets(headline(found, 2000), secrets))
+  out.line(headline(found, 2000))
   out.data({ report: found, posted: parts })
   return found.verdict
 }
@@ -97,23 +99,19 @@ async function runOf(invocation: Invocation): Promise<string> {
   return id
 }
 
+/** Values of variables that are called a secret; hosts mask them in logs, and nobody does in comments. */
+const SECRET_NAME = /(?:TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_KEY|PRIVATE_KEY)$/i
+
 function secretsOf(env: NodeJS.ProcessEnv): string[] {
-  return ['GITHUB_TOKEN', 'GITLAB_TOKEN', 'CI_JOB_TOKEN', 'SLIPWAY_TOKEN', 'ACTIONS_ID_TOKEN_REQUEST_TOKEN'].flatMap(
-    (key) => env[key] ?? [],
-  )
+  return Object.entries(env).flatMap(([key, value]) => (SECRET_NAME.test(key) && value !== undefined ? [value] : []))
 }
 
-async function writeFiles(
-  folder: string | undefined,
-  found: ChangeReport,
-  drawn: string,
-  secrets: readonly string[],
-): Promise<void> {
+async function writeFiles(folder: string | undefined, found: ChangeReport, drawn: string): Promise<void> {
   if (folder === undefined) return
   await mkdir(folder, { recursive: true })
   await writeFile(join(folder, 'report.md'), drawn)
-  await writeFile(join(folder, 'report.json'), withoutSecrets(`${JSON.stringify(found, null, 2)}\n`, secrets))
-  await writeFile(join(folder, 'junit.xml'), withoutSecrets(junit(found), secrets))
+  await writeFile(join(folder, 'report.json'), `${JSON.stringify(found, null, 2)}\n`)
+  await writeFile(join(folder, 'junit.xml'), junit(found))
 }
 
 /** Undefined where there is nothing to post to, or nothing to post with. */
