@@ -74,7 +74,7 @@ export function watchFiles(progress: Progress, count: number): SuiteWatch & { st
     ended(one) {
       done += 1
       running.delete(one.file)
-      const text = `  ${counted()}  ${one.file}  ${one.seconds.toFixed(1)} s${remark(one)}`
+      const text = `  ${counted()}  ${one.file}  ${one.seconds.toFixed(1)} s${cpuOf(one)}${remark(one)}`
       if (one.tally.failed > 0) progress.line(text)
       else progress.passing(text)
     },
@@ -83,6 +83,10 @@ export function watchFiles(progress: Progress, count: number): SuiteWatch & { st
       return `  ${counted()}  running: ${names.join(', ')}`
     },
   }
+}
+
+function cpuOf({ cpu }: EndedFile): string {
+  return cpu === undefined ? '' : ` (CPU ${cpu.toFixed(1)} s)`
 }
 
 function remark({ tally }: EndedFile): string {

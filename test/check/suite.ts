@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { ifGone, ifMissingNow } from '../../src/contract/absence/absent.ts'
+import { cpuOfEnded } from './cpu.ts'
 import { emptyTally, sum } from './tally.ts'
 import type { Tally } from './tally.ts'
 
@@ -26,6 +27,8 @@ export interface SuiteWatch {
 export interface EndedFile {
   readonly file: string
   readonly seconds: number
+  /** CPU seconds of its processes; undefined where the system does not tell. */
+  readonly cpu: number | undefined
   readonly tally: Tally
 }
 
@@ -38,11 +41,11 @@ export function testFiles(root: string, filters: readonly string[] = []): string
   return filters.length === 0 ? files : files.filter((file) => filters.some((filter) => file.includes(filter)))
 }
 
-/** Result of a run: counts, the reports of the files that failed, and how long each file took, slowest first. */
+/** Result of a run: counts, the reports of the files that failed, and what each file took, slowest first. */
 export interface SuiteResult {
   tally: Tally
   report: string
-  durations: { file: string; seconds: number }[]
+  durations: { file: string; seconds: number; cpu: number | undefined }[]
 }
 
 /**
@@ -51,13 +54,14 @@ export interface SuiteResult {
  */
 export async function runSuite(root: string, files: readonly string[], options: SuiteOptions): Promise<SuiteResult> {
   const waiting = [...files]
-  const ended: (FileResult & { file: string; seconds: number })[] = []
+  const ended: (FileResult & EndedFile)[] = []
   const work = mkdtempSync(join(tmpdir(), 'slipway-tests-'))
+  const cpu = cpuOfEnded()
   const lane = async (number: number): Promise<void> => {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
       const started = performance.now()
       options.watch?.started(file)
-      const result = await runFile({ root, file, options, tap: join(work, `${number}.tap`) })
+      const result = await runFile({ root, file, options, cpu, tap: join(work, `${number}.tap`) })
       const one = { ...result, file, seconds: (performance.now() - started) / 1000 }
       ended.push(one)
       options.watch?.ended(one)
@@ -74,19 +78,22 @@ export async function runSuite(root: string, files: readonly string[], options: 
       .filter((one) => one.tally.failed > 0)
       .map((one) => `${one.file}\n${one.report}`)
       .join('\n'),
-    durations: ended.map(({ file, seconds }) => ({ file, seconds })).sort((a, b) => b.seconds - a.seconds),
+    durations: ended.map(({ file, seconds, cpu }) => ({ file, seconds, cpu })).sort((a, b) => b.seconds - a.seconds),
   }
 }
 
 interface FileResult {
   tally: Tally
   report: string
+  cpu: number | undefined
 }
 
 interface FileJob {
   readonly root: string
   readonly file: string
   readonly options: SuiteOptions
+  /** Asked as the file's process ends. */
+  readonly cpu: () => number | undefined
   /** Where Node writes the file's report for machines. */
   readonly tap: string
 }
@@ -112,13 +119,15 @@ async function runFile(job: FileJob): Promise<FileResult> {
     report += `\nstill running after ${limitMs / 1000} s; killed\n`
     end()
   }, limitMs)
+  let cpu: number | undefined
+  child.once('exit', () => (cpu = job.cpu()))
   const code = await new Promise<number | null>((resolve, reject) => {
     child.on('error', reject)
     child.on('close', resolve)
   })
   clearTimeout(timer)
   process.off('exit', end)
-  return { tally: readTap(job.file, readText(job.tap), code), report }
+  return { tally: readTap(job.file, readText(job.tap), code), report, cpu }
 }
 
 /**

@@ -1,4 +1,6 @@
 /** The stages that run tests: the ordinary files, the heavy ones, those beside the sources with coverage, and Python's. */
+import { availableParallelism } from 'node:os'
+import { performance } from 'node:perf_hooks'
 import { findPython } from '../tools.ts'
 import { hasTestEnv, testEnv } from '../python-env.ts'
 import { PACKAGES } from '../serving-models.ts'
@@ -27,8 +29,10 @@ export async function testStage(root: string, job: StageJob, part: 'ordinary' | 
   const files = filesOf(root, job, part)
   if (files.length === 0) return { ok: false, report: `no test file matches ${job.filters.join(', ')}` }
   await prepare(root, files, job.progress)
+  const started = performance.now()
   const { tally, report, durations } = await runFiles(root, files, job)
-  return { ok: tally.failed === 0, tally, report, notes: slowNotes(durations) }
+  const notes = [...cpuNotes(durations, (performance.now() - started) / 1000), ...slowNotes(durations)]
+  return { ok: tally.failed === 0, tally, report, notes }
 }
 
 /**
@@ -106,12 +110,21 @@ function runFiles(
   )
 }
 
+/** What the files cost, whatever else the machine did meanwhile, and how busy they kept it. */
+function cpuNotes(durations: SuiteResult['durations'], seconds: number): string[] {
+  const cpu = durations.reduce((total, one) => total + (one.cpu ?? 0), 0)
+  if (cpu === 0) return []
+  const cores = availableParallelism()
+  const busy = (100 * cpu) / (seconds * cores)
+  return [`  test files: ${cpu.toFixed(0)} s of CPU in ${seconds.toFixed(0)} s, ${busy.toFixed(0)} % of ${cores} cores`]
+}
+
 function slowNotes(durations: SuiteResult['durations']): string[] {
   return durations
     .filter((one) => one.seconds > SLOW_SECONDS)
-    .map(({ file, seconds }) => {
+    .map(({ file, seconds, cpu }) => {
       const over = seconds > MOST_SECONDS ? `, over the ${MOST_SECONDS} s that a file may take` : ''
-      return `  slow: ${file} ${seconds.toFixed(1)} s${over}`
+      return `  slow: ${file} ${seconds.toFixed(1)} s${cpu === undefined ? '' : `, CPU ${cpu.toFixed(1)} s`}${over}`
     })
 }
 
