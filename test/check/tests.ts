@@ -13,8 +13,8 @@ import type { Outcome, StageJob } from './stage.ts'
 import { runSuite, testFiles } from './suite.ts'
 import type { EndedFile, SuiteOptions, SuiteResult } from './suite.ts'
 
-/** Files at once, on two cores: tests that start servers wait for a third of their time. */
-const CONCURRENCY = 3
+/** Files at once: tests that start servers wait for a third of their time, so two more than cores; more would not pay for their memory. */
+const CONCURRENCY = Math.min(availableParallelism() + 2, 10)
 const LIMIT_MS = 300_000
 /** Files slower than this are named, so that nobody has to look for what makes the check slow. */
 const SLOW_SECONDS = 10
@@ -75,9 +75,15 @@ export async function pythonStage(root: string, { progress }: StageJob): Promise
 }
 
 function filesOf(root: string, { filters }: StageJob, part: 'ordinary' | 'heavy'): string[] {
-  const files = testFiles(root, filters)
+  const files = longestFirst(testFiles(root, filters))
   if (filters.length > 0) return files
   return files.filter((file) => HEAVY.some((folder) => file.startsWith(folder)) === (part === 'heavy'))
+}
+
+/** Whole servers first, parts of pages last: a long file that began last would run alone, on one core. */
+export function longestFirst(files: readonly string[]): string[] {
+  const rank = (file: string): number => (file.startsWith('test/') ? 0 : file.startsWith('src/') ? 1 : 2)
+  return files.toSorted((a, b) => rank(a) - rank(b))
 }
 
 interface Measure {
