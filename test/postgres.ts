@@ -1,4 +1,4 @@
-/** A real PostgreSQL for tests: one server per test process, a database of its own per caller. */
+/** A real PostgreSQL for tests: a database of its own per caller, on one server of the whole check, or of the test process alone. */
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import {
@@ -30,6 +30,12 @@ import { statWith } from './tools.ts'
 export interface TestPostgres {
   /** A fresh, empty database. */
   readonly url: string
+  /** Drops the database. The server itself stops when the process that started it ends. */
+  stop(): Promise<void>
+}
+
+/** A database on a server that no other test process uses, so that the server may be stopped. */
+export interface OwnPostgres extends TestPostgres {
   /** Of the server's first process. */
   readonly pid: number
   /** Stops the server as a crash would, and starts it again: every connection of this test process breaks. */
@@ -40,8 +46,6 @@ export interface TestPostgres {
   up(): Promise<void>
   /** Stops its processes where they are: connections stay, and say nothing. Returns what lets them go on. Linux only. */
   freeze(): () => void
-  /** Drops the database. The server itself stops when the process ends. */
-  stop(): Promise<void>
 }
 
 interface Server {
@@ -51,6 +55,8 @@ interface Server {
   readonly ctl: (...args: string[]) => Promise<void>
   /** Who runs it, where this process may not. */
   readonly user: User | undefined
+  /** Ends it at once. */
+  readonly stop: () => void
 }
 
 interface User {
@@ -60,19 +66,37 @@ interface User {
 
 const servers = new Map<boolean, Promise<Server>>()
 
+/** Names the port of the server that the files of a check share: each would spend a second on one of its own. */
+const SHARED = 'SLIPWAY_TEST_POSTGRES_PORT'
+
+/** A server that several test processes use: those with its variables. */
+export interface SharedPostgres {
+  readonly env: NodeJS.ProcessEnv
+  /** Ends it, as does the end of the process that started it. */
+  readonly stop: () => void
+}
+
+/** Starts a server to be shared. Throws with the reason when there is none. */
+export async function sharePostgres(): Promise<SharedPostgres> {
+  const { port, stop } = await startServer(false)
+  return { env: { [SHARED]: String(port) }, stop }
+}
+
 /**
- * Makes a fresh database, on a server that is started at the first call. Throws with the reason when there is none.
- * The system's PostgreSQL is taken, else the npm package's; `SLIPWAY_TEST_POSTGRES=package` takes the latter in any case.
- * Nothing is synced to the disk unless `durable` is true, for figures that are to be compared.
+ * Makes a fresh database, on the server that the check shares or on one that is started at the first call. Throws with the reason
+ * when there is none. The system's PostgreSQL is taken, else the npm package's; `SLIPWAY_TEST_POSTGRES=package` takes the latter in
+ * any case. Nothing is synced to the disk.
  */
-export async function startPostgres(durable = false): Promise<TestPostgres> {
-  const server = servers.get(durable) ?? startServer(durable)
-  servers.set(durable, server)
-  const { port, folder, ctl } = await server
-  const name = `t_${randomBytes(6).toString('hex')}`
-  await administer(port, `CREATE DATABASE ${name} TEMPLATE template0`)
+export async function startPostgres(): Promise<TestPostgres> {
+  const shared = process.env[SHARED]
+  return freshDatabase(shared === undefined ? (await ownServer(false)).port : Number(shared))
+}
+
+/** Makes a fresh database on this process's own server, which syncs to the disk if `durable` is true, for figures to compare. */
+export async function startOwnPostgres(durable = false): Promise<OwnPostgres> {
+  const { port, folder, ctl } = await ownServer(durable)
   return {
-    url: urlOf(port, name),
+    ...(await freshDatabase(port)),
     pid: firstPid(join(folder, 'data')),
     async restart() {
       await ctl('-m', 'immediate', 'stop')
@@ -81,6 +105,20 @@ export async function startPostgres(durable = false): Promise<TestPostgres> {
     down: () => ctl('-m', 'immediate', 'stop'),
     up: () => ctl('-w', 'start'),
     freeze: () => freeze(firstPid(join(folder, 'data'))),
+  }
+}
+
+function ownServer(durable: boolean): Promise<Server> {
+  const server = servers.get(durable) ?? startServer(durable)
+  servers.set(durable, server)
+  return server
+}
+
+async function freshDatabase(port: number): Promise<TestPostgres> {
+  const name = `t_${randomBytes(6).toString('hex')}`
+  await administer(port, `CREATE DATABASE ${name} TEMPLATE template0`)
+  return {
+    url: urlOf(port, name),
     stop: () => administer(port, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
   }
 }
@@ -201,12 +239,13 @@ async function startServer(durable: boolean, settingsOf: (folder: string) => str
   if (user !== undefined) chownSync(archive, user.uid, user.gid)
   appendFileSync(join(data, 'postgresql.conf'), settingsOf(folder))
   const port = await freePort()
-  const settings = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=${durable ? 'on' : 'off'} -c max_connections=120`
-  process.once('exit', () => stopNow(data, folder))
+  const settings = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=${durable ? 'on' : 'off'} -c max_connections=400`
+  const stop = (): void => stopNow(data, folder)
+  process.once('exit', stop)
   const ctl = (...args: string[]): Promise<void> =>
     runQuietly(join(bin, 'pg_ctl'), ['-D', data, '-l', join(data, 'log'), '-o', settings, ...args], user)
   await ctl('-w', 'start')
-  return { port, folder, ctl, user }
+  return { port, folder, ctl, user, stop }
 }
 
 /** At exit nothing can be awaited: the server is told to stop at once, and its folder is removed when it is gone. */

@@ -1,6 +1,6 @@
 /** Tracking on PostgreSQL with its own disk syncs: batches of many clients, and the searches beside the same on SQLite. */
 import pg from 'pg'
-import { startPostgres } from '../../test/postgres.ts'
+import { startOwnPostgres } from '../../test/postgres.ts'
 import { measured } from '../load/loaded.ts'
 import type { Loaded } from '../load/loaded.ts'
 import { familyOf } from '../load/process.ts'
@@ -16,7 +16,7 @@ const CLIENTS = 50
 
 /** Rows of the batches and of each search. Throws where no PostgreSQL can be started. */
 export async function postgres(options: Options): Promise<Row[]> {
-  const database = await startPostgres(true)
+  const database = await startOwnPostgres(true)
   try {
     const own = await withRuns(database.url, async (tracker, made) => {
       await settle(database.url)

@@ -3,6 +3,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { ifGone } from '../../src/contract/absence/absent.ts'
+import { sharePostgres } from '../postgres.ts'
+import type { SharedPostgres } from '../postgres.ts'
 import { hasTestEnv, runProgram, testEnv } from '../python-env.ts'
 import { ENGINE_PACKAGES, NO_ENGINE } from '../images/engine.ts'
 import { buildCrane, findCrane, NO_REGISTRY } from '../images/registry.ts'
@@ -133,6 +135,22 @@ export async function prepare(
     } else {
       await bring(need.name, need.bring, progress)
     }
+  }
+}
+
+/** A PostgreSQL for all files of a run, where one of them names it; where it cannot be started, each file tries for itself. */
+export async function preparePostgres(
+  root: string,
+  files: readonly string[],
+  progress: Progress,
+): Promise<SharedPostgres> {
+  const none = { env: {}, stop: () => undefined }
+  if (!files.some((file) => textsOf(join(root, file)).some((text) => /postgres/i.test(text)))) return none
+  try {
+    return await sharePostgres()
+  } catch (error) {
+    progress.line(`  no PostgreSQL for all files (${lastLine(error)}); each starts its own`)
+    return none
   }
 }
 

@@ -1,8 +1,8 @@
 /** A PostgreSQL that is stopped while the server runs, and started again. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { startPostgres } from '../postgres.ts'
-import type { TestPostgres } from '../postgres.ts'
+import { startOwnPostgres } from '../postgres.ts'
+import type { OwnPostgres } from '../postgres.ts'
 import { everyRoute } from '../route-tables.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
@@ -12,7 +12,7 @@ import { askAll, requestOf } from './requests.ts'
 import { makeWorld } from './world.ts'
 import type { Values } from './values.ts'
 
-let database: TestPostgres
+let database: OwnPostgres
 /** Lets everyone in. */
 let open: TestServer
 /** Asks for tokens. */
@@ -20,7 +20,7 @@ let closed: TestServer
 let values: Values
 
 before(async () => {
-  database = await startPostgres()
+  database = await startOwnPostgres()
   const env = { SLIPWAY_DATABASE_URL: database.url, SLIPWAY_LOG_LEVEL: 'silent' }
   open = await startTestServer({ args: ['--no-auth'], env })
   closed = await startTestServer({ env })

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { startPostgres } from '../postgres.ts'
+import { startOwnPostgres } from '../postgres.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
 
@@ -130,7 +130,7 @@ test('SQLite: another process holds the database for seconds; reads are answered
 })
 
 test('PostgreSQL: connections are killed, a table is locked, the server crashes; nothing acknowledged is lost', async (t) => {
-  const database = await startPostgres()
+  const database = await startOwnPostgres()
   const server = await startTestServer({
     env: { SLIPWAY_DATABASE_URL: database.url, SLIPWAY_LOG_LEVEL: 'fatal' },
   })

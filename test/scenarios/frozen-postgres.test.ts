@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startPostgres } from '../postgres.ts'
+import { startOwnPostgres } from '../postgres.ts'
 import { startTestServer } from '../server.ts'
 
 const GET = '/api/2.0/mlflow/experiments/get?experiment_id=0'
 const SEARCH = '/api/2.0/mlflow/experiments/search'
 
 test('a frozen PostgreSQL is 503 within 30 s, for reads, searches and writes', { timeout: 120_000 }, async (t) => {
-  const database = await startPostgres()
+  const database = await startOwnPostgres()
   const server = await startTestServer({ env: { SLIPWAY_DATABASE_URL: database.url, SLIPWAY_LOG_LEVEL: 'fatal' } })
   let thaw = (): void => undefined
   t.after(async () => {

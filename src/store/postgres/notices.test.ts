@@ -34,7 +34,9 @@ test('a notice reaches the others and not its sender, also after all connections
   )
   assert.deepEqual(atOne, [])
   one.send('x'.repeat(10_000))
-  await sql.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'slipway notices'")
+  await sql.query(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'slipway notices'",
+  )
   await untilHeard(
     () => one.send('second'),
     () => atTwo.includes('second'),
@@ -52,7 +54,11 @@ test('what is sent before there is a connection waits for it in order, up to a t
     await server.stop()
   })
   const connections = async (more = ''): Promise<number> =>
-    (await sql.query(`SELECT 1 FROM pg_stat_activity WHERE application_name = 'slipway notices' ${more}`)).rows.length
+    (
+      await sql.query(
+        `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'slipway notices' ${more}`,
+      )
+    ).rows.length
   while ((await connections("AND query LIKE 'LISTEN%' AND state = 'idle'")) === 0);
   const heard: string[] = []
   const first: string[] = []

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import { startPostgres } from '../../../test/postgres.ts'
+import { startOwnPostgres, startPostgres } from '../../../test/postgres.ts'
 import { asCaller } from '../reads/caller.ts'
 import { openPostgres } from './postgres.ts'
 import { Pulse } from './pulse.ts'
@@ -13,7 +13,7 @@ const SILENT = { code: 'unavailable', message: 'the database is not available: i
 const CALLER = { key: 'c', over: false, onLeave: () => () => undefined }
 
 test('reads and writes of a server that is frozen are refused, all kinds of them, and go on when it does', async (t) => {
-  const server = await startPostgres()
+  const server = await startOwnPostgres()
   // the times of connections themselves are those of every day: only the pulse ends what waits
   const db = openPostgres(server.url, { pulse: { quietMs: 200, answerMs: 300 }, writers: 2, readers: 4 })
   let thaw = (): void => undefined

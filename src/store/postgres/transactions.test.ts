@@ -30,7 +30,10 @@ describe('PostgreSQL: transactions', () => {
   })
 
   const insert = (t: Tx, id: number): Promise<number> => t.run('INSERT INTO kept (id) VALUES (?)', [id])
-  const advisory = (): Promise<unknown> => db.get("SELECT count(*) AS c FROM pg_locks WHERE locktype = 'advisory'")
+  const advisory = (): Promise<unknown> =>
+    db.get(
+      "SELECT count(*) AS c FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+    )
 
   /** How often the work ran, and what it came to. */
   async function runsOf(
