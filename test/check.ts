@@ -18,6 +18,7 @@ import type { Tally } from './check/tally.ts'
 import { coverageStage, pythonStage, testStage } from './check/tests.ts'
 import { unusedStage } from './check/unused.ts'
 import { runMain } from './main.ts'
+import { beforeShims } from './tools.ts'
 
 const root = resolve(import.meta.dirname, '..')
 
@@ -68,7 +69,7 @@ function chosen(): Plan {
 
 async function main(): Promise<number> {
   // Programs of the checkout first, so that a test that starts `node` gets this one and not an older one of the system.
-  process.env['PATH'] = [join(root, 'node_modules/.bin'), process.env['PATH'] ?? ''].join(delimiter)
+  process.env['PATH'] = [join(root, 'node_modules/.bin'), ...beforeShims(), process.env['PATH'] ?? ''].join(delimiter)
   const { stages, filters } = chosen()
   const progress = createProgress(process.stdout)
   const tallies: Tally[] = []

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import type { Stats } from 'node:fs'
 import { accessSync, constants, statSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { ifGone } from '../src/contract/absence/absent.ts'
 
 /** The oldest Python that Slipway's own Python code runs on. */
@@ -53,17 +53,30 @@ export function findChromium(env: NodeJS.ProcessEnv = process.env): string | und
 /** Why a browser test is skipped, and how to run it: the reason to give to `test(..., {skip})`. */
 export const CHROMIUM_MISSING = 'no Chromium; install it (apt-get install chromium) or set CHROMIUM_PATH'
 
-/** A Python of 3.10 or newer: `python3`, then `python`; undefined when there is none. */
-export function findPython(): string | undefined {
+/**
+ * A Python of 3.10 or newer: `python3`, then `python`; undefined when there is none. Behind a program that chooses one, as pyenv's
+ * do, it is the interpreter itself: such a shim runs a dozen shells at each start.
+ */
+export function findPython(path: string = process.env['PATH'] ?? ''): string | undefined {
   return ['python3', 'python']
-    .map((name) => findProgram(name))
-    .find((found) => found !== undefined && isNewPython(found))
+    .map((name) => findProgram(name, path))
+    .map((found) => (found === undefined ? undefined : interpreterOf(found)))
+    .find((found) => found !== undefined)
 }
 
-function isNewPython(program: string): boolean {
+/** Folders to put first on the PATH, so that who starts `python3` gets no shim: none where the PATH has no shim. */
+export function beforeShims(path: string = process.env['PATH'] ?? ''): string[] {
+  const python = findPython(path)
+  const named = findProgram('python3', path)
+  return python === undefined || named === undefined || dirname(python) === dirname(named) ? [] : [dirname(python)]
+}
+
+/** What runs when this program is started; undefined when it is too old or fails. */
+function interpreterOf(program: string): string | undefined {
   const [major, minor] = PYTHON_MINIMUM
-  const code = `import sys; sys.exit(sys.version_info < (${major}, ${minor}))`
-  return spawnSync(program, ['-c', code], { timeout: 20_000 }).status === 0
+  const code = `import sys; print(sys.executable); sys.exit(sys.version_info < (${major}, ${minor}))`
+  const asked = spawnSync(program, ['-c', code], { encoding: 'utf8', timeout: 20_000 })
+  return asked.status === 0 ? asked.stdout.trim() : undefined
 }
 
 function isExecutable(file: string): boolean {
