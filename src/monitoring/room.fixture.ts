@@ -9,6 +9,7 @@ import type { StorageState } from '../contract/system.ts'
 import { writeRecords } from '../serving/records/rows.ts'
 import type { PredictionRecord } from '../gateway/records/records.ts'
 import type { Db } from '../store/db.ts'
+import { awaited } from './awaited.fixture.ts'
 import { onPredictions } from './profiles/hours.ts'
 import type { MonitoringDeps } from './context/context.ts'
 
@@ -36,10 +37,9 @@ const STORED: StorageState = {
 
 const SEAL = freshSeal()
 
-/** Dependencies with a clock and whatever a test replaces. */
+/** Dependencies with a clock and whatever a test replaces. A transaction that does not wait for its statements fails. */
 export function testDeps(db: Db, clock: Clock, more: Partial<MonitoringDeps> = {}): MonitoringDeps {
   return {
-    db,
     clock,
     ids: makeIds(clock, randomBytes),
     audit: auditLog(clock),
@@ -73,6 +73,7 @@ export function testDeps(db: Db, clock: Clock, more: Partial<MonitoringDeps> = {
     onError: (error) => assert.fail(String(error)),
     log: () => undefined,
     ...more,
+    db: awaited(more.db ?? db),
   }
 }
 

@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test'
 import { HOUR_MS } from '../../contract/ids.ts'
 import { prng } from '../../stats/prng.ts'
 import type { Db } from '../../store/db.ts'
+import { dbWith } from '../awaited.fixture.ts'
 import { monitorOf } from '../context/context.ts'
 import { keyOf } from '../incidents/causes.ts'
 import { incidentRows, viewIncident } from '../incidents/rows.ts'
@@ -245,9 +246,9 @@ function afterCall(db: Db, number: number, then: () => Promise<void>): Db {
     if (++calls === number) await then()
     return answer
   }
-  return Object.assign(Object.create(db) as Db, {
-    get: (...asked: Parameters<Db['get']>) => counted(db.get(...asked)),
-    all: (...asked: Parameters<Db['all']>) => counted(db.all(...asked)),
-    tx: (work: Parameters<Db['tx']>[0]) => counted(db.tx(work)),
+  return dbWith(db, {
+    get: (sql, params) => counted(db.get(sql, params)),
+    all: (sql, params) => counted(db.all(sql, params)),
+    tx: (work) => counted(db.tx(work)),
   })
 }
