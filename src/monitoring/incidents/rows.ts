@@ -216,11 +216,11 @@ export function spoiltBy({ began_event, last_event }: Pick<IncidentRow, 'began_e
   return { from: Math.floor(began_event / HOUR_MS), to: Math.ceil(last_event / HOUR_MS) }
 }
 
-/** Incidents of drift that are open or alerted after an event time, ms, dismissed ones too. */
-export async function driftSince(reader: Reader, endpoint: string, event: number): Promise<IncidentRow[]> {
+/** Incidents of drift in the order in which they were opened, dismissed ones too. */
+export async function driftIncidents(reader: Reader, endpoint: string): Promise<IncidentRow[]> {
   const rows = await reader.all<Stored>(
-    "SELECT * FROM incidents WHERE endpoint = ? AND kind = 'drift' AND (state <> 'resolved' OR last_event > ? OR opened_event > ?) ORDER BY opened_event, id",
-    [endpoint, event, event],
+    "SELECT * FROM incidents WHERE endpoint = ? AND kind = 'drift' ORDER BY opened_event, id",
+    [endpoint],
   )
   return rows.map(parsed)
 }

@@ -75,7 +75,7 @@ function addReferenceHours({ learned, history, first }: Live): void {
 }
 
 /** Marks the hours that the incidents of the tables spoil as no reference for others. */
-export async function markSpoilt(reader: Reader, endpoint: string, history: History): Promise<void> {
+async function markSpoilt(reader: Reader, endpoint: string, history: History): Promise<void> {
   mark(history, await spoiltHours(reader, endpoint))
 }
 

@@ -1,14 +1,15 @@
 /** Judges the hours from one on again for which rows came late, as if they had come in time, and brings incidents in line with what is found. */
 import { HOUR_MS } from '../../contract/ids.ts'
+import type { MonitorSettings } from '../../contract/monitoring.ts'
 import type { Tx } from '../../store/db.ts'
 import { keepSums } from '../checks/attribution.ts'
 import { lockMonitor, monitorOf, requireEndpoint, settingsOf } from '../context/context.ts'
 import type { MonitoringDeps, MonitorRow, Reference } from '../context/context.ts'
-import { driftSince } from '../incidents/rows.ts'
+import { driftIncidents } from '../incidents/rows.ts'
 import type { IncidentRow } from '../incidents/rows.ts'
 import { wantReactions } from '../incidents/reactions.ts'
 import { writeIncident } from '../incidents/writing.ts'
-import { markSpoilt, spoil } from '../profiles/live.ts'
+import { spoil } from '../profiles/live.ts'
 import type { Live } from '../profiles/live.ts'
 import { ofAttributionsAlone } from './attribution-incident.ts'
 import { draftOf } from './book.ts'
@@ -47,8 +48,7 @@ export async function judgeAgain(deps: MonitoringDeps, { endpoint, reference, li
   const settings = settingsOf(await requireEndpoint(deps.db, endpoint))
   const draft = draftOf(span.known)
   const fold = await judgeSpan(deps, { span, live, draft, looked: { endpoint, settings, reference, live } })
-  const changed = await deps.db.tx((t) => commit(deps, t, { span, fold, draft }))
-  await markSpoilt(deps.db, endpoint, live.history)
+  const changed = await deps.db.tx((t) => commit(deps, t, { span, fold, draft, settings }))
   for (const id of changed) deps.changed(id)
 }
 
@@ -58,17 +58,21 @@ async function spanOf({ db }: MonitoringDeps, monitor: MonitorRow): Promise<Span
   const marks = await marksFrom(db, endpoint, from)
   const [first] = marks
   if (first === undefined) return undefined
-  const all = await driftSince(db, endpoint, 0)
-  const opened = all.filter((row) => row.opened_event > from * HOUR_MS && ofAttributionsAlone(row))
+  const all = await driftIncidents(db, endpoint)
   // what a person called a false alarm is none in any hour
-  const current = all.some((row) => row.id === first.incident?.id && row.dismissed === 0) ? first.incident : undefined
+  const valid = all.filter((row) => row.dismissed === 0)
+  const current = valid.some((row) => row.id === first.incident?.id) ? first.incident : undefined
+  // looks at attributions are not repeated: what they opened and closed stays as it is now
+  const settled = valid.filter(
+    (row) => ofAttributionsAlone(row) && (row.opened_event > from * HOUR_MS || row.id === current?.id),
+  )
   return {
     monitor,
     from,
     until,
     begin: first.state,
     marks: new Map(marks.map((mark) => [mark.hour, mark])),
-    known: [...(current === undefined ? [] : [current]), ...opened.filter((row) => row.dismissed === 0)],
+    known: [...(current === undefined ? [] : [current]), ...settled],
   }
 }
 
@@ -99,7 +103,7 @@ interface Folding {
 
 async function judgeSpan(deps: MonitoringDeps, { span, live, draft, looked: of }: Folding): Promise<Fold> {
   const { from, until, marks, monitor } = span
-  const settled = (await driftSince(deps.db, monitor.endpoint, 0)).filter(
+  const settled = (await driftIncidents(deps.db, monitor.endpoint)).filter(
     (row) => row.opened_event <= from * HOUR_MS && row.dismissed === 0,
   )
   const hours: Judged[] = []
@@ -122,18 +126,21 @@ async function judgeSpan(deps: MonitoringDeps, { span, live, draft, looked: of }
   return { hours, state }
 }
 
-async function commit(
-  deps: MonitoringDeps,
-  t: Tx,
-  { span, fold, draft }: { readonly span: Span; readonly fold: Fold; readonly draft: Draft },
-): Promise<string[]> {
+interface Committed {
+  readonly span: Span
+  readonly fold: Fold
+  readonly draft: Draft
+  readonly settings: MonitorSettings
+}
+
+async function commit(deps: MonitoringDeps, t: Tx, { span, fold, draft, settings }: Committed): Promise<string[]> {
   const { monitor, from, until } = span
   const { endpoint } = monitor
   const now = await lockMonitor(t, endpoint)
   // somebody else judged meanwhile: what was found here is of before
   if (now.evaluated_hour !== until || now.reference !== monitor.reference) return []
   const ids = new Set(draft.rows().map((row) => row.id))
-  const known = (await driftSince(t, endpoint, 0)).filter(
+  const known = (await driftIncidents(t, endpoint)).filter(
     (row) => ids.has(row.id) || row.last_event > from * HOUR_MS || row.opened_event > from * HOUR_MS,
   )
   const changes = reconcile(known, draft.rows(), { from: from * HOUR_MS, at: deps.clock() })
@@ -143,10 +150,9 @@ async function commit(
     await keepMark(t, endpoint, { ...mark, incident: renamed(mark.incident, kept) })
     if (verdict !== undefined) await keepWindow(t, looked, verdict)
   }
-  const { settings } = fold.hours[0]?.looked ?? {}
   for (const { row, asks } of changes) {
     await writeIncident(t, row)
-    if (asks && settings !== undefined) await wantReactions(t, row, settings.reactions.drift, deps.clock())
+    if (asks) await wantReactions(t, row, settings.reactions.drift, deps.clock())
   }
   await settle(deps, t, { monitor, now, state: fold.state })
   return changes.filter(({ told }) => told).map(({ row }) => row.id)

@@ -12,7 +12,7 @@ import type { Looked } from './hour.ts'
 import { currentAt, keepMark } from './marks.ts'
 import { reachedHour } from '../profiles/arrivals.ts'
 import { adoptReference } from '../profiles/hours.ts'
-import { markSpoilt, syncLive } from '../profiles/live.ts'
+import { syncLive } from '../profiles/live.ts'
 import type { Live } from '../profiles/live.ts'
 import { applyQuality, lookAtQuality, LOOK_HOURS } from './quality.ts'
 import type { QualityLook } from './quality.ts'
@@ -201,7 +201,6 @@ async function judgeHour(deps: MonitoringDeps, turn: Turn): Promise<boolean> {
   })
   if (verdict !== undefined) faultPoint('monitoring.committed')
   if (changed === undefined) return true
-  if (live !== undefined) await markSpoilt(deps.db, endpoint, live.history)
   deps.changed(changed)
   return true
 }
