@@ -6,6 +6,7 @@ import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
 import { near } from '../../stats/near.fixture.ts'
 import { prng } from '../../stats/prng.ts'
 import { openTemporaryStore } from '../../store/open.ts'
+import { dbWith } from '../awaited.fixture.ts'
 import { addEndpoint } from '../endpoint.cases.ts'
 import { putLabels } from '../labels/labels.ts'
 import { ingest, testDeps } from '../room.fixture.ts'
@@ -248,4 +249,49 @@ test('figures of a window change with its rows and labels, and with what is due'
   assert.equal(pick(await ask(name), 'mean_score').labelled, 3)
   assert.deepEqual(await ask(name, { version: '2' }), [])
   assert.equal(pick(await ask(name, { version: '1' }), 'mean_score').version, '1')
+})
+
+describe('figures of windows that did not change are kept', () => {
+  /** Asks the same database as one that nothing was asked of yet. */
+  const asking = () => {
+    const fresh = dbWith(deps.db, {})
+    return (name: string, more: Partial<PerformanceQuery>) =>
+      performance(fresh, { endpoint: name, bucket: 'day', ...more }, async () => ['carrier'])
+  }
+  const same = (a: readonly PerformanceItem[], b: readonly PerformanceItem[]): boolean[] =>
+    a.map((item, i) => item === b[i])
+
+  test('two thousand of them; one more takes their place', async () => {
+    const name = await endpoint(Array.from({ length: 2001 }, (_, day) => rowAt(START - day * DAY_MS)))
+    const asked = asking()
+    const first = await asked(name, { from: START - 1999 * DAY_MS })
+    assert.equal(first.filter((one) => one.metric === 'mean_score').length, 2000)
+    assert.ok(same(first, await asked(name, { from: START - 1999 * DAY_MS })).every(Boolean))
+    const [before] = await asked(name, { from: START })
+    assert.equal((await asked(name, { from: START }))[0], before)
+    assert.notEqual((await asked(name, { from: START - 1999 * DAY_MS }))[0], first[0])
+  })
+
+  test('however much later labels are due than the last day of the window ends', async () => {
+    const name = await endpoint([rowAt(START), rowAt(START + DAY_MS)])
+    const asked = asking()
+    const end = START + 2 * DAY_MS
+    const at = (due: number) => asked(name, { due, bucket: 'all' })
+    const [item] = await at(end)
+    assert.equal((await at(end + 9 * HOUR_MS))[0], item)
+    assert.notEqual((await at(end - 1))[0], item)
+  })
+
+  test('of each endpoint, version, slice and time by itself', async () => {
+    const rows = [rowAt(START, { label: 1 }), rowAt(START + 1, { label: 0, carrier: 'AA' })]
+    const [name, other] = [await endpoint(rows), await endpoint(rows.slice(1))]
+    const asked = asking()
+    const n = async (of: string, more: Partial<PerformanceQuery> = {}) =>
+      (await asked(of, more)).filter((one) => one.metric === 'mean_score').map((one) => one.n)
+    assert.deepEqual([await n(name), await n(other), await n(name, { slice: 'carrier' })], [[2], [1], [1, 1]])
+    assert.deepEqual(
+      [await n(name, { from: START + 1 }), await n(name, { version: '2' }), await n(name)],
+      [[1], [], [2]],
+    )
+  })
 })

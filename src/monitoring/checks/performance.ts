@@ -51,7 +51,7 @@ export async function performance(
   const cache = kept.get(db) ?? new Map<string, Kept>()
   kept.set(db, cache)
   const items: PerformanceItem[] = []
-  for (const [start, mine] of [...buckets].sort((a, b) => a[0] - b[0])) {
+  for (const [start, mine] of buckets) {
     const key = JSON.stringify([start, { ...query, due: 0 }])
     const state = JSON.stringify([
       mine.map(({ day, seq }) => [day, seq]),
@@ -59,7 +59,7 @@ export async function performance(
     ])
     const before = cache.get(key)
     const known = before?.state === state ? before : { state, items: windowFigures(start, mine, query) }
-    if (cache.size >= MOST_KEPT) cache.clear()
+    if (!cache.has(key) && cache.size >= MOST_KEPT) cache.clear()
     cache.set(key, known)
     items.push(...known.items)
   }
@@ -116,12 +116,11 @@ function figures(rows: readonly ScoredRow[], { due, ...where }: Where): Performa
   const scores = Float64Array.from(labelled, (row) => row.score)
   const labels = Float64Array.from(labelled, (row) => row.label as number)
   const data = { scores, labels }
-  const coverage = rows.length === 0 ? 0 : labelled.length / rows.length
   const common = {
     ...where,
     n: rows.length,
     labelled: labelled.length,
-    coverage,
+    coverage: labelled.length / rows.length,
     provisional: isProvisional(rows, due),
   }
   const make = (metric: PerformanceItem['metric'], estimate: number, interval: Pair): PerformanceItem => ({

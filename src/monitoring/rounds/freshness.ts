@@ -26,7 +26,7 @@ export async function checkFreshness(deps: MonitoringDeps, monitor: MonitorRow):
       await writeIncident(t, row)
       return row.id
     }
-    if (silent || open === undefined || now - newest_at >= HOUR_MS) return undefined
+    if (open === undefined || now - newest_at >= HOUR_MS) return undefined
     note(open.detail, { at: now, event: newest_event, kind: 'resolved', text: 'rows come again' })
     await writeIncident(t, { ...open, state: 'resolved', resolved_at: now, resolved_event: newest_event })
     return open.id

@@ -80,19 +80,21 @@ export async function applyQuality(deps: MonitoringDeps, judged: Judged): Promis
       return row.id
     }
     if (known === undefined || known.state === 'resolved' || now.below) return undefined
-    return resolve()
-
-    async function resolve(): Promise<string | undefined> {
-      if (known === undefined) return undefined
-      const detail: IncidentDetail = { ...known.detail, clear: known.detail.clear + 1 }
-      const over = detail.clear >= 2
-      const at = deps.clock()
-      if (over) note(detail, { at, event, kind: 'resolved', text: `the area is ${now.area.toFixed(3)} again` })
-      const ended = over ? { state: 'resolved' as const, resolved_at: at, resolved_event: event } : {}
-      await writeIncident(t, { ...known, ...ended, detail })
-      return over ? known.id : undefined
-    }
+    const row = clearer(known, { at: deps.clock(), event, area: now.area })
+    await writeIncident(t, row)
+    return row.state === 'resolved' ? row.id : undefined
   })
+}
+
+/** An open incident after a look that is well; the second in a row is its end. Times are ms. */
+function clearer(
+  known: IncidentRow,
+  { at, event, area }: { readonly at: number; readonly event: number; readonly area: number },
+): IncidentRow {
+  const detail: IncidentDetail = { ...known.detail, clear: known.detail.clear + 1 }
+  if (detail.clear < 2) return { ...known, detail }
+  note(detail, { at, event, kind: 'resolved', text: `the area is ${area.toFixed(3)} again` })
+  return { ...known, state: 'resolved', resolved_at: at, resolved_event: event, detail }
 }
 
 function reopened(deps: MonitoringDeps, known: IncidentRow, event: number): IncidentRow {

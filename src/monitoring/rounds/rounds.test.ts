@@ -79,15 +79,52 @@ describe('quality', () => {
     )
     assert.equal(row?.began_event, 25 * HOUR_MS - 21 * DAY_MS)
     assert.equal(row?.title, 'Quality fell: area under the curve fell to 0.700 over 21 days, 0.900 at registration')
-    const { evidence } = row?.detail.causes[0] ?? assert.fail('a cause')
-    assert.deepEqual(evidence, {
-      area: 0.7,
-      interval: [0.6, 0.8],
-      reference: 0.9,
-      margin: 0.06,
-      labelled: 1500,
-      days: 21,
-    })
+    const title = 'area under the curve fell to 0.700 over 21 days, 0.900 at registration'
+    const evidence = { area: 0.7, interval: [0.6, 0.8], reference: 0.9, margin: 0.06, labelled: 1500, days: 21 }
+    assert.deepEqual(row?.detail.causes, [
+      { rank: 1, kind: 'quality_fall', title, score: 0.95, features: [], evidence },
+    ])
+    assert.deepEqual([row?.severity, row?.pages, row?.detail.until], ['high', 1, 25])
+  })
+
+  test('that is well again is told so once, however many looks follow', async () => {
+    const told = await looks('once', [
+      [12, true],
+      [24, true],
+      [36, false],
+      [48, false],
+      [60, false],
+      [72, false],
+      [84, true],
+    ])
+    const [row, ...others] = await all('once')
+    assert.deepEqual(
+      told.map((id) => id === row?.id),
+      [false, true, false, true, false, false, false],
+    )
+    assert.deepEqual([others.length, row?.state, row?.resolved_event], [0, 'resolved', 49 * HOUR_MS])
+    assert.deepEqual(
+      row?.detail.timeline.map(({ kind, event_time }) => [kind, event_time]),
+      [
+        ['opened', new Date(25 * HOUR_MS).toISOString()],
+        ['resolved', new Date(49 * HOUR_MS).toISOString()],
+      ],
+    )
+  })
+
+  test('did not fall before the first row, nor after it was seen to have fallen', async () => {
+    await addEndpoint(store.db, 'later')
+    now = START
+    await ingest(
+      deps,
+      'later',
+      [30, 40].map((hour) => ({ id: `later-${hour}`, et: hour * HOUR_MS, score: 0.5 })),
+    )
+    await looks('later', [
+      [12, true],
+      [24, true],
+    ])
+    assert.equal((await all('later'))[0]?.began_event, 25 * HOUR_MS)
   })
 
   test('did not fall before the first row', async () => {
@@ -187,7 +224,14 @@ describe('quality', () => {
       [(await enough(high + 1e-6))?.below, (await enough(high - 1e-6))?.below, low > 0],
       [true, false, true],
     )
+    const exact = [0, 1, 2, 3].map((i) => high + i * 1e-17).find((one) => one - 0.06 === found?.high)
+    if (exact !== undefined) assert.equal((await enough(exact))?.below, false, 'by the margin itself is not more')
     assert.equal(await (await sent('few', 999, 999, 500))(0.9), undefined)
+    const other = await sent('other labels', 1001, 1000, 500)
+    await putLabels(deps, 'other labels', [{ prediction_id: 'other labels1000', label: 2.5 }])
+    assert.equal((await other(0.9))?.labelled, 1000)
+    await putLabels(deps, 'other labels', [{ prediction_id: 'other labels0', label: 0.5 }])
+    assert.equal(await other(0.9), undefined, 'labels that are no outcomes do not count')
     assert.equal(await (await sent('one-sided', 1000, 1000, 49))(0.9), undefined)
     assert.equal(await (await sent('other side', 1000, 1000, 951))(0.9), undefined)
     assert.equal(await (await sent('sparse', 2001, 1000, 500))(0.9), undefined)
@@ -363,5 +407,28 @@ describe('silence', () => {
     assert.deepEqual([row?.state, row?.resolved_event], ['resolved', NOON + HOUR_MS])
     assert.equal(row?.detail.timeline.at(-1)?.text, 'rows come again')
     assert.equal(changed.filter((id) => id === row?.id).length, 2)
+    assert.equal(row?.detail.timeline.at(-1)?.event_time, new Date(NOON + HOUR_MS).toISOString())
+    await check('ends', NOON + 2 * HOUR_MS - 1)
+    assert.equal((await all('ends'))[0]?.detail.timeline.length, 2, 'it ends once')
+  })
+
+  test('that goes on is one incident, and one that comes again is another', async () => {
+    await endpoint('silent again', 40, 7)
+    await check('silent again', NOON)
+    await check('silent again', NOON + HOUR_MS)
+    assert.equal((await all('silent again')).length, 1)
+    now = NOON + HOUR_MS
+    await ingest(deps, 'silent again', [{ id: 'again-late', et: now, score: 0.5 }])
+    await check('silent again', now)
+    // the same hours of the days before have rows up to noon alone, so noon of the next day is told
+    await check('silent again', NOON + DAY_MS)
+    const rows = await all('silent again')
+    assert.deepEqual(
+      rows.map(({ state, began_event }) => [state, began_event]),
+      [
+        ['open', NOON + HOUR_MS],
+        ['resolved', START + 9 * HOUR_MS],
+      ],
+    )
   })
 })
