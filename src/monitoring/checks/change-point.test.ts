@@ -71,6 +71,7 @@ describe('an hour differs', () => {
   test('by values that the reference does not know in more than half of its rows, whatever their mean', () => {
     const strange = (n: number) => ten((i) => [i < n ? (i % 2 === 0 ? 48.4 : 51.6) : 50, 'a'])
     assert.equal(differs(strange(4), about('x')), false)
+    assert.equal(differs(strange(5), about('x')), false, 'half of them is not more')
     assert.equal(differs(strange(6), about('x')), true)
     const beyond = (n: number) => ten((i) => [i < n ? (i % 2 === 0 ? -1 : 101) : 50, 'a'])
     assert.equal(differs(beyond(6), about('x')), true)
@@ -193,6 +194,7 @@ describe('a change began', () => {
 
   test('with the first hour of those that differ up to now', () => {
     assert.deepEqual([began([0]), began([0, 1, 2]), began([])], [0, 2, 0])
+    assert.deepEqual([began([1]), began([1, 2]), began([2])], [1, 2, 0], 'the newest one may be quiet')
   })
 
   test('before one quiet hour, and not before two in a row', () => {

@@ -115,6 +115,18 @@ describe('findings', () => {
     for (const mean of [9.99, 110.01, Number.NaN]) assert.equal(outside('temp', mean).length, 1, String(mean))
   })
 
+  test('of a number that the reference has no value of, the range is zero', () => {
+    const [temp, ...others] = spec.features
+    const bare: ProfileSpec = {
+      ...spec,
+      features: [{ ...temp!, edges: [] } as (typeof spec.features)[number], ...others],
+    }
+    const found = [-10.01, -10, 10, 10.01].map(
+      (mean) => findingsOf(windowOf(statistics('temp', { measures: { outside: 0.9 }, mean })), {}, bare).length,
+    )
+    assert.deepEqual(found, [1, 0, 0, 1])
+  })
+
   test('without a mean, or without a range, what is outside is a finding', () => {
     assert.deepEqual([outside('temp').length, outside('carrier', 60).length, outside('unknown', 60).length], [1, 1, 1])
   })
@@ -294,6 +306,7 @@ describe('how far a feature moved', () => {
     assert.equal(drift({ measures: { psi: 9 } }, carrier), 1)
     assert.equal(drift({}, carrier), 0)
     assert.equal(drift({ mean: 65, measures: { psi: 0.5 } }), 0.25)
+    assert.equal(drift({ mean: 65, usual, measures: { psi: 0.5 } }, carrier), 0.25, 'a category has no mean')
     assert.equal(drift({ mean: 65, usual: { n: 0, mean: Number.NaN, sd: 0 }, measures: { psi: 0.5 } }), 0.25)
   })
 
@@ -304,6 +317,19 @@ describe('how far a feature moved', () => {
     assert.equal(drift({ n: 50 }, carrier), 0)
     assert.equal(drift({ mean: 51, usual, measures: { frozen: 1 } }), 1)
     assert.equal(drift({ mean: 51, usual, measures: { frozen: 0.5 } }), 0.1)
+  })
+
+  test('a number of little spread by its own deviations; one that never varied by its index', () => {
+    const of = (scale: number): number | undefined => {
+      const [temp, ...others] = spec.features
+      const made = makeHistory({
+        ...spec,
+        features: [{ ...temp!, scale } as (typeof spec.features)[number], ...others],
+      })
+      const window = windowOf(statistics('temp', { mean: 51, usual, measures: { psi: 0.5 } }))
+      return movesOf(['temp'], window, made)[0]?.drift
+    }
+    assert.deepEqual([of(1), of(0.5), of(0)], [1, 2, 0.25])
   })
 
   test('each feature that was asked for has a move, one that was not measured a whole one', () => {

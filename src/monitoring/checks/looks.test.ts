@@ -308,6 +308,34 @@ describe('what is compared', () => {
   })
 })
 
+test('inputs that moved alike are told by name, whatever order their sums are kept in', async () => {
+  const sums: Hour['sums'] = [
+    ['c', 10],
+    ['a', 60],
+    ['b', 30],
+  ]
+  const found = await look(await kept([...span(START - 30, 30, sums), ...span(START, 24, sums)]))
+  assert.deepEqual(
+    found?.inputs.map(({ name }) => name),
+    ['a', 'b', 'c'],
+  )
+})
+
+test('a look counts the hour that has just closed', async () => {
+  const endpoint = await kept([...span(START - 30, 30), ...span(START, 23)])
+  await addEndpoint(deps.db, endpoint)
+  await writeLimits(deps, ANN, endpoint, { explain_share: 0.5 })
+  const inputs = JSON.stringify(['a', 'b', 'c'].map((name) => ({ name, kind: 'number', required: true })))
+  await deps.db.tx((t) =>
+    t.run(
+      "INSERT INTO endpoint_versions (endpoint, version, inputs, backend, reason, created_at) VALUES (?,'1',?,'{}',NULL,0)",
+      [endpoint, inputs],
+    ),
+  )
+  await ingest(deps, endpoint, [{ id: `${endpoint}-1`, et: HOUR * HOUR_MS, score: 0.5, added: [6, 3, 1] }])
+  assert.equal((await look(endpoint))?.rows, 23 * 40 + 1)
+})
+
 test('a look is shown as a check of all inputs that pages if the settings say so', async () => {
   const endpoint = await kept([...span(START - 30, 30), ...span(START, 24)])
   const found = (await look(endpoint)) ?? assert.fail('a look')
