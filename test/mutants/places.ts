@@ -51,5 +51,10 @@ export const PLACES: readonly MutantPlace[] = [
       'src/monitoring/rounds/{again,evaluate,evidence,freshness,hour,quality,reconcile}.ts',
     ],
     tests: ['src/monitoring/**/*.test.ts'],
+    slow: [
+      'src/monitoring/**/*.postgres.test.ts',
+      'src/monitoring/**/crash.test.ts',
+      'src/monitoring/rounds/late.test.ts',
+    ],
   },
 ]
