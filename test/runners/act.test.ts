@@ -1,129 +1,75 @@
 /** The generated workflow under act, which runs GitHub's workflows on this machine; the report is read back from a fake GitHub. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { startGitHub } from '../../src/ci/hosts/fake-github.fixture.ts'
-import type { FakeGitHub } from '../../src/ci/hosts/fake-github.fixture.ts'
-import { ACTIONS } from '../../src/ci/templates/github.ts'
-import { runProgram } from '../../src/cli/program.fixture.ts'
 import { pipelinesApi } from '../../src/contract/pipelines.ts'
 import { TIDES, trainedTo } from '../fixtures/tides.ts'
+import { runProgram } from '../../src/cli/program.fixture.ts'
+import { NO_REGISTRY, startRegistry } from '../images/registry.ts'
+import type { TestRegistry } from '../images/registry.ts'
 import { ACT, findGoTool, missing } from '../programs/go-tools.ts'
-import { repositoryIn } from '../programs/repository.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
+import { hosted } from './act.ts'
+import type { Hosted } from './act.ts'
 
-const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
 const act = await findGoTool(ACT)
 
 describe('the workflow of GitHub under act', { timeout: 600_000, skip: act === undefined && missing(ACT) }, () => {
-  const root = mkdtempSync(join(tmpdir(), 'slipway-act-'))
-  const project = join(root, 'tides')
-  const bin = join(root, 'bin')
   let server: TestServer
-  let hub: FakeGitHub
+  let repo: Hosted
+  let registry: TestRegistry | undefined
   let base = ''
 
-  const { git, commit } = repositoryIn(project)
-
-  /** Stands for an action, which act would clone from GitHub. */
-  function action(name: string, run: string): string {
-    const folder = join(root, name)
-    mkdirSync(folder)
-    const steps = `runs:\n  using: composite\n  steps:\n    - shell: bash\n      run: |\n        ${run}\n`
-    writeFileSync(
-      join(folder, 'action.yml'),
-      `name: ${name}\ndescription: local\ninputs:\n  ref: {description: commit, default: HEAD}\n${steps}`,
-    )
-    return folder
-  }
-
   before(async () => {
-    hub = await startGitHub()
     server = await startTestServer()
-    mkdirSync(bin)
-    // act names GitHub's own API, so the address of the fake is given here
-    writeFileSync(
-      join(bin, 'slipway'),
-      `#!/bin/sh\nGITHUB_API_URL='${hub.url}' exec '${process.execPath}' '${MAIN}' "$@"\n`,
-    )
-    chmodSync(join(bin, 'slipway'), 0o755)
-    mkdirSync(project)
-    git('init', '-q', '-b', 'main')
-    // act takes the name of the repository from it
-    git('remote', 'add', 'origin', 'https://github.com/octo/models.git')
-    base = commit({ ...TIDES, ...trainedTo('0.2') })
-    assert.equal((await runProgram(['ci', 'init', 'github'], { cwd: project, env: {} })).code, 0)
-    base = commit({})
+    repo = await hosted(act ?? '', server)
+    repo.commit({ ...TIDES, ...trainedTo('0.2') })
+    registry = await startRegistry()
+    await repo.init(...(registry === undefined ? [] : ['--image', `${registry.host}/octo/tides`]))
+    base = repo.commit({})
   })
   after(async () => {
-    hub.close()
+    registry?.stop()
+    repo.close()
     await server.stop()
-    rmSync(root, { recursive: true, force: true })
   })
 
-  async function run(event: 'push' | 'pull_request', payload: object): Promise<{ code: number | null; said: string }> {
-    const file = join(root, `${event}.json`)
-    writeFileSync(file, JSON.stringify(payload))
-    const checkout = join(root, 'checkout')
-    const upload = join(root, 'upload')
-    const at = ({ name, commit: sha }: { name: string; commit: string }, to: string): string[] => [
-      '--local-repository',
-      `https://github.com/${name}@${sha}=${to}`,
-    ]
-    const child = spawn(
-      act ?? '',
-      [
-        event,
-        '-P',
-        'ubuntu-latest=-self-hosted',
-        '--no-cache-server',
-        '-e',
-        file,
-        ...at(ACTIONS.checkout, checkout),
-        ...at(ACTIONS.upload, upload),
-        '--var',
-        `SLIPWAY_URL=${server.url}`,
-        '-s',
-        `SLIPWAY_TOKEN=${server.token}`,
-        '-s',
-        'GITHUB_TOKEN=ghs_job',
-      ],
-      {
-        cwd: project,
-        env: { ...process.env, PATH: `${bin}:${process.env['PATH']}`, HOME: root, XDG_CACHE_HOME: join(root, 'cache') },
-      },
-    )
-    let said = ''
-    child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
-    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))
-    const code = await new Promise<number | null>((done) => child.on('close', done))
-    return { code, said }
-  }
-
-  it('trains a push to main and tells its commit; then a pull request, with a comment against the merge base', async () => {
-    action(
-      'checkout',
-      `git init -q . 2>/dev/null; git fetch -q '${project}' '+refs/heads/*:refs/remotes/origin/*'; git checkout -qf "\${{ inputs.ref == 'HEAD' && github.sha || inputs.ref }}"`,
-    )
-    action('upload', 'true')
-    const pushed = await run('push', { ref: 'refs/heads/main', after: base })
+  it('trains a push to main and tells its commit', async () => {
+    const { hub } = repo
+    const pushed = await repo.push(base)
     assert.equal(pushed.code, 0, pushed.said)
     assert.deepEqual([hub.statuses[0]?.sha, hub.statuses[0]?.['state']], [base, 'success'])
+  })
 
-    git('checkout', '-qb', 'better')
-    const head = commit(trainedTo('0.4'))
-    hub.head = head
-    const side = (sha: string) => ({ sha, ref: 'better', repo: { full_name: 'octo/models' } })
-    const event = {
-      number: 7,
-      pull_request: { number: 7, head: side(head), base: side(base) },
-      repository: { full_name: 'octo/models' },
+  it('has brought the image of the steps of that push to its registry, with SBOM and provenance', async (t) => {
+    if (registry === undefined) {
+      t.skip(NO_REGISTRY)
+      return
     }
-    const asked = await run('pull_request', event)
+    const image = `${registry.host}/octo/tides:${base}`
+    const slipway = async (...words: string[]): Promise<Record<string, unknown>> => {
+      const { code, out, said } = await runProgram(['image', ...words, '--json'], { cwd: repo.root, env: {} })
+      assert.equal(code, 0, said)
+      return JSON.parse(out) as Record<string, unknown>
+    }
+    const text = JSON.stringify(await slipway('inspect', image))
+    // the folder was what the commit says
+    assert.match(text, new RegExp(`"org.opencontainers.image.revision":"${base}"`))
+    assert.match(text, /"dev.slipway.project":"tides"/)
+    assert.equal((await slipway('sbom', image))['bomFormat'], 'CycloneDX')
+    const { manifests } = (await (
+      await fetch(`http://${registry.host}/v2/octo/tides/manifests/${await attachedTag(registry.host, base)}`, {
+        headers: { accept: 'application/vnd.oci.image.index.v1+json' },
+      })
+    ).json()) as { manifests: { artifactType: string }[] }
+    assert.equal(manifests.length, 2)
+  })
+
+  it('trains a pull request and comments on it against the merge base; one of a fork is checked alone', async () => {
+    const { hub } = repo
+    repo.git('checkout', '-qb', 'better')
+    const head = repo.commit(trainedTo('0.4'))
+    const asked = await repo.pull({ head, base })
     assert.equal(asked.code, 0, asked.said)
     assert.match(
       hub.comments[0]?.body ?? '',
@@ -137,18 +83,23 @@ describe('the workflow of GitHub under act', { timeout: 600_000, skip: act === u
       ['succeeded', 'succeeded'],
     )
 
-    const worse = commit(trainedTo('0.0'))
-    hub.head = worse
-    const refused = await run('pull_request', { ...event, pull_request: { ...event.pull_request, head: side(worse) } })
+    const worse = repo.commit(trainedTo('0.0'))
+    const refused = await repo.pull({ head: worse, base })
     assert.equal(refused.code, 1, refused.said)
     assert.match(hub.comments[0]?.body ?? '', /❌ failed/)
 
-    const forked = await run('pull_request', {
-      ...event,
-      pull_request: { ...event.pull_request, head: { ...side(worse), repo: { full_name: 'eve/models' } } },
-    })
+    const forked = await repo.pull({ head: worse, base, from: 'eve/models' })
     assert.equal(forked.code, 0, forked.said)
     const after = await server.client.call(pipelinesApi.listPipelineRuns, { query: { project: 'tides' } })
     assert.equal(after.items.length, 3, 'a change of a fork trains nothing')
   })
 })
+
+/** The tag under which documents are attached to an image where a registry lists no referrers. */
+async function attachedTag(host: string, tag: string): Promise<string> {
+  const reply = await fetch(`http://${host}/v2/octo/tides/manifests/${tag}`, {
+    method: 'HEAD',
+    headers: { accept: 'application/vnd.oci.image.manifest.v1+json' },
+  })
+  return (reply.headers.get('docker-content-digest') ?? '').replace(':', '-')
+}

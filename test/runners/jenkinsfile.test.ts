@@ -1,4 +1,4 @@
-/** The Jenkinsfile by Groovy's own compiler, whose grammar Jenkins reads it with; what its directives mean is not checked there. */
+/** The Jenkinsfile by Groovy's own compiler, whose grammar Jenkins reads it with, and run with a model of its directives: Jenkins' own cannot be had from Maven Central. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -48,6 +48,13 @@ const PLAIN: Workflow = {
   tests: undefined,
   oidc: false,
   endpoint: undefined,
+  image: undefined,
+}
+const WHOLE: Workflow = {
+  ...PLAIN,
+  tests: { packages: ['pytest'], module: ['pytest', '-q'] },
+  endpoint: 'flights',
+  image: { repository: 'registry.example.org/team/flights', wheels: undefined },
 }
 
 for (const [name, workflow] of Object.entries<Workflow>({
@@ -59,6 +66,7 @@ for (const [name, workflow] of Object.entries<Workflow>({
     tests: { packages: ["pandas>=2 ; python_version < '3.13'", 'pytest'], module: ['pytest', '-q', 'tests'] },
     oidc: false,
     endpoint: 'flights',
+    image: { repository: 'registry.example.org:5000/team/flights', wheels: 'wheels' },
   },
 })) {
   it(`a Jenkinsfile ${name} is Groovy`, { skip }, () => {
@@ -69,4 +77,83 @@ for (const [name, workflow] of Object.entries<Workflow>({
 
 it('the compiler finds what is no Groovy', { skip }, () => {
   assert.equal(compile(jenkinsfile(PLAIN).replace('agent any', 'agent any {{')).status, 1)
+})
+
+interface Shelled {
+  readonly stage: string
+  /** Variables of credentials that the step has. */
+  readonly secrets: readonly string[]
+  readonly text: string
+}
+
+/** The shell steps of the stages that are run in such a build, in order. */
+function steps(text: string, env: Readonly<Record<string, string>>): Shelled[] {
+  const file = join(root, 'Jenkinsfile')
+  writeFileSync(file, text)
+  const script = join(import.meta.dirname, 'declarative.groovy')
+  const given = Object.entries(env).map(([name, value]) => `${name}=${value}`)
+  const args = ['-cp', join(folder ?? '', '*'), 'groovy.ui.GroovyMain', script, file, ...given]
+  const { status, stdout, stderr } = spawnSync(java ?? '', args, { encoding: 'utf8' })
+  assert.equal(status, 0, stdout + stderr)
+  return stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [stage = '', secrets = '', code = ''] = line.split('\t')
+      return {
+        stage,
+        secrets: secrets.split(',').filter((one) => one !== ''),
+        text: Buffer.from(code, 'base64').toString(),
+      }
+    })
+}
+
+const CHANGE = { BRANCH_NAME: 'PR-7', CHANGE_ID: '7' }
+const MERGE = { BRANCH_NAME: 'main' }
+const named = (all: readonly Shelled[]): string[] => all.map(({ stage, secrets }) => [stage, ...secrets].join(' + '))
+
+it('a change is trained, and a merge goes the whole way, each with the secrets of its stage alone', { skip }, () => {
+  const text = jenkinsfile(WHOLE)
+  assert.deepEqual(named(steps(text, CHANGE)), [
+    'Package check',
+    'Tests',
+    'Change: train, evaluate, gate, register + SLIPWAY_TOKEN',
+  ])
+  const merge = steps(text, MERGE)
+  assert.deepEqual(named(merge), [
+    'Package check',
+    'Tests',
+    'Merge: train, evaluate, gate, register, canary + SLIPWAY_TOKEN',
+    'Image of the steps + REGISTRY',
+  ])
+  assert.match(merge[2]?.text ?? '', /slipway ship \. --merge --json/)
+  assert.match(
+    merge[3]?.text ?? '',
+    /slipway image build \. --for step --attest --push registry\.example\.org\/team\/flights:/,
+  )
+})
+
+it('a change of a fork, and a branch that is not main, are checked with no secret and go nowhere', { skip }, () => {
+  const text = jenkinsfile(WHOLE)
+  for (const env of [{ ...CHANGE, CHANGE_FORK: 'eve' }, { BRANCH_NAME: 'wild' }]) {
+    const all = steps(text, env)
+    assert.deepEqual(named(all), ['Package check', 'Tests'])
+    for (const one of all) assert.doesNotMatch(one.text, /slipway (run|ship|ci|image)/)
+  }
+})
+
+it('the model of the directives finds what is none of them', { skip }, () => {
+  const file = join(root, 'wrong')
+  for (const [from, to] of [
+    ['agent any', 'agents any'],
+    ["branch 'main'", "brunch 'main'"],
+    ["sh '''", "shh '''"],
+  ] as const) {
+    writeFileSync(file, jenkinsfile(WHOLE).replace(from, to))
+    const script = join(import.meta.dirname, 'declarative.groovy')
+    const args = ['-cp', join(folder ?? '', '*'), 'groovy.ui.GroovyMain', script, file, 'BRANCH_NAME=main']
+    const { status, stderr } = spawnSync(java ?? '', args, { encoding: 'utf8' })
+    assert.equal(status, 1, to)
+    assert.match(stderr, /no directive of|no step|Exception/)
+  }
 })

@@ -98,9 +98,11 @@ describe('workflows', { timeout: 300_000 }, () => {
       'release/1.x',
       '--install',
       `npm i -g "it's/slipway.tgz"`,
+      '--image',
+      'registry.example.org:5000/team/flights',
     )
     assert.equal(code, 0, said)
-    assert.match(out, /Stages: test, package check, train, evaluate, gate, register, canary\./)
+    assert.match(out, /Stages: test, package check, train, evaluate, gate, register, canary, image\./)
     const lint = (file: string): { status: number | null; stdout: string } =>
       spawnSync(linter, ['-no-color', '-shellcheck=', file], { encoding: 'utf8' })
     for (const folder of [project, many]) {
@@ -109,7 +111,7 @@ describe('workflows', { timeout: 300_000 }, () => {
     }
     const keyless = join(root, 'keyless')
     repository(keyless, { ...TIDES })
-    assert.equal((await init(keyless, 'github', '--oidc')).code, 0)
+    assert.equal((await init(keyless, 'github', '--oidc', '--image', 'ghcr.io/octo/models')).code, 0)
     const path = join(keyless, '.github/workflows/slipway.yml')
     assert.equal(lint(path).status, 0, lint(path).stdout)
     const { jobs } = parse(readFileSync(path, 'utf8')) as GitHub
@@ -119,8 +121,10 @@ describe('workflows', { timeout: 300_000 }, () => {
         ['check', undefined],
         ['change', 'write'],
         ['merge', 'write'],
+        ['image', undefined],
       ],
     )
+    assert.deepEqual(jobs['image']?.permissions, { contents: 'read', packages: 'write' })
     assert.doesNotMatch(readFileSync(path, 'utf8'), /secrets\./)
     const broken = join(root, 'broken.yml')
     writeFileSync(
@@ -130,8 +134,16 @@ describe('workflows', { timeout: 300_000 }, () => {
     assert.equal(lint(broken).status, 1, 'it finds what is wrong')
   })
 
-  it('of GitHub pin actions, take few rights, and give changes of forks no secret', () => {
-    const { on, permissions, concurrency, jobs } = github()
+  it('of GitHub pin actions, take few rights, and give changes of forks no secret', async () => {
+    const pushing = join(root, 'pushing')
+    repository(pushing, { ...TIDES })
+    assert.equal((await init(pushing, 'github', '--image', 'registry.example.org/team/tides')).code, 0)
+    for (const folder of [project, pushing])
+      careful(readFileSync(join(folder, '.github/workflows/slipway.yml'), 'utf8'))
+  })
+
+  function careful(text: string): void {
+    const { on, permissions, concurrency, jobs } = parse(text) as GitHub
     assert.deepEqual(Object.keys(on), ['pull_request', 'push'])
     assert.deepEqual(permissions, {})
     assert.ok(concurrency)
@@ -144,7 +156,41 @@ describe('workflows', { timeout: 300_000 }, () => {
       // what a person writes in a title or a branch never stands in a shell
       for (const { run } of job.steps) assert.doesNotMatch(run ?? '', /\$\{\{/)
     }
-    assert.doesNotMatch(JSON.stringify(github()), /pull_request_target/)
+    assert.doesNotMatch(text, /pull_request_target/)
+  }
+
+  /** The jobs of a pipeline of GitLab by their rules, as it evaluates them: the first that holds decides. */
+  function gitlabJobs(folder: string, variables: Readonly<Record<string, string>>): string[] {
+    type Job = {
+      readonly script?: unknown
+      readonly rules?: readonly { readonly if?: string; readonly when?: string }[]
+    }
+    const all = parse(readFileSync(join(folder, '.gitlab-ci.yml'), 'utf8')) as Record<string, Job>
+    const valueOf = (word: string): string =>
+      word.startsWith('$') ? (variables[word.slice(1)] ?? '') : word.slice(1, -1)
+    const holds = (text: string): boolean =>
+      text.split(' && ').every((one) => {
+        const [left = '', operator, right = ''] = one.split(' ')
+        assert.ok(operator === '==' || operator === '!=', one)
+        return (valueOf(left) === valueOf(right)) === (operator === '==')
+      })
+    return Object.entries(all).flatMap(([name, { script, rules = [{}] }]) => {
+      const decides = rules.find((one) => one.if === undefined || holds(one.if))
+      return script !== undefined && decides !== undefined && decides.when !== 'never' ? [name] : []
+    })
+  }
+
+  it('of GitLab run nothing of a fork’s code in the project, and ship a merge alone', async () => {
+    const forked = join(root, 'forked-gitlab')
+    repository(forked, { ...TIDES, 'tests/test_tides.py': 'def test_it():\n    assert True\n' })
+    assert.equal((await init(forked, 'gitlab', '--image', 'registry.gitlab.com/octo/models')).code, 0)
+    const request = { CI_PIPELINE_SOURCE: 'merge_request_event', CI_PROJECT_ID: '5' }
+    const own = { ...request, CI_MERGE_REQUEST_SOURCE_PROJECT_ID: '5' }
+    const fork = { ...request, CI_MERGE_REQUEST_SOURCE_PROJECT_ID: '6' }
+    const merge = { CI_PIPELINE_SOURCE: 'push', CI_PROJECT_ID: '5', CI_COMMIT_BRANCH: 'main' }
+    assert.deepEqual(gitlabJobs(forked, own), ['package check', 'tests', 'change'])
+    assert.deepEqual(gitlabJobs(forked, fork), ['package check'])
+    assert.deepEqual(gitlabJobs(forked, merge), ['package check', 'tests', 'merge', 'push image'])
   })
 
   it('of GitLab hold by GitLab’s schema', async () => {
@@ -159,7 +205,7 @@ describe('workflows', { timeout: 300_000 }, () => {
     assert.equal(found.status, 0, found.stdout + found.stderr)
     const keyless = join(root, 'keyless-gitlab')
     repository(keyless, { ...TIDES })
-    assert.equal((await init(keyless, 'gitlab', '--oidc')).code, 0)
+    assert.equal((await init(keyless, 'gitlab', '--oidc', '--image', 'registry.gitlab.com/octo/models')).code, 0)
     assert.equal(check(join(keyless, '.gitlab-ci.yml')).status, 0)
     const broken = join(root, 'broken-gitlab.yml')
     writeFileSync(
@@ -260,6 +306,12 @@ describe('workflows', { timeout: 300_000 }, () => {
     [['github', '/'], /there is no slipway.yaml in \//],
     [['github', '.', '--branch', 'a b'], /--branch is "a b"/],
     [['github', '.', '--install', 'a\nb'], /--install has several lines/],
+    [
+      ['github', '.', '--image', 'ghcr.io/octo/models:v1'],
+      /--image is "ghcr.io\/octo\/models:v1"; expected REGISTRY\/REPOSITORY/,
+    ],
+    [['github', '.', '--image', 'models'], /--image is "models"/],
+    [['github', '.', '--image', `ghcr.io/o'; id #`], /--image is "/],
   ] as const) {
     it(`are refused for ${JSON.stringify(words)}`, async () => {
       const { code, said } = await init(project, ...words)
@@ -274,6 +326,7 @@ describe('workflows', { timeout: 300_000 }, () => {
     const { out } = await init(bare, 'github')
     assert.match(out, /Left out: test; the project has no folder tests/)
     assert.match(out, /Left out: canary; the project file names no endpoint/)
+    assert.match(out, /Left out: image; no registry was named with --image/)
     assert.doesNotMatch(readFileSync(join(bare, '.github/workflows/slipway.yml'), 'utf8'), /slipway ship|pytest/)
   })
 })

@@ -1,6 +1,6 @@
 /** The workflow of GitHub Actions: least permissions, actions by commit, and nothing with secrets for changes of forks. */
-import { checkLines, mergeAct, modelLines, presenceLines, stageLines, testLines } from './stages.ts'
-import type { Workflow } from './stages.ts'
+import { checkLines, imageLines, mergeAct, modelLines, presenceLines, stageLines, testLines } from './stages.ts'
+import type { ImagePlace, Workflow } from './stages.ts'
 
 /** Where it lies in a repository. */
 export const GITHUB_FILE = '.github/workflows/slipway.yml'
@@ -66,14 +66,41 @@ ${modelSteps(workflow, presence, 'run')}
       statuses: write
       checks: write${workflow.oidc ? '\n      id-token: write' : ''}
 ${modelSteps(workflow, presence, mergeAct(workflow))}
+${workflow.image === undefined ? '' : imageJob(workflow, workflow.image, presence)}`
+}
+
+const LOGIN = { user: 'REGISTRY_USER', password: 'REGISTRY_PASSWORD' } as const
+
+/** GitHub's own registry takes the token of the job; for another one a login is stored. */
+function imageJob(workflow: Workflow, image: ImagePlace, presence: string): string {
+  const own = image.repository.startsWith('ghcr.io/')
+  const env = `        env:
+          ${LOGIN.user}: \${{ ${own ? 'github.actor' : 'vars.REGISTRY_USER'} }}
+          ${LOGIN.password}: \${{ ${own ? 'github.token' : 'secrets.REGISTRY_PASSWORD'} }}`
+  return `
+  # of what the gates have passed alone
+  image:
+    name: Image of the steps
+    needs: merge
+    if: github.event_name == 'push'
+    runs-on: ubuntu-latest
+    timeout-minutes: 60
+    permissions:
+      contents: read${own ? '\n      packages: write' : ''}
+    steps:
+${checkout()}
+${presence}
+${step('Build and push', imageLines(workflow, image, LOGIN), env)}
 `
 }
 
-function needs({ oidc }: Workflow): string {
+function needs({ oidc, image }: Workflow): string {
+  const own = image === undefined || image.repository.startsWith('ghcr.io/')
+  const login = own ? '' : ' The image needs the variable REGISTRY_USER and the secret REGISTRY_PASSWORD.'
   const who = 'a contributor of the project, or a maintainer where a merge may change the rollout plan'
   return oidc
-    ? `Needs the variable SLIPWAY_URL, and machines that the server trusts (${who}).`
-    : `Needs the variable SLIPWAY_URL and the secret SLIPWAY_TOKEN (of ${who}).`
+    ? `Needs the variable SLIPWAY_URL, and machines that the server trusts (${who}).${login}`
+    : `Needs the variable SLIPWAY_URL and the secret SLIPWAY_TOKEN (of ${who}).${login}`
 }
 
 function modelSteps(workflow: Workflow, presence: string, act: 'run' | 'ship'): string {

@@ -1,5 +1,5 @@
 /** The pipeline of GitLab CI: merge requests are trained and reported, the default branch is shipped, one at a time. */
-import { checkLines, mergeAct, modelLines, presenceLines, stageLines, testLines } from './stages.ts'
+import { checkLines, imageLines, mergeAct, modelLines, presenceLines, stageLines, testLines } from './stages.ts'
 import type { Workflow } from './stages.ts'
 
 export const GITLAB_FILE = '.gitlab-ci.yml'
@@ -14,14 +14,15 @@ export function gitlabPipeline(workflow: Workflow): string {
     }),
     ...(workflow.tests === undefined
       ? []
-      : [job('tests', 'check', { lines: testLines(workflow), timeout: '30 minutes' })]),
+      : [job('tests', 'check', { lines: testLines(workflow), timeout: '30 minutes', more: NOT_OF_FORKS })]),
     model(
       workflow,
       'change',
       '$CI_PIPELINE_SOURCE == "merge_request_event" && $CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_PROJECT_ID',
       'run',
     ),
-    model(workflow, 'merge', `$CI_COMMIT_BRANCH == "${workflow.branch}"`, mergeAct(workflow)),
+    model(workflow, 'merge', ofBranch(workflow), mergeAct(workflow)),
+    ...imageJob(workflow),
   ]
   return `# Written by: slipway ci init gitlab. It is yours to change.
 ${stageLines(workflow)
@@ -34,7 +35,7 @@ workflow:
     - if: $CI_PIPELINE_SOURCE == "merge_request_event"
     - if: $CI_COMMIT_BRANCH == "${workflow.branch}"
 
-stages: [check, model]
+stages: [check, model${workflow.image === undefined ? '' : ', image'}]
 
 variables:
   # the merge base is known with the whole history
@@ -42,6 +43,33 @@ variables:
 
 ${jobs.join('\n\n')}
 `
+}
+
+/** In pipelines of forks that run in this project the variables are there, and so the code of the fork is not run. */
+const NOT_OF_FORKS = `  rules:
+    - if: $CI_PIPELINE_SOURCE == "merge_request_event" && $CI_MERGE_REQUEST_SOURCE_PROJECT_ID != $CI_PROJECT_ID
+      when: never
+    - when: on_success
+`
+
+function ofBranch({ branch }: Workflow): string {
+  return `$CI_COMMIT_BRANCH == "${branch}"`
+}
+
+/** Of what the gates have passed alone; GitLab's own registry gives each job a login. */
+function imageJob(workflow: Workflow): string[] {
+  if (workflow.image === undefined) return []
+  const login = { user: 'REGISTRY_USER', password: 'REGISTRY_PASSWORD' }
+  const more = `  # its report is no part of the commit
+  needs: [{job: merge, artifacts: false}]
+  rules:
+    - if: ${ofBranch(workflow)}
+  variables:
+    REGISTRY_USER: $CI_REGISTRY_USER
+    REGISTRY_PASSWORD: $CI_REGISTRY_PASSWORD
+`
+  const lines = [...presenceLines(workflow), ...imageLines(workflow, workflow.image, login)]
+  return [job('push image', 'image', { lines, timeout: '1 hour', more })]
 }
 
 interface Job {

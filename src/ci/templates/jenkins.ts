@@ -1,16 +1,26 @@
 /** The declarative Jenkinsfile of a multibranch pipeline. */
-import { checkLines, mergeAct, modelLines, presenceLines, quoted, stageLines, testLines } from './stages.ts'
+import { checkLines, imageLines, mergeAct, modelLines, presenceLines, quoted, stageLines, testLines } from './stages.ts'
 import type { Workflow } from './stages.ts'
 
 export const JENKINS_FILE = 'Jenkinsfile'
 
 const REPORT = 'slipway-report'
 
+const PUBLISHED = `      post {
+        always {
+          junit testResults: '${REPORT}/junit.xml', allowEmptyResults: true
+          archiveArtifacts artifacts: '${REPORT}/*', allowEmptyArchive: true
+        }
+      }
+`
+
 export function jenkinsfile(workflow: Workflow): string {
   return `// Written by: slipway ci init jenkins. It is yours to change.
 ${stageLines(workflow)
   .map((line) => `// ${line}\n`)
-  .join('')}// Needs the variable SLIPWAY_URL (global properties) and the credential slipway-token (secret text).
+  .join(
+    '',
+  )}// Needs the variable SLIPWAY_URL (global properties) and the credential slipway-token (secret text)${workflow.image === undefined ? '' : ',\n// for the image slipway-registry (user name and password)'}.
 pipeline {
   agent any
   options {
@@ -35,7 +45,7 @@ ${workflow.tests === undefined ? '' : testStage(workflow)}    stage('Change: tra
       steps {
 ${shell(reported(workflow, 'run'))}
       }
-    }
+${PUBLISHED}    }
     stage('Merge: train, evaluate, gate, register${mergeAct(workflow) === 'ship' ? ', canary' : ''}') {
       when {
         branch ${groovy(workflow.branch)}
@@ -46,14 +56,8 @@ ${shell(reported(workflow, 'run'))}
       steps {
 ${shell(reported(workflow, mergeAct(workflow)))}
       }
-    }
-  }
-  post {
-    always {
-      junit testResults: '${REPORT}/junit.xml', allowEmptyResults: true
-      archiveArtifacts artifacts: '${REPORT}/*', allowEmptyArchive: true
-    }
-  }
+${PUBLISHED}    }
+${imageStage(workflow)}  }
 }
 `
 }
@@ -62,6 +66,24 @@ function testStage(workflow: Workflow): string {
   return `    stage('Tests') {
       steps {
 ${shell(testLines(workflow))}
+      }
+    }
+`
+}
+
+/** Stages come one after the other, and none after one that failed: it is of what the gates have passed alone. */
+function imageStage(workflow: Workflow): string {
+  if (workflow.image === undefined) return ''
+  const login = { user: 'REGISTRY_USR', password: 'REGISTRY_PSW' }
+  return `    stage('Image of the steps') {
+      when {
+        branch ${groovy(workflow.branch)}
+      }
+      environment {
+        REGISTRY = credentials('slipway-registry')
+      }
+      steps {
+${shell([`rm -rf ${quoted(REPORT)}`, ...imageLines(workflow, workflow.image, login)])}
       }
     }
 `

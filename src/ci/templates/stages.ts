@@ -1,4 +1,4 @@
-/** What a workflow of any CI system does: its commands, which are the same everywhere, and the stages that this build has no command for. */
+/** What a workflow of any CI system does: its commands, which are the same everywhere, and the stages that a project has no part in. */
 
 /** What a workflow is written for. */
 export interface Workflow {
@@ -14,6 +14,15 @@ export interface Workflow {
   readonly oidc: boolean
   /** The model's endpoint: without one a merge ends in the registry. */
   readonly endpoint: string | undefined
+  /** Where the image of the project's steps goes after a merge; undefined where none is made. */
+  readonly image: ImagePlace | undefined
+}
+
+export interface ImagePlace {
+  /** REGISTRY/REPOSITORY; the tag is the commit. */
+  readonly repository: string
+  /** Folder below the project's with wheels of packages that publish none; undefined where there is none. */
+  readonly wheels: string | undefined
 }
 
 export interface Tests {
@@ -30,18 +39,16 @@ interface Stage {
 }
 
 /** Every stage of a model's way from a change to its endpoint, in order. */
-function stagesOf({ tests, endpoint }: Workflow): Stage[] {
+function stagesOf({ tests, endpoint, image }: Workflow): Stage[] {
   return [
     tests === undefined
       ? { name: 'test', leftOut: 'the project has no folder tests and no file test_*.py' }
       : { name: 'test' },
     { name: 'package check' },
     ...['train', 'evaluate', 'gate', 'register'].map((name) => ({ name })),
-    {
-      name: 'image',
-      leftOut: 'no command builds one without the files of the model, which are on the machine of the server',
-    },
     endpoint === undefined ? { name: 'canary', leftOut: 'the project file names no endpoint' } : { name: 'canary' },
+    // it is begun with what the gates have passed, and goes on while the image is made
+    image === undefined ? { name: 'image', leftOut: 'no registry was named with --image' } : { name: 'image' },
   ]
 }
 
@@ -76,7 +83,8 @@ export function testLines({ folder, tests }: Workflow): string[] {
     'environment=$(mktemp -d)',
     'python3 -m venv "$environment"',
     `cd ${quoted(folder)}`,
-    `"$environment/bin/pip" install --quiet ${tests.packages.map(quoted).join(' ')}`,
+    // what the tests import is compiled then, and the rest never
+    `"$environment/bin/pip" install --quiet --no-compile ${tests.packages.map(quoted).join(' ')}`,
     `"$environment/bin/python" -m ${tests.module.map(quoted).join(' ')}`,
   ]
 }
@@ -105,4 +113,30 @@ export function modelLines({ folder, oidc }: Workflow, act: 'run' | 'ship', repo
 /** Whether a merge goes to an endpoint. */
 export function mergeAct({ endpoint }: Workflow): 'run' | 'ship' {
   return endpoint === undefined ? 'run' : 'ship'
+}
+
+/** Names of the variables with which a job logs in to the registry of its image. */
+export interface Login {
+  readonly user: string
+  readonly password: string
+}
+
+/** Makes the image of the project's steps and brings it to its registry, with its SBOM and provenance; needs no server. */
+export function imageLines({ folder }: Workflow, image: ImagePlace, { user, password }: Login): string[] {
+  const wheels = image.wheels === undefined ? '' : ` --wheels ${quoted(joined(folder, image.wheels))}`
+  const [host = ''] = image.repository.split('/')
+  return [
+    `if [ -n "\${${password}:-}" ]; then`,
+    '  DOCKER_CONFIG=$(mktemp -d)',
+    '  export DOCKER_CONFIG',
+    `  trap 'rm -rf "$DOCKER_CONFIG"' EXIT`,
+    `  login=$(printf '%s:%s' "$${user}" "$${password}" | base64 | tr -d '\\n')`,
+    `  printf '{"auths":{"%s":{"auth":"%s"}}}' ${quoted(host)} "$login" > "$DOCKER_CONFIG/config.json"`,
+    'fi',
+    `slipway image build ${quoted(folder)} --for step${wheels} --attest --push ${quoted(image.repository)}:"$(git rev-parse HEAD)"`,
+  ]
+}
+
+function joined(folder: string, below: string): string {
+  return folder === '.' ? below : `${folder}/${below}`
 }

@@ -6,6 +6,11 @@ export const CI_FLAGS: readonly Flag[] = [
   ...SERVER_FLAGS,
   { name: 'branch', value: 'NAME', meaning: 'With `init`: the branch whose pushes are shipped (default main).' },
   { name: 'install', value: 'COMMAND', meaning: 'With `init`: what puts slipway on the runner.' },
+  {
+    name: 'image',
+    value: 'REPOSITORY',
+    meaning: 'With `init`: REGISTRY/REPOSITORY that the image of the steps goes to after a merge.',
+  },
   { name: 'oidc', meaning: 'With `init`: jobs exchange their ID token, and no SLIPWAY_TOKEN is stored.' },
   {
     name: 'audience',

@@ -63,7 +63,19 @@ async function workflowOf(invocation: Invocation, { project, root }: Where): Pro
     oidc: invocation.flags['oidc'] === true,
     tests: await testsOf(project, read.project.python),
     endpoint: read.project.endpoint?.name,
+    image: await imageOf(invocation, project),
   }
+}
+
+/** Where the image goes; wheels that the project keeps are taken along. */
+async function imageOf(invocation: Invocation, project: string): Promise<Workflow['image']> {
+  const repository = text(invocation, 'image')
+  if (repository === undefined) return undefined
+  if (!/^[a-z0-9][a-z0-9.-]*(?::\d+)?(?:\/[a-z0-9][a-z0-9._-]*)+$/.test(repository))
+    throw new UsageError(`--image is "${repository}"; expected REGISTRY/REPOSITORY without a tag, which is the commit`)
+  const entries = await readdir(project, { withFileTypes: true })
+  const wheels = entries.some((one) => one.name === 'wheels' && one.isDirectory())
+  return { repository, wheels: wheels ? 'wheels' : undefined }
 }
 
 /** Workflows are texts in which such names stand in several grammars. */

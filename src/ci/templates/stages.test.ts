@@ -1,0 +1,88 @@
+/** The lines that make an image, run by the shells of the three systems: the login, the arguments, and that nothing of it stays. */
+import assert from 'node:assert/strict'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { imageLines } from './stages.ts'
+import type { ImagePlace, Workflow } from './stages.ts'
+
+const WORKFLOW: Workflow = {
+  folder: 'models/tides',
+  branch: 'main',
+  install: undefined,
+  tests: undefined,
+  oidc: false,
+  endpoint: undefined,
+  image: undefined,
+}
+const IMAGE: ImagePlace = { repository: 'registry.example.org:5000/team/tides', wheels: undefined }
+const LOGIN = { user: 'REGISTRY_USER', password: 'REGISTRY_PASSWORD' }
+
+describe('the lines of an image', () => {
+  const root = mkdtempSync(join(tmpdir(), 'slipway-lines-'))
+  const temporary = join(root, 'tmp')
+  let commit = ''
+  before(() => {
+    mkdirSync(temporary)
+    mkdirSync(join(root, 'bin'))
+    const said = `#!/bin/sh
+printf '%s\\n' "$@" > '${root}/arguments'
+[ -z "\${DOCKER_CONFIG:-}" ] || { cat "$DOCKER_CONFIG/config.json" > '${root}/config'; stat -c %a "$DOCKER_CONFIG" > '${root}/rights'; }
+exit "\${ENDS:-0}"
+`
+    writeFileSync(join(root, 'bin/slipway'), said, { mode: 0o755 })
+    const git = (...words: string[]): string => execFileSync('git', words, { cwd: root, encoding: 'utf8' }).trim()
+    git('init', '-q')
+    git('-c', 'user.name=ada', '-c', 'user.email=ada@example.org', 'commit', '-q', '--allow-empty', '-m', 'x')
+    commit = git('rev-parse', 'HEAD')
+  })
+  after(() => rmSync(root, { recursive: true, force: true }))
+
+  function run(shell: string, image: ImagePlace, env: Readonly<Record<string, string>>): number | null {
+    for (const name of ['arguments', 'config', 'rights']) rmSync(join(root, name), { force: true })
+    const { status } = spawnSync(shell, ['-e', '-c', imageLines(WORKFLOW, image, LOGIN).join('\n')], {
+      cwd: root,
+      env: { PATH: `${join(root, 'bin')}:${process.env['PATH']}`, TMPDIR: temporary, ...env },
+    })
+    return status
+  }
+  const written = (name: string): string => readFileSync(join(root, name), 'utf8').trim()
+
+  for (const shell of ['bash', 'sh']) {
+    it(`log in by ${shell}, whatever letters the password has, and leave nothing behind`, () => {
+      for (const password of ['secret-12345', `p%s "q" \\n 'r' $HOME ü`, 'x'.repeat(400)]) {
+        assert.equal(run(shell, IMAGE, { REGISTRY_USER: 'robot', REGISTRY_PASSWORD: password }), 0)
+        const auth = Buffer.from(`robot:${password}`).toString('base64')
+        assert.deepEqual(JSON.parse(written('config')), { auths: { 'registry.example.org:5000': { auth } } })
+        assert.equal(written('rights'), '700')
+        assert.deepEqual(readdirSync(temporary), [])
+      }
+      assert.equal(run(shell, IMAGE, { REGISTRY_USER: 'robot', REGISTRY_PASSWORD: 'secret-12345', ENDS: '3' }), 3)
+      assert.deepEqual(readdirSync(temporary), [], 'nor where the build fails')
+    })
+
+    it(`need no login by ${shell}`, () => {
+      assert.equal(run(shell, IMAGE, {}), 0)
+      assert.equal(existsSync(join(root, 'config')), false)
+    })
+
+    it(`name by ${shell} the folder, the commit as the tag, and wheels that the project keeps`, () => {
+      const to = `${IMAGE.repository}:${commit}`
+      run(shell, IMAGE, {})
+      assert.deepEqual(written('arguments').split('\n'), [
+        'image',
+        'build',
+        'models/tides',
+        '--for',
+        'step',
+        '--attest',
+        '--push',
+        to,
+      ])
+      run(shell, { ...IMAGE, wheels: 'wheels' }, {})
+      assert.match(written('arguments'), /--wheels\nmodels\/tides\/wheels\n--attest/)
+    })
+  }
+})
