@@ -38,6 +38,16 @@ describe('a job', () => {
       assert.equal(placeOf('github', GITHUB, { pull_request: { number: 7, head, base } }).fork, true)
   })
 
+  it('that another workflow of a fork has started is of the fork', () => {
+    const repository = { full_name: 'octo/models' }
+    for (const [head_repository, fork] of [
+      [{ full_name: 'eve/models' }, true],
+      [null, true],
+      [repository, false],
+    ] as const)
+      assert.equal(placeOf('github', GITHUB, { workflow_run: { head_repository, repository } }).fork, fork)
+  })
+
   it('of a push is held against what was there before, if anything was', () => {
     const { commit, change, target, isBase } = placeOf('github', GITHUB, { before: TARGET })
     assert.deepEqual(
@@ -83,6 +93,8 @@ describe('a job', () => {
 
   it('of Jenkins has its commit and no host', () => {
     const place = placeOf('none', { GIT_COMMIT: HEAD, GIT_PREVIOUS_SUCCESSFUL_COMMIT: TARGET }, undefined)
-    assert.deepEqual([place.commit, place.target, place.token], [HEAD, TARGET, ''])
+    assert.deepEqual([place.commit, place.target, place.token, place.fork], [HEAD, TARGET, '', false])
+    assert.equal(placeOf('none', { CHANGE_FORK: 'eve' }, undefined).fork, true)
+    assert.equal(placeOf('none', { CHANGE_FORK: '' }, undefined).fork, false)
   })
 })

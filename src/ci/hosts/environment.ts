@@ -44,7 +44,8 @@ export function placeOf(provider: Provider, env: Variables, event: unknown): Pla
     change: undefined,
     target: env['GIT_PREVIOUS_SUCCESSFUL_COMMIT'],
     isBase: false,
-    fork: false,
+    // the multibranch pipelines of Jenkins name the owner of a fork
+    fork: (env['CHANGE_FORK'] ?? '') !== '',
     token: '',
     summary: undefined,
   }
@@ -66,10 +67,16 @@ interface Pull {
 interface GitHubEvent {
   readonly before?: string
   readonly pull_request?: Pull
+  /** Of a workflow that another one started, with the secrets of this repository. */
+  readonly workflow_run?: { readonly head_repository?: Named | null; readonly repository?: Named }
+}
+
+interface Named {
+  readonly full_name?: string
 }
 
 function githubPlace(env: Variables, event: unknown): Place {
-  const { pull_request: pull, before } = (event ?? {}) as GitHubEvent
+  const { pull_request: pull, before, workflow_run: after } = (event ?? {}) as GitHubEvent
   return {
     provider: 'github',
     api: env['GITHUB_API_URL'] ?? 'https://api.github.com',
@@ -77,6 +84,7 @@ function githubPlace(env: Variables, event: unknown): Place {
     token: env['GITHUB_TOKEN'] ?? '',
     summary: env['GITHUB_STEP_SUMMARY'],
     ...(pull === undefined ? pushed(env, before) : pulled(pull)),
+    ...(after !== undefined && { fork: after.head_repository?.full_name !== after.repository?.full_name }),
   }
 }
 

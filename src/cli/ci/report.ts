@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { post } from '../../ci/hosts/post.ts'
 import type { Part } from '../../ci/hosts/post.ts'
 import { hostApi } from '../../ci/hosts/api.ts'
-import { placeOf, PROVIDERS, providerOf } from '../../ci/hosts/environment.ts'
-import type { Place } from '../../ci/hosts/environment.ts'
+import { PROVIDERS, providerOf } from '../../ci/hosts/environment.ts'
+import type { Place, Provider } from '../../ci/hosts/environment.ts'
 import { github } from '../../ci/hosts/github.ts'
 import { gitlab } from '../../ci/hosts/gitlab.ts'
 import type { Host } from '../../ci/hosts/host.ts'
@@ -21,6 +21,7 @@ import type { Invocation } from '../invocation/command.ts'
 import { config } from '../invocation/config.ts'
 import { connect } from '../invocation/server.ts'
 import { mergeBase } from '../project/git.ts'
+import { placeHere } from '../project/place.ts'
 
 /** 0 passed, 1 a gate failed or waits, 2 no verdict: the server, the run or the arguments were at fault. */
 const CODES = { passed: 0, failed: 1, waiting: 1, error: 2 } as const
@@ -39,7 +40,7 @@ export async function report(invocation: Invocation): Promise<number> {
 
 async function tell(invocation: Invocation): Promise<ChangeReport['verdict']> {
   const { out } = invocation
-  const place = await placeHere(invocation)
+  const place = await placeHere(providerHere(invocation))
   const { client } = await connect(invocation)
   const base = text(invocation, 'base') ?? (await baseOf(place, invocation))
   const secrets = secretsOf(process.env)
@@ -67,13 +68,11 @@ function fallback({ summary, fork }: Place): string {
   return `${why}The verdict stands in ${summary === undefined ? 'the files of --out, ' : 'the summary of the job, '}and in the exit code.`
 }
 
-async function placeHere(invocation: Invocation): Promise<Place> {
+function providerHere(invocation: Invocation): Provider {
   const provider = text(invocation, 'provider') ?? providerOf(process.env)
   const known = PROVIDERS.find((one) => one === provider)
   if (known === undefined) throw new UsageError(`--provider is "${provider}"; expected one of ${PROVIDERS.join(', ')}`)
-  const file = process.env['GITHUB_EVENT_PATH']
-  const event = known !== 'github' || file === undefined ? undefined : await ifMissing(readFile(file, 'utf8'))
-  return placeOf(known, process.env, event === undefined ? undefined : ifJson(event))
+  return known
 }
 
 /** The merge base by git, where the history is there; else the commit that the CI system names. */

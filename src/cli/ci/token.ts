@@ -5,8 +5,10 @@ import { egress } from '../../http/egress.ts'
 import { text } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { connect } from '../invocation/server.ts'
+import { refuseForks } from '../project/place.ts'
 
 export async function token(invocation: Invocation): Promise<number> {
+  await refuseForks('gets no token')
   const { client } = await connect(invocation)
   const id_token = await idToken(text(invocation, 'audience') ?? client.url)
   const trust = invocation.args[1]

@@ -6,6 +6,7 @@ import { text, UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { connect } from '../invocation/server.ts'
 import { mergeOf } from './merge.ts'
+import { refuseForks } from './place.ts'
 import { conclude, follow } from './follow.ts'
 import type { PipelineRun } from './follow.ts'
 import { PROJECT_FILE, submitProject } from './files.ts'
@@ -17,6 +18,7 @@ export async function run(invocation: Invocation): Promise<number> {
 
 /** Submits the folder of the first argument and follows the run; with `deploy` an accepted model goes to its endpoint. */
 export async function runProject(client: Client, invocation: Invocation, deploy: boolean): Promise<PipelineRun> {
+  await refuseForks('trains nothing')
   const folder = invocation.args[0] ?? '.'
   invocation.out.progress('uploading the project')
   const version = await submitProject(client, folder, text(invocation, 'file') ?? PROJECT_FILE)
