@@ -26,6 +26,8 @@ type Answering = (asked: Asked) => Sent | undefined
 export interface FakeHost {
   readonly url: string
   readonly asked: Asked[]
+  /** What was asked and answered by the host itself, without the faults that were put there. */
+  readonly exchanges: { readonly asked: Asked; readonly sent: Sent }[]
   /** Answers given before the host's own, one each: of calls that the pattern (`METHOD /path`) matches. */
   fail(pattern: RegExp, ...answers: readonly Sent[]): void
   /** Waits before each answer, ms, by its number. */
@@ -53,7 +55,13 @@ export async function startFake(answer: Answering): Promise<FakeHost> {
     const wait = fake.delay(number)
     if (wait > 0) await pause(wait)
     const fault = faults.find(({ pattern, answers }) => answers.length > 0 && pattern.test(`${one.method} ${one.path}`))
-    const sent = fault?.answers.shift() ?? answer(one) ?? { status: 404, body: { message: 'Not Found', status: '404' } }
+    const own = (): Sent => {
+      const sent = answer(one) ?? { status: 404, body: { message: 'Not Found', status: '404' } }
+      // as it was then: what the host keeps changes later
+      fake.exchanges.push({ asked: one, sent: structuredClone(sent) })
+      return sent
+    }
+    const sent = fault?.answers.shift() ?? own()
     if (wait > 0) await pause(wait / 2)
     response.writeHead(sent.status, { 'content-type': 'application/json; charset=utf-8', ...sent.headers })
     response.end(sent.body === undefined ? '' : JSON.stringify(sent.body))
@@ -62,6 +70,7 @@ export async function startFake(answer: Answering): Promise<FakeHost> {
   const fake: FakeHost = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked,
+    exchanges: [],
     fail(pattern, ...answers) {
       faults.push({ pattern, answers: [...answers] })
     },
