@@ -17,6 +17,7 @@ from typing import Any
 
 from slipway.quick_json import loads
 from slipway.step.call import parameters_of
+from slipway.step.masking import Masker
 
 PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 #: Modules of which each takes as long as a good part of a bare start.
@@ -53,6 +54,21 @@ class Start(unittest.TestCase):
 
     def test_the_supervisor_does_not_load_names_of_html_until_one_is_in_a_log(self) -> None:
         self.assertNotIn("html.entities", loaded_by("slipway.step.supervisor"))
+
+    def test_a_token_is_made_ready_for_masking_in_few_steps(self) -> None:
+        calls = 0
+
+        def count(_frame: object, event: str, _argument: object) -> None:
+            nonlocal calls
+            calls += event == "call"
+
+        sys.setprofile(count)
+        try:
+            Masker([b"slw_0123456789abcdef.AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_AbCd"])
+        finally:
+            sys.setprofile(None)
+        # each of its signs, of some twenty spellings, a few times; once it was each value that a sign of base64 may have
+        self.assertLess(calls, 15_000)
 
     def test_a_trial_at_start_leaves_compiled_what_confined_processes_may_not_write(self) -> None:
         with tempfile.TemporaryDirectory() as place:

@@ -182,18 +182,19 @@ def base32_elements(secret: bytes, before: int) -> list[bytes]:
 
 def groups(secret: bytes, before: int, size: int, least: int) -> Iterator[list[int]]:
     """The bits of a secret behind some other bytes in groups of ``size``: for each that has ``least`` of them the values that it may be."""
-    bits: list[int | None] = [None] * (8 * before)
-    bits += [byte >> (7 - place) & 1 for byte in secret for place in range(8)]
-    bits += [None] * (-len(bits) % size)
-    for at in range(0, len(bits), size):
-        group = bits[at : at + size]
-        if sum(bit is not None for bit in group) >= least:
-            yield [value for value in range(1 << size) if fits(value, group)]
-
-
-def fits(value: int, group: list[int | None]) -> bool:
-    """Whether a value has the bits of a group that are known."""
-    return all(bit is None or bit == value >> (len(group) - 1 - place) & 1 for place, bit in enumerate(group))
+    begin, end = 8 * before, 8 * (before + len(secret))
+    width = end + -end % size
+    bits = int.from_bytes(secret, "big") << (width - end)
+    for at in range(0, width, size):
+        known = min(at + size, end) - max(at, begin)
+        if known < least:
+            continue
+        value = bits >> (width - at - size) & ((1 << size) - 1)
+        if known == size:
+            yield [value]
+        else:
+            fixed = ((1 << known) - 1) << (at + size - min(at + size, end))
+            yield [other for other in range(1 << size) if other & fixed == value & fixed]
 
 
 def either_alphabet(values: list[int]) -> Iterator[int]:
