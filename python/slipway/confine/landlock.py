@@ -66,17 +66,17 @@ def restrict(policy: dict[str, Any]) -> None:
     seen = [] if "mount" in policy["layers"] else policy["hide"]
     if not seen:
         allow(rules, "/", READ_DIR)
-    for path in around("/", ["/dev", *seen]):
-        allow(rules, path, READ)
+    for path, folder in around("/", ["/dev", *seen]):
+        allow(rules, path, READ, folder)
     for name in os.listdir("/dev"):
         if is_device(name):
             allow(rules, f"/dev/{name}", every)
     for path in (*policy["show"], *policy["fixed"]):
         allow(rules, path, READ)
-    for folder in TEMPORARY:
+    for temporary in TEMPORARY:
         # where the data folder lies in it, what is shown of that must not become writable by this
-        for path in around(folder, policy["hide"]):
-            allow(rules, path, every)
+        for path, folder in around(temporary, policy["hide"]):
+            allow(rules, path, every, folder)
     for path in policy["write"]:
         allow(rules, path, every)
     checked(libc.syscall(RESTRICT, ctypes.c_int(rules), ctypes.c_uint32(0)), "landlock")
@@ -88,33 +88,45 @@ def is_device(name: str) -> bool:
     return name in DEVICES or name.startswith(NUMBERED_DEVICES)
 
 
-def around(folder: str, excluded: list[str]) -> Iterator[str]:
-    """The paths that together are a folder without what is excluded. What appears beside it later is not among them."""
+def around(folder: str, excluded: list[str]) -> Iterator[tuple[str, bool | None]]:
+    """The paths that together are a folder without what is excluded, and whether each is a folder (None = not known). What appears beside
+    it later is not among them."""
     within = [path for path in excluded if inside(path, folder)]
     if not within:
-        yield folder
+        yield folder, None
     elif folder not in within:
+        start = folder.rstrip("/") + "/"
+        leading = {path[len(start) :].partition("/")[0] for path in within}
         try:
-            entries = [entry.path for entry in os.scandir(folder) if not entry.is_symlink()]
+            # there may be thousands, of which one leads on
+            entries = [entry for entry in os.scandir(folder) if not entry.is_symlink()]
         except OSError:
             return
-        for path in entries:
-            # there may be thousands, of which one leads on
-            if any(one.startswith(path) for one in within):
-                yield from around(path, within)
+        for entry in entries:
+            if entry.name in leading:
+                yield from around(entry.path, within)
             else:
-                yield path
+                yield entry.path, entry.is_dir()
 
 
-def allow(rules: int, path: str, rights: int) -> None:
-    """Adds a rule for a path, if it is there and can be opened."""
+def allow(rules: int, path: str, rights: int, folder: bool | None = None) -> None:
+    """Adds a rule for a path, if it is there and can be opened; ``folder`` tells whether it is one, where that is known."""
+    # what was seen in a folder of others may be a link by now
+    seen = 0 if folder is None else os.O_NOFOLLOW | (os.O_DIRECTORY if folder else 0)
     try:
-        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC | seen)
     except OSError:
         return
     try:
-        given = rights if stat.S_ISDIR(os.fstat(descriptor).st_mode) else rights & OF_FILES
-        if libc.syscall(ADD, rules, 1, ctypes.byref(Beneath(given, descriptor)), 0) < 0:
+        RULE.parent = descriptor
+        RULE.rights = rights if folder or (folder is None and stat.S_ISDIR(os.fstat(descriptor).st_mode)) else rights & OF_FILES
+        if add_rule(ADD, rules, 1, THE_RULE, 0) < 0:
             checked(-1, f"landlock: {path}")
     finally:
         os.close(descriptor)
+
+
+#: One rule for all that are added, since there may be thousands.
+RULE = Beneath(0, 0)
+THE_RULE = ctypes.byref(RULE)
+add_rule = libc.syscall

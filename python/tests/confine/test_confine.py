@@ -127,11 +127,14 @@ class RulesCase(unittest.TestCase):
             for name in ("a/b/secret", "a/b/beside", "a/c", "d"):
                 os.makedirs(f"{place}/{name}")
             os.symlink(f"{place}/a/b/secret", f"{place}/link")
+            with open(f"{place}/file", "w", encoding="ascii"):
+                pass
             found = sorted(around(place, [f"{place}/a/b/secret"]))
-            self.assertEqual(found, [f"{place}/a/b/beside", f"{place}/a/c", f"{place}/d"])
-            self.assertEqual(list(around(place, [])), [place])
+            folders = [(f"{place}/{name}", True) for name in ("a/b/beside", "a/c", "d")]
+            self.assertEqual(found, [*folders, (f"{place}/file", False)])
+            self.assertEqual(list(around(place, [])), [(place, None)])
             self.assertEqual(list(around(place, [place])), [])
-            self.assertEqual(list(around(f"{place}/d", [f"{place}/dd"])), [f"{place}/d"], "a name that only begins so")
+            self.assertEqual(list(around(f"{place}/d", [f"{place}/dd"])), [(f"{place}/d", None)], "a name that only begins so")
 
     def test_older_versions_are_asked_for_what_they_know(self) -> None:
         self.assertEqual([handled(abi).bit_length() for abi in (1, 2, 3, 7)], [13, 14, 15, 15])
