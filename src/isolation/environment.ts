@@ -7,8 +7,12 @@ export function inherited(more = ''): Record<string, string> {
   const names = `${EVERYWHERE} ${more}`.split(' ').filter((name) => name !== '')
   const exact = new Set(names)
   const prefixes = names.filter((name) => name.endsWith('*')).map((name) => name.slice(0, -1))
-  const kept = Object.entries(process.env).filter(
-    ([name, value]) => value !== undefined && (exact.has(name) || prefixes.some((prefix) => name.startsWith(prefix))),
-  )
-  return Object.fromEntries(kept) as Record<string, string>
+  const kept: Record<string, string> = {}
+  // the system is asked for each value, so only for those that are kept
+  for (const name of Object.keys(process.env)) {
+    if (!exact.has(name) && !prefixes.some((prefix) => name.startsWith(prefix))) continue
+    const value = process.env[name]
+    if (value !== undefined) kept[name] = value
+  }
+  return kept
 }

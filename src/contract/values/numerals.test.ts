@@ -65,3 +65,27 @@ test('what is no number stays as it is', () => {
   assert.throws(() => parseNumerals('NaN'), SyntaxError)
   assert.throws(() => readNumeral('0x1F'), /not a number of JSON/)
 })
+
+test('a number means the same wherever it stands in a text, alone too', () => {
+  const places = [
+    'N',
+    ' N',
+    '\nN ',
+    '[N]',
+    '[ N ]',
+    '["1.5", N]',
+    '[7,N,7]',
+    '{"a":N}',
+    '{"a" : N}',
+    '{"a":[{"b":\tN}]}',
+  ]
+  const each = (text: string): unknown =>
+    JSON.parse(text, (_key, value: unknown, context?: { readonly source?: string }) =>
+      typeof value === 'number' ? readNumeral(context?.source ?? '') : value,
+    ) as unknown
+  for (const [number] of CASES)
+    for (const place of places) {
+      const text = place.replace('N', number)
+      assert.deepEqual(parseNumerals(text), each(text), text)
+    }
+})

@@ -50,8 +50,13 @@ export function floatOf(value: number): number | Numeral {
   return /^-?\d+$/.test(text) ? new Numeral('float', `${text}.0`) : value
 }
 
+/** A number that Python may read otherwise: one with a point or an exponent, a long one, minus zero. Texts may look like one. */
+const SPECIAL = /(?:^|[\s:,[])(?:-0|-?\d+[.eE]|-?\d{16})/
+
 /** Parses JSON with every number as Python would read it. Throws `SyntaxError` and `NumberTooLarge`. */
 export function parseNumerals(text: string): unknown {
+  // a look at each value takes many times as long as the parser
+  if (!SPECIAL.test(text)) return JSON.parse(text)
   return JSON.parse(text, (_key, value: unknown, context?: { readonly source?: string }) =>
     // a platform without sources gives what it has
     typeof value === 'number' && context?.source !== undefined ? readNumeral(context.source) : value,

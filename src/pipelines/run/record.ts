@@ -24,6 +24,7 @@ export async function recordOf({ deps }: Context, { run, steps }: RunTree, step:
   const source = await sourceOf(deps.db, run.id)
   const lock = await deps.envs.lock(run.environment ?? '')
   const data = inputDigests(step, steps)
+  const here = deps.driver.name === 'local' ? (known ??= hardware()) : undefined
   const argv = typeof step.entry === 'string' ? [step.entry] : step.entry
   const { patch, ...git } = source ?? { patch: undefined }
   const whole = {
@@ -36,7 +37,7 @@ export async function recordOf({ deps }: Context, { run, steps }: RunTree, step:
     seed: step.seed,
     argv,
     python: lock.python_version,
-    ...(deps.driver.name === 'local' && { hardware: hardware() }),
+    ...(here !== undefined && { hardware: here }),
   }
   const tags: Record<string, string | undefined> = {
     commit: source?.commit,
@@ -47,7 +48,7 @@ export async function recordOf({ deps }: Context, { run, steps }: RunTree, step:
     seed: String(step.seed),
     argv: JSON.stringify(argv),
     python: lock.python_version,
-    hardware: deps.driver.name === 'local' ? JSON.stringify(hardware()) : undefined,
+    hardware: here === undefined ? undefined : JSON.stringify(here),
   }
   return {
     tags: Object.fromEntries(
@@ -67,13 +68,17 @@ function normal(name: string): string {
   return name.toLowerCase().replace(/[-_.]+/g, '-')
 }
 
-/** This machine, where local attempts run. */
-function hardware(): Record<string, string | number> {
-  const [first] = cpus()
+type Hardware = Readonly<Record<string, string | number>>
+let known: Hardware | undefined
+
+/** This machine, where local attempts run; asked for once. */
+function hardware(): Hardware {
+  const all = cpus()
+  const [first] = all
   return {
     machine: machine(),
     system: type(),
-    cores: cpus().length,
+    cores: all.length,
     memory_bytes: totalmem(),
     ...(first !== undefined && { processor: first.model }),
   }
