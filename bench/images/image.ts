@@ -7,7 +7,8 @@ import { performance } from 'node:perf_hooks'
 import { defaultCacheFolder } from '../../src/envs/cache-folder.ts'
 import { egressStream } from '../../src/http/egress-stream.ts'
 import { composeImage } from '../../src/images/build/compose.ts'
-import { gatewayLayer, modelLayer, serveSettings } from '../../src/images/build/serve.ts'
+import { modelLayer } from '../../src/images/build/model.ts'
+import { gatewayLayer, serveSettings } from '../../src/images/build/serve.ts'
 import { Entries } from '../../src/images/layers/entries.ts'
 import { makeLayer } from '../../src/images/layers/layer.ts'
 import type { Layer } from '../../src/images/layers/layer.ts'
@@ -68,6 +69,7 @@ async function build(blobs: BlobFolder, model: string, code?: string): Promise<B
     model: 'm',
     version: '1',
     project: 'default',
+    tree: null,
     inputs: [],
   } as const
   const { layer } = await nodeLayer(
@@ -76,7 +78,12 @@ async function build(blobs: BlobFolder, model: string, code?: string): Promise<B
     PLATFORM.architecture,
   )
   const changed = code === undefined ? [] : [await makeLayer(maker, 'code', new Entries().file('opt/code.js', code))]
-  const layers: Layer[] = [layer, await gatewayLayer(maker, ROOT), ...changed, await modelLayer(maker, alone, model)]
+  const layers: Layer[] = [
+    layer,
+    await gatewayLayer(maker, ROOT),
+    ...changed,
+    await modelLayer(maker, alone, { kind: 'native', dir: model }),
+  ]
   const base = { config: null, layers: [], name: 'none', digest: undefined }
   const root = await composeImage(blobs, {
     base,

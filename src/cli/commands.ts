@@ -203,7 +203,7 @@ export const COMMANDS: readonly Command[] = [
         name: 'for',
         value: 'PURPOSE',
         meaning:
-          'With `build`: serve (a model that answers; default), step (a project folder) or control (Slipway itself).',
+          'With `build`: serve (a model that answers; default), batch (a model that scores tables), step (a project folder), control (Slipway itself) or gateway (its data plane).',
       },
       { name: 'base', value: 'IMAGE', meaning: 'With `build`: an image to build on (default: Debian, pinned).' },
       {
@@ -224,7 +224,7 @@ export const COMMANDS: readonly Command[] = [
       {
         name: 'wheels',
         value: 'DIR',
-        meaning: 'With `build --for step`: wheels that you built of packages that publish none.',
+        meaning: 'With `build`: wheels that you built of packages that publish none.',
       },
       { name: 'compression', value: 'KIND', meaning: 'With `build`: gzip (default) or zstd.' },
     ],

@@ -138,6 +138,12 @@ const named = z.object({ name })
 
 const Place = z.string()
 
+/** What answers look like, where the signature says it. */
+const AnswerShape = z.object({
+  datatype: z.enum(['FP64', 'BOOL', 'BYTES']),
+  shape: z.array(z.number().int()).readonly(),
+})
+
 /** How the rows of a version are scored, with paths on the machine of the data folder. */
 export const Scoring = z.object({
   model: z.string(),
@@ -150,17 +156,32 @@ export const Scoring = z.object({
       file: Place,
       runtime: Place,
       sessions: z.number().int(),
-      answer: z.object({ output: z.string(), list: z.boolean(), whole: z.array(z.string()).readonly() }).optional(),
+      answer: z
+        .object({
+          output: z.string(),
+          list: z.boolean(),
+          columns: z.array(z.string()).readonly().optional(),
+          whole: z.array(z.string()).readonly(),
+        })
+        .optional(),
+      answers: AnswerShape.optional(),
     }),
     z.object({
       kind: z.literal('python'),
       dir: Place,
       python: Place,
       tensor: z.string().nullable(),
+      dims: z.array(z.number().int()).readonly().optional(),
+      list: z.literal(true).optional(),
+      answers: AnswerShape.optional(),
       workers: z.number().int(),
       memory_mb: z.number(),
     }),
   ]),
+  packages: z
+    .object({ python_version: z.string(), lock: z.string() })
+    .nullable()
+    .describe('of a Python version: what its interpreter has, as a requirements file with exact versions and hashes'),
 })
 export type Scoring = z.output<typeof Scoring>
 

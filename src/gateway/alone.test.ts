@@ -29,6 +29,7 @@ writeFileSync(
     model: 'delay',
     version: '3',
     project: 'default',
+    tree: null,
     inputs: [{ name: 'x', kind: 'number', required: true, dtype: 'double' }],
     backend: { kind: 'native', dir: 'native' },
   }),

@@ -58,6 +58,8 @@ export interface Gateway {
   readonly port: number
   /** Port of gRPC; null without. */
   readonly grpcPort: number | null
+  /** Loads a table and answers with it where it is not older than the present one; keeps it nowhere. */
+  follow(table: RoutingTable): Promise<PushReply>
   /** Answers what is open, writes the log, frees the models. */
   stop(): Promise<void>
 }
@@ -119,6 +121,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     port,
     grpcPort,
+    follow: (table) => state.push(table, false),
     async stop() {
       clearInterval(watch)
       await stop()
@@ -214,10 +217,10 @@ class GatewayState {
 
   /**
    * One push after another; an older epoch than the present one is answered with the present one. A model that does not load is
-   * left out and told; the others answer.
+   * left out and told; the others answer. `keep` writes it for the next start.
    */
-  push(table: RoutingTable): Promise<PushReply> {
-    const result = this.#pushing.then(() => this.#push(table))
+  push(table: RoutingTable, keep = true): Promise<PushReply> {
+    const result = this.#pushing.then(() => this.#push(table, keep))
     this.#pushing = result.catch(() => undefined)
     return result
   }
@@ -226,7 +229,7 @@ class GatewayState {
     return { epoch: this.#table.epoch, failed: await this.#loader.loadAhead(table) }
   }
 
-  async #push(table: RoutingTable): Promise<PushReply> {
+  async #push(table: RoutingTable, keep: boolean): Promise<PushReply> {
     if (table.epoch < this.#table.epoch) return { epoch: this.#table.epoch, failed: [] }
     const failed = await this.#loader.load(table, true)
     this.#failed = failed
@@ -234,7 +237,7 @@ class GatewayState {
     this.#swap(table)
     faultPoint('gateway.swapped')
     try {
-      writeWhole(this.#files.routing, JSON.stringify(table))
+      if (keep) writeWhole(this.#files.routing, JSON.stringify(table))
       faultPoint('gateway.kept')
     } catch (error) {
       // A full disk must not keep a rollback from taking effect; whoever starts later gets the table from control.

@@ -4,6 +4,7 @@ import type { Audit } from '../auth/audit.ts'
 import type { Seal } from '../auth/sealing.ts'
 import type { Clock, Ids } from '../contract/ids.ts'
 import type { Envs } from '../envs/environments.ts'
+import type { Lock } from '../envs/lock.ts'
 import type { Mounted } from '../http/mount.ts'
 import type { Plan } from '../isolation/plan.ts'
 import type { Worker } from '../jobs/worker.ts'
@@ -12,6 +13,7 @@ import type { Reachable } from '../store/blobs/reach.ts'
 import type { Db } from '../store/db.ts'
 import type { Cited } from '../tracking/retention/plan.ts'
 import type { ProjectPart, Tracking, VersionRuns } from '../tracking/context/context.ts'
+import { requireVersion } from './context/context.ts'
 import type { Registry, RegistryDeps } from './context/context.ts'
 import type { MovedTable } from '../store/moved/table.ts'
 import { madeFrom, registryTables } from './moved/tables.ts'
@@ -23,7 +25,7 @@ import { replaying } from './lowering/replay.ts'
 import { registryPart } from './project-part.ts'
 import { resetRegistry } from './reset.ts'
 import { registryRoutes } from './routes.ts'
-import { versionPython } from './versions/environment.ts'
+import { lockOf, versionPython } from './versions/environment.ts'
 import { citedByVersions, pipelineRunsOfVersions } from './versions/kept-runs.ts'
 import type { LineageSource } from './versions/lineage.ts'
 import { registryDigests, storedVersions } from './versions/read.ts'
@@ -73,7 +75,10 @@ export interface RegistryRoom {
   /** Port: what is kept of a project. */
   readonly projectPart: ProjectPart
   /** Ports for the rooms that answer with models. */
-  readonly endpoints: EndpointPorts & { versionFiles(model: string, version: string): Promise<VersionFiles> }
+  readonly endpoints: EndpointPorts & {
+    versionFiles(model: string, version: string): Promise<VersionFiles>
+    versionPackages(model: string, version: string, dir: string): Promise<Lock>
+  }
   /** Port: from which runs versions were made. */
   readonly versionRuns: VersionRuns
   /** Port: what versions hold on to, and the pipeline runs that made them; retention never removes these. */
@@ -129,6 +134,7 @@ export function registryRoom({
     endpoints: {
       ...endpointPorts(registry),
       versionFiles: (model, version) => versionFiles(registry, { python }, model, version),
+      versionPackages: async (model, version, dir) => lockOf(envs, await requireVersion(db, model, version), dir),
     },
     versionRuns: versionRuns(db),
     cited: async () => ({ ...(await cited()), pipelineRuns: await pipelineRunsOfVersions(db) }),

@@ -1,9 +1,14 @@
 /** A real container engine for tests: podman with runc, its storage in a folder of its own; and skopeo beside it. */
+import assert from 'node:assert/strict'
 import { execFile, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { performance } from 'node:perf_hooks'
+import { setTimeout as delay } from 'node:timers/promises'
 import { findProgram } from '../tools.ts'
 
 /** What apt-get brings for it. */
@@ -60,4 +65,28 @@ export function startEngine(): Engine | undefined {
       clean()
     },
   }
+}
+
+/** Resolves when a gateway on this port of the machine is well. Throws with what `logs` tells after the limit. */
+export async function answering(port: number, limitMs: number, logs?: () => Promise<string>): Promise<void> {
+  const end = performance.now() + limitMs
+  for (;;) {
+    const ok = await fetch(`http://127.0.0.1:${port}/health`).then(
+      (reply) => reply.ok,
+      () => false,
+    )
+    if (ok) return
+    if (performance.now() > end) assert.fail(`it does not answer within ${limitMs} ms: ${await logs?.()}`)
+    await delay(20)
+  }
+}
+
+/** A port that nothing listens on. */
+export async function freePort(): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>()
+  const probe = createServer().listen(0, '127.0.0.1', () => {
+    const { port } = probe.address() as AddressInfo
+    probe.close(() => resolve(port))
+  })
+  return promise
 }

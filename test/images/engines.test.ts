@@ -4,13 +4,11 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { performance } from 'node:perf_hooks'
 import { after, before, describe, it } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { startRecorded } from '../../src/cli/recorded-server.fixture.ts'
 import type { RecordedServer } from '../../src/cli/recorded-server.fixture.ts'
 import { answerModel, TEST_CACHE, writeModel } from '../../src/cli/image/image.fixture.ts'
-import { NO_ENGINE, startEngine } from './engine.ts'
+import { answering, freePort, NO_ENGINE, startEngine } from './engine.ts'
 
 const engine = startEngine()
 const skip = engine === undefined && NO_ENGINE
@@ -36,19 +34,6 @@ async function build(...argv: string[]): Promise<string> {
 }
 
 const podman = (...args: string[]): Promise<string> => engine?.podman(...args) ?? Promise.reject(new Error(NO_ENGINE))
-
-async function answering(port: number, limitMs: number): Promise<void> {
-  const end = performance.now() + limitMs
-  for (;;) {
-    const ok = await fetch(`http://127.0.0.1:${port}/health`).then(
-      (reply) => reply.ok,
-      () => false,
-    )
-    if (ok) return
-    assert.ok(performance.now() < end, `it does not answer within ${limitMs} ms`)
-    await delay(20)
-  }
-}
 
 describe('an image that answers', { skip }, () => {
   const dir = join(root, 'serve')
@@ -87,7 +72,7 @@ describe('an image that answers', { skip }, () => {
 
   it('answers in a container with a read-only root, no rights and no network but its port, and ends by itself', async () => {
     const image = await podman('pull', '--quiet', `oci:${dir}:v3`)
-    const port = 20_000 + Math.floor(Math.random() * 10_000)
+    const port = await freePort()
     const settings = [
       '--env',
       `SLIPWAY_TOKEN=${TOKEN}`,

@@ -1,8 +1,6 @@
 /** A real registry for tests: Debian's docker-registry over a folder, and crane, built by Go, which judges what lies in it. */
 import { execFile, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -10,6 +8,7 @@ import { promisify } from 'node:util'
 import { cachedFolder } from '../python-env.ts'
 import type { Run } from '../python-env.ts'
 import { findProgram } from '../tools.ts'
+import { freePort } from './engine.ts'
 
 const CRANE = 'v0.22.1'
 const MODULE = 'github.com/google/go-containerregistry'
@@ -73,13 +72,4 @@ async function build(go: string, folder: string, run: Run): Promise<void> {
   await run(go, ['get', '-tool', `${MODULE}/cmd/crane@${CRANE}`], { cwd: folder })
   const flags = ['-buildvcs=false', '-trimpath', '-ldflags=-s -w', '-o', 'crane']
   await run(go, ['build', ...flags, `${MODULE}/cmd/crane`], { cwd: folder })
-}
-
-async function freePort(): Promise<number> {
-  const { promise, resolve } = Promise.withResolvers<number>()
-  const probe = createServer().listen(0, '127.0.0.1', () => {
-    const { port } = probe.address() as AddressInfo
-    probe.close(() => resolve(port))
-  })
-  return promise
 }

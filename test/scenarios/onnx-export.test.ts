@@ -123,7 +123,9 @@ describe('a model that is exported to ONNX', { skip, timeout: LIMIT_MS }, () => 
         versionFiles(room, { python: async () => python as string }, model, version),
       onnxRuntime: serving.onnxRuntime,
     }
-    const gateway = await serveModels([{ name: 'm', ...(await readyVersion(places(ports), modelOf(name), '1')) }])
+    const gateway = await serveModels([
+      { name: 'm', ...(await readyVersion({ places: places(ports) }, modelOf(name), '1')) },
+    ])
     try {
       const body = JSON.stringify({ inputs: rows ?? told[name]?.[0] })
       const headers = { 'content-type': 'application/json' }

@@ -89,7 +89,7 @@ export function answerModel(server: RecordedServer, dir: string | undefined): vo
   const inputs = [{ name: 'x', kind: 'number' as const, required: true, dtype: 'double' }]
   const python = { kind: 'python' as const, dir: '/m', python: '/p', tensor: null, workers: 1, memory_mb: 1 }
   const backend = dir === undefined ? python : { kind: 'native' as const, dir }
-  server.answer(servingApi.makeReady, { model: 'delay', version: '3', inputs, backend })
+  server.answer(servingApi.makeReady, { model: 'delay', version: '3', inputs, backend, packages: null })
 }
 
 /** A base with one file and the version of Python that it is given; returns its name for --base. */

@@ -15,7 +15,7 @@ export type BackendRoute =
       /** Sessions, each on a thread of its own, ≥ 1. */
       readonly sessions: number
       /** What its answers look like, where the signature says it. */
-      readonly answers?: AnswerShape
+      readonly answers?: AnswerShape | undefined
       /** How an export of a model of another library answers; absent = a model of mlflow's `onnx` flavour, with all its outputs. */
       readonly answer?: OnnxAnswer | undefined
     }
@@ -26,11 +26,11 @@ export type BackendRoute =
       /** numpy type of a tensor signature; null = the model is fed a DataFrame. */
       readonly tensor: string | null
       /** Shape of one row of the array; absent = [inputs]. */
-      readonly dims?: readonly number[]
+      readonly dims?: readonly number[] | undefined
       /** True = the model is fed a list of the values of its only input. */
-      readonly list?: true
+      readonly list?: true | undefined
       /** What its answers look like, where the signature says it. */
-      readonly answers?: AnswerShape
+      readonly answers?: AnswerShape | undefined
       /** Scorer processes of the pool, ≥ 1. */
       readonly workers: number
       /** A scorer above this resident size is recycled. */

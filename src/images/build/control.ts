@@ -6,10 +6,10 @@ import { Entries, IMAGE_USER } from '../layers/entries.ts'
 import { makeLayer } from '../layers/layer.ts'
 import type { Layer, LayerMaker } from '../layers/layer.ts'
 import { NODE_PATH } from '../parts/node.ts'
+import { HOME } from '../parts/program-layer.ts'
 import { installedPackages, packageFile } from '../parts/program.ts'
 import { VENV } from '../parts/wheels.ts'
 import type { RunSettings } from './compose.ts'
-import { HOME } from './serve.ts'
 
 /** uv as a wheel, for both processors; its version is that of `envs/uv.ts`. */
 export const UV_LOCK = `uv==0.13.9 \\
@@ -22,6 +22,7 @@ const PARTS: readonly (readonly [folder: string, wanted: RegExp])[] = [
   ['src', /(?<!\.(?:test|cases|fixture))\.(?:ts|sql|json)$/],
   ['python/slipway', /(?<!\.pyc)$/],
   ['dist/web', /./],
+  ['examples/flights', /(?<!\.pyc)$/],
 ]
 /** Native parts of packages for other systems. */
 const OTHER_SYSTEM = /\/prebuilds\/(?!linux-)/
@@ -65,13 +66,13 @@ export function controlSettings(): RunSettings {
     workingDir: '/data',
     ports: [4600, 4601, 4602],
     volumes: ['/data'],
-    healthcheck: [
-      NODE_PATH,
-      '-e',
-      "fetch('http://127.0.0.1:4600/v1/health').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))",
-    ],
+    healthcheck: [NODE_PATH, '-e', HEALTH],
   }
 }
+
+/** Ends with 0 where the server of the volume says that it is well, on whatever port it was started. */
+const HEALTH =
+  "const { url } = JSON.parse(fs.readFileSync(process.env.SLIPWAY_DATA + '/server.json', 'utf8')); fetch('http://127.0.0.1:' + new URL(url).port + '/v1/health').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"
 
 async function files(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(

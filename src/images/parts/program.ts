@@ -17,7 +17,9 @@ const BESIDE = /(?:new URL\(|join\(import\.meta\.dirname, )['"]((?:\.\/)?[\w./-]
 
 /** What of a package nothing reads while it runs. */
 const LEFT_OUT =
-  /^(?:test|tests|__tests__|docs?|benchmarks?|examples?|\.github|deps|src)\/|\.(?:md|markdown|map|ts|cts|mts|tsx|flow|c|cc|cpp|h|gyp)$/i
+  /^(?:test|tests|__tests__|docs?|benchmarks?|examples?|\.github|deps)\/|\.(?:md|markdown|map|ts|cts|mts|tsx|flow|c|cc|cpp|h|gyp)$/i
+/** Where most packages keep what they were made from, and some what is run. */
+const SOURCES = /^src\//
 const LICENSE = /(?:^|\/)(?:licen[cs]e|copying|notice)[^/]*$/i
 
 /** The program's files, sorted. Throws `unprocessable` that names an import which is not there. */
@@ -95,6 +97,8 @@ interface Package {
   readonly version: string
   readonly license?: string
   readonly dependencies?: Readonly<Record<string, string>>
+  readonly main?: string
+  readonly exports?: unknown
 }
 
 async function readPackage(path: string): Promise<Package> {
@@ -118,9 +122,10 @@ async function packageFiles(root: string, wanted: ReadonlySet<string>): Promise<
       throw problem('unprocessable', { detail: `the npm package ${next.name} is not installed here` })
     if (seen.has(home)) continue
     seen.add(home)
-    for (const name of Object.keys((await readPackage(join(root, home, 'package.json'))).dependencies ?? {}))
-      open.push({ name, from: home })
-    for (const [path, file] of await folderFiles(root, home)) files.set(path, file)
+    const found = await readPackage(join(root, home, 'package.json'))
+    for (const name of Object.keys(found.dependencies ?? {})) open.push({ name, from: home })
+    const runsSources = /"(?:\.\/)?src\//.test(JSON.stringify([found.main, found.exports]))
+    for (const [path, file] of await folderFiles(root, home, runsSources)) files.set(path, file)
   }
   return files
 }
@@ -134,14 +139,15 @@ async function homeOf(root: string, from: string, name: string): Promise<string 
   }
 }
 
-async function folderFiles(root: string, home: string): Promise<[path: string, bytes: Buffer][]> {
+async function folderFiles(root: string, home: string, runsSources: boolean): Promise<[path: string, bytes: Buffer][]> {
   const entries = await readdir(join(root, home), { recursive: true, withFileTypes: true })
   const paths = entries
     .filter((one) => one.isFile())
     .map((one) => relative(root, join(one.parentPath, one.name)))
     .filter((path) => {
       const inside = path.slice(home.length + 1)
-      return !inside.startsWith('node_modules/') && (!LEFT_OUT.test(inside) || LICENSE.test(inside))
+      const leftOut = LEFT_OUT.test(inside) || (SOURCES.test(inside) && !runsSources)
+      return !inside.startsWith('node_modules/') && (!leftOut || LICENSE.test(inside))
     })
   return Promise.all(paths.map(async (path): Promise<[string, Buffer]> => [path, await readFile(join(root, path))]))
 }

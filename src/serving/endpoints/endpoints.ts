@@ -16,10 +16,12 @@ import { getEndpoint, listEndpoints } from './listing.ts'
 import type { EndpointView, ListingDeps } from './listing.ts'
 import { readyVersion } from './preparation.ts'
 import { keptMonitors, removeEndpoint, writeEndpoint } from './settings.ts'
+import type { VersionPorts } from '../fleet/places.ts'
 import type { EndpointSettings, SettingsDeps } from './settings.ts'
 import { writeVariants } from './variants.ts'
 
-export interface EndpointsDeps extends DeploymentDeps, SettingsDeps, ListingDeps {
+export interface EndpointsDeps
+  extends DeploymentDeps, SettingsDeps, ListingDeps, Pick<VersionPorts, 'versionPackages'> {
   readonly changes: Pick<EndpointChanges, 'changed'>
   /** Brings rows, tokens and settings as they are now to every gateway; resolves when those that are up answer with them. */
   readonly publish: () => Promise<unknown>
@@ -126,6 +128,6 @@ async function scoringOf(
 ): Promise<z.output<typeof Scoring>> {
   const owner = await deps.modelProject?.(deps.db, model)
   if (who.project !== null && owner !== who.project) throw problem('not_found', { what: 'model', id: model })
-  const { inputs, backend } = await readyVersion(deps.places, model, version)
-  return { model, version, inputs: [...inputs], backend }
+  const { inputs, backend, packages } = await readyVersion(deps, model, version)
+  return { model, version, inputs: [...inputs], backend, packages }
 }

@@ -28,15 +28,27 @@ export async function prepareVersion(deps: PreparationDeps, endpoint: EndpointRo
   )
 }
 
+export interface ReadyDeps extends Pick<VersionPorts, 'versionPackages'> {
+  readonly places: Pick<Places, 'layOut'>
+}
+
+interface Ready {
+  readonly inputs: readonly InputField[]
+  readonly backend: BackendRoute
+  readonly packages: { readonly python_version: string; readonly lock: string } | null
+}
+
 /** How the rows of a version are scored, for a process on this machine that is no gateway. Throws `unprocessable` when they cannot be. */
 export async function readyVersion(
-  places: Pick<Places, 'layOut'>,
+  { places, versionPackages }: ReadyDeps,
   model: string,
   version: string,
-): Promise<{ inputs: readonly InputField[]; backend: BackendRoute }> {
+): Promise<Ready> {
   const { inputs, backend } = await places.layOut({ model, version }).catch((error: unknown) => {
     if (error instanceof Problem) throw error
     throw problem('unprocessable', { detail: error instanceof Error ? error.message : String(error) }, error)
   })
-  return { inputs, backend }
+  if (backend.kind !== 'python' || versionPackages === undefined) return { inputs, backend, packages: null }
+  const { python_version, text } = await versionPackages(model, version, backend.dir)
+  return { inputs, backend, packages: { python_version, lock: text } }
 }

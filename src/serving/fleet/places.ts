@@ -17,10 +17,18 @@ export interface VersionFiles {
   readonly reason: string | null
 }
 
+/** Packages as they are resolved: `text` is a requirements file with exact versions and hashes. */
+export interface VersionPackages {
+  readonly python_version: string
+  readonly text: string
+}
+
 /** Ports to where versions come from, and how a Python version is run. */
 export interface VersionPorts {
   /** The files of a version, lowered and laid out on this machine; throws with the reason when it cannot be served. */
   readonly versionFiles: (model: string, version: string) => Promise<VersionFiles>
+  /** The packages with which a Python version answers, resolved; `dir` is where its files lie. */
+  readonly versionPackages?: (model: string, version: string, dir: string) => Promise<VersionPackages>
   /** Refuses a version whose files are there already and may not be loaded (any more), with a plain Error. */
   readonly checkVersion?: (model: string, version: string) => Promise<void>
   /** The folder from which ONNX Runtime is required; brings it when it is not there. */

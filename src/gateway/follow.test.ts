@@ -1,0 +1,136 @@
+/** A gateway that follows the routing table of a folder: what a container beside a server runs. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import { createInterface } from 'node:readline'
+import { after, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { writeModel } from '../cli/image/image.fixture.ts'
+import { runFiles, writeWhole } from './run-files.ts'
+import { BREAKER } from './table/table.ts'
+import type { RoutingTable } from './table/table.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'slipway-follow-'))
+const running: ChildProcess[] = []
+after(() => {
+  for (const child of running) child.kill('SIGKILL')
+  rmSync(root, { recursive: true, force: true })
+})
+
+async function start(dataDir: string, env: Record<string, string> = {}): Promise<{ child: ChildProcess; url: string }> {
+  const settings = { SLIPWAY_HOST: '127.0.0.1', SLIPWAY_PORT: '0', SLIPWAY_DATA: dataDir, SLIPWAY_ISOLATION: 'off' }
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'follow.ts')], {
+    env: { PATH: process.env['PATH'], ...settings, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  running.push(child)
+  const [line] = (await once(createInterface({ input: child.stdout as NodeJS.ReadableStream }), 'line')) as [string]
+  return { child, url: `http://127.0.0.1:${(JSON.parse(line) as { port: number }).port}` }
+}
+
+function table(epoch: number, dir: string): RoutingTable {
+  const inputs = [{ name: 'x', kind: 'number', required: true, dtype: 'double' }] as const
+  const backend = { kind: 'native', dir } as const
+  const variant = { role: 'stable', version: String(epoch), weight: 0, since: 0, inputs, backend } as const
+  const endpoint = { name: 'e', project: 'p', model: 'm', salt: 'm', threshold: null, breaker: BREAKER, standby: [] }
+  return {
+    format: 'slipway.routing/1',
+    epoch,
+    open: true,
+    tokens: [],
+    endpoints: [{ ...endpoint, variants: [variant] }],
+  }
+}
+
+async function predicted(url: string): Promise<unknown> {
+  const reply = await fetch(`${url}/v1/endpoints/e:predict`, { method: 'POST', body: '{"inputs": [{"x": 5}]}' })
+  return reply.ok ? ((await reply.json()) as { predictions: unknown }).predictions : reply.status
+}
+
+async function until(wanted: unknown, ask: () => Promise<unknown>): Promise<void> {
+  let found: unknown
+  for (const end = performance.now() + 20_000; performance.now() < end; await delay(50)) {
+    found = await ask()
+    if (JSON.stringify(found) === JSON.stringify(wanted)) return
+  }
+  assert.deepEqual(found, wanted)
+}
+
+it('is not ready without a table, and answers with the newest that is written, but no older one; it writes none itself', async () => {
+  const dataDir = join(root, 'data')
+  const { routing, run } = runFiles(dataDir)
+  mkdirSync(run, { recursive: true })
+  const [first, second] = [writeModel(join(root, 'first')), writeModel(join(root, 'second'), 5)]
+  const { child, url } = await start(dataDir)
+  assert.equal((await fetch(`${url}/v2/health/ready`)).status, 503)
+  writeWhole(routing, JSON.stringify(table(3, first)))
+  await until([11], () => predicted(url))
+  assert.equal((await fetch(`${url}/v2/health/ready`)).status, 200)
+  writeWhole(routing, JSON.stringify(table(4, second)))
+  await until([15], () => predicted(url))
+  const { mtimeMs } = statSync(routing)
+  writeWhole(routing, JSON.stringify(table(2, first)))
+  await delay(1500)
+  assert.deepEqual(await predicted(url), [15])
+  assert.ok(statSync(routing).mtimeMs >= mtimeMs)
+  assert.equal((JSON.parse(readFileSync(routing, 'utf8')) as RoutingTable).epoch, 2)
+  child.kill('SIGTERM')
+  assert.deepEqual(await once(child, 'exit'), [0, null])
+})
+
+it('keeps answering while the table is torn or names a model that is gone, and says so', async () => {
+  const dataDir = join(root, 'torn')
+  const { routing, run } = runFiles(dataDir)
+  mkdirSync(run, { recursive: true })
+  writeWhole(routing, JSON.stringify(table(1, writeModel(join(root, 'third')))))
+  const { child, url } = await start(dataDir)
+  let said = ''
+  child.stderr?.on('data', (part: Buffer) => (said += part.toString()))
+  assert.deepEqual(await predicted(url), [11])
+  writeWhole(routing, '{"format": "slip')
+  await until(true, async () => said.includes('not a routing table'))
+  assert.deepEqual(await predicted(url), [11])
+  writeWhole(routing, JSON.stringify(table(2, join(root, 'gone'))))
+  await until(true, async () => said.includes('e 2 did not load'))
+})
+
+it('answers what is open when it is told to end, and then ends with 0', async () => {
+  const dataDir = join(root, 'ending')
+  const { routing, run } = runFiles(dataDir)
+  mkdirSync(run, { recursive: true })
+  writeWhole(routing, JSON.stringify(table(1, writeModel(join(root, 'fourth')))))
+  const { child, url } = await start(dataDir)
+  const body = '{"inputs": [{"x": 50}]}'
+  const call = request(`${url}/v1/endpoints/e:predict`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'content-length': body.length },
+  })
+  const reply = once(call, 'response') as Promise<[NodeJS.ReadableStream & { statusCode: number }]>
+  call.write(body.slice(0, 5))
+  // the gateway has begun to read it
+  await delay(300)
+  const ended = once(child, 'exit')
+  child.kill('SIGTERM')
+  await delay(300)
+  call.end(body.slice(5))
+  const [answer] = await reply
+  assert.equal(answer.statusCode, 200)
+  assert.deepEqual(await ended, [0, null])
+})
+
+it('says which variable is wrong', async () => {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'follow.ts')], {
+    env: { PATH: process.env['PATH'], SLIPWAY_DATA: join(root, 'none'), SLIPWAY_ISOLATION: 'some' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let said = ''
+  child.stderr.on('data', (part: Buffer) => (said += part.toString()))
+  const [code] = (await once(child, 'exit')) as [number]
+  assert.deepEqual([code, said.includes('SLIPWAY_ISOLATION is "some"; expected one of auto')], [2, true], said)
+})
