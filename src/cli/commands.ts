@@ -1,5 +1,6 @@
 /** The table of commands; each is loaded only when it is run. */
 import { CI_FLAGS } from './ci/flags.ts'
+import { IMAGE_FLAGS } from './image/flags.ts'
 import { SERVER_FLAGS } from './invocation/command.ts'
 import type { Command, Flag } from './invocation/command.ts'
 import { PACKAGE_FLAGS } from './project/package-flags.ts'
@@ -195,39 +196,10 @@ export const COMMANDS: readonly Command[] = [
     name: 'image',
     summary:
       'Build an OCI image of a model or of a project’s steps without a daemon; move, sign, verify, look at and compare images',
-    usage: '[build [MODEL|FOLDER] | inspect|sbom|sign|verify IMAGE | push|pull|copy|diff IMAGE IMAGE]',
+    usage:
+      '[build [MODEL|FOLDER] | dockerfile [FOLDER] | inspect|sbom|sign|verify IMAGE | push|pull|copy|diff IMAGE IMAGE]',
     example: 'slipway image build flight-delay@production --out layout:image',
-    flags: [
-      ...SERVER_FLAGS,
-      {
-        name: 'for',
-        value: 'PURPOSE',
-        meaning:
-          'With `build`: serve (a model that answers; default), batch (a model that scores tables), step (a project folder), control (Slipway itself) or gateway (its data plane).',
-      },
-      { name: 'base', value: 'IMAGE', meaning: 'With `build`: an image to build on (default: Debian, pinned).' },
-      {
-        name: 'out',
-        value: 'IMAGE',
-        meaning: 'With `build`: layout:FOLDER[:TAG] to write to (default layout:image); with `sbom`: a file.',
-      },
-      { name: 'attest', meaning: 'With `build`: attach a CycloneDX SBOM and SLSA provenance.' },
-      { name: 'key', value: 'FILE', meaning: 'With `sign`: the private key; with `verify`: the public key (PEM).' },
-      { name: 'passphrase-file', value: 'FILE', meaning: 'With `sign`: file with the passphrase of the private key.' },
-      { name: 'push', value: 'IMAGE', meaning: 'With `build`: REGISTRY/REPOSITORY[:TAG] to push to.' },
-      {
-        name: 'platform',
-        value: 'NAME',
-        many: true,
-        meaning: 'linux/amd64 or linux/arm64; several make an index (default: that of this machine).',
-      },
-      {
-        name: 'wheels',
-        value: 'DIR',
-        meaning: 'With `build`: wheels that you built of packages that publish none.',
-      },
-      { name: 'compression', value: 'KIND', meaning: 'With `build`: gzip (default) or zstd.' },
-    ],
+    flags: IMAGE_FLAGS,
     load: () => import('./image/image.ts'),
   },
   {

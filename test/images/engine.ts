@@ -1,7 +1,7 @@
 /** A real container engine for tests: podman with runc, its storage in a folder of its own; and skopeo beside it. */
 import assert from 'node:assert/strict'
 import { execFile, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, openSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -33,6 +33,10 @@ export interface Engine {
   /** What a command prints. Throws with what it says when it fails. */
   podman(...args: readonly string[]): Promise<string>
   skopeo(...args: readonly string[]): Promise<string>
+  /** The same as podman, which reads a file as its input. */
+  podmanWith(input: string, ...args: readonly string[]): Promise<void>
+  /** Variables by which a program finds the same storage, takes a registry of this machine without TLS, and lets builds use its network. */
+  environment(insecure: string): Readonly<Record<string, string>>
   stop(): Promise<void>
 }
 
@@ -47,17 +51,41 @@ export function startEngine(): Engine | undefined {
   const env = { ...process.env, CONTAINERS_CONF: configuration, XDG_RUNTIME_DIR: join(folder, 'run') }
   const storage = ['--root', join(folder, 'storage'), '--runroot', join(folder, 'run')]
   const clean = (): void => void spawnSync('rm', ['-rf', folder])
-  if (spawnSync(podman, [...storage, 'info'], { env, timeout: 60_000 }).status !== 0) {
+  const info = spawnSync(podman, [...storage, 'info', '--format', '{{.Store.GraphDriverName}}'], {
+    env,
+    timeout: 60_000,
+  })
+  const driver = info.stdout.toString().trim()
+  if (info.status !== 0) {
     clean()
     return undefined
   }
   const call = async (program: string, args: readonly string[]): Promise<string> => {
-    const { stdout } = await run(program, [...args], { env, timeout: 120_000, maxBuffer: 64 * 1024 * 1024 })
+    const { stdout } = await run(program, [...args], { env, timeout: 560_000, maxBuffer: 64 * 1024 * 1024 })
     return stdout.trim()
   }
   return {
     podman: (...args) => call(podman, [...storage, ...args]),
     skopeo: (...args) => call(skopeo, args),
+    async podmanWith(input, ...args) {
+      const file = openSync(input, 'r')
+      const { status, stderr } = spawnSync(podman, [...storage, ...args], { env, stdio: [file, 'ignore', 'pipe'] })
+      closeSync(file)
+      assert.equal(status, 0, stderr.toString())
+    },
+    environment(insecure) {
+      const [store, registries] = [join(folder, 'storage.conf'), join(folder, 'registries.conf')]
+      const roots = `graphroot = "${join(folder, 'storage')}"\nrunroot = "${join(folder, 'run')}"`
+      writeFileSync(store, `[storage]\ndriver = "${driver}"\n${roots}\n`)
+      writeFileSync(registries, `[[registry]]\nlocation = "${insecure}"\ninsecure = true\n`)
+      writeFileSync(configuration, CONFIGURATION.replace('[engine]', 'netns = "host"\n[engine]'))
+      return {
+        CONTAINERS_CONF: configuration,
+        CONTAINERS_STORAGE_CONF: store,
+        CONTAINERS_REGISTRIES_CONF: registries,
+        XDG_RUNTIME_DIR: join(folder, 'run'),
+      }
+    },
     async stop() {
       await call(podman, [...storage, 'rm', '--all', '--force', '--time', '1'])
       // what is still mounted there is let go first

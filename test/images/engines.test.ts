@@ -108,7 +108,7 @@ describe('an image that answers', { skip }, () => {
 })
 
 describe('two clones', { skip: process.platform !== 'linux' && 'they are compared on Linux' }, () => {
-  it('in other folders, with an empty cache, another umask and another clock, build the same digest', async () => {
+  it('in other folders, with an empty cache, another umask, locale and clock, build the same digest', async () => {
     const checkout = join(import.meta.dirname, '../..')
     const clone = (name: string): string => {
       const to = join(root, name)
@@ -150,12 +150,19 @@ describe('two clones', { skip: process.platform !== 'linux' && 'they are compare
       return file
     }
     const [a, b] = [clone('a'), clone('b')]
+    // files of long ago, and a process that lives in another year
+    execFileSync('find', [b, '-exec', 'touch', '--no-dereference', '--date=1999-09-09', '{}', '+'])
+    const clock = join(root, 'clock.mjs')
+    writeFileSync(
+      clock,
+      'const now = Date.now\nDate.now = () => now() + 4e10\nglobalThis.Date = class extends Date { constructor(...a) { a.length === 0 ? super(Date.now()) : super(...a) } }\n',
+    )
     mkdirSync(join(a, 'cache'))
     mkdirSync(join(b, 'cache'))
     chmodSync(b, 0o700)
     const first = execFileSync(process.execPath, [script(a)], { env: { ...process.env, TZ: 'UTC' } }).toString()
     const second = execFileSync('sh', ['-c', 'umask 077; exec "$0" "$1"', process.execPath, script(b)], {
-      env: { ...process.env, TZ: 'Asia/Kathmandu', LC_ALL: 'C' },
+      env: { ...process.env, TZ: 'Asia/Kathmandu', LC_ALL: 'tr_TR.UTF-8', NODE_OPTIONS: `--import ${clock}` },
     }).toString()
     assert.match(first, /^sha256:[0-9a-f]{64}$/)
     assert.equal(second, first)

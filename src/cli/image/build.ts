@@ -20,7 +20,7 @@ import { controlRecipe, followerRecipe } from './own-recipe.ts'
 import type { Recipe } from './recipe.ts'
 import { registries } from './registries.ts'
 import type { OpenRemote } from './registries.ts'
-import { stepRecipe } from './step-recipe.ts'
+import { projectRecipe } from './docker-recipe.ts'
 
 export async function build(invocation: Invocation): Promise<number> {
   const [, subject] = invocation.args
@@ -34,7 +34,8 @@ export async function build(invocation: Invocation): Promise<number> {
   const recipe = await recipeOf(invocation, maker, purpose, subject)
   const images: Descriptor[] = []
   for (const platform of platforms) {
-    const base = await baseFor(invocation, maker, recipe.base, { platform, open, lenders })
+    const base = await (recipe.ownBase?.(platform) ??
+      baseFor(invocation, maker, recipe.base, { platform, open, lenders }))
     const { layers, run, labels } = await recipe.layers(base, platform)
     const all = { ...recipe.labels, ...labels }
     const parts = { base: base.base, layers: [...base.layers, ...layers], run, labels: all, epoch, platform }
@@ -66,7 +67,9 @@ function recipeOf(
   purpose: string,
   subject: string | undefined,
 ): Promise<Recipe> {
-  if (purpose === 'step') return stepRecipe(invocation, maker, resolve(subject ?? '.'))
+  if (purpose === 'step') return projectRecipe(invocation, maker, resolve(subject ?? '.'))
+  if (text(invocation, 'builder') !== undefined && text(invocation, 'builder') !== 'native')
+    throw new UsageError(`--builder builds the Dockerfile of a project, and goes with --for step`)
   if (purpose === 'control') return controlRecipe(maker)
   if (purpose === 'gateway') return followerRecipe(maker)
   if (purpose !== 'serve' && purpose !== 'batch')
@@ -76,14 +79,14 @@ function recipeOf(
   return modelRecipe(invocation, maker, purpose, subject)
 }
 
-interface BaseQuery {
+export interface BaseQuery {
   readonly platform: Platform
   readonly open: OpenRemote
   /** Gets the image in a registry whose layers are needed. */
   readonly lenders: RemoteImage[]
 }
 
-async function baseFor(
+export async function baseFor(
   invocation: Invocation,
   maker: ImageMaker,
   kind: BaseKind,

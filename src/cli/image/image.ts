@@ -7,6 +7,7 @@ type Act = (invocation: Invocation) => Promise<number>
 /** Each is loaded only when it is run. */
 const ACTS: Readonly<Record<string, () => Promise<Act>>> = {
   build: async () => (await import('./build.ts')).build,
+  dockerfile: async () => (await import('./dockerfile.ts')).dockerfile,
   inspect: async () => (await import('./inspect.ts')).inspect,
   push: async () => (await import('./copy.ts')).push,
   pull: async () => (await import('./copy.ts')).pull,

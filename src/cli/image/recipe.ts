@@ -12,6 +12,8 @@ export interface Recipe {
   readonly name: string
   readonly labels: Readonly<Record<string, string>>
   readonly base: BaseKind
+  /** Makes what it is built on where that is no base of another: the image of a Dockerfile. */
+  readonly ownBase?: (platform: Platform) => Promise<FoundBase>
   readonly layers: (base: FoundBase, platform: Platform) => Promise<PlatformPart>
 }
 

@@ -4,13 +4,18 @@ import { join, resolve } from 'node:path'
 import { ifMissing } from '../../contract/absence/absent.ts'
 import { problem } from '../../contract/errors.ts'
 import { lockRequest } from '../../envs/lock.ts'
+import type { Lock } from '../../envs/lock.ts'
 import { findPython } from '../../envs/python.ts'
+import type { Interpreter } from '../../envs/python.ts'
 import { requestOf } from '../../envs/request.ts'
+import type { EnvRequest } from '../../envs/request.ts'
+import type { FoundBase } from '../../images/build/base.ts'
 import { projectLayer, stepSettings, wrapperLayer } from '../../images/build/step.ts'
 import { digestOf } from '../../images/oci/documents.ts'
 import { ownWheels } from '../../images/parts/own-wheels.ts'
 import type { OwnWheels } from '../../images/parts/own-wheels.ts'
 import { wheelsLayer } from '../../images/parts/wheels.ts'
+import type { PackedFile } from '../../store/blobs/archive.ts'
 import { parseProject } from '../../pipelines/spec/parse.ts'
 import { UsageError, text } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
@@ -21,7 +26,17 @@ import type { ImageMaker } from './maker.ts'
 import { glibcOf, uvOf } from './recipe.ts'
 import type { Recipe } from './recipe.ts'
 
-export async function stepRecipe(invocation: Invocation, maker: ImageMaker, folder: string): Promise<Recipe> {
+/** A project folder, read. */
+export interface ReadProject {
+  readonly name: string
+  readonly files: readonly PackedFile[]
+  readonly request: EnvRequest
+  /** The commit; undefined where something differs from it. */
+  readonly revision: string | undefined
+}
+
+/** Throws UsageError where there is no project file. */
+export async function readProject(folder: string): Promise<ReadProject> {
   const source = await ifMissing(readFile(join(folder, PROJECT_FILE), 'utf8'))
   if (source === undefined) throw new UsageError(`there is no ${PROJECT_FILE} in ${folder}; slipway init makes one`)
   const project = parseProject(source)
@@ -30,29 +45,49 @@ export async function stepRecipe(invocation: Invocation, maker: ImageMaker, fold
   const request = await requestOf(project.python, async (path) =>
     names.has(path) ? readFile(join(folder, path), 'utf8') : undefined,
   )
-  const uv = uvOf(maker)
   const git = await gitSource(folder)
-  const own = await givenWheels(invocation)
-  // the lock of the default base's Python; that of another base is made when it is known
-  const lockFor = async (python: string) => {
-    const interpreter = await findPython(`==${python}.*,${request.requires}`)
-    return { interpreter, lock: await lockRequest(request, interpreter, uv) }
-  }
+  return { name: project.project, files, request, revision: git?.patch === undefined ? git?.commit : undefined }
+}
+
+/** Labels of an image of a project. */
+export function projectLabels({ name, revision }: ReadProject): Record<string, string> {
   return {
-    name: project.project,
+    'org.opencontainers.image.title': name,
+    'dev.slipway.project': name,
+    ...(revision !== undefined && { 'org.opencontainers.image.revision': revision }),
+  }
+}
+
+/** The Python of a base. Throws `unprocessable` where it tells none. */
+export function pythonOf({ base, python }: FoundBase): string {
+  if (python !== undefined) return python
+  throw problem('unprocessable', {
+    detail: `the base ${base.name} does not tell its Python: it sets no PYTHON_VERSION; set it there, or take the default base`,
+  })
+}
+
+/** The packages of a project for a Python, resolved by an interpreter of this machine with that version. */
+export async function lockFor(
+  { request }: ReadProject,
+  python: string,
+  maker: ImageMaker,
+): Promise<{ interpreter: Interpreter; lock: Lock }> {
+  const interpreter = await findPython(`==${python}.*,${request.requires}`)
+  return { interpreter, lock: await lockRequest(request, interpreter, uvOf(maker)) }
+}
+
+/** Without an engine: packages as wheels, the wrapper, and the code. */
+export async function stepRecipe(invocation: Invocation, maker: ImageMaker, folder: string): Promise<Recipe> {
+  const project = await readProject(folder)
+  const own = await givenWheels(invocation)
+  return {
+    name: project.name,
     base: 'python',
-    labels: {
-      'org.opencontainers.image.title': project.project,
-      'dev.slipway.project': project.project,
-      ...(git !== undefined && git.patch === undefined && { 'org.opencontainers.image.revision': git.commit }),
-    },
+    labels: projectLabels(project),
     layers: async (base, platform) => {
-      const { python, pythonPath } = base
-      if (python === undefined)
-        throw problem('unprocessable', {
-          detail: `the base ${base.base.name} does not tell its Python: it sets no PYTHON_VERSION; set it there, or take the default base`,
-        })
-      const { interpreter, lock } = await lockFor(python)
+      const { pythonPath } = base
+      const python = pythonOf(base)
+      const { interpreter, lock } = await lockFor(project, python, maker)
       const wheels = {
         lock: lock.text,
         python,
@@ -60,13 +95,13 @@ export async function stepRecipe(invocation: Invocation, maker: ImageMaker, fold
         interpreter: interpreter.path,
         platform,
         glibc: glibcOf(base),
-        uv,
+        uv: uvOf(maker),
         own,
       }
       const layers = [
         await wheelsLayer(maker, wheels),
         await wrapperLayer(maker, CHECKOUT),
-        await projectLayer(maker, files),
+        await projectLayer(maker, project.files),
       ]
       return {
         layers,

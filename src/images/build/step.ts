@@ -7,6 +7,7 @@ import { filesBelow } from '../layers/files.ts'
 import { makeLayer } from '../layers/layer.ts'
 import type { Layer, LayerMaker } from '../layers/layer.ts'
 import { VENV } from '../parts/wheels.ts'
+import type { FoundBase } from './base.ts'
 import type { RunSettings } from './compose.ts'
 
 const PACKAGE = 'opt/slipway/python/slipway'
@@ -50,5 +51,26 @@ export function stepSettings(python: string, pythonPath: string): RunSettings {
     },
     user: `${IMAGE_USER}:${IMAGE_USER}`,
     workingDir: `/${PROJECT}`,
+  }
+}
+
+/** How an image that a Dockerfile made is run: the wrapper, with the folder, the user and the interpreter that the Dockerfile has chosen. */
+export function wrappedSettings({ base, python, pythonPath }: FoundBase & { readonly python: string }): RunSettings {
+  const { User: user = '', WorkingDir: workingDir = '', Env } = base.config?.config ?? {}
+  const own = (name: string): string | undefined =>
+    (Env ?? []).find((one) => one.startsWith(`${name}=`))?.slice(name.length + 1)
+  const venv = own('VIRTUAL_ENV')
+  const settings = stepSettings(python, pythonPath)
+  return {
+    ...settings,
+    env: {
+      PYTHONDONTWRITEBYTECODE: '1',
+      PYTHON_VERSION: python,
+      SLIPWAY_PYTHON_PATH: pythonPath,
+      SLIPWAY_STEP_PYTHON: own('SLIPWAY_STEP_PYTHON') ?? (venv === undefined ? pythonPath : `${venv}/bin/python`),
+    },
+    // an image that says nothing would run as root
+    user: user === '' ? settings.user : user,
+    workingDir: workingDir === '' ? settings.workingDir : workingDir,
   }
 }

@@ -149,11 +149,15 @@ describe('the layer with packages', () => {
   it('refuses a wheel for another platform, by its name and by what it says of itself', async () => {
     const [byName, byTag] = [fresh(), fresh()]
     wheel(byName, 'alpha', { tag: 'py3-none-manylinux_2_28_aarch64' })
-    await assert.rejects(layerOf(byName, 'alpha==1.0\n'), { code: 'unprocessable', message: /alpha/ })
+    await assert.rejects(layerOf(byName, 'alpha==1.0\n'), {
+      code: 'unprocessable',
+      message:
+        'alpha==1.0 has no wheel for x86_64-manylinux_2_28; build it once: pip wheel --no-deps alpha==1.0 -w wheels, and add --wheels wheels',
+    })
     wheel(byTag, 'alpha', { tag: 'py3-none-win_amd64', named: 'py3-none-any' })
     await assert.rejects(layerOf(byTag, 'alpha==1.0\n'), {
       code: 'unprocessable',
-      message: /is for win_amd64, not for linux on x86_64/,
+      message: /is for win_amd64, not for linux on x86_64, whatever its name says; build it anew .* --wheels/,
     })
   })
 

@@ -145,7 +145,7 @@ async function checkTags(site: string, info: string, machine: string): Promise<v
   const fits = tags.some((tag) => tag === 'any' || (tag.endsWith(`_${machine}`) && /linux/.test(tag)))
   if (!fits)
     throw problem('unprocessable', {
-      detail: `the wheel of ${info.replace('.dist-info', '')} is for ${tags.join(', ') || 'no platform'}, not for linux on ${machine}`,
+      detail: `the wheel of ${info.replace('.dist-info', '')} is for ${tags.join(', ') || 'no platform'}, not for linux on ${machine}, whatever its name says; build it anew on such a machine and name its folder by --wheels`,
     })
 }
 

@@ -331,6 +331,17 @@ describe('credentials', () => {
     await assert.rejects(imageAt('a', 'v1', ada).resolve(), { code: 'invalid_field', message: /private/ })
   })
 
+  it('of Docker Hub are asked for where its registry is', () => {
+    const session = new RegistrySession('docker.io', {
+      fetch: egressStream({ allow: [] }),
+      credentials: async () => undefined,
+    })
+    assert.equal(
+      session.url('library/python/manifests/3'),
+      'https://registry-1.docker.io/v2/library/python/manifests/3',
+    )
+  })
+
   it('are asked for by headers of many forms', () => {
     const realm = 'https://auth.example/token'
     for (const [header, expected] of [

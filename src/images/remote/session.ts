@@ -52,7 +52,9 @@ export class RegistrySession {
   url(path: string): string {
     if (/^https?:/.test(path)) return path
     const local = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?$/.test(this.host)
-    return new URL(path.startsWith('/') ? path : `/v2/${path}`, `${local ? 'http' : 'https'}://${this.host}`).href
+    // Docker Hub's registry is not at the name that everybody writes
+    const host = this.host === 'docker.io' ? 'registry-1.docker.io' : this.host
+    return new URL(path.startsWith('/') ? path : `/v2/${path}`, `${local ? 'http' : 'https'}://${host}`).href
   }
 
   /**
