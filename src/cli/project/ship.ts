@@ -110,18 +110,28 @@ function isHeld({ awaits, frozen }: Rollout): boolean {
   return awaits !== null || frozen !== null
 }
 
-const WAIT_MS = 60_000
+/** A busy server needs minutes until a version can answer: its environment is built, and its answers are proved. */
+const WAIT_MS = 5 * 60_000
 
-/** The rollout of a version once it is under way: promoted at once for an endpoint's first version, else it needs traffic. */
-export async function awaitRollout(client: Client, endpoint: string, shipped: Shipped): Promise<Rollout> {
-  const until = Date.now() + WAIT_MS
+/**
+ * The rollout of a version once it is under way: promoted at once for an endpoint's first version, else it needs traffic. One that is
+ * still being prepared after `waitMs` is given as it is, for it goes on without its caller; throws where none has begun by then.
+ */
+export async function awaitRollout(
+  client: Client,
+  endpoint: string,
+  shipped: Shipped,
+  waitMs = WAIT_MS,
+): Promise<Rollout> {
+  const until = Date.now() + waitMs
   for (;;) {
     const { items } = await client.call(rolloutApi.list, { query: { endpoint, limit: 20 } })
     const found = items.find((one) => isOf(one, shipped))
-    if (found !== undefined && (found.state !== 'starting' || isHeld(found))) return found
-    if (Date.now() > until) {
+    const late = Date.now() > until
+    if (found !== undefined && (late || found.state !== 'starting' || isHeld(found))) return found
+    if (late) {
       throw new Error(
-        `no rollout of version ${shipped.version} began within ${WAIT_MS / 1000} s\nSee: slipway endpoints ${endpoint}`,
+        `no rollout of version ${shipped.version} began within ${waitMs / 1000} s\nSee: slipway endpoints ${endpoint}`,
       )
     }
     await wait(100)
