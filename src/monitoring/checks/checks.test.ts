@@ -100,6 +100,7 @@ test('each length of windows has raised limits of its own, which are told apart 
   assert.deepEqual(await raised(6), [9, FLOORS.step])
   assert.deepEqual(await raised(24), [10, 20])
   assert.deepEqual(await raised(168), [11, FLOORS.step])
+  assert.deepEqual(await raisedLimits(db, 'e', learned, 24), { temp: { ...FLOORS, z: 10, step: 20 } }, 'and no others')
 })
 
 describe('findings', () => {

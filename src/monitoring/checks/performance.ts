@@ -75,10 +75,17 @@ function windowFigures(start: number, days: readonly ScoredDay[], query: Perform
   return bySlice(rows).flatMap(([value, part]) => figures(part, { ...where, slice, value }))
 }
 
+type Named = readonly [name: string, rows: readonly ScoredRow[]]
+
+/** Groups by name, of which there are no two alike. */
+function byName([a]: Named, [b]: Named): number {
+  return a < b ? -1 : 1
+}
+
 function bySlice(rows: readonly ScoredRow[]): [string, ScoredRow[]][] {
   const groups = Map.groupBy(rows, (row) => row.value)
   groups.delete('')
-  return [...groups].sort((a, b) => b[1].length - a[1].length || (a[0] < b[0] ? -1 : 1)).slice(0, VALUES)
+  return [...groups].sort((a, b) => b[1].length - a[1].length || byName(a, b)).slice(0, VALUES)
 }
 
 /** Monday, 5 January 1970. */
