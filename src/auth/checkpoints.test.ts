@@ -1,0 +1,54 @@
+/** Checkpoints of a running server: one at its start, one every five minutes in which rows came, one at its end, each with its copy. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openTemporaryStore } from '../store/open.ts'
+import { auditLog } from './audit.ts'
+import { checkpoints } from './checkpoints.ts'
+import { SYSTEM } from './tokens.ts'
+
+test('a checkpoint is written at the start, every five minutes in which rows came, and at the end; none after it', async (t: TestContext) => {
+  const store = await openTemporaryStore()
+  t.after(() => store.close())
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  const { db, dataDir } = store
+  const clock = (): number => Date.UTC(2026, 2, 1)
+  const audit = auditLog(clock)
+  const copies: string[] = []
+  const notes = {
+    put: async (name: string) => void copies.push(name),
+    get: async () => '',
+    async *names(): AsyncGenerator<string> {
+      yield* []
+    },
+  }
+  const faults: unknown[] = []
+  const book = checkpoints({ db, clock, dataDir, audit, notes, onError: (error) => void faults.push(error) })
+  const record = (): Promise<void> =>
+    db.tx((tx) => audit.record(tx, SYSTEM, { verb: 'manage', resource: 'tokens', id: 'x' }))
+  const counted = async (): Promise<number> => (await book.verify()).checkpoints.count
+  /** How many there are: waits for so many, and a moment in which there could be one more. */
+  const count = async (asked: number): Promise<number> => {
+    for (let i = 0; i < 500 && (await counted()) < asked; i++) await sleep(10)
+    await sleep(50)
+    return counted()
+  }
+  await record()
+  book.start()
+  assert.equal(await count(1), 1)
+  await record()
+  t.mock.timers.tick(5 * 60_000 - 1)
+  assert.equal(await count(1), 1)
+  t.mock.timers.tick(1)
+  assert.equal(await count(2), 2)
+  t.mock.timers.tick(5 * 60_000)
+  assert.equal(await count(2), 2, 'no rows came')
+  await record()
+  await book.stop()
+  assert.equal(await count(3), 3)
+  await record()
+  t.mock.timers.tick(10 * 60_000)
+  assert.equal(await count(3), 3)
+  assert.deepEqual([new Set(copies).size, copies.length, faults], [3, 3, []])
+})
