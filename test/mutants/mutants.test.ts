@@ -1,10 +1,10 @@
 /** Tests of the mutation runner: a weak test leaves a survivor, a good one kills it, wherever the code runs. */
 import assert from 'node:assert/strict'
-import { globSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { globSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { describe, it, test } from 'node:test'
 import { readEquivalents } from './equivalent.ts'
-import { runPlace } from './mutants.ts'
+import { mutantsOf, runPlace } from './mutants.ts'
 import type { MutationJob, Result } from './mutants.ts'
 import { PLACES } from './places.ts'
 
@@ -31,6 +31,19 @@ test('each glob of each place finds files, wherever folders have moved', () => {
   const root = resolve(import.meta.dirname, '../..')
   for (const { name, sources, tests } of PLACES)
     for (const glob of [...sources, ...tests]) assert.ok(globSync(glob, { cwd: root }).length > 0, `${name}: ${glob}`)
+})
+
+test('each entry of the list of equivalent faults names one that its file has', () => {
+  const root = resolve(import.meta.dirname, '../..')
+  const entries = readEquivalents(readFileSync(join(import.meta.dirname, 'equivalent.txt'), 'utf8'))
+  const files = Map.groupBy(entries, ({ file }) => file)
+  const gone = [...files].flatMap(([file, of]) => {
+    const mutants = mutantsOf(file, readFileSync(join(root, file), 'utf8'))
+    return of
+      .filter(({ line, change }) => !mutants.some((one) => one.line === line && one.change === change))
+      .map(({ line, change }) => `${file}: ${line}: ${change}`)
+  })
+  assert.deepEqual(gone, [])
 })
 
 describe('mutation runner', { concurrency: true }, () => {

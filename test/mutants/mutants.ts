@@ -98,7 +98,8 @@ function testFilesOf({ root, place, quick }: MutationJob): string[][] {
   return quick === true ? [first] : [first, all.filter((file) => slow.has(file))]
 }
 
-function mutantsOf(file: string, source: string): Mutant[] {
+/** Every mutant of a source, in the order of their places. */
+export function mutantsOf(file: string, source: string): Mutant[] {
   const lines = source.split('\n')
   return faultsOf(source).map((fault) => {
     const lineNumber = source.slice(0, fault.start).split('\n').length
