@@ -1,8 +1,8 @@
 /** Folders of the tests that take minutes to make: made once, kept by the text of what makes them. */
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
-import { testEnvFolder } from './python-env.ts'
+import { alone, testEnvFolder } from './python-env.ts'
 
 /** What a folder is made with: another interpreter, or another text of a script, makes another folder. */
 export interface Made {
@@ -13,20 +13,17 @@ export interface Made {
   readonly make: (fresh: string) => Promise<unknown>
 }
 
-/** Resolves to the folder once it is whole; of several processes that make it at once, one is kept. */
+/** Resolves to the folder once it is whole; of several processes that want it at once, one makes it and the others wait. */
 export async function cachedFolder({ name, python, scripts, make }: Made): Promise<string> {
   const hash = createHash('sha256').update(python)
   for (const script of scripts) hash.update(readFileSync(script))
   const folder = join(testEnvFolder(), `${name}-${hash.digest('hex').slice(0, 16)}`)
   if (existsSync(folder)) return folder
-  const fresh = `${folder}.${process.pid}.new`
-  await make(fresh)
-  try {
+  await alone(folder, async () => {
+    if (existsSync(folder)) return
+    const fresh = `${folder}.${process.pid}.new`
+    await make(fresh)
     renameSync(fresh, folder)
-  } catch (error) {
-    // another process was quicker
-    if (!existsSync(folder)) throw error
-    rmSync(fresh, { recursive: true, force: true })
-  }
+  })
   return folder
 }

@@ -103,6 +103,15 @@ async function findUv(base: string): Promise<string> {
 /** Runs `build` unless the folder is marked as finished; one process at a time. */
 async function once(folder: string, build: () => Promise<void>): Promise<void> {
   if (isReady(folder)) return
+  await alone(folder, async () => {
+    if (isReady(folder)) return
+    await build()
+    await writeFile(`${folder}.ready`, '')
+  })
+}
+
+/** Runs `work` while no other process does so for this folder of the cache. Throws when another has not ended in ten minutes. */
+export async function alone(folder: string, work: () => Promise<void>): Promise<void> {
   await mkdir(testEnvFolder(), { recursive: true })
   const lock = `${folder}.lock`
   const deadline = Date.now() + BUILD_MS
@@ -111,9 +120,7 @@ async function once(folder: string, build: () => Promise<void>): Promise<void> {
     await sleep(200)
   }
   try {
-    if (isReady(folder)) return
-    await build()
-    await writeFile(`${folder}.ready`, '')
+    await work()
   } finally {
     await rm(lock, { recursive: true, force: true })
   }
