@@ -3,8 +3,6 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { ifGone } from '../../src/contract/absence/absent.ts'
-import { sharePostgres } from '../postgres.ts'
-import type { SharedPostgres } from '../postgres.ts'
 import { hasTestEnv, runProgram, testEnv } from '../python-env.ts'
 import { ENGINE_PACKAGES, NO_ENGINE } from '../images/engine.ts'
 import { buildCrane, findCrane, NO_REGISTRY } from '../images/registry.ts'
@@ -138,24 +136,8 @@ export async function prepare(
   }
 }
 
-/** A PostgreSQL for all files of a run, where one of them names it; where it cannot be started, each file tries for itself. */
-export async function preparePostgres(
-  root: string,
-  files: readonly string[],
-  progress: Progress,
-): Promise<SharedPostgres> {
-  const none = { env: {}, stop: () => undefined }
-  if (!files.some((file) => textsOf(join(root, file)).some((text) => /postgres/i.test(text)))) return none
-  try {
-    return await sharePostgres()
-  } catch (error) {
-    progress.line(`  no PostgreSQL for all files (${lastLine(error)}); each starts its own`)
-    return none
-  }
-}
-
 /** The text of a test file, and of the cases that it shares with others. */
-function textsOf(file: string): string[] {
+export function textsOf(file: string): string[] {
   const text = readFileSync(file, 'utf8')
   const cases = [...text.matchAll(/ from '(\.[^']*\.cases\.ts)'/g)].map(([, path = '']) => join(dirname(file), path))
   return [text, ...cases.filter((path) => existsSync(path)).map((path) => readFileSync(path, 'utf8'))]
@@ -170,7 +152,8 @@ async function bring(name: string, work: () => Promise<boolean>, progress: Progr
   progress.line(`  ${name}: ${word}, ${secondsSince(started)}`)
 }
 
-function lastLine(error: unknown): string {
+/** What the last line of an error says. */
+export function lastLine(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error)
   return text.trimEnd().split('\n').at(-1) ?? ''
 }

@@ -6,8 +6,9 @@ import { hasTestEnv, testEnv } from '../python-env.ts'
 import { PACKAGES } from '../serving-models.ts'
 import { measureCoverage } from './coverage.ts'
 import type { RoomCoverage } from './coverage.ts'
-import { prepare, preparePostgres } from './prepare.ts'
+import { prepare } from './prepare.ts'
 import { watchFiles } from './progress.ts'
+import { startShared } from './services.ts'
 import { pythonTests, runPythonSuite } from './python-suite.ts'
 import type { Outcome, StageJob } from './stage.ts'
 import { runSuite, testFiles } from './suite.ts'
@@ -29,10 +30,10 @@ export async function testStage(root: string, job: StageJob, part: 'ordinary' | 
   const files = filesOf(root, job, part)
   if (files.length === 0) return { ok: false, report: `no test file matches ${job.filters.join(', ')}` }
   await prepare(root, files, job.progress)
-  const postgres = await preparePostgres(root, files, job.progress)
+  const shared = await startShared(root, files, job.progress)
   const started = performance.now()
-  const { tally, report, durations } = await runFiles(root, files, job, { env: () => postgres.env })
-  postgres.stop()
+  const { tally, report, durations } = await runFiles(root, files, job, { env: () => shared.env })
+  shared.stop()
   const notes = [...cpuNotes(durations, (performance.now() - started) / 1000), ...slowNotes(durations)]
   return { ok: tally.failed === 0, tally, report, notes }
 }

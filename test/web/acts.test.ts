@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { CHROMIUM_MISSING, findChromium } from '../tools.ts'
-import { axeBreaches, buildPages, openBrowser, overflow } from './browser.ts'
+import { axeBreaches, openBrowser, overflow } from './browser.ts'
+import { buildPages } from './built.ts'
 import { logRun, startReal } from './real-app.ts'
 import type { RealApp } from './real-app.ts'
 
@@ -15,7 +16,7 @@ let app: RealApp
 
 before(async () => {
   if (executable === undefined) return
-  const { folder } = buildPages()
+  const folder = buildPages()
   browser = await openBrowser(executable)
   app = await startReal(browser, folder)
 })

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import { CHROMIUM_MISSING, findChromium } from '../tools.ts'
-import { axeBreaches, buildPages, keepPicture, openBrowser, overflow, SCHEMES, SIZES } from './browser.ts'
+import { axeBreaches, keepPicture, openBrowser, overflow, SCHEMES, SIZES } from './browser.ts'
+import { buildPages } from './built.ts'
 import { logRun, startReal } from './real-app.ts'
 import type { RealApp } from './real-app.ts'
 
@@ -14,7 +15,7 @@ let app: RealApp
 
 before(async () => {
   if (executable === undefined) return
-  const { folder } = buildPages()
+  const folder = buildPages()
   browser = await openBrowser(executable)
   app = await startReal(browser, folder)
 })

@@ -1,8 +1,6 @@
-/** Builds the pages and opens them in a real Chromium, for the browser tests. */
-import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+/** Opens the pages in a real Chromium, for the browser tests. */
+import { mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { chromium } from 'playwright-core'
 import type { Browser, Page } from 'playwright-core'
@@ -17,28 +15,6 @@ export const SIZES = [
   { name: 'phone', width: 390, height: 844 },
 ] as const
 export const SCHEMES = ['light', 'dark'] as const
-
-/** A fresh folder that goes with this process. */
-function freshFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'slipway-web-'))
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-  return join(folder, 'web')
-}
-
-/** Builds the UI into a folder (default a fresh one) and gives it, with the sizes that the bundler printed. */
-export function buildPages(folder = freshFolder()): {
-  folder: string
-  report: string
-} {
-  const vite = join(root, 'node_modules/vite/bin/vite.js')
-  const built = spawnSync(process.execPath, [vite, 'build', 'web', '--outDir', folder, '--emptyOutDir'], {
-    cwd: root,
-    encoding: 'utf8',
-    timeout: 120_000,
-  })
-  if (built.status !== 0) throw new Error(`the pages could not be built:\n${built.stdout}\n${built.stderr}`)
-  return { folder, report: built.stdout }
-}
 
 /** Starts the browser without any traffic of its own. */
 export async function openBrowser(executablePath: string): Promise<Browser> {

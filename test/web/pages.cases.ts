@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import { CHROMIUM_MISSING, findChromium } from '../tools.ts'
-import { axeBreaches, buildPages, keepPicture, openBrowser, overflow, SCHEMES, SIZES } from './browser.ts'
+import { axeBreaches, keepPicture, openBrowser, overflow, SCHEMES, SIZES } from './browser.ts'
+import { buildPages } from './built.ts'
 import { startFixture } from './fixture-server.ts'
 import type { FixtureServer } from './fixture-server.ts'
 
@@ -213,7 +214,7 @@ let empty: FixtureServer
 
 before(async () => {
   if (executable === undefined) return
-  const { folder } = buildPages()
+  const folder = buildPages()
   full = await startFixture(folder)
   empty = await startFixture(folder, { empty: true })
   browser = await openBrowser(executable)

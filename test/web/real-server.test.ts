@@ -7,7 +7,8 @@ import { test } from 'node:test'
 import { startTestApp } from '../app.ts'
 import type { App } from '../../src/options.ts'
 import { CHROMIUM_MISSING, findChromium } from '../tools.ts'
-import { axeBreaches, buildPages, openBrowser } from './browser.ts'
+import { axeBreaches, openBrowser } from './browser.ts'
+import { buildPages } from './built.ts'
 
 const executable = findChromium()
 const skip = executable === undefined ? CHROMIUM_MISSING : false
@@ -44,7 +45,7 @@ test('the pages work on the real server', { skip, timeout: 120_000 }, async () =
   const dataDir = mkdtempSync(join(tmpdir(), 'slipway-ui-'))
   const app = await startTestApp({
     dataDir,
-    pages: buildPages().folder,
+    pages: buildPages(),
   })
   const browser = await openBrowser(executable ?? '')
   try {

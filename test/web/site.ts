@@ -2,7 +2,8 @@
 import { after, before } from 'node:test'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { CHROMIUM_MISSING, findChromium } from '../tools.ts'
-import { buildPages, openBrowser } from './browser.ts'
+import { openBrowser } from './browser.ts'
+import { buildPages } from './built.ts'
 import { startFixture } from './fixture-server.ts'
 import type { FixtureServer } from './fixture-server.ts'
 
@@ -29,7 +30,7 @@ export function fixtureSite(): Site {
   let browser: Browser
   let server: FixtureServer
   before(async () => {
-    folder = buildPages().folder
+    folder = buildPages()
     if (executable === undefined) return
     server = await startFixture(folder)
     browser = await openBrowser(executable)
