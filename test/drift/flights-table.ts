@@ -26,7 +26,7 @@ export async function flightsTable(): Promise<string> {
   for (const file of sources) hash.update(readFileSync(join(EXAMPLE, file)))
   const path = join(testEnvFolder(), `flights-${hash.digest('hex').slice(0, 16)}.csv`)
   if (existsSync(path)) return path
-  const python = await testEnv(PACKAGES)
+  const python = await testEnv(PACKAGES, 'once')
   const folder = await mkdtemp(join(testEnvFolder(), 'flights-'))
   try {
     const made = spawnSync(python, ['-c', CODE, folder], { cwd: EXAMPLE, encoding: 'utf8', timeout: 300_000 })

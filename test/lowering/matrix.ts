@@ -86,7 +86,7 @@ const PARTS = { first: '0/2', second: '1/2', all: '0/1' } as const
 
 /** Lowers and replays the rows of a column. Throws when a lowered model does not replay. */
 async function runColumn(column: Column, part: Part, only = ''): Promise<Cells> {
-  const python = await testEnv(column.packages)
+  const python = await testEnv(column.packages, 'once')
   const folder = mkdtempSync(join(tmpdir(), 'matrix-'))
   try {
     if (column.word === 'ONNX') return await exportAll(python, folder, only)

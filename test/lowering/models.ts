@@ -22,7 +22,7 @@ export function testModels(age: string, packages: readonly string[]): void {
   test(`models of the ${age} supported scikit-learn replay bit for bit`, { timeout: 600_000 }, async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'lowering-'))
     t.after(() => rmSync(folder, { recursive: true }))
-    const python = await testEnv(packages)
+    const python = await testEnv(packages, 'once')
     await promisify(execFile)(python, ['-B', script, folder], { timeout: 500_000, maxBuffer: 1e8 })
     const names = JSON.parse(readFileSync(join(folder, 'names.json'), 'utf8')) as string[]
     assert.ok(names.length >= 30, `only ${names.length} models`)

@@ -194,7 +194,7 @@ describe('workflows', { timeout: 300_000 }, () => {
   })
 
   it('of GitLab hold by GitLab’s schema', async () => {
-    const python = await testEnv(VALIDATOR)
+    const python = await testEnv(VALIDATOR, 'once')
     const check = (file: string) =>
       spawnSync(
         python,

@@ -64,7 +64,7 @@ for field in given.schema:
 print(json.dumps({"faults": faults, "rows": got.num_rows, "prediction": [str(v) for v in got["prediction"].to_pylist()][:12]}))
 `
 const run = promisify(execFile)
-const python = await testEnv(['pyarrow==25.0.1']).catch((error: Error) => error)
+const python = await testEnv(['pyarrow==25.0.1'], 'once').catch((error: Error) => error)
 const skip = python instanceof Error ? `pyarrow cannot be had: ${python.message.split('\n')[0]}` : false
 
 describe('parquet of pyarrow', { skip }, () => {

@@ -151,7 +151,7 @@ interface Case {
 test('contributions equal those of the library shap', { timeout: 900_000 }, async (t) => {
   const root = mkdtempSync(join(tmpdir(), 'shap-'))
   after(() => rmSync(root, { recursive: true }))
-  const python = await testEnv([...BOOSTED.newest, SHAP])
+  const python = await testEnv([...BOOSTED.newest, SHAP], 'once')
   await promisify(execFile)(python, ['-B', script, root], { maxBuffer: 1e8 })
   const names = JSON.parse(readFileSync(join(root, 'names.json'), 'utf8')) as string[]
   assert.ok(names.length >= 17)
