@@ -3,6 +3,9 @@ import assert from 'node:assert/strict'
 import type { Principal } from '../contract/access.ts'
 import { prng } from '../stats/prng.ts'
 import type { Tracking } from './context/context.ts'
+import type { WireMetric } from './context/points.ts'
+import { bulkHistory, metricHistory } from './metrics/history.ts'
+import type { RunMetric } from './metrics/history.ts'
 
 /** A room on a real database, its clock in the test's hand. */
 export interface Bench {
@@ -22,6 +25,19 @@ export async function refused(work: Promise<unknown>, code: string, text: RegExp
     assert.match(String(error.data?.['detail']), text)
     return true
   })
+}
+
+/** A page of history with its points as a list. */
+export async function historyPage(
+  ...asked: Parameters<typeof metricHistory>
+): Promise<{ metrics: WireMetric[]; next_page_token?: string }> {
+  const page = await metricHistory(...asked)
+  return { ...page, metrics: page.metrics.toJSON() }
+}
+
+/** The history of several runs as a list. */
+export async function historyOf(...asked: Parameters<typeof bulkHistory>): Promise<RunMetric[]> {
+  return (await bulkHistory(...asked)).toJSON()
 }
 
 /** Random numbers on [0, 1), the same ones for the same seed. */

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { jsonText } from './json-text.ts'
+import { MadeList } from './made-list.ts'
 
 const LONG = Array.from({ length: 1000 }, (_, i) => ({ i, text: `ü"${i}`, nothing: undefined, none: null }))
 
@@ -12,6 +13,7 @@ for (const [name, value] of Object.entries({
   'deeper than is looked for': { a: { b: { c: { d: LONG } } }, e: LONG },
   'things that JSON has no word for': [...Array<unknown>(300).fill(undefined), Number.NaN, () => 1],
   'what writes itself': { list: Array.from({ length: 300 }, () => new Date(0)), own: { toJSON: () => LONG } },
+  'a list that is made': { runs: new MadeList(1000, (i) => LONG[i]), more: 1 },
   'nothing but a list': { runs: Array<number>(201).fill(1) },
 }))
   test(`${name}: as JSON.stringify`, async () => {
@@ -20,7 +22,16 @@ for (const [name, value] of Object.entries({
     assert.equal((await text).toString('utf8'), JSON.stringify(value))
   })
 
-for (const value of [{ a: 1 }, [], {}, null, 'text', { list: Array(200).fill(1) }, { own: { toJSON: () => LONG } }])
+for (const value of [
+  { a: 1 },
+  [],
+  {},
+  null,
+  'text',
+  { list: Array(200).fill(1) },
+  { own: { toJSON: () => LONG } },
+  { few: new MadeList(3, (i) => i) },
+])
   test(`${JSON.stringify(value).slice(0, 30)} is written at once`, () =>
     assert.equal(jsonText(value), JSON.stringify(value)))
 
@@ -41,4 +52,17 @@ test('the loop turns while a list is written', async () => {
   await jsonText(slow)
   going = false
   assert.ok(turns >= 4, `${turns} turns`)
+})
+
+test('items that are made are made once, in order, and none before those in front of it are written', async () => {
+  const made: number[] = []
+  const text = jsonText({ points: new MadeList(5000, (at) => made.push(at) - 1) })
+  const early = made.length
+  const { points } = JSON.parse(String(await text)) as { points: number[] }
+  assert.ok(early < 1000, `${early} were made before the first turn`)
+  assert.deepEqual(points, made)
+  assert.deepEqual(
+    points,
+    Array.from({ length: 5000 }, (_, i) => i),
+  )
 })

@@ -1,4 +1,5 @@
 /** Writes a value as JSON: a long list in slices, one a turn of the loop, so that other callers are answered between them. */
+import { MadeList } from './made-list.ts'
 import { TURN_MS, turnOfLoop } from './turns.ts'
 
 /** A list of more items is written in slices. */
@@ -18,10 +19,17 @@ export function jsonText(value: unknown): string | Promise<Buffer> {
 }
 
 function holdsLong(value: unknown, deep: number): boolean {
-  if (Array.isArray(value)) return value.length > LONG
+  if (isList(value)) return value.length > LONG
   if (!isPlain(value) || deep === 0) return false
   for (const key in value) if (typeof value[key] === 'object' && holdsLong(value[key], deep - 1)) return true
   return false
+}
+
+/** A list, or one whose items are made as they are written. */
+type List = Pick<readonly unknown[], 'length' | 'slice'>
+
+function isList(value: unknown): value is List {
+  return Array.isArray(value) || value instanceof MadeList
 }
 
 function isPlain(value: unknown): value is Record<string, unknown> {
@@ -42,7 +50,7 @@ class Slices {
 
   async #value(value: unknown, deep: number): Promise<void> {
     if (!holdsLong(value, deep)) this.#text += JSON.stringify(value)
-    else if (Array.isArray(value)) await this.#items(value)
+    else if (isList(value)) await this.#items(value)
     else await this.#fields(value as Record<string, unknown>, deep)
   }
 
@@ -59,7 +67,7 @@ class Slices {
     this.#text += before === '{' ? '{}' : '}'
   }
 
-  async #items(list: readonly unknown[]): Promise<void> {
+  async #items(list: List): Promise<void> {
     let size = BETWEEN
     for (let at = 0; at < list.length;) {
       const began = performance.now()

@@ -24,14 +24,9 @@ export const TURN_MS = 4
 const BETWEEN = 500
 
 /** As `map` of a list, some items a turn of the loop; a short list is done at once. */
-export function mapInTurns<T, R>(items: readonly T[], make: (item: T) => R): Promise<R[]> {
-  return makeInTurns(items.length, (at) => make(items[at] as T))
-}
-
-/** A list of so many items, each made from its place, some items a turn of the loop. */
-export async function makeInTurns<R>(count: number, make: (at: number) => R): Promise<R[]> {
+export async function mapInTurns<T, R>(items: readonly T[], make: (item: T) => R): Promise<R[]> {
   const made: R[] = []
-  await forInTurns(count, (at) => made.push(make(at)))
+  await forInTurns(items.length, (at) => made.push(make(items[at] as T)))
   return made
 }
 

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { logBatch, logParam } from './batch.ts'
-import { bulkHistory, metricHistory, sampledHistory, sampledSteps } from '../metrics/history.ts'
+import { sampledHistory, sampledSteps } from '../metrics/history.ts'
 import { logMetric } from '../metrics/metrics.ts'
 import { getRun } from '../searches/read.ts'
 import { createRun, setRunStage, updateRun } from '../runs/runs.ts'
-import { refused, stream } from '../bench.cases.ts'
+import { historyOf, historyPage, refused, stream } from '../bench.cases.ts'
 import type { Bench } from '../bench.cases.ts'
 
 export function batchCases(bench: Bench): void {
@@ -31,7 +31,7 @@ export function batchCases(bench: Bench): void {
       const big = 2 ** 53 - 1
       await logMetric(bench.room, bench.root, runId, { key: 'a', value: 1, timestamp: big, step: big })
       await logMetric(bench.room, bench.root, runId, { key: 'a', value: 1, timestamp: 0, step: -big })
-      const { metrics } = await metricHistory(bench.room, bench.root, { run_id: runId, key: 'a' })
+      const { metrics } = await historyPage(bench.room, bench.root, { run_id: runId, key: 'a' })
       assert.deepEqual(
         metrics.map((m) => [m.timestamp, m.step]),
         [
@@ -57,10 +57,10 @@ export function batchCases(bench: Bench): void {
         step: i % 17,
       }))
       await logBatch(room, root, runId, { metrics })
-      const whole = await metricHistory(room, root, { run_id: runId, key: 'm' })
+      const whole = await historyPage(room, root, { run_id: runId, key: 'm' })
       const pages = []
       for (let page_token: string | undefined; ;) {
-        const page = await metricHistory(room, root, { run_id: runId, key: 'm', max_results: 41, page_token })
+        const page = await historyPage(room, root, { run_id: runId, key: 'm', max_results: 41, page_token })
         pages.push(...page.metrics)
         page_token = page.next_page_token
         if (page_token === undefined) break
@@ -68,15 +68,15 @@ export function batchCases(bench: Bench): void {
       assert.deepEqual(pages, whole.metrics)
       assert.equal(whole.next_page_token, undefined)
       const offset = Buffer.from('{"offset": 100}').toString('base64')
-      const later = await metricHistory(room, root, { run_id: runId, key: 'm', max_results: 5, page_token: offset })
+      const later = await historyPage(room, root, { run_id: runId, key: 'm', max_results: 5, page_token: offset })
       assert.deepEqual(later.metrics, whole.metrics.slice(100, 105))
       await refused(
-        metricHistory(room, root, { run_id: runId, key: 'm', max_results: 5, page_token: 'é' }),
+        historyPage(room, root, { run_id: runId, key: 'm', max_results: 5, page_token: 'é' }),
         'INVALID_PARAMETER_VALUE',
         /^Invalid page token, could not base64-decode/,
       )
       await refused(
-        metricHistory(room, root, { run_id: runId, key: 'm', max_results: 0 }),
+        historyPage(room, root, { run_id: runId, key: 'm', max_results: 0 }),
         'INVALID_PARAMETER_VALUE',
         /positive integer/,
       )
@@ -88,17 +88,17 @@ export function batchCases(bench: Bench): void {
       await logBatch(room, root, runId, {
         metrics: [1, 2, 3].map((step) => ({ key: 'm', value: step, timestamp: step, step })),
       })
-      const { next_page_token } = await metricHistory(room, root, { run_id: runId, key: 'm', max_results: 1 })
+      const { next_page_token } = await historyPage(room, root, { run_id: runId, key: 'm', max_results: 1 })
       assert.ok(next_page_token !== undefined)
       await refused(
-        metricHistory(room, root, { run_id: runId, key: 'other', max_results: 1, page_token: next_page_token }),
+        historyPage(room, root, { run_id: runId, key: 'other', max_results: 1, page_token: next_page_token }),
         'INVALID_PARAMETER_VALUE',
         /another query/,
       )
       const token = JSON.parse(Buffer.from(next_page_token, 'base64url').toString()) as { q: string; k: unknown[] }
       const forged = Buffer.from(JSON.stringify({ ...token, k: ['x; DROP', 1, 1, 0] })).toString('base64url')
       await refused(
-        metricHistory(room, root, { run_id: runId, key: 'm', max_results: 1, page_token: forged }),
+        historyPage(room, root, { run_id: runId, key: 'm', max_results: 1, page_token: forged }),
         'INVALID_PARAMETER_VALUE',
         /does not fit/,
       )
@@ -141,7 +141,7 @@ export function batchCases(bench: Bench): void {
         'INVALID_PARAMETER_VALUE',
         /^Both start_step and end_step/,
       )
-      const bulk = await bulkHistory(room, root, { run_ids: [short, long, 'absent'], key: 'm', max_results: 1000 })
+      const bulk = await historyOf(room, root, { run_ids: [short, long, 'absent'], key: 'm', max_results: 1000 })
       assert.equal(bulk.length, 1000)
     })
   })
@@ -226,10 +226,10 @@ export function batchCases(bench: Bench): void {
           told,
         )
         assert.deepEqual([last.get('many'), last.get('one')], [999, 1])
-        assert.equal((await metricHistory(room, root, { run_id: runId, key: 'many' })).metrics.length, 1000)
+        assert.equal((await historyPage(room, root, { run_id: runId, key: 'many' })).metrics.length, 1000)
       }
       assert.deepEqual(
-        (await metricHistory(room, root, { run_id: deleted, key: 'many' }).catch(() => undefined))?.metrics,
+        (await historyPage(room, root, { run_id: deleted, key: 'many' }).catch(() => undefined))?.metrics,
         [],
       )
     })
@@ -355,7 +355,7 @@ export function batchCases(bench: Bench): void {
       assert.deepEqual(await latest(runId), { skewed: 2 }, 'the later step, though its clock is behind')
       await logBatch(room, root, runId, { metrics: [point(3, ahead, 1), point(4, behind, 1)] })
       assert.deepEqual(await latest(runId), { skewed: 3 })
-      const { metrics } = await metricHistory(room, root, { run_id: runId, key: 'skewed' })
+      const { metrics } = await historyPage(room, root, { run_id: runId, key: 'skewed' })
       assert.deepEqual(
         metrics.map((one) => one.value),
         [2, 4, 1, 3],

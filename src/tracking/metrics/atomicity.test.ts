@@ -1,4 +1,5 @@
 /** Points on SQLite: written as a whole or not at all, and so many in a transaction. */
+import { historyPage } from '../bench.cases.ts'
 import assert from 'node:assert/strict'
 import { emptySqlite } from '../../../test/databases.ts'
 import { describe, it } from 'node:test'
@@ -9,7 +10,6 @@ import type { MetricPoint } from '../context/points.ts'
 import { createLoggedModel } from '../models/logged-models.ts'
 import { createRun } from '../runs/runs.ts'
 import { describeTracking } from '../suites.cases.ts'
-import { metricHistory } from './history.ts'
 import { logMetric } from './metrics.ts'
 import { queuePoints } from './queue.ts'
 
@@ -91,7 +91,7 @@ function groupCases(bench: Bench): void {
       }
       await Promise.all(pending)
       const last = (await count()) - before
-      const { metrics } = await metricHistory(bench.room, bench.root, { run_id, key: 'm' })
+      const { metrics } = await historyPage(bench.room, bench.root, { run_id, key: 'm' })
       assert.equal(metrics.length, from)
       return [...written, last]
     }

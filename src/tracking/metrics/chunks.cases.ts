@@ -3,9 +3,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { logBatch } from '../batches/batch.ts'
 import type { Bench } from '../bench.cases.ts'
-import { stream } from '../bench.cases.ts'
+import { historyPage, stream } from '../bench.cases.ts'
 import { readCurves } from './curves.ts'
-import { metricHistory } from './history.ts'
 import type { MetricPoint } from '../context/points.ts'
 import { purgeExperiment } from '../retention/purge.ts'
 import { createExperiment } from '../experiments/experiments.ts'
@@ -47,7 +46,7 @@ export function chunkCases(bench: Bench): void {
       for (const key of KEYS) {
         let page_token: string | undefined
         do {
-          const page = await metricHistory(bench.room, bench.root, { run_id, key, max_results, page_token })
+          const page = await historyPage(bench.room, bench.root, { run_id, key, max_results, page_token })
           found.push(...page.metrics.map(identity))
           page_token = page.next_page_token
         } while (page_token !== undefined)
@@ -109,7 +108,7 @@ export function chunkCases(bench: Bench): void {
       const values = [7, 7, 8, 7, Infinity, Number.MAX_VALUE, 8]
       const metrics = [5, 6].flatMap((timestamp) => values.map((value) => ({ key: 'a', value, timestamp, step: 1 })))
       await logBatch(room, root, run_id, { metrics })
-      const { metrics: found } = await metricHistory(room, root, { run_id, key: 'a' })
+      const { metrics: found } = await historyPage(room, root, { run_id, key: 'a' })
       assert.deepEqual(
         found.map(({ timestamp, value }) => [timestamp, value]),
         [5, 6].flatMap((timestamp) => [7, 8, Number.MAX_VALUE].map((value) => [timestamp, value])),

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { logBatch } from '../batches/batch.ts'
-import { refused, stream } from '../bench.cases.ts'
+import { historyOf, historyPage, refused, stream } from '../bench.cases.ts'
 import type { Bench } from '../bench.cases.ts'
 import { createExperiment } from '../experiments/experiments.ts'
 import { createRun } from '../runs/runs.ts'
 import { readCurves } from './curves.ts'
-import { bulkHistory, metricHistory, sampledHistory } from './history.ts'
+import { sampledHistory } from './history.ts'
 
 interface Point {
   readonly step: number
@@ -46,33 +46,33 @@ export function historyCases(bench: Bench): void {
         const found: unknown[] = []
         let page_token: string | undefined
         do {
-          const page = await metricHistory(room, root, { run_id, key: 'm', max_results, page_token })
+          const page = await historyPage(room, root, { run_id, key: 'm', max_results, page_token })
           assert.ok(page.metrics.length <= max_results)
           found.push(...page.metrics)
           page_token = page.next_page_token
         } while (page_token !== undefined)
         assert.deepEqual(found, wanted, `pages of ${max_results}`)
       }
-      assert.deepEqual((await metricHistory(room, root, { run_id, key: 'm' })).metrics, wanted)
+      assert.deepEqual((await historyPage(room, root, { run_id, key: 'm' })).metrics, wanted)
     })
 
     it('a page that ends exactly at the last point has no token', async () => {
       const run_id = await runWith(line(0, 9))
-      const page = await metricHistory(bench.room, bench.root, { run_id, key: 'm', max_results: 10 })
+      const page = await historyPage(bench.room, bench.root, { run_id, key: 'm', max_results: 10 })
       assert.deepEqual([page.metrics.length, page.next_page_token], [10, undefined])
-      const short = await metricHistory(bench.room, bench.root, { run_id, key: 'm', max_results: 9 })
+      const short = await historyPage(bench.room, bench.root, { run_id, key: 'm', max_results: 9 })
       assert.equal(typeof short.next_page_token, 'string')
     })
 
     it("MLflow's own tokens with an offset are taken, and skip as many points", async () => {
       const run_id = await runWith(line(0, 9))
       const page_token = Buffer.from(JSON.stringify({ offset: 4 })).toString('base64')
-      const page = await metricHistory(bench.room, bench.root, { run_id, key: 'm', max_results: 3, page_token })
+      const page = await historyPage(bench.room, bench.root, { run_id, key: 'm', max_results: 3, page_token })
       assert.deepEqual(
         page.metrics.map((point) => point.step),
         [4, 5, 6],
       )
-      const rest = await metricHistory(bench.room, bench.root, { run_id, key: 'm', page_token })
+      const rest = await historyPage(bench.room, bench.root, { run_id, key: 'm', page_token })
       assert.equal(rest.metrics.length, 10, 'an offset without a size is passed over')
     })
 
@@ -80,9 +80,9 @@ export function historyCases(bench: Bench): void {
       const { room, root } = bench
       const run_id = await runWith(line(0, 9))
       const other = await runWith(line(0, 9))
-      const { next_page_token } = await metricHistory(room, root, { run_id: other, key: 'm', max_results: 3 })
+      const { next_page_token } = await historyPage(room, root, { run_id: other, key: 'm', max_results: 3 })
       const page = (token: string | undefined, max_results = 3) =>
-        metricHistory(room, root, { run_id, key: 'm', max_results, page_token: token })
+        historyPage(room, root, { run_id, key: 'm', max_results, page_token: token })
       await refused(page(next_page_token), 'INVALID_PARAMETER_VALUE', /belongs to another query/)
       const own = (await page(undefined)).next_page_token ?? ''
       const { q } = JSON.parse(Buffer.from(own, 'base64url').toString()) as { q: string }
@@ -98,8 +98,8 @@ export function historyCases(bench: Bench): void {
       const { room } = bench
       const run_id = await runWith(line(0, 9), bench.member('red'))
       const blue = bench.member('blue')
-      assert.deepEqual(await metricHistory(room, blue, { run_id, key: 'm' }), { metrics: [] })
-      assert.deepEqual(await bulkHistory(room, blue, { run_ids: [run_id], key: 'm', max_results: 100 }), [])
+      assert.deepEqual(await historyPage(room, blue, { run_id, key: 'm' }), { metrics: [] })
+      assert.deepEqual(await historyOf(room, blue, { run_ids: [run_id], key: 'm', max_results: 100 }), [])
       assert.deepEqual(await sampledHistory(room, blue, { run_ids: [run_id], key: 'm', max_results: 5 }), [])
       await refused(
         readCurves(room, blue, { ids: [run_id], key: 'm', max_points: 10 }),
@@ -113,12 +113,12 @@ export function historyCases(bench: Bench): void {
     it('come run after run, up to the limit in all', async () => {
       const { room, root } = bench
       const runs = [await runWith(line(0, 4)), await runWith(line(10, 14))].sort()
-      const all = await bulkHistory(room, root, { run_ids: runs, key: 'm', max_results: 100 })
+      const all = await historyOf(room, root, { run_ids: runs, key: 'm', max_results: 100 })
       assert.deepEqual(
         all.map((point) => point.run_id),
         runs.flatMap((run) => Array<string>(5).fill(run)),
       )
-      const some = await bulkHistory(room, root, { run_ids: runs, key: 'm', max_results: 7 })
+      const some = await historyOf(room, root, { run_ids: runs, key: 'm', max_results: 7 })
       assert.deepEqual(some, all.slice(0, 7))
     })
   })
@@ -179,7 +179,7 @@ export function historyCases(bench: Bench): void {
       const steps = Array.from({ length: 50 }, (_, step) => step)
       for (const wanted of [1, 7, 49])
         assert.deepEqual(await sampled([run_id], wanted, undefined), evenly(steps, wanted))
-      const { metrics } = await metricHistory(bench.room, bench.root, { run_id, key: 'm' })
+      const { metrics } = await historyPage(bench.room, bench.root, { run_id, key: 'm' })
       assert.deepEqual(new Set(metrics.map((point) => point.value)), new Set(['NaN']))
     })
 

@@ -1,6 +1,7 @@
 /** Metric history: pages in time order, and even samples of many runs. */
 import type { Principal } from '../../contract/access.ts'
-import { forInTurns, makeInTurns, mapInTurns } from '../../http/callers/turns.ts'
+import { MadeList } from '../../http/callers/made-list.ts'
+import { forInTurns, mapInTurns } from '../../http/callers/turns.ts'
 import { pageToken, queryHash, readToken, afterPosition, orderBy } from '../../mlflow/paging.ts'
 import type { Position, SortColumn } from '../../mlflow/paging.ts'
 import { visible } from '../../auth/visibility.ts'
@@ -26,23 +27,27 @@ export async function metricHistory(
   room: Tracking,
   who: Principal,
   asked: { run_id: string; key: string; max_results?: number | undefined; page_token?: string | undefined },
-): Promise<{ metrics: WireMetric[]; next_page_token?: string }> {
+): Promise<{ metrics: MadeList<WireMetric>; next_page_token?: string }> {
   const limit = asked.max_results
   if (limit !== undefined && limit <= 0) {
     throw invalid(`Invalid value ${limit} for parameter 'max_results' supplied. It must be a positive integer`)
   }
   const [seen] = await seenRuns(room, who, [asked.run_id])
-  if (seen === undefined) return { metrics: [] }
+  if (seen === undefined) return { metrics: NONE }
   const hash = queryHash(['history', asked.run_id, asked.key])
   const position = readToken(asked.page_token, hash)
   const points = await pointsFrom(room, asked, position)
   const shown = limit === undefined ? points.count : Math.min(points.count, limit)
-  const metrics = await makeInTurns(shown, (at) => wirePoint(points, asked.key, at))
+  const metrics = new MadeList(shown, (at) => wirePoint(points, asked.key, at))
   if (shown === points.count) return { metrics }
   const last = (column: Float64Array): number => column[shown - 1] as number
   const { timestamp, step, value, nan } = points
   return { metrics, next_page_token: pageToken(hash, [last(timestamp), last(step), last(value), last(nan)]) }
 }
+
+const NONE = new MadeList<WireMetric>(0, () => {
+  throw new RangeError('there are no points')
+})
 
 interface Asked {
   readonly run_id: string
@@ -94,14 +99,14 @@ export async function bulkHistory(
   room: Tracking,
   who: Principal,
   asked: { run_ids: readonly string[]; key: string; max_results: number },
-): Promise<RunMetric[]> {
+): Promise<MadeList<RunMetric>> {
   const seen = await seenRuns(room, who, asked.run_ids)
   const points = await readPoints(
     room,
     sql`SELECT run_id, ${POINT} FROM metric_history WHERE run_id IN ${inList(seen)} AND key = ${asked.key}
       ORDER BY run_id, ${orderBy(COLUMNS)} LIMIT ${asked.max_results}`,
   )
-  return makeInTurns(points.count, (at) => runPoint(points, asked, at))
+  return new MadeList(points.count, (at) => runPoint(points, asked, at))
 }
 
 export interface Sampled {
@@ -130,7 +135,7 @@ export async function sampledHistory(room: Tracking, who: Principal, asked: Samp
   if (only !== undefined && other === undefined) {
     const thinned = await unbroken(room, chosen, { ...asked, run_ids: [only] })
     if (thinned !== undefined)
-      return makeInTurns(thinned.count, (at) => ({ ...wirePoint(thinned, asked.key, at), run_id: only }))
+      return Array.from({ length: thinned.count }, (_, at) => ({ ...wirePoint(thinned, asked.key, at), run_id: only }))
   }
   const points = await readPoints(
     room,

@@ -2,11 +2,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { logBatch } from '../batches/batch.ts'
-import { refused, stream } from '../bench.cases.ts'
+import { historyPage, refused, stream } from '../bench.cases.ts'
 import type { Bench } from '../bench.cases.ts'
 import { createRun } from '../runs/runs.ts'
 import { createLoggedModel, getLoggedModel } from '../models/logged-models.ts'
-import { metricHistory } from './history.ts'
 import { logMetric } from './metrics.ts'
 
 interface Point {
@@ -90,7 +89,7 @@ export function latestCases(bench: Bench): void {
             const { is_nan, ...found } = (await kept(run, key)) as Kept
             assert.deepEqual(found, oracle(own), JSON.stringify([round, own]))
             if (is_nan === 1) assert.equal(found.value, 0)
-            const { metrics } = await metricHistory(room, root, { run_id: run, key })
+            const { metrics } = await historyPage(room, root, { run_id: run, key })
             const distinct = new Set(own.map((point) => [point.timestamp, point.step, String(point.value)].join(' ')))
             assert.equal(metrics.length, distinct.size)
           }
