@@ -238,6 +238,24 @@ test('vast bodies are parsed one after the other, and smaller ones beside them',
   assert.ok(order.lastIndexOf('small') < order.lastIndexOf('vast'), 'a smaller one does not wait')
 })
 
+test('of long texts that come at once each is parsed in a turn of its own', async () => {
+  const body = Buffer.from(JSON.stringify({ text: 'a'.repeat(1_100_000) }))
+  const turns: number[] = []
+  let turn = 0
+  let going = true
+  const count = (): void => {
+    turn++
+    if (going) setImmediate(count)
+  }
+  setImmediate(count)
+  const parse = (): unknown => turns.push(turn)
+  await Promise.all(
+    Array.from({ length: 3 }, async () => parseBody(body, { uniqueKeys: false, shape: shapeOf(body), parse })),
+  )
+  going = false
+  assert.equal(new Set(turns).size, 3, `turns ${turns.join(', ')}`)
+})
+
 test('values are counted as a person would count them', () => {
   for (const [text, count] of [
     ['1', 1],

@@ -70,7 +70,10 @@ async function shapeInTurns(bytes: Buffer, most: number | undefined): Promise<Sh
 }
 
 function parseShaped(bytes: Buffer, shape: Shape, parts: Parts): unknown {
-  if (shape.values <= AT_ONCE.values) return parts.parse(bytes)
+  if (shape.values <= AT_ONCE.values) {
+    // a long text cannot be cut; where several come at once, each has a turn of its own
+    return bytes.length > AT_ONCE.bytes ? turnOfLoop().then(() => parts.parse(bytes)) : parts.parse(bytes)
+  }
   // the parser would find it after all the rest, at once
   if (shape.isOpen) throw malformed('it ends before what it opens is closed')
   return inTurns(() => new Slices(bytes, shape.large, parts).whole(), shape.values > VAST)
