@@ -87,7 +87,12 @@ export function startEngine(): Engine | undefined {
       }
     },
     async stop() {
-      await call(podman, [...storage, 'rm', '--all', '--force', '--time', '1'])
+      // what a container had mounted may be let go a moment after its end
+      for (let tries = 0; tries < 5; tries++) {
+        const rest = spawnSync(podman, [...storage, 'rm', '--all', '--force', '--time', '1'], { env, timeout: 60_000 })
+        if (rest.status === 0) break
+        await delay(500)
+      }
       // what is still mounted there is let go first
       spawnSync(podman, [...storage, 'system', 'reset', '--force'], { env, timeout: 60_000 })
       clean()

@@ -184,6 +184,27 @@ describe('a pull', () => {
     await assert.rejects(imageAt('a').resolve(), { code: 'upstream_failed', message: /it lies: it gave/ })
   })
 
+  it('that is cut off in the middle of a layer keeps no half of it, and the next one brings only what is missing', async () => {
+    const image = imageAt('a')
+    const root = await image.resolve()
+    const { layers } = JSON.parse(registry.manifests.get('a/v1')?.bytes.toString() ?? '') as { layers: Descriptor[] }
+    const [small, large] = layers
+    const to = fresh()
+    registry.misbehave = (request, reply) => {
+      if (request.url !== `/v2/a/blobs/${large?.digest}`) return false
+      reply.writeHead(200, { 'content-length': large?.size })
+      reply.write(registry.blobs.get(`a/${large?.digest}`)?.subarray(0, (large?.size ?? 0) / 2), () => reply.destroy())
+      return true
+    }
+    await assert.rejects(pull(image, root, to, say), { code: 'upstream_failed' })
+    assert.equal(await to.has({ digest: large?.digest ?? '', size: large?.size ?? 0 }), false)
+    registry.misbehave = () => false
+    const before = lines().length
+    await pull(image, root, to, say)
+    assert.equal(await to.has({ digest: large?.digest ?? '', size: large?.size ?? 0 }), true)
+    assert.ok(!lines().slice(before).includes(`GET /v2/a/blobs/${small?.digest}`))
+  })
+
   it('of a document without end is stopped', async () => {
     registry.misbehave = (_request, reply) => {
       reply.writeHead(200, { 'content-type': TYPES.manifest })
@@ -270,6 +291,26 @@ describe('credentials', () => {
       asked.every((line) => line.startsWith(`GET ${basic} /token?service=reg&scope=repository%3Aa%3Apull%2Cpush`)),
       asked[0],
     )
+  })
+
+  it('become a new token when it runs out in the middle of a pull', async () => {
+    const from = fresh()
+    const { root, large } = await made(from)
+    await push({ from, root, to: imageAt('a'), say })
+    const valid = { tokens: new Set<string>() }
+    const asked: string[] = []
+    wantsToken(valid, asked)
+    const inner = registry.misbehave
+    let blobs = 0
+    registry.misbehave = (request, reply, body) => {
+      if (request.url?.startsWith('/v2/a/blobs/') === true && ++blobs === 2) valid.tokens = new Set()
+      return inner(request, reply, body)
+    }
+    const image = imageAt('a', 'v1', ada)
+    const to = fresh()
+    await pull(image, await image.resolve(), to, say)
+    assert.equal(await to.has({ digest: large, size: 40 * 1024 * 1024 }), true)
+    assert.ok(asked.length > 1, asked.join())
   })
 
   it('that are a refresh token are exchanged as Azure’s registry wants it', async () => {
