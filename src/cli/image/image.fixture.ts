@@ -92,6 +92,18 @@ export function answerModel(server: RecordedServer, dir: string | undefined): vo
   server.answer(servingApi.makeReady, { model: 'delay', version: '3', inputs, backend, packages: null })
 }
 
+/** Has it answer by Python with files that lie in a folder, and with packages as a server says them. */
+export function answerPython(
+  server: RecordedServer,
+  dir: string,
+  packages: { readonly python_version: string; readonly lock: string } | null,
+): void {
+  answerModel(server, undefined)
+  const backend = { kind: 'python' as const, dir, python: '/p', tensor: null, workers: 3, memory_mb: 1 }
+  const inputs = [{ name: 'x', kind: 'number' as const, required: true, dtype: 'double' }]
+  server.answer(servingApi.makeReady, { model: 'delay', version: '3', inputs, backend, packages })
+}
+
 /** A base with one file and the version of Python that it is given; returns its name for --base. */
 export async function writeBase(dir: string, python?: string): Promise<string> {
   const blobs = layoutBlobs(dir)

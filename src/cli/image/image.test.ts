@@ -5,12 +5,13 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, write
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { gunzipSync } from 'node:zlib'
 import { layerContents } from '../../images/compare/contents.ts'
 import { layoutBlobs } from '../../images/oci/layout.ts'
 import { startRecorded } from '../recorded-server.fixture.ts'
 import type { RecordedServer } from '../recorded-server.fixture.ts'
 import { usage } from '../run-command.fixture.ts'
-import { answerModel, TEST_CACHE, writeBase, writeModel } from './image.fixture.ts'
+import { answerModel, answerPython, TEST_CACHE, writeBase, writeModel } from './image.fixture.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-image-'))
 let server: RecordedServer
@@ -179,6 +180,47 @@ describe('slipway image build', () => {
       slipway('sail'),
       usage(/image needs one of build, dockerfile, inspect, push, pull, copy, sbom, sign, verify, diff; got "sail"/),
     )
+  })
+
+  it('of a model in Python needs its packages and a base with its Python, and has both', async () => {
+    const { findPython } = await import('../../envs/python.ts')
+    const { version } = await findPython('>=3.10')
+    const dir = join(root, 'pyfunc')
+    mkdirSync(join(dir, '__pycache__'), { recursive: true })
+    for (const name of ['MLmodel', 'model.pkl', '__pycache__/code.pyc']) writeFileSync(join(dir, name), name)
+    const python = await writeBase(join(root, 'python-base'), version)
+    answerPython(server, dir, null)
+    await assert.rejects(build('delay', '--base', python), {
+      code: 'unprocessable',
+      message: /older than this command/,
+    })
+    answerPython(server, dir, { python_version: '3.99.1', lock: '' })
+    await assert.rejects(build('delay', '--base', python), {
+      code: 'unprocessable',
+      message: /was made with Python 3\.99, and the base .* has .*; name one with 3\.99 by --base/,
+    })
+    answerPython(server, dir, { python_version: version, lock: '' })
+    await assert.rejects(build('delay', '--base', base), {
+      code: 'unprocessable',
+      message: /none that it tells by PYTHON_VERSION/,
+    })
+    const to = join(root, 'python-model')
+    const { digest } = await build('delay', '--base', python, '--out', `layout:${to}`)
+    const { tables } = await slipway('inspect', `layout:${to}`)
+    assert.deepEqual(
+      tables[0]?.rows.map(([, , purpose]) => purpose?.replace('slipway image build: ', '').replace(/^Node .*/, 'Node')),
+      ['a base', 'Node', 'Python packages', 'the step wrapper', 'the gateway', 'the model delay 3'],
+    )
+    const { layers } = document(to, digest) as unknown as { layers: { digest: string }[] }
+    const model = gunzipSync(readFileSync(join(to, 'blobs/sha256', layers.at(-1)?.digest.slice(7) ?? ''))).toString(
+      'latin1',
+    )
+    const told = JSON.parse(/\{\n {2}"format": "slipway\.serve\/1"[\s\S]*?\n\}/.exec(model)?.[0] ?? '') as {
+      backend: object
+    }
+    assert.partialDeepStrictEqual(told.backend, { dir: 'python', python: '/opt/venv/bin/python', workers: 1 })
+    assert.ok(model.includes('model/python/model.pkl') && !model.includes('__pycache__'))
+    answerModel(server, join(root, 'model'))
   })
 
   it('takes the default base only from the cache without a network, and says what else there is', async () => {
