@@ -12,7 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { findProgram } from '../tools.ts'
 
 /** What apt-get brings for it. */
-export const ENGINE_PACKAGES = 'podman runc skopeo netavark aardvark-dns catatonit conmon uidmap'
+export const ENGINE_PACKAGES = 'podman buildah runc skopeo netavark aardvark-dns catatonit conmon uidmap'
 
 /** Why tests are skipped where there is none. */
 export const NO_ENGINE =

@@ -175,6 +175,21 @@ describe('an image in which steps run', { skip }, () => {
     },
   )
 
+  it('is taken over as docker saves it, where podman speaks in its place', async () => {
+    const bin = join(root, 'bin')
+    mkdirSync(bin)
+    const docker =
+      '#!/bin/sh\ncase "$1" in\nbuild) shift; exec podman build --format oci "$@" ;;\nsave) exec podman save --quiet --format oci-archive --output "$3" "$4" ;;\nesac\n'
+    writeFileSync(join(bin, 'docker'), docker, { mode: 0o755 })
+    const { PATH = '' } = process.env
+    process.env['PATH'] = `${bin}:${PATH}`
+    try {
+      assert.equal(await stepIn((await built('by-docker', '--builder', 'docker')).image, 'docker'), '1.17.0 42 10001')
+    } finally {
+      process.env['PATH'] = PATH
+    }
+  })
+
   it('is not built where the engine fails, is not there or is none', async () => {
     await assert.rejects(
       built('x', '--builder', 'kaniko'),
