@@ -116,7 +116,18 @@ edges('a policy', registryApi.putPolicy.body, { gates: [gate] }, [
   ['keys', [[], [text(4096)], copies(20, 'k'), ABSENT], [[text(4097)], copies(21, 'k'), [5], 'k']],
   ['model', [], ['other']],
 ])
-defaults('a policy', registryApi.putPolicy.body, {}, { gates: [], require_signature: false, keys: [] })
+defaults(
+  'a policy',
+  registryApi.putPolicy.body,
+  {},
+  {
+    gates: [],
+    require_signature: false,
+    require_image_signature: false,
+    keys: [],
+    revoked: [],
+  },
+)
 
 edges('gates of a model', registryApi.putGates.body, { gates: [gate], reason: 'r' }, [
   ['gates', [[], [{ metric: 'auc', at_most: 0 }]], [[gate, { metric: 'auc' }], [{ metric: 'auc', slice: 'a' }]]],

@@ -175,7 +175,13 @@ export const Policy = z.object({
     'weaker gates that the newest version asked for; they count when an admin has accepted them',
   ),
   require_signature: z.boolean().describe('no version is loaded that is not signed by one of the keys'),
+  require_image_signature: z
+    .boolean()
+    .describe('no version is deployed of which no image is recorded that is signed by one of the keys'),
   keys: z.array(z.string()).describe('public keys as PEM'),
+  revoked: z
+    .array(z.string())
+    .describe('SHA-256 of public keys as PEM whose signatures hold no longer, whatever else names them'),
   updated_at: time.nullable(),
   updated_by: z.string().nullable(),
 })
@@ -267,7 +273,7 @@ export const Lineage = z.object({
 })
 
 /** Models that MLflow's clients made have names that others may not have: spaces, for example. */
-const modelName = z
+export const modelName = z
   .string()
   .max(256)
   // control characters are named by their codes, for the document is read in languages that know no \p{Cc}
@@ -405,7 +411,12 @@ export const registryApi = {
     body: z.strictObject({
       gates: GivenGates.default([]),
       require_signature: z.boolean().default(false),
+      require_image_signature: z.boolean().default(false),
       keys: z.array(z.string().max(4096)).max(20).default([]),
+      revoked: z
+        .array(z.string().regex(/^[0-9a-f]{64}$/, 'the SHA-256 of a public key as PEM, in 64 hexadecimal digits'))
+        .max(100)
+        .default([]),
       reason: z.string().max(1000).optional().describe('why, where it becomes weaker; that takes an admin'),
     }),
     reply: Policy,

@@ -2,6 +2,7 @@
 import { after, before, describe } from 'node:test'
 import type { Db } from '../store/db.ts'
 import type { Tracking } from '../tracking/context/context.ts'
+import { environmentCases } from './environments/promotions.cases.ts'
 import { askedGatesCases } from './gates/asked.cases.ts'
 import { depthCases } from './gates/depth.cases.ts'
 import { loweringCases } from './lowering/lowering.cases.ts'
@@ -27,6 +28,7 @@ export function registryCases(name: string, open: () => Promise<{ db: Db; close(
     wireCases(bench)
     depthCases(bench)
     askedGatesCases(bench)
+    environmentCases(bench)
     loweringCases(bench)
   })
 }

@@ -1,9 +1,12 @@
 /** Routes of the registry's own API; MLflow's wire stands beside it. */
 import { problem } from '../contract/errors.ts'
+import { imagesApi } from '../contract/images/images.ts'
 import { registryApi } from '../contract/registry.ts'
 import { mount } from '../http/mount.ts'
 import type { Mounted } from '../http/mount.ts'
 import { aliasHistory, modelsAt, moveAlias } from './aliases/aliases.ts'
+import { deleteEnvironment, listEnvironments, putEnvironment } from './environments/environments.ts'
+import { promoteImage, standings } from './environments/promotions.ts'
 import { approve, withdraw } from './gates/approvals.ts'
 import { sendFile } from './versions/download.ts'
 import { lineage } from './versions/lineage.ts'
@@ -14,6 +17,7 @@ import { readPolicy, writePolicy } from './gates/policy.ts'
 import { requireVersion } from './context/context.ts'
 import type { Registry } from './context/context.ts'
 import { filesOf, keepSignature, readBundleOf } from './signing/signatures.ts'
+import { listImages, recordImage } from './images/images.ts'
 import { replayVerdict, requireVerdict } from './gates/verdicts.ts'
 
 export function registryRoutes(room: Registry, sources: readonly LineageSource[]): Mounted[] {
@@ -78,10 +82,38 @@ export function registryRoutes(room: Registry, sources: readonly LineageSource[]
       await visibleModel(room.db, who, params.name)
       return keepSignature(room, who, { model: params.name, version: params.version }, body)
     }),
+    ...imageRoutes(room),
     mount(registryApi.replayVerdict, async ({ who, params }) => {
       const { model } = await requireVerdict(room.db, params.id)
       if (who.project !== null) await visibleModel(room.db, who, model)
       return replayVerdict(room, params.id)
+    }),
+  ]
+}
+
+function imageRoutes(room: Registry): Mounted[] {
+  return [
+    mount(imagesApi.recordImage, async ({ who, params, body }) => {
+      await visibleModel(room.db, who, params.name)
+      return recordImage(room, who, { ...body, model: params.name, digest: params.digest })
+    }),
+    mount(imagesApi.listImages, async ({ who, params }) => {
+      await visibleModel(room.db, who, params.name)
+      return { items: await listImages(room, params.name) }
+    }),
+    mount(imagesApi.listEnvironments, async () => ({ items: await listEnvironments(room.db) })),
+    mount(imagesApi.putEnvironment, ({ who, params, body }) => putEnvironment(room, who, params.name, body)),
+    mount(imagesApi.deleteEnvironment, async ({ who, params }) => {
+      await deleteEnvironment(room, who, params.name)
+      return {}
+    }),
+    mount(imagesApi.standings, async ({ who, params }) => {
+      await visibleModel(room.db, who, params.name)
+      return standings(room, params.name)
+    }),
+    mount(imagesApi.promoteImage, async ({ who, params, body }) => {
+      await visibleModel(room.db, who, params.name)
+      return promoteImage(room, who, { ...body, model: params.name })
     }),
   ]
 }

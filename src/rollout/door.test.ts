@@ -17,6 +17,9 @@ import type { Db } from '../store/db.ts'
 import { writeRows } from '../transfer/rows.ts'
 import { newest, round, send, ship } from './bench.fixture.ts'
 import type { RolloutBench } from './bench.fixture.ts'
+import { imageOf, keyPair } from '../registry/images/image.fixture.ts'
+import { recordImage } from '../registry/images/images.ts'
+import type { RecordedImage } from '../registry/images/images.ts'
 import { act } from './controller/acts.ts'
 import { startRollout } from './controller/starting.ts'
 import { ann, rolloutWorld } from './world.fixture.ts'
@@ -24,6 +27,7 @@ import { ann, rolloutWorld } from './world.fixture.ts'
 const EVE: Principal = { ...ann, id: 'p2', name: 'eve', role: 'admin' }
 const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const KEY = publicKey.export({ type: 'spki', format: 'pem' }).toString()
+const [GOOD, WRONG] = [keyPair(), keyPair()]
 const FINDING = { level: 'malicious', file: 'model.pkl', offset: 7, what: 'os.system', reason: 'it runs commands' }
 
 interface State {
@@ -31,6 +35,8 @@ interface State {
   readonly signed?: true
   /** The scanner has found harm in its files. */
   readonly evil?: true
+  /** The policy asks for a signed image, and the version has this one. */
+  readonly image?: 'signed' | 'none' | 'not signed' | 'wrong key' | 'other layer' | 'revoked key'
   /** What a refusal names; absent where the version may come in. */
   readonly names?: RegExp
   /** No override helps where the files are loaded. */
@@ -43,6 +49,23 @@ const STATES: Readonly<Record<string, State>> = {
   failed: { gates: [{ metric: 'auc', at_least: 0.79 }], names: /auc at least 0\.79: auc is 0\.75, below 0\.79/ },
   waiting: { gates: [{ approvals: 1, role: 'maintainer' }], names: /approv/ },
   malicious: { evil: true, names: /os\.system at byte 7 of model\.pkl/, absolute: true },
+  imaged: { image: 'signed' },
+  'without-an-image': { image: 'none', names: /no image of it is recorded, and the policy/ },
+  'with-an-unsigned-image': { image: 'not signed', names: /the image sha256:[0-9a-f]{64} is not signed/ },
+  'with-an-image-by-a-wrong-key': {
+    image: 'wrong key',
+    names: new RegExp(
+      `image sha256:[0-9a-f]{64}: signed by the key ${WRONG.hint.slice(0, 16)}…, and not by .*${GOOD.hint.slice(0, 16)}…`,
+    ),
+  },
+  'with-an-image-of-another-layer': {
+    image: 'other layer',
+    names: /image sha256:[0-9a-f]{64}: manifest\.json differs from what was signed/,
+  },
+  'with-an-image-by-a-revoked-key': {
+    image: 'revoked key',
+    names: new RegExp(`image sha256:[0-9a-f]{64}: signed by the key ${GOOD.hint.slice(0, 16)}…, which is revoked`),
+  },
   unsigned: { signed: true, names: /signature required: it is not signed/, absolute: true },
 }
 
@@ -124,9 +147,17 @@ async function arrange(model: string, state: State, begun = false): Promise<void
   await bring(model, '2', state)
 }
 
-async function bring(model: string, version: string, { gates = [], signed, evil }: State): Promise<void> {
-  const policy = { gates, require_signature: signed === true, keys: [KEY], reason: 'the case asks for it' }
-  await writePolicy(bench.registry, EVE, model, policy)
+async function bring(model: string, version: string, { gates = [], signed, evil, image }: State): Promise<void> {
+  await writePolicy(bench.registry, EVE, model, {
+    gates,
+    require_signature: signed === true,
+    require_image_signature: image !== undefined,
+    keys: [KEY, GOOD.pem],
+    revoked: image === 'revoked key' ? [GOOD.hint] : [],
+    reason: 'the case asks for it',
+  })
+  if (image !== undefined && image !== 'none')
+    await recordImage(bench.registry, EVE, await imaged(model, version, image))
   if (evil !== true) return
   await db.tx((t) =>
     t.run(
@@ -134,6 +165,15 @@ async function bring(model: string, version: string, { gates = [], signed, evil 
       [JSON.stringify([FINDING]), model, version],
     ),
   )
+}
+
+async function imaged(model: string, version: string, image: State['image']): Promise<RecordedImage> {
+  const signers = image === 'not signed' ? [] : [image === 'wrong key' ? WRONG : GOOD]
+  const made = await imageOf(bench.registry, { model, version }, signers)
+  if (image !== 'other layer') return made
+  // the signature of the image as it was, attached to one whose layer was changed
+  const { signatures } = made
+  return { ...(await imageOf(bench.registry, { model, version }, [], 'other weights')), signatures }
 }
 
 async function broughtIn(model: string): Promise<void> {

@@ -11,6 +11,8 @@ export type Values = Readonly<Record<string, Json>>
 export const TRACE = `tr-${'a'.repeat(32)}`
 export const SPEC = 'project: default\npipeline:\n  steps:\n    one: {run: [python, -c, "print(1)"]}\n'
 
+const DIGEST = `sha256:${'1'.repeat(64)}`
+
 export function traceInfo(experiment_id: string, trace_id = TRACE): Json {
   return {
     trace_info: {
@@ -98,6 +100,13 @@ function own(made: Json): Values {
     '/v1/retention': { id: made['rule'], name: 'new' },
     '/v1/rollouts': { id: made['rollout'], action: 'abort' },
     '/v1/models/': OF_MODEL,
+    '/v1/models/:name/images': {
+      digest: DIGEST,
+      documents: ['{}', '{}'],
+      repository: 'registry.example.org/dev/world',
+    },
+    '/v1/models/:name/promotions': { environment: 'dev', digest: DIGEST },
+    '/v1/environments': { name: 'dev', repository: 'registry.example.org/dev/{model}' },
     '/v1/pipelines': { id: made['pipeline'], text: SPEC, tree: made['tree'] },
     '/v1/pipeline-runs': { id: made['pipeline_run'], pipeline_version: made['pipeline'], step: 'one' },
     '/v1/incidents': { id: 'inc_1' },

@@ -1,4 +1,5 @@
 /** Recorded replies of registry, serving and rollouts for the browser tests, shaped by the contract. */
+import type { imagesApi } from '../../src/contract/images/images.ts'
 import type { registryApi } from '../../src/contract/registry.ts'
 import type { Reply } from '../../src/contract/route.ts'
 import type { servingApi } from '../../src/contract/serving.ts'
@@ -167,6 +168,39 @@ export function moves(now: number): Reply<typeof registryApi.aliasHistory> {
   }
 }
 
+/** One image in production, the next one before it, and a signature that holds no longer. */
+export function standings(now: number): Reply<typeof imagesApi.standings> {
+  const [first, second] = [`sha256:9ad2c31e${'4'.repeat(56)}`, `sha256:71b3aa02${'5'.repeat(56)}`]
+  const moved = { model: NAME, from: null, actor: 'ada', reason: '', verdict_id: null, refusal: null, returned: false }
+  const history = [
+    { ...moved, environment: 'production', digest: first, from: second, version: '2', at: before(now, DAY) },
+    { ...moved, environment: 'dev', digest: second, from: first, version: '3', at: before(now, 2 * DAY) },
+    { ...moved, environment: 'production', digest: second, from: first, version: '3', at: before(now, 2 * DAY) },
+    { ...moved, environment: 'production', digest: first, version: '2', at: before(now, 3 * DAY) },
+    { ...moved, environment: 'dev', digest: first, version: '2', at: before(now, 4 * DAY) },
+  ].map((one, i) => ({
+    ...one,
+    ...(i === 0 && { returned: true, reason: 'p95 doubled after the promotion' }),
+    ...(i === 2 && { refusal: 'auc at least 0.79: auc is 0.75, below 0.79', reason: 'the desk waits' }),
+  }))
+  const item = (environment: string, after: string | null, standing: (typeof history)[number] | null) => ({
+    environment,
+    after,
+    repository: `registry.example.org/${environment}/${NAME}`,
+    standing,
+    refusal: null,
+  })
+  const revoked = `the image ${first}: signed by the key 7af5f4a7aa117e72…, which is revoked`
+  return {
+    items: [
+      item('dev', null, history[1] ?? null),
+      item('staging', 'dev', null),
+      { ...item('production', 'staging', history[0] ?? null), refusal: revoked },
+    ],
+    history,
+  }
+}
+
 /** What the model is held to: nothing besides its project file, and nothing waits. */
 export function policy(): Reply<typeof registryApi.getPolicy> {
   return {
@@ -175,7 +209,9 @@ export function policy(): Reply<typeof registryApi.getPolicy> {
     project_gates: [],
     asked: null,
     require_signature: false,
+    require_image_signature: false,
     keys: [],
+    revoked: [],
     updated_at: null,
     updated_by: null,
   }

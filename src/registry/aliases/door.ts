@@ -10,6 +10,7 @@ import { requireOverride } from '../context/override.ts'
 import { heldTo } from '../gates/policy.ts'
 import { judgeVersion, knownRefusal, refusalText } from '../gates/verdicts.ts'
 import type { Judgement } from '../gates/verdicts.ts'
+import { imageFault } from '../images/images.ts'
 import { ensureScan } from '../scan/scanning.ts'
 import { signatureFault, signingState } from '../signing/signatures.ts'
 
@@ -24,6 +25,10 @@ export interface Entry {
   readonly override?: boolean | undefined
   /** The files are loaded next: harm in them and a missing signature cannot be overridden then. */
   readonly loads?: boolean
+  /** Gates are not asked, unless the files do harm. */
+  readonly ungated?: boolean
+  /** What else does not hold of this act; asked again in the transaction of the work. */
+  readonly asks?: (reader: Reader) => Promise<readonly GateResult[]>
 }
 
 /** What the work of an entry is given: the verdict that allows it, null where nothing was to be judged. */
@@ -69,7 +74,7 @@ async function tryEntry<T>(
   { prepare, write }: Work<T>,
 ): Promise<{ value: T } | undefined> {
   await requireModel(room.db, entry.model)
-  const asked = await ask(room, await requireVersion(room.db, entry.model, entry.version))
+  const asked = await ask(room, await requireVersion(room.db, entry.model, entry.version), entry)
   const overridden = asked.failed.length > 0
   if (overridden) refuseUnlessOverridden(who, entry, asked)
   await prepare?.()
@@ -93,29 +98,70 @@ interface Asked {
   readonly isCurrent: (t: Tx) => Promise<boolean>
 }
 
-/** The question itself: gates of project and policy, harm in the files, the signature. Nothing is judged where nothing is asked. */
-async function ask(room: Registry, row: VersionRow): Promise<Asked> {
+/** Asks as an entry does and does nothing else. Throws `gate_refused` as it would; returns what would be overridden. */
+export async function mayEnter(room: Registry, who: Principal, entry: Entry): Promise<string | null> {
+  await requireModel(room.db, entry.model)
+  const asked = await ask(room, await requireVersion(room.db, entry.model, entry.version), entry)
+  if (asked.failed.length === 0) return null
+  refuseUnlessOverridden(who, entry, asked)
+  return refusalText(asked.failed)
+}
+
+type Conditions = Pick<Entry, 'ungated' | 'asks'>
+
+/**
+ * The question itself: gates of project and policy, harm in the files, the signatures of files and image, and what the act asks besides.
+ * Nothing is judged where nothing is asked.
+ */
+async function ask(
+  room: Registry,
+  row: VersionRow,
+  { ungated = false, asks = nothingElse }: Conditions,
+): Promise<Asked> {
   const malicious = (await ensureScan(room, row))?.verdict === 'malicious'
+  const free = ungated && !malicious
   const held = async (reader: Reader): Promise<number> =>
-    (await heldTo(reader, await requireModel(reader, row.model), malicious)).length
+    free ? 0 : (await heldTo(reader, await requireModel(reader, row.model), malicious)).length
   const judged = (await held(room.db)) > 0 ? await judgeVersion(room, row) : undefined
   const signing = await signingState(room.db, row)
   const unsigned = await signatureFault(room, row)
   const signature = unsigned === null ? [] : [signatureResult(unsigned)]
+  const others = await othersOf(room.db, row, asks)
   const gates = (judged?.results ?? []).filter((one) => one.outcome !== 'passed')
   return {
     judged,
-    failed: [...gates, ...signature],
+    failed: [...gates, ...signature, ...others],
     absolute: [...(malicious ? gates.filter((one) => 'scan' in one.gate) : []), ...signature],
     isCurrent: async (t) =>
       (judged === undefined ? (await held(t)) === 0 : await judged.isCurrent(t)) &&
-      (await signingState(t, row)) === signing,
+      (await signingState(t, row)) === signing &&
+      JSON.stringify(await othersOf(t, row, asks)) === JSON.stringify(others),
   }
 }
 
-function signatureResult(reason: string): GateResult {
+const nothingElse = async (): Promise<GateResult[]> => []
+
+async function othersOf(
+  reader: Reader,
+  row: VersionRow,
+  asks: NonNullable<Entry['asks']>,
+): Promise<readonly GateResult[]> {
+  const image = await imageFault(reader, row)
+  return [...(image === null ? [] : [imageResult(image)]), ...(await asks(reader))]
+}
+
+/** A condition that is no gate and does not hold, in the form of a gate's result. */
+export function conditionResult(gate: GateResult['gate'], name: string, reason: string): GateResult {
   const nothing = { value: null, threshold: null, interval: null, n: null, slice: null, evidence: {} }
-  return { gate: { require_signature: true }, name: 'signature required', outcome: 'failed', reason, ...nothing }
+  return { gate, name, outcome: 'failed', reason, ...nothing }
+}
+
+function signatureResult(reason: string): GateResult {
+  return conditionResult({ require_signature: true }, 'signature required', reason)
+}
+
+function imageResult(reason: string): GateResult {
+  return conditionResult({ require_image_signature: true }, 'image signature required', reason)
 }
 
 function refuseUnlessOverridden(who: Principal, entry: Entry, { failed, absolute }: Asked): void {
@@ -132,7 +178,11 @@ function refused({ model, version, as }: Entry, gates: readonly GateResult[], mo
 /** Why a version is refused at the door as far as that is known without judging it; null where nothing is. */
 export async function refusalOf(room: Registry, row: VersionRow): Promise<string | null> {
   const unsigned = await signatureFault(room, row)
-  const signature = unsigned === null ? null : refusalText([signatureResult(unsigned)])
-  const known = [await knownRefusal(room.db, row), signature].filter((one) => one !== null)
+  const image = await imageFault(room.db, row)
+  const signatures = [
+    ...(unsigned === null ? [] : [signatureResult(unsigned)]),
+    ...(image === null ? [] : [imageResult(image)]),
+  ]
+  const known = [await knownRefusal(room.db, row), refusalText(signatures)].filter((one) => one !== null && one !== '')
   return known.length === 0 ? null : known.join('; ')
 }

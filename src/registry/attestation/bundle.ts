@@ -58,6 +58,11 @@ export function verifyBundle(bundle: string, keys: readonly string[]): { manifes
   throw new SignatureFault('none of the known keys has signed it')
 }
 
+/** The key that a bundle names (SHA-256 of it as PEM); undefined where it names none. Throws SignatureFault for what is no bundle. */
+export function bundleKey(bundle: string): string | undefined {
+  return readBundle(bundle).hint
+}
+
 /** Names of files that differ from what was signed, each with what is wrong; empty when all is as it was signed. */
 export function differences(manifest: Manifest, files: readonly SignedFile[]): string[] {
   const signed = new Map(manifest.files.map((file) => [file.path, file.digest]))

@@ -17,6 +17,7 @@ openedOnce(openRegistry, (opened) => {
 })
 
 const limit = (at_least: number): Gate => ({ metric: 'auc', at_least })
+const NO_IMAGE = { require_image_signature: false, revoked: [] }
 const SCAN: Gate = { scan: 'clean' }
 
 function pemOf(curve: string, kind: 'public' | 'private' = 'public'): string {
@@ -38,14 +39,16 @@ test('a model without a policy is held to its project file, and to a clean scan 
   await make('bare', [limit(0.5)])
   assert.deepEqual(await held('bare'), [limit(0.5)])
   assert.deepEqual(await held('bare', true), [SCAN, limit(0.5)])
-  assert.deepEqual(await signersOf(bench.room.db, 'bare'), { required: false, keys: [] })
+  assert.deepEqual(await signersOf(bench.room.db, 'bare'), { required: false, image: false, keys: [], revoked: [] })
   assert.deepEqual(await readPolicy(bench.room.db, 'bare'), {
     model: 'bare',
     gates: [],
     project_gates: [limit(0.5)],
     asked: null,
     require_signature: false,
+    require_image_signature: false,
     keys: [],
+    revoked: [],
     updated_at: null,
     updated_by: null,
   })
@@ -59,15 +62,15 @@ test('a policy is replaced as a whole, its gates come first, and who wrote it is
   const written = await writePolicy(bench.room, root, 'ruled', first)
   const at = new Date(bench.room.clock()).toISOString()
   const told = { model: 'ruled', project_gates: [limit(0.5)], asked: null, updated_at: at, updated_by: 'admin' }
-  assert.deepEqual(written, { ...told, ...first })
+  assert.deepEqual(written, { ...told, ...NO_IMAGE, ...first })
   assert.deepEqual(await held('ruled'), [limit(0.6), SCAN, limit(0.5)])
   assert.deepEqual(await held('ruled', true), [limit(0.6), SCAN, limit(0.5)], 'a gate over scans is not asked twice')
-  assert.deepEqual(await signersOf(bench.room.db, 'ruled'), { required: true, keys })
+  assert.deepEqual(await signersOf(bench.room.db, 'ruled'), { required: true, image: false, keys, revoked: [] })
   bench.wait(5)
   const second = { gates: [], require_signature: false, keys: [] }
   await writePolicy(bench.room, { ...root, name: 'chief' }, 'ruled', { ...second, reason: 'no longer needed' })
   const later = new Date(bench.room.clock()).toISOString()
-  const now = { ...told, ...second, updated_at: later, updated_by: 'chief' }
+  const now = { ...told, ...NO_IMAGE, ...second, updated_at: later, updated_by: 'chief' }
   assert.deepEqual(await readPolicy(bench.room.db, 'ruled'), now)
   const rows = await bench.room.db.all<{ verb: string; actor: string; detail: string }>(
     "SELECT verb, actor, detail FROM audit WHERE resource_id = 'ruled' AND verb = 'promote' ORDER BY seq",
@@ -79,7 +82,7 @@ test('a policy is replaced as a whole, its gates come first, and who wrote it is
   )
   assert.deepEqual(policies[0]?.gates, first.gates)
   assert.match(policies[0]?.keys[0] ?? '', /^[0-9a-f]{64}$/, 'a key is told by its digest')
-  assert.deepEqual(policies[1], second)
+  assert.deepEqual(policies[1], { ...NO_IMAGE, ...second })
 })
 
 test('keys are public ones of three curves; a wrong one is named by its place', async () => {

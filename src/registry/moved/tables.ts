@@ -60,7 +60,20 @@ export function registryTables(room: Registry): MovedTable[] {
     own('model_version_tags', 'model version:int key | value', { origin }),
     own('verdicts', 'id | model version:int at:int passed:int against? results inputs'),
     // before the aliases, which are held against them
-    own('model_policies', 'model | gates require_signature:int keys updated_at:int updated_by'),
+    own(
+      'model_policies',
+      'model | gates require_signature:int require_image_signature:int? keys revoked? updated_at:int updated_by',
+      {
+        // a server of before knows of no images and no revoked keys
+        arriving: async (_who, rows) =>
+          rows.map((row) => ({
+            ...row,
+            require_image_signature: row['require_image_signature'] ?? 0,
+            revoked: row['revoked'] ?? '[]',
+          })),
+        fills: ['require_image_signature', 'revoked'],
+      },
+    ),
     own('model_aliases', 'model alias | version:int moved_at:int', {
       // what answers here is moved here, where its gates are asked
       origin: { ...origin, columns: [], merged: (here, row) => ({ ...row, moved_at: here['moved_at'] ?? null }) },
@@ -127,7 +140,9 @@ async function noteAliases(t: Tx, room: Registry, who: Principal, rows: readonly
   for (const row of rows) {
     const [model, alias] = [String(row['model']), String(row['alias'])]
     const gates: object[] = isGuarded(alias) ? await heldTo(t, await requireModel(t, model), false) : []
-    if (isGuarded(alias) && (await signersOf(t, model)).required) gates.push({ require_signature: true })
+    const { required, image } = await signersOf(t, model)
+    if (isGuarded(alias) && required) gates.push({ require_signature: true })
+    if (isGuarded(alias) && image) gates.push({ require_image_signature: true })
     const detail = {
       to: String(row['version']),
       reason: BROUGHT_IN,

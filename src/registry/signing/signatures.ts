@@ -13,6 +13,7 @@ import { requireVersion } from '../context/context.ts'
 import type { Registry, VersionRow } from '../context/context.ts'
 import { differences, keyHint, signable, SignatureFault, verifyBundle } from '../attestation/bundle.ts'
 import type { SignedFile } from '../attestation/bundle.ts'
+import { believed, trustFault } from '../attestation/trust.ts'
 
 interface SignatureRow {
   readonly bundle: string
@@ -45,7 +46,7 @@ async function signatureRow(reader: Reader, { model, version }: Key): Promise<Si
 export async function signedOf(reader: Reader, of: Key): Promise<Signed | null> {
   const row = await signatureRow(reader, of)
   if (row === undefined) return null
-  const { keys } = await signersOf(reader, of.model)
+  const keys = believed(await signersOf(reader, of.model))
   return { key: row.key, by: row.signed_by, at: toTime(row.at), trusted: keys.some((pem) => keyHint(pem) === row.key) }
 }
 
@@ -129,19 +130,13 @@ export async function signatureFault(
   row: VersionRow,
   found: (files: readonly SignedFile[]) => Promise<readonly SignedFile[]> = async (files) => files,
 ): Promise<string | null> {
-  const { required, keys } = await signersOf(room.db, row.model)
-  if (!required) return null
+  const signers = await signersOf(room.db, row.model)
+  if (!signers.required) return null
   const files = await filesOf(room, row)
   const bundle = await bundleFor(room, row, files)
   if (bundle === undefined) return 'it is not signed, and the policy of the model asks for that'
-  try {
-    const { manifest } = verifyBundle(bundle, keys)
-    const [first] = differences(manifest, await found(files))
-    return first === undefined ? null : `its signature does not hold: ${first}`
-  } catch (error) {
-    if (!(error instanceof SignatureFault)) throw error
-    return `its signature does not hold: ${error.message}`
-  }
+  const fault = trustFault(bundle, signers, await found(files))
+  return fault === null ? null : `its signature does not hold: ${fault}`
 }
 
 /** What a signature's fault rests on besides the files: while it is the same text, so is the fault. */

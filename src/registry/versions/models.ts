@@ -101,6 +101,7 @@ const TABLES = [
   'model_aliases',
   'model_approvals',
   'model_signatures',
+  'model_images',
   'verdicts',
 ] as const
 
@@ -114,6 +115,7 @@ async function moveRows(t: Tx, room: Registry, from: string, to: string): Promis
   // the name may have a history of an earlier, deleted model: this one's follows it
   const before = await t.get<{ seq: number | null }>('SELECT MAX(seq) AS seq FROM alias_moves WHERE model = ?', [to])
   await t.run('UPDATE alias_moves SET model = ?, seq = seq + ? WHERE model = ?', [to, before?.seq ?? 0, from])
+  await t.run('UPDATE image_promotions SET model = ? WHERE model = ?', [to, from])
   const waiting = await t.all<{ version: number }>(
     "SELECT version FROM model_versions WHERE model = ? AND lowering_state = 'pending' AND lowering_reason IS NULL AND deleted_at IS NULL",
     [to],
@@ -125,6 +127,8 @@ const DELETED = [
   'model_version_tags',
   'model_approvals',
   'model_signatures',
+  'model_images',
+  'image_promotions',
   'model_versions',
   'registered_model_tags',
 ] as const

@@ -1,0 +1,46 @@
+/** Whether a signature is believed: by which key it is, whether that key is one of those that are known, and whether it is revoked. */
+import { bundleKey, differences, keyHint, SignatureFault, verifyBundle } from './bundle.ts'
+import type { Manifest, SignedFile } from './bundle.ts'
+
+/** Keys that are believed. */
+export interface Trust {
+  /** Public keys as PEM. */
+  readonly keys: readonly string[]
+  /** SHA-256 of public keys as PEM that are believed no longer, also where they are among the keys. */
+  readonly revoked: readonly string[]
+}
+
+/** The keys that are still believed. */
+export function believed({ keys, revoked }: Trust): string[] {
+  return keys.filter((pem) => !revoked.includes(keyHint(pem)))
+}
+
+/** What a bundle says where a key signed it that is believed. Throws SignatureFault that names the key which is not. */
+export function verifyTrusted(bundle: string, trust: Trust): { manifest: Manifest; key: string } {
+  const named = bundleKey(bundle)
+  if (named !== undefined && trust.revoked.includes(named))
+    throw new SignatureFault(`signed by the key ${short(named)}, which is revoked`)
+  const keys = believed(trust)
+  if (named !== undefined && !keys.some((pem) => keyHint(pem) === named))
+    throw new SignatureFault(`signed by the key ${short(named)}, and not by ${told(keys)}`)
+  return verifyBundle(bundle, keys)
+}
+
+function told(keys: readonly string[]): string {
+  return keys.length === 0 ? 'one that is believed' : keys.map((pem) => short(keyHint(pem))).join(' or ')
+}
+
+/** A key as messages name it. */
+function short(hint: string): string {
+  return `${hint.slice(0, 16)}…`
+}
+
+/** Why a bundle does not stand for these files; null where it does. */
+export function trustFault(bundle: string, trust: Trust, files: readonly SignedFile[]): string | null {
+  try {
+    return differences(verifyTrusted(bundle, trust).manifest, files)[0] ?? null
+  } catch (error) {
+    if (error instanceof SignatureFault) return error.message
+    throw error
+  }
+}

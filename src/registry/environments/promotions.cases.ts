@@ -1,0 +1,273 @@
+/** Images go from environment to environment, are refused and overridden, and come back: for every database. */
+import assert from 'node:assert/strict'
+import { before, describe, it } from 'node:test'
+import type { Problem } from '../../contract/errors.ts'
+import type { Gate } from '../../contract/registry.ts'
+import { person, root, wanted } from '../bench.cases.ts'
+import type { Bench } from '../bench.cases.ts'
+import { writePolicy } from '../gates/policy.ts'
+import { documentsOf, imageOf, keyPair, signatureOf } from '../images/image.fixture.ts'
+import { listImages, recordImage } from '../images/images.ts'
+import { registerVersion } from '../versions/register.ts'
+import { deleteModel, renameModel } from '../versions/models.ts'
+import { deleteEnvironment, listEnvironments, putEnvironment } from './environments.ts'
+import { promoteImage, standings } from './promotions.ts'
+import type { PromotionWish } from './promotions.ts'
+
+const maintainer = person('maintainer', null)
+const GATE: Gate = { metric: 'auc', at_least: 0.7 }
+
+export function environmentCases(bench: Bench): void {
+  const [good, other] = [keyPair(), keyPair()]
+
+  const put = (name: string, after: string | null, more: object = {}) =>
+    putEnvironment(bench.room, root, name, {
+      after,
+      repository: `registry.example.org/${name}/{model}`,
+      keys: after === null ? [] : [good.pem],
+      gated: true,
+      ...more,
+    })
+
+  /** A version and an image of it, signed by these keys. */
+  async function made(model: string, auc: number, signers = [good]): Promise<string> {
+    const { version } = await registerVersion(
+      bench.room,
+      root,
+      await wanted(bench, { model, auc, gates: auc >= 0.7 ? [GATE] : [] }),
+    )
+    const image = await imageOf(bench.room, { model, version }, signers)
+    return (await recordImage(bench.room, root, image)).digest
+  }
+
+  const promote = (model: string, environment: string, digest: string | null, more: Partial<PromotionWish> = {}) =>
+    promoteImage(bench.room, maintainer, {
+      model,
+      environment,
+      digest,
+      back: false,
+      reason: '',
+      override: false,
+      check: false,
+      ...more,
+    })
+
+  const stands = async (model: string) =>
+    Object.fromEntries(
+      (await standings(bench.room, model)).items.map((one) => [one.environment, one.standing?.digest ?? null]),
+    )
+
+  async function audited(model: string): Promise<object[]> {
+    const rows = await bench.room.db.all<{ detail: string }>(
+      "SELECT detail FROM audit WHERE verb = 'promote' AND resource_id LIKE ? ORDER BY seq",
+      [`${model}/%`],
+    )
+    return rows.map((row) => JSON.parse(row.detail) as object)
+  }
+
+  describe('environments', () => {
+    before(async () => {
+      await put('dev', null)
+      await put('staging', 'dev')
+      await put('production', 'staging')
+    })
+
+    it('come one after the other, and never in a circle', async () => {
+      const order = (await listEnvironments(bench.room.db)).map(({ name, after }) => [name, after])
+      assert.deepEqual(order, [
+        ['dev', null],
+        ['staging', 'dev'],
+        ['production', 'staging'],
+      ])
+      for (const after of ['production', 'dev', 'nowhere'])
+        await assert.rejects(put('dev', after), (error: Problem) => {
+          assert.deepEqual([error.code, error.data['field']], ['invalid_field', 'after'])
+          return true
+        })
+      await assert.rejects(put('other', 'dev', { keys: ['no key'] }), { code: 'invalid_field' })
+      await assert.rejects(deleteEnvironment(bench.room, root, 'staging'), { code: 'conflict', message: /production/ })
+      await assert.rejects(deleteEnvironment(bench.room, root, 'nowhere'), { code: 'not_found' })
+      await put('spare', 'production')
+      await deleteEnvironment(bench.room, root, 'spare')
+      assert.equal((await listEnvironments(bench.room.db)).length, 3)
+    })
+
+    it('are passed by one digest, each after the one before, and what stood before is known', async () => {
+      const first = await made('walk', 0.8)
+      await assert.rejects(promote('walk', 'staging', first), {
+        code: 'gate_refused',
+        message:
+          /may not become the image in "staging": environment before: the image sha256:\S+ does not stand in "dev": nothing does/,
+      })
+      await assert.rejects(promote('walk', 'nowhere', first), { code: 'not_found' })
+      await assert.rejects(promote('walk', 'dev', `sha256:${'0'.repeat(64)}`), { code: 'not_found' })
+      for (const environment of ['dev', 'staging', 'production']) await promote('walk', environment, first)
+      assert.deepEqual(await stands('walk'), { dev: first, staging: first, production: first })
+      bench.wait(5)
+      const second = await made('walk', 0.9)
+      await promote('walk', 'dev', second, { reason: 'new data' })
+      assert.deepEqual(await stands('walk'), { dev: second, staging: first, production: first })
+      await assert.rejects(promote('walk', 'production', second), {
+        code: 'gate_refused',
+        message: new RegExp(`does not stand in "staging": ${first.slice(0, 19)}… does`),
+      })
+      const { history } = await standings(bench.room, 'walk')
+      assert.partialDeepStrictEqual(history[0], {
+        environment: 'dev',
+        digest: second,
+        from: first,
+        version: '2',
+        actor: 'maintainer',
+        reason: 'new data',
+        refusal: null,
+      })
+      assert.equal(history.length, 4)
+      assert.equal((await audited('walk')).length, 4, 'what is refused leaves no row')
+    })
+
+    it('refuse what gates refuse, unless an admin overrides them with a reason, and tell that', async () => {
+      const digest = await made('weak', 0.8)
+      await promote('weak', 'dev', digest)
+      await writePolicy(bench.room, root, 'weak', {
+        gates: [{ metric: 'auc', at_least: 0.95 }],
+        require_signature: false,
+        keys: [],
+      })
+      const refused = { code: 'gate_refused', message: /auc at least 0\.95: auc is 0\.8/ }
+      await assert.rejects(promote('weak', 'staging', digest), refused)
+      await assert.rejects(promote('weak', 'staging', digest, { check: true }), refused)
+      await assert.rejects(promote('weak', 'staging', digest, { override: true, reason: 'now' }), { code: 'forbidden' })
+      const as = (reason: string) =>
+        promoteImage(bench.room, root, {
+          model: 'weak',
+          environment: 'staging',
+          digest,
+          back: false,
+          check: false,
+          override: true,
+          reason,
+        })
+      await assert.rejects(as(' '), { code: 'invalid_field' })
+      const done = await as('the desk waits')
+      assert.match(done.refusal ?? '', /auc is 0\.8/)
+      assert.partialDeepStrictEqual((await audited('weak')).at(-1), { overridden: true, role: 'admin', image: digest })
+      await put('open', null, { gated: false })
+      await promote('weak', 'open', digest)
+    })
+
+    it('refuse a wrong key, a tampered layer, a missing signature and a revoked key, each by name', async () => {
+      const refusals: string[] = []
+      for (const [model, signers] of [
+        ['sig-wrong', [other]],
+        ['sig-none', []],
+        ['sig-good', [good]],
+      ] as const) {
+        const digest = await made(model, 0.8, [...signers])
+        await promote(model, 'dev', digest)
+        if (model === 'sig-good') await promote(model, 'staging', digest)
+        else
+          await assert.rejects(promote(model, 'staging', digest), (error: Problem) => {
+            refusals.push(error.message)
+            return error.code === 'gate_refused' && error.message.includes(digest)
+          })
+      }
+      assert.match(
+        refusals[0] ?? '',
+        new RegExp(`signed by the key ${other.hint.slice(0, 16)}…, and not by ${good.hint.slice(0, 16)}`),
+      )
+      assert.match(refusals[1] ?? '', /is not signed/)
+      const before = await imageOf(bench.room, { model: 'sig-good', version: '1' }, [good])
+      const tampered = await imageOf(bench.room, { model: 'sig-good', version: '1' }, [], 'evil weights')
+      await recordImage(bench.room, root, { ...tampered, signatures: before.signatures })
+      await promote('sig-good', 'dev', tampered.digest)
+      await assert.rejects(promote('sig-good', 'staging', tampered.digest), {
+        code: 'gate_refused',
+        message: /manifest\.json differs from what was signed/,
+      })
+      const policy = { gates: [], require_signature: false, keys: [], revoked: [good.hint] }
+      await writePolicy(bench.room, root, 'sig-good', policy)
+      const { items } = await standings(bench.room, 'sig-good')
+      assert.match(items.find((one) => one.environment === 'staging')?.refusal ?? '', /which is revoked/)
+      await promote('sig-good', 'dev', before.digest)
+      await assert.rejects(promote('sig-good', 'production', before.digest), { message: /which is revoked/ })
+    })
+
+    it('go back to the digest before without asking gates, but never to one whose key is revoked', async () => {
+      const first = await made('back', 0.8)
+      for (const environment of ['dev', 'staging']) await promote('back', environment, first)
+      await assert.rejects(promote('back', 'staging', null, { back: true }), { code: 'conflict' })
+      await assert.rejects(promote('back', 'staging', null), { code: 'invalid_field' })
+      const second = await made('back', 0.9)
+      for (const environment of ['dev', 'staging']) await promote('back', environment, second)
+      const never = await made('back', 0.85)
+      await assert.rejects(promote('back', 'staging', never, { back: true }), {
+        message: /has never stood in "staging"/,
+      })
+      await writePolicy(bench.room, root, 'back', {
+        gates: [{ metric: 'auc', at_least: 0.99 }],
+        require_signature: false,
+        keys: [],
+      })
+      const back = await promote('back', 'staging', null, { back: true, reason: 'it is slow' })
+      assert.deepEqual([back.digest, back.from, back.returned, back.refusal], [first, second, true, null])
+      assert.deepEqual((await promote('back', 'staging', first)).at, back.at, 'what stands there already stays')
+      const revoked = { gates: [], require_signature: false, keys: [], revoked: [good.hint], reason: 'it was stolen' }
+      await writePolicy(bench.room, root, 'back', revoked)
+      await assert.rejects(promote('back', 'staging', null, { back: true }), { message: /which is revoked/ })
+    })
+
+    it('hold one image, however many are promoted at once', async () => {
+      const digests = [await made('many', 0.8), await made('many', 0.85), await made('many', 0.9)]
+      await Promise.all(digests.map((digest) => promote('many', 'dev', digest)))
+      const { history, items } = await standings(bench.room, 'many')
+      assert.equal(history.length, 3)
+      assert.equal(items[0]?.standing?.digest, history[0]?.digest)
+      for (const [i, row] of history.entries()) assert.equal(row.from, history[i + 1]?.digest ?? null)
+      const there = items[0]?.standing?.digest ?? ''
+      const results = await Promise.allSettled(digests.map((digest) => promote('many', 'staging', digest)))
+      assert.deepEqual(
+        results.map(({ status }) => status === 'fulfilled'),
+        digests.map((digest) => digest === there),
+      )
+    })
+
+    it('take an image for what its own documents say, and for nothing else', async () => {
+      await made('said', 0.8)
+      const right = await imageOf(bench.room, { model: 'said', version: '1' })
+      const record = (given: object) => recordImage(bench.room, root, { ...right, ...given })
+      const { tree } = (await bench.room.db.get<{ tree: string }>(
+        "SELECT tree FROM model_versions WHERE model = 'said' AND version = 1",
+      )) ?? { tree: '' }
+      const labels = (more: object) => ({
+        'dev.slipway.model': 'said',
+        'dev.slipway.version': '1',
+        'dev.slipway.files': tree,
+        ...more,
+      })
+      for (const [given, message] of [
+        [{ documents: right.documents.slice(0, 1) }, /the document sha256:\S+ of the image is missing/],
+        [{ digest: `sha256:${'1'.repeat(64)}` }, /the document sha256:1+ of the image is missing/],
+        [documentsOf({}, 'x'), /is made of no model/],
+        [documentsOf(labels({ 'dev.slipway.model': 'walk' }), 'x'), /is made of the model "walk"/],
+        [documentsOf(labels({ 'dev.slipway.files': 'sha256:other' }), 'x'), /is made of the files sha256:other/],
+        [{ signatures: ['{}'] }, /a signature of the image is none/],
+      ] as const)
+        await assert.rejects(record(given), { code: 'unprocessable', message })
+      await assert.rejects(record(documentsOf(labels({ 'dev.slipway.version': '9' }), 'x')), { code: 'not_found' })
+      const [one] = await listImages(bench.room, 'said')
+      assert.deepEqual([one?.digest, one?.trusted], [right.digest, false], 'no key of the policy is known')
+      await record({ signatures: [signatureOf(right.digest, other.secret)] })
+      assert.deepEqual((await listImages(bench.room, 'said'))[0]?.signed_by, [other.hint])
+    })
+
+    it('follow a model that is renamed, and forget one that is deleted', async () => {
+      const digest = await made('named', 0.8)
+      await promote('named', 'dev', digest)
+      await renameModel(bench.room, root, 'named', 'renamed')
+      assert.equal((await stands('renamed'))['dev'], digest)
+      await deleteModel(bench.room, root, 'renamed')
+      await made('renamed', 0.9)
+      assert.equal((await stands('renamed'))['dev'], null)
+    })
+  })
+}

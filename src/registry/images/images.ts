@@ -1,0 +1,163 @@
+/** Images that are made of versions: recorded by their documents, and held against the keys that a policy believes. */
+import type { Principal } from '../../contract/access.ts'
+import { problem } from '../../contract/errors.ts'
+import { toTime } from '../../contract/fields.ts'
+import type { imagesApi } from '../../contract/images/images.ts'
+import type { Reply } from '../../contract/route.ts'
+import type { Reader } from '../../store/db.ts'
+import { bundleKey, SignatureFault } from '../attestation/bundle.ts'
+import { trustFault } from '../attestation/trust.ts'
+import type { Trust } from '../attestation/trust.ts'
+import { requireModel, requireVersion } from '../context/context.ts'
+import type { Registry, VersionRow } from '../context/context.ts'
+import { signersOf } from '../gates/policy.ts'
+import { LABELS, labelsOf } from './documents.ts'
+
+export interface ImageRow {
+  readonly model: string
+  readonly digest: string
+  readonly version: number
+  readonly repository: string
+  /** JSON list of bundles. */
+  readonly signatures: string
+  readonly recorded_at: number
+  readonly recorded_by: string
+}
+
+type Image = Reply<typeof imagesApi.recordImage>
+
+/** The name under which a signature has the manifest or index of an image. */
+const SIGNED_FILE = 'manifest.json'
+
+export interface RecordedImage {
+  readonly model: string
+  readonly digest: string
+  readonly documents: readonly string[]
+  readonly repository: string
+  readonly signatures: readonly string[]
+}
+
+/**
+ * Records an image, or its signatures anew. Its documents have to say, for every platform, that it is made of a version of this model and
+ * of the very files of that version (`unprocessable`).
+ */
+export async function recordImage(room: Registry, who: Principal, given: RecordedImage): Promise<Image> {
+  const { model, digest, repository, signatures } = given
+  await requireModel(room.db, model)
+  const version = await versionFor(room.db, given)
+  const keys = signatures.map(keyOf)
+  const row: ImageRow = {
+    model,
+    digest,
+    version: version.version,
+    repository,
+    signatures: JSON.stringify(signatures),
+    recorded_at: room.clock(),
+    recorded_by: who.name,
+  }
+  await room.db.tx(async (t) => {
+    await t.lock(`model ${model}`)
+    await t.run(
+      `INSERT INTO model_images (model, digest, version, repository, signatures, recorded_at, recorded_by) VALUES (?,?,?,?,?,?,?)
+       ON CONFLICT (model, digest) DO UPDATE SET repository = excluded.repository, signatures = excluded.signatures,
+         recorded_at = excluded.recorded_at, recorded_by = excluded.recorded_by`,
+      [model, digest, row.version, repository, row.signatures, row.recorded_at, row.recorded_by],
+    )
+    await room.audit.record(t, who, {
+      verb: 'write',
+      resource: 'models',
+      id: `${model}/${row.version}`,
+      detail: { image: digest, repository, signed: keys },
+    })
+  })
+  return shown(row, await signersOf(room.db, model))
+}
+
+async function versionFor(reader: Reader, { model, digest, documents }: RecordedImage): Promise<VersionRow> {
+  const labels = labelsOf(digest, documents)
+  const [first = {}] = labels
+  const wrong = (detail: string): Error => problem('unprocessable', { detail: `the image ${digest} ${detail}` })
+  const named = first[LABELS.model]
+  if (named !== model) throw wrong(named === undefined ? 'is made of no model' : `is made of the model "${named}"`)
+  const version = await requireVersion(reader, model, first[LABELS.version] ?? '')
+  for (const one of labels) {
+    if (one[LABELS.model] !== model || one[LABELS.version] !== String(version.version))
+      throw wrong('is made of different versions')
+    if (version.tree === null || one[LABELS.files] !== version.tree)
+      throw wrong(`is made of the files ${one[LABELS.files]}, and version ${version.version} has ${version.tree}`)
+  }
+  return version
+}
+
+function keyOf(bundle: string): string {
+  try {
+    return bundleKey(bundle) ?? 'a key that it does not name'
+  } catch (error) {
+    if (!(error instanceof SignatureFault)) throw error
+    throw problem('unprocessable', { detail: `a signature of the image is none: ${error.message}` })
+  }
+}
+
+/** An image that was recorded. Throws `not_found`. */
+export async function requireImage(reader: Reader, model: string, digest: string): Promise<ImageRow> {
+  const row = await reader.get<ImageRow>('SELECT * FROM model_images WHERE model = ? AND digest = ?', [model, digest])
+  if (row === undefined) throw problem('not_found', { what: `image of the model "${model}"`, id: digest })
+  return row
+}
+
+/** The recorded images of a model, newest first. */
+export async function listImages(room: Registry, model: string): Promise<Image[]> {
+  await requireModel(room.db, model)
+  const signers = await signersOf(room.db, model)
+  const rows = await room.db.all<ImageRow>(
+    'SELECT * FROM model_images WHERE model = ? ORDER BY recorded_at DESC, digest',
+    [model],
+  )
+  return rows.map((row) => shown(row, signers))
+}
+
+function shown(row: ImageRow, trust: Trust): Image {
+  return {
+    model: row.model,
+    digest: row.digest,
+    version: String(row.version),
+    repository: row.repository,
+    signed_by: (JSON.parse(row.signatures) as string[]).map(keyOf),
+    trusted: untrusted(row, trust) === null,
+    recorded_at: toTime(row.recorded_at),
+    recorded_by: row.recorded_by,
+  }
+}
+
+/** Why no signature of an image stands for exactly its digest; null where one does. Names the digest and the key. */
+export function untrusted({ digest, signatures }: ImageRow, trust: Trust): string | null {
+  const faults: string[] = []
+  for (const bundle of JSON.parse(signatures) as string[]) {
+    const fault = trustFault(bundle, trust, [{ path: SIGNED_FILE, digest }])
+    if (fault === null) return null
+    faults.push(fault)
+  }
+  return faults.length === 0
+    ? `the image ${digest} is not signed`
+    : `the image ${digest}: ${[...new Set(faults)].join('; ')}`
+}
+
+async function imagesOf(
+  reader: Reader,
+  { model, version }: Pick<VersionRow, 'model' | 'version'>,
+): Promise<ImageRow[]> {
+  return reader.all<ImageRow>(
+    'SELECT * FROM model_images WHERE model = ? AND version = ? ORDER BY recorded_at DESC, digest',
+    [model, version],
+  )
+}
+
+/** Why a version lacks the signed image that its model's policy asks for; null where it has one or none is asked for. */
+export async function imageFault(reader: Reader, row: Pick<VersionRow, 'model' | 'version'>): Promise<string | null> {
+  const signers = await signersOf(reader, row.model)
+  if (!signers.image) return null
+  const images = await imagesOf(reader, row)
+  if (images.length === 0) return 'no image of it is recorded, and the policy of the model asks for a signed one'
+  const faults = images.map((image) => untrusted(image, signers))
+  return faults.includes(null) ? null : (faults[0] ?? null)
+}
