@@ -179,7 +179,11 @@ export const COMMANDS: readonly Command[] = [
     example: 'slipway models at 2026-05-03T10:00Z',
     flags: [
       ...SERVER_FLAGS,
-      { name: 'key', value: 'FILE', meaning: 'With `sign`: the private key; with `verify`: the public key (PEM).' },
+      {
+        name: 'key',
+        value: 'FILE',
+        meaning: 'With `sign`: the private key; with `verify` and `environments set`: the public key (PEM).',
+      },
       { name: 'passphrase-file', value: 'FILE', meaning: 'With `sign`: file with the passphrase of the private key.' },
       { name: 'out', value: 'FILE', meaning: 'With `sign`: also write the signature to this file.' },
       { name: 'set', value: 'FILE', meaning: 'With `policy`: set it from this YAML or JSON file.' },
@@ -195,9 +199,9 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'image',
     summary:
-      'Build an OCI image of a model or of a project’s steps without a daemon; move, sign, verify, look at and compare images',
+      'Build an OCI image of a model or of a project’s steps without a daemon; move, sign, verify, promote, look at and compare images',
     usage:
-      '[build [MODEL|FOLDER] | dockerfile [FOLDER] | inspect|sbom|sign|verify IMAGE | push|pull|copy|diff IMAGE IMAGE]',
+      '[build [MODEL|FOLDER] | dockerfile [FOLDER] | inspect|sbom|sign|verify|record IMAGE | push|pull|copy|diff IMAGE IMAGE | promote IMAGE|MODEL[@DIGEST] | environments [MODEL | set NAME | remove NAME]]',
     example: 'slipway image build flight-delay@production --out layout:image',
     flags: IMAGE_FLAGS,
     load: () => import('./image/image.ts'),

@@ -43,12 +43,20 @@ function two({ args }: Invocation, example: string): [string, string] {
   return [from, to]
 }
 
-async function copied(invocation: Invocation, from: Reference, to: Reference): Promise<number> {
-  const open = registries()
-  const { out } = invocation
-  const say = (line: string): void => out.progress(line)
+/** Brings an image with what is attached to it from one place to another; its bytes stay what they are. */
+export async function copyWhole(
+  from: Reference,
+  to: Reference,
+  open: OpenRemote,
+  say: (line: string) => void,
+): Promise<{ root: Descriptor; moved: Moved | undefined; attached: number }> {
   const { root, moved } = await transfer(from, to, open, say)
-  const attached = await copyAttached(from, to, root, open)
+  return { root, moved, attached: await copyAttached(from, to, root, open) }
+}
+
+async function copied(invocation: Invocation, from: Reference, to: Reference): Promise<number> {
+  const { out } = invocation
+  const { root, moved, attached } = await copyWhole(from, to, registries(), (line) => out.progress(line))
   out.data({ from: referenceText(from), to: referenceText(to), digest: root.digest, ...moved, attached })
   if (moved !== undefined)
     out.line(`${moved.sent} blobs sent (${moved.bytes} bytes), ${moved.mounted} mounted, ${moved.there} were there`)

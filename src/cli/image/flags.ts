@@ -30,7 +30,11 @@ export const IMAGE_FLAGS: readonly Flag[] = [
     meaning: 'With `build`: layout:FOLDER[:TAG] to write to (default layout:image); with `sbom`: a file.',
   },
   { name: 'attest', meaning: 'With `build`: attach a CycloneDX SBOM and SLSA provenance.' },
-  { name: 'key', value: 'FILE', meaning: 'With `sign`: the private key; with `verify`: the public key (PEM).' },
+  {
+    name: 'key',
+    value: 'FILE',
+    meaning: 'With `sign`: the private key; with `verify` and `environments set`: the public key (PEM).',
+  },
   { name: 'passphrase-file', value: 'FILE', meaning: 'With `sign`: file with the passphrase of the private key.' },
   { name: 'push', value: 'IMAGE', meaning: 'With `build`: REGISTRY/REPOSITORY[:TAG] to push to.' },
   {
@@ -45,4 +49,15 @@ export const IMAGE_FLAGS: readonly Flag[] = [
     meaning: 'With `build`: wheels that you built of packages that publish none.',
   },
   { name: 'compression', value: 'KIND', meaning: 'With `build`: gzip (default) or zstd.' },
+  { name: 'to', value: 'NAME', meaning: 'With `promote`: the environment.' },
+  { name: 'back', meaning: 'With `promote`: return to the image that stood there before.' },
+  { name: 'reason', value: 'TEXT', meaning: 'With `promote`: why; it is kept.' },
+  { name: 'override-gates', meaning: 'With `promote`: although it is refused; by an admin, with a reason.' },
+  { name: 'after', value: 'NAME', meaning: 'With `environments set`: the environment that comes before.' },
+  {
+    name: 'repository',
+    value: 'NAME',
+    meaning: 'With `environments set`: REGISTRY/REPOSITORY of its images; {model} stands for the name of the model.',
+  },
+  { name: 'ungated', meaning: 'With `environments set`: gates of models are not asked.' },
 ]

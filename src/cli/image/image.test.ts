@@ -178,7 +178,9 @@ describe('slipway image build', () => {
     await assert.rejects(build('delay', '--out', 'ghcr.io/a/b'), usage(/--out is "ghcr.io\/a\/b"/))
     await assert.rejects(
       slipway('sail'),
-      usage(/image needs one of build, dockerfile, inspect, push, pull, copy, sbom, sign, verify, diff; got "sail"/),
+      usage(
+        /image needs one of build, dockerfile, inspect, push, pull, copy, sbom, sign, verify, record, promote, environments, diff; got "sail"/,
+      ),
     )
   })
 

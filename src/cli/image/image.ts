@@ -1,4 +1,4 @@
-/** `slipway image`: builds, moves, looks at, compares, signs and verifies OCI images. */
+/** `slipway image`: builds, moves, promotes, looks at, compares, signs and verifies OCI images. */
 import { UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 
@@ -15,6 +15,9 @@ const ACTS: Readonly<Record<string, () => Promise<Act>>> = {
   sbom: async () => (await import('./attest.ts')).sbom,
   sign: async () => (await import('./attest.ts')).sign,
   verify: async () => (await import('./attest.ts')).verify,
+  record: async () => (await import('./promote.ts')).record,
+  promote: async () => (await import('./promote.ts')).promote,
+  environments: async () => (await import('./environments.ts')).environments,
   diff: async () => (await import('./diff.ts')).diff,
 }
 

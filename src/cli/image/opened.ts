@@ -17,10 +17,10 @@ export interface OpenReference {
   readonly source: ImageSource
 }
 
-export async function openReference(given: string): Promise<OpenReference> {
+export async function openReference(given: string, open = registries()): Promise<OpenReference> {
   const reference = parseReference(given)
   if (reference.kind === 'registry') {
-    const source = registries()(reference)
+    const source = open(reference)
     return { name: source.name, root: await source.resolve(), source }
   }
   const root = await resolveInLayout(reference)

@@ -61,8 +61,9 @@ export async function policy(client: Client, invocation: Invocation, name: strin
           body: { ...(parse(await readFile(file, 'utf8')) as object), ...reasonOf(invocation) },
         })
   invocation.out.data(found)
-  const { gates, project_gates, require_signature, keys } = found
-  invocation.out.line(stringify({ gates, project_gates, require_signature, keys }).trimEnd())
+  const { gates, project_gates, require_signature, require_image_signature, keys, revoked } = found
+  const shown = { gates, project_gates, require_signature, require_image_signature, keys, revoked }
+  invocation.out.line(stringify(shown).trimEnd())
   return 0
 }
 
