@@ -12,6 +12,7 @@ import { endpointViewApi } from '../../src/contract/endpoint-view.ts'
 import { machinesApi } from '../../src/contract/identity/machines.ts'
 import { monitoringApi } from '../../src/contract/monitoring.ts'
 import { pipelinesApi } from '../../src/contract/pipelines.ts'
+import { imagesApi } from '../../src/contract/images/images.ts'
 import { registryApi } from '../../src/contract/registry.ts'
 import { rolloutApi } from '../../src/contract/rollout.ts'
 import type { Reply, Route } from '../../src/contract/route.ts'
@@ -190,6 +191,7 @@ function recorded(now: number, empty: boolean): Recorded[] {
     on(registryApi.getVersion, ({ params }) => versions.find((one) => one.version === params['version'])),
     on(registryApi.getPolicy, () => served.policy()),
     on(registryApi.aliasHistory, () => served.moves(now)),
+    on(imagesApi.standings, () => served.standings(now)),
     on(registryApi.lineage, () => served.lineage()),
     on(servingApi.listEndpoints, () => ({ items: endpoints })),
     on(servingApi.getEndpoint, ({ params }) => endpoints.find((one) => one.name === params['name'])),

@@ -66,7 +66,19 @@ const PAGES: readonly (readonly [name: string, path: string, texts: readonly str
     ],
   ],
   ['models', '/models', ['flight-delay', 'production 2']],
-  ['model', '/models/flight-delay', ['3 of 5 passed', 'the rollout passed every gate']],
+  [
+    'model',
+    '/models/flight-delay',
+    [
+      '3 of 5 passed',
+      'the rollout passed every gate',
+      'one image digest passes all of them',
+      'no image yet',
+      'would be refused now',
+      'which is revoked',
+      'p95 doubled after the promotion',
+    ],
+  ],
   [
     'version',
     '/models/flight-delay/versions/4',

@@ -6,6 +6,7 @@ import type { authApi } from '../../src/contract/auth.ts'
 import type { costApi } from '../../src/contract/cost.ts'
 import type { endpointViewApi } from '../../src/contract/endpoint-view.ts'
 import type { machinesApi } from '../../src/contract/identity/machines.ts'
+import type { imagesApi } from '../../src/contract/images/images.ts'
 import type { monitoringApi } from '../../src/contract/monitoring.ts'
 import type { pipelinesApi } from '../../src/contract/pipelines.ts'
 import type { registryApi } from '../../src/contract/registry.ts'
@@ -30,6 +31,8 @@ export type Version = Reply<typeof registryApi.listVersions>['items'][number]
 /** A version with what its gates say of it now. */
 export type KnownVersion = Reply<typeof registryApi.getVersion>
 export type Move = Reply<typeof registryApi.aliasHistory>['items'][number]
+export type Standing = Reply<typeof imagesApi.standings>['items'][number]
+export type ImagePromotion = Reply<typeof imagesApi.standings>['history'][number]
 export type Run = Reply<typeof trackingApi.getRun>
 export type RunRow = Reply<typeof trackingApi.listRuns>['items'][number]
 export type PipelineRun = Reply<typeof pipelinesApi.getPipelineRun>
@@ -192,6 +195,13 @@ export const moves = (name: string) =>
     queryKey: ['models', 'history', name],
     queryFn: ({ signal }) =>
       call<typeof registryApi.aliasHistory>('GET', '/v1/models/:name/history', { signal, params: { name } }),
+  })
+
+export const standings = (name: string) =>
+  queryOptions({
+    queryKey: ['models', 'environments', name],
+    queryFn: ({ signal }) =>
+      call<typeof imagesApi.standings>('GET', '/v1/models/:name/environments', { signal, params: { name } }),
   })
 
 export const endpoints = queryOptions({

@@ -5,6 +5,7 @@ import { bytes } from '../../data/format.ts'
 import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
 import { AskedGates } from '../../parts/model/asked-gates.tsx'
 import { ModelDescription } from '../../parts/model/description.tsx'
+import { Environments } from '../../parts/model/environments.tsx'
 import { AliasHistory } from '../../parts/model/moves.tsx'
 import { Page, Panel } from '../../parts/page/page.tsx'
 import { Status, Tags, VersionChip } from '../../parts/page/status.tsx'
@@ -39,6 +40,7 @@ export function ModelPage() {
           {({ items }) => <Versions items={items} />}
         </Loaded>
       </Panel>
+      <Environments model={name} />
       {!described && facts}
       <AliasHistory query={moves} />
     </Page>
