@@ -97,6 +97,7 @@ function Promotion({ promotion }: { promotion: ImagePromotion }) {
       </td>
       <td className="break">
         {returned && <Tag>returned</Tag>} {refusal !== null && <Tag>refusal overridden</Tag>} {reason || '–'}
+        {refusal !== null && <div className="muted small break">{refusal}</div>}
       </td>
       <td className="break">{actor}</td>
       <TimeCell at={at} />
