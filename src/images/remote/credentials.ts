@@ -14,8 +14,19 @@ export interface Credentials {
   readonly refresh: boolean
 }
 
-/** The credentials for a host; undefined where there are none. */
-export type FindCredentials = (host: string) => Promise<Credentials | undefined>
+/** The credentials for a host; undefined where there are none. `refused` are those that it took before and takes no longer. */
+export type FindCredentials = (host: string, refused?: Credentials) => Promise<Credentials | undefined>
+
+/** The first that are found. */
+export function firstOf(...all: readonly FindCredentials[]): FindCredentials {
+  return async (host, refused) => {
+    for (const find of all) {
+      const found = await find(host, refused)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+}
 
 const Entry = z.object({ auth: z.string().optional(), identitytoken: z.string().optional() })
 const Config = z.object({

@@ -42,6 +42,8 @@ export class RegistrySession {
   readonly #options: SessionOptions
   /** The header of each scope, once it is known. */
   readonly #authorization = new Map<string, string>()
+  /** What the last header was made of. */
+  #used: Credentials | undefined
 
   constructor(host: string, options: SessionOptions) {
     this.host = host
@@ -84,7 +86,9 @@ export class RegistrySession {
     const challenge = readChallenge(first.headers['www-authenticate'])
     first.body.destroy()
     if (challenge === undefined) throw this.#refused('it does not say how')
-    this.#authorization.set(call.scope, await this.#authorizationFor(challenge, call.scope))
+    // one that was taken before has ended: credentials that end are asked for anew
+    const refused = this.#authorization.has(call.scope) ? this.#used : undefined
+    this.#authorization.set(call.scope, await this.#authorizationFor(challenge, call.scope, refused))
     const second = await this.#send(call)
     if (second.status !== 401) return second
     second.body.destroy()
@@ -114,8 +118,9 @@ export class RegistrySession {
     throw problem('upstream_failed', { what: `the registry ${this.host}`, detail: 'it redirects without end' })
   }
 
-  async #authorizationFor(challenge: Challenge, scope: string): Promise<string> {
-    const known = await this.#options.credentials(this.host)
+  async #authorizationFor(challenge: Challenge, scope: string, refused: Credentials | undefined): Promise<string> {
+    const known = await this.#options.credentials(this.host, refused)
+    this.#used = known
     if (challenge.scheme === 'basic') {
       if (known === undefined) throw this.#refused('it asks for a password, and there is none')
       return basic(known)

@@ -1,4 +1,4 @@
-/** Signs S3 requests as AWS Signature Version 4 wants it, with the signature in the Authorization header. */
+/** Signs requests to S3, and to services beside it, as AWS Signature Version 4 wants it, with the signature in the Authorization header. */
 import { createHash, createHmac } from 'node:crypto'
 
 export interface Credentials {
@@ -22,6 +22,8 @@ export interface Unsigned {
 
 export interface Scope {
   readonly region: string
+  /** Default `s3`. */
+  readonly service?: string
   readonly credentials: Credentials
   /** Time of signing, ms. */
   readonly at: number
@@ -91,7 +93,7 @@ function sign(request: Unsigned, date: string, scope: Scope): { signature: strin
     names.join(';'),
     request.contentHash,
   ].join('\n')
-  const place = `${date.slice(0, 8)}/${scope.region}/s3/aws4_request`
+  const place = `${date.slice(0, 8)}/${scope.region}/${serviceOf(scope)}/aws4_request`
   const text = ['AWS4-HMAC-SHA256', date, place, sha256(canonical)].join('\n')
   const signature = createHmac('sha256', signingKey(scope, date.slice(0, 8)))
     .update(text)
@@ -112,8 +114,12 @@ export function encodeSegment(text: string): string {
   return encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
 }
 
+function serviceOf({ service = 's3' }: Scope): string {
+  return service
+}
+
 function signingKey(scope: Scope, day: string): Buffer {
-  const parts = [day, scope.region, 's3', 'aws4_request']
+  const parts = [day, scope.region, serviceOf(scope), 'aws4_request']
   return parts.reduce<Buffer>(
     (key, part) => createHmac('sha256', key).update(part).digest(),
     Buffer.from(`AWS4${scope.credentials.secretAccessKey}`),
