@@ -5,8 +5,8 @@ import { performance } from 'node:perf_hooks'
 import { ifGone } from '../../src/contract/absence/absent.ts'
 import { hasTestEnv, runProgram, testEnv } from '../python-env.ts'
 import { ENGINE_PACKAGES, NO_ENGINE } from '../images/engine.ts'
-import { buildCrane, findCrane, NO_REGISTRY } from '../images/registry.ts'
-import { ACT, ACTIONLINT, buildGoTool, findGoTool } from '../programs/go-tools.ts'
+import { buildCrane, buildReferrersRegistry, findCrane, hasReferrersRegistry, NO_REGISTRY } from '../images/registry.ts'
+import { ACT, ACTIONLINT, buildGoTool, findGoTool, ORAS } from '../programs/go-tools.ts'
 import type { GoTool } from '../programs/go-tools.ts'
 import { buildS3, hasS3 } from '../s3.ts'
 import { PACKAGES } from '../serving-models.ts'
@@ -60,6 +60,7 @@ export function needs(): Need[] {
     },
     program(ACTIONLINT, 'ACTIONLINT', go),
     program(ACT, 'findGoTool(ACT)', go),
+    program(ORAS, 'ORAS', go),
     {
       name: 'browser',
       mark: 'findChromium',
@@ -89,6 +90,12 @@ export function needs(): Need[] {
       mark: '/registry.ts',
       present: async () => (await findCrane()) !== undefined,
       bring: go === undefined ? 'there is no Go to build it with' : () => buildCrane(go),
+    },
+    {
+      name: 'registry with referrers',
+      mark: 'startReferrersRegistry',
+      present: hasReferrersRegistry,
+      bring: go === undefined ? 'there is no Go to build it with' : () => buildReferrersRegistry(go),
     },
     environment('scikit-learn', 'serving-models', PACKAGES),
     environment('mlflow', `'${MLFLOW}'`, [MLFLOW]),

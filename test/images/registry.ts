@@ -15,6 +15,8 @@ const MODULE = 'github.com/google/go-containerregistry'
 
 /** Why tests are skipped where there is none. */
 export const NO_REGISTRY = 'no docker-registry (apt-get install docker-registry)'
+export const NO_REFERRERS =
+  'there is no registry with referrers; `slipway test --heavy` builds one where Go is on the PATH'
 export const NO_CRANE = 'there is no crane; `slipway test --heavy` builds one where Go is on the PATH'
 
 export interface TestRegistry {
@@ -33,7 +35,24 @@ export async function startRegistry(): Promise<TestRegistry | undefined> {
     file,
     `version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: ${folder}/blobs}, delete: {enabled: true}}\nhttp: {addr: '${host}'}\n`,
   )
-  const child = spawn(program, ['serve', file], { stdio: 'ignore' })
+  return started(program, ['serve', file], { host, folder })
+}
+
+/** Starts a registry that keeps referrers itself, as the specification has it; undefined where it was not built. */
+export async function startReferrersRegistry(): Promise<TestRegistry | undefined> {
+  const built = await cachedFolder(REFERRERS, undefined)
+  if (built === undefined) return undefined
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-registry-'))
+  const host = `127.0.0.1:${await freePort()}`
+  return started(join(built, 'registry'), [host], { host, folder })
+}
+
+async function started(
+  program: string,
+  args: readonly string[],
+  { host, folder }: { host: string; folder: string },
+): Promise<TestRegistry> {
+  const child = spawn(program, args, { stdio: 'ignore' })
   const stop = (): void => {
     child.kill('SIGKILL')
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
@@ -72,4 +91,35 @@ async function build(go: string, folder: string, run: Run): Promise<void> {
   await run(go, ['get', '-tool', `${MODULE}/cmd/crane@${CRANE}`], { cwd: folder })
   const flags = ['-buildvcs=false', '-trimpath', '-ldflags=-s -w', '-o', 'crane']
   await run(go, ['build', ...flags, `${MODULE}/cmd/crane`], { cwd: folder })
+}
+
+/** go-containerregistry's registry in memory, with the API of referrers, which its own command leaves off. */
+const SERVER = `package main
+
+import (
+	"net/http"
+	"os"
+
+	"github.com/google/go-containerregistry/pkg/registry"
+)
+
+func main() {
+	panic(http.ListenAndServe(os.Args[1], registry.New(registry.WithReferrersSupport(true))))
+}
+`
+const REFERRERS = `referrers-registry-${CRANE}`
+
+export const hasReferrersRegistry = async (): Promise<boolean> =>
+  (await cachedFolder(REFERRERS, undefined)) !== undefined
+
+/** Builds it with this Go, which takes seconds after crane; false when that failed. */
+export async function buildReferrersRegistry(go: string): Promise<boolean> {
+  const make = async (folder: string, run: Run): Promise<void> => {
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, 'main.go'), SERVER)
+    await run(go, ['mod', 'init', 'registry'], { cwd: folder })
+    await run(go, ['get', `${MODULE}/pkg/registry@${CRANE}`], { cwd: folder })
+    await run(go, ['build', '-buildvcs=false', '-trimpath', '-o', 'registry', '.'], { cwd: folder })
+  }
+  return (await cachedFolder(REFERRERS, make)) !== undefined
 }

@@ -21,6 +21,24 @@ export const ACTIONLINT: GoTool = {
 /** GitHub's workflows, run on this machine. */
 export const ACT: GoTool = { name: 'act', package: 'github.com/nektos/act', version: 'v0.2.89' }
 
+/** What is attached to images, listed by the tool of the OCI project. */
+export const ORAS: GoTool = { name: 'oras', package: 'oras.land/oras/cmd/oras', version: 'v1.3.6' }
+
+/** Signatures of images, verified; it takes a quarter of an hour to build, so it is used where it is there. */
+export const COSIGN: GoTool = {
+  name: 'cosign',
+  package: 'github.com/sigstore/cosign/v2/cmd/cosign',
+  version: 'v2.6.5',
+}
+
+/** Packages in images, listed; as costly to build as cosign. */
+export const SYFT: GoTool = { name: 'syft', package: 'github.com/anchore/syft/cmd/syft', version: 'v1.57.1' }
+
+/** Why its tests are skipped where no check brings it. */
+export function notHere({ name, package: from, version }: GoTool): string {
+  return `there is no ${name} on the PATH (go install ${from}@${version})`
+}
+
 /** Why its tests are skipped when `findGoTool` gives nothing. */
 export function missing({ name }: GoTool): string {
   return `there is no ${name}; \`slipway test\` builds it where Go is on the PATH`

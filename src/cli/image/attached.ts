@@ -1,6 +1,7 @@
 /** Artifacts of an image, wherever it lies: listed, read, and attached. */
 import { resolve } from 'node:path'
-import { readArtifact } from '../../images/attest/artifact.ts'
+import { describeArtifact, readArtifact, SIGNATURE_TYPE } from '../../images/attest/artifact.ts'
+import { isForCosign } from '../../images/attest/cosign.ts'
 import type { BlobFolder } from '../../images/oci/blobs.ts'
 import { Manifest, readDocument } from '../../images/oci/documents.ts'
 import type { Descriptor } from '../../images/oci/documents.ts'
@@ -30,15 +31,22 @@ export async function documentsOf(
   type: string,
   open: OpenRemote,
 ): Promise<{ artifact: Descriptor; document: Buffer }[]> {
-  const found = (await artifactsOf(place, digest, open)).filter((one) => one.artifactType === type)
   const documents: { artifact: Descriptor; document: Buffer }[] = []
-  for (const artifact of found) {
+  for (const listed of await artifactsOf(place, digest, open)) {
     const source =
-      place.kind === 'registry' ? open({ ...place, tag: undefined, digest: artifact.digest }) : layoutBlobs(place.dir)
+      place.kind === 'registry' ? open({ ...place, tag: undefined, digest: listed.digest }) : layoutBlobs(place.dir)
     if ('find' in source) await source.resolve()
+    const artifact = await describeArtifact(source, listed)
+    if (artifact.artifactType !== type) continue
     documents.push({ artifact, document: await readArtifact(source, artifact, digest) })
   }
   return documents
+}
+
+/** The signatures that are attached to a digest, but for those that are for cosign alone. */
+export async function signaturesOf(place: Reference, digest: string, open: OpenRemote): Promise<Buffer[]> {
+  const found = await documentsOf(place, digest, SIGNATURE_TYPE, open)
+  return found.filter(({ artifact }) => !isForCosign(artifact)).map(({ document }) => document)
 }
 
 /** Attaches artifacts that lie among blobs to the image at a place. */

@@ -116,13 +116,14 @@ describe('a signature of an image', () => {
     const [pushed] = (await slipway('push', image, `${registry.host}/team/delay:v3`)).data as [
       { digest: string; attached: number },
     ]
-    assert.equal(pushed.attached, 3)
+    assert.equal(pushed.attached, 4)
     const tag = `team/delay/${pushed.digest.replace(':', '-')}`
     const index = JSON.parse(registry.manifests.get(tag)?.bytes.toString() ?? '{}') as { manifests: Indexed[] }
     assert.deepEqual(
       index.manifests.map((one) => one.artifactType ?? '').toSorted((a, b) => (a < b ? -1 : 1)),
       [
         'application/vnd.cyclonedx+json',
+        'application/vnd.dev.sigstore.bundle.v0.3+json',
         'application/vnd.dev.sigstore.bundle.v0.3+json',
         'application/vnd.in-toto+json',
       ],
@@ -132,14 +133,14 @@ describe('a signature of an image', () => {
     const [copied] = (await slipway('copy', remote, `${registry.host}/production/delay:v3`)).data as [
       { attached: number; digest: string },
     ]
-    assert.deepEqual([copied.attached, copied.digest], [3, pushed.digest])
+    assert.deepEqual([copied.attached, copied.digest], [4, pushed.digest])
     assert.equal(
       (await slipway('verify', `${registry.host}/production/delay@${pushed.digest}`, '--key', key('ours.pub'))).code,
       0,
     )
     await slipway('pull', remote, `layout:${join(root, 'back')}:v3`)
     assert.equal((await slipway('verify', `layout:${join(root, 'back')}:v3`, '--key', key('ours.pub'))).code, 0)
-    assert.equal(indexOf('back').length, 4)
+    assert.equal(indexOf('back').length, 5)
     // signed again by another: both stay
     await slipway('sign', remote, '--key', key('theirs'))
     for (const name of ['ours', 'theirs'])

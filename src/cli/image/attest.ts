@@ -2,6 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeArtifact, SIGNATURE_TYPE, SIGNED_FILE } from '../../images/attest/artifact.ts'
+import { cosignSignature } from '../../images/attest/cosign.ts'
 import { IN_TOTO_TYPE, PROVENANCE, provenanceOf } from '../../images/attest/provenance.ts'
 import { billOfMaterials, CYCLONEDX_TYPE } from '../../images/attest/sbom.ts'
 import type { OpenImage } from '../../images/compare/difference.ts'
@@ -13,7 +14,7 @@ import type { Reference } from '../../images/oci/reference.ts'
 import { differences, SignatureFault, signFiles, verifyBundle } from '../../registry/attestation/bundle.ts'
 import { text, UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
-import { attachTo, documentsOf } from './attached.ts'
+import { attachTo, signaturesOf } from './attached.ts'
 import { CHECKOUT, imageMaker, platformsOf } from './maker.ts'
 import { openImage, openReference, readImage } from './opened.ts'
 import { registries } from './registries.ts'
@@ -42,10 +43,12 @@ export async function sign(invocation: Invocation): Promise<number> {
   const passphrase = passphraseFile === undefined ? undefined : (await readFile(passphraseFile, 'utf8')).trim()
   const { root } = await openReference(given)
   const bundle = inWords(() => signFiles(root.digest, [{ path: SIGNED_FILE, digest: root.digest }], pem, passphrase))
+  const forCosign = inWords(() => cosignSignature(root.digest, pem, passphrase))
   const { blobs } = imageMaker(invocation)
   const artifact = await makeArtifact(blobs, root, { type: SIGNATURE_TYPE, document: Buffer.from(bundle) })
-  await attachTo(parseReference(given), blobs, [artifact], registries())
-  invocation.out.data({ digest: root.digest, signature: artifact.digest })
+  const second = await makeArtifact(blobs, root, forCosign)
+  await attachTo(parseReference(given), blobs, [artifact, second], registries())
+  invocation.out.data({ digest: root.digest, signature: artifact.digest, cosign: second.digest })
   invocation.out.line(`${given} is signed: ${root.digest}`)
   return 0
 }
@@ -55,8 +58,8 @@ export async function verify(invocation: Invocation): Promise<number> {
   const given = named(invocation, 'verify')
   const pem = await keyFile(invocation, 'verify')
   const { root } = await openReference(given)
-  const found = await documentsOf(parseReference(given), root.digest, SIGNATURE_TYPE, registries())
-  const faults = found.map(({ document }) => faultOf(document, pem, root.digest))
+  const found = await signaturesOf(parseReference(given), root.digest, registries())
+  const faults = found.map((document) => faultOf(document, pem, root.digest))
   const ok = faults.includes(undefined)
   invocation.out.data({
     ok,

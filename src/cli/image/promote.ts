@@ -2,7 +2,6 @@
 import type { Client } from '../../client/client.ts'
 import { imagesApi } from '../../contract/images/images.ts'
 import type { Reply } from '../../contract/route.ts'
-import { SIGNATURE_TYPE } from '../../images/attest/artifact.ts'
 import { Manifest, readDocument } from '../../images/oci/documents.ts'
 import { isIndex } from '../../images/oci/documents.ts'
 import { partsOf } from '../../images/oci/graph.ts'
@@ -13,7 +12,7 @@ import { LABELS, labelsOf } from '../../registry/images/documents.ts'
 import { text, UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { connect } from '../invocation/server.ts'
-import { documentsOf } from './attached.ts'
+import { signaturesOf } from './attached.ts'
 import { copyWhole } from './copy.ts'
 import { openReference } from './opened.ts'
 import { registries } from './registries.ts'
@@ -156,13 +155,13 @@ async function tell(
   open: OpenRemote,
 ): Promise<{ found: Found; recorded: Reply<typeof imagesApi.recordImage> }> {
   const { digest, documents, model } = await readDocuments(place, open)
-  const signatures = await documentsOf(place, digest, SIGNATURE_TYPE, open)
+  const signatures = await signaturesOf(place, digest, open)
   const recorded = await client.call(imagesApi.recordImage, {
     params: { name: model, digest },
     body: {
       documents,
       repository: referenceText({ ...place, tag: undefined, digest: undefined }),
-      signatures: signatures.map(({ document }) => document.toString('utf8')),
+      signatures: signatures.map((bundle) => bundle.toString('utf8')),
     },
   })
   return { found: { place, digest, model }, recorded }

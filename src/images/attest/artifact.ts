@@ -44,6 +44,14 @@ export async function makeArtifact(
   }
 }
 
+/** An artifact as its own manifest describes it: what registries list of it is not always that. */
+export async function describeArtifact(source: Pick<BlobFolder, 'bytes'>, artifact: Descriptor): Promise<Descriptor> {
+  const manifest = readDocument(Manifest, await source.bytes(artifact.digest), `the artifact ${artifact.digest}`)
+  const { artifactType = manifest.config.mediaType, annotations } = manifest
+  const { mediaType, digest, size } = artifact
+  return { mediaType, digest, size, artifactType, ...(annotations !== undefined && { annotations }) }
+}
+
 /** The document of an artifact, checked to be about this image. Throws `unprocessable` for what is not. */
 export async function readArtifact(
   source: Pick<BlobFolder, 'bytes'>,

@@ -29,9 +29,14 @@ const HASHES: Readonly<Record<string, string>> = { prime256v1: 'sha256', secp384
 
 /** Signs files with an elliptic-curve private key (PEM; P-256, P-384 or P-521) and returns the bundle's JSON. Throws SignatureFault. */
 export function signFiles(name: string, files: readonly SignedFile[], privateKey: string, passphrase?: string): string {
+  return signStatement(statementOf(name, files), privateKey, passphrase)
+}
+
+/** Signs an in-toto statement of any kind. Throws SignatureFault. */
+export function signStatement(statement: object, privateKey: string, passphrase?: string): string {
   const key = readPrivate(privateKey, passphrase)
   const hash = hashOf(key)
-  const payload = Buffer.from(JSON.stringify(statementOf(name, files)))
+  const payload = Buffer.from(JSON.stringify(statement))
   const pem = createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString()
   return JSON.stringify({
     mediaType: MEDIA_TYPE,
