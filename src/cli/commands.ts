@@ -199,9 +199,9 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'image',
     summary:
-      'Build an OCI image of a model or of a project’s steps without a daemon; move, sign, verify, promote, look at and compare images',
+      'Build an OCI image of a model or of a project’s steps without a daemon; move, sign, verify, scan, promote, look at and compare images',
     usage:
-      '[build [MODEL|FOLDER] | dockerfile [FOLDER] | inspect|sbom|sign|verify|record IMAGE | push|pull|copy|diff IMAGE IMAGE | promote IMAGE|MODEL[@DIGEST] | environments [MODEL | set NAME | remove NAME]]',
+      '[build [MODEL|FOLDER] | dockerfile [FOLDER] | inspect|sbom|scan|sign|verify|record IMAGE | push|pull|copy|diff IMAGE IMAGE | promote IMAGE|MODEL[@DIGEST] | environments [MODEL | set NAME | remove NAME]]',
     example: 'slipway image build flight-delay@production --out layout:image',
     flags: IMAGE_FLAGS,
     load: () => import('./image/image.ts'),

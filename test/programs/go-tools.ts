@@ -34,6 +34,9 @@ export const COSIGN: GoTool = {
 /** Packages in images, listed; as costly to build as cosign. */
 export const SYFT: GoTool = { name: 'syft', package: 'github.com/anchore/syft/cmd/syft', version: 'v1.57.1' }
 
+/** Vulnerabilities of packages, looked up in a database that it fetches. */
+export const GRYPE: GoTool = { name: 'grype', package: 'github.com/anchore/grype/cmd/grype', version: 'v0.121.2' }
+
 /** Why its tests are skipped where no check brings it. */
 export function notHere({ name, package: from, version }: GoTool): string {
   return `there is no ${name} on the PATH (go install ${from}@${version})`

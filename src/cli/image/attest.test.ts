@@ -72,16 +72,17 @@ describe('slipway image build --attest', () => {
     const bom = attached('image', 'application/vnd.cyclonedx+json')
     assert.partialDeepStrictEqual(bom, { bomFormat: 'CycloneDX', specVersion: '1.6', version: 1 })
     const components = bom['components'] as unknown as { name: string; version: string; purl: string }[]
-    const zod = (JSON.parse(readFileSync('node_modules/zod/package.json', 'utf8')) as { version: string }).version
+    const versionIn = (file: string) => (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+    const [own, zod] = [versionIn('package.json'), versionIn('node_modules/zod/package.json')]
     assert.deepEqual(
       components.map(({ purl }) => purl),
-      [`pkg:npm/zod@${zod}`, `pkg:generic/node@${process.versions.node}`],
+      [`pkg:npm/slipway@${own}`, `pkg:npm/zod@${zod}`, `pkg:generic/node@${process.versions.node}`],
     )
     const { data, tables } = await slipway('sbom', image)
     assert.deepEqual((data[0] as { components: object }).components, components)
     assert.deepEqual(
       tables[0]?.rows.map(([name]) => name),
-      ['zod', 'node'],
+      ['slipway', 'zod', 'node'],
     )
   })
 

@@ -111,13 +111,15 @@ function inWords<T>(work: () => T): T {
   }
 }
 
-function named({ args }: Invocation, act: string): string {
+/** The image that an act is given. Throws UsageError. */
+export function named({ args }: Invocation, act: string): string {
   const [, given] = args
   if (given === undefined) throw new UsageError(`image ${act} needs an image: slipway image ${act} layout:image`)
   return given
 }
 
-async function opened(invocation: Invocation, given: string): Promise<OpenImage> {
+/** Its image of the platform that is asked for. */
+export async function opened(invocation: Invocation, given: string): Promise<OpenImage> {
   const [platform = { os: 'linux', architecture: 'amd64' }] = platformsOf(invocation)
   return openImage(await openReference(given), platform)
 }
@@ -128,7 +130,8 @@ async function keyFile(invocation: Invocation, act: string): Promise<string> {
   return readFile(path, 'utf8')
 }
 
-async function ownVersion(): Promise<string> {
+/** The version of this program. */
+export async function ownVersion(): Promise<string> {
   const { version } = JSON.parse(await readFile(join(CHECKOUT, 'package.json'), 'utf8')) as { version: string }
   return version
 }

@@ -27,7 +27,7 @@ export const IMAGE_FLAGS: readonly Flag[] = [
   {
     name: 'out',
     value: 'IMAGE',
-    meaning: 'With `build`: layout:FOLDER[:TAG] to write to (default layout:image); with `sbom`: a file.',
+    meaning: 'With `build`: layout:FOLDER[:TAG] to write to (default layout:image); with `sbom` and `scan`: a file.',
   },
   { name: 'attest', meaning: 'With `build`: attach a CycloneDX SBOM and SLSA provenance.' },
   {

@@ -179,7 +179,7 @@ describe('slipway image build', () => {
     await assert.rejects(
       slipway('sail'),
       usage(
-        /image needs one of build, dockerfile, inspect, push, pull, copy, sbom, sign, verify, record, promote, environments, diff; got "sail"/,
+        /image needs one of build, dockerfile, inspect, push, pull, copy, sbom, sign, verify, scan, record, promote, environments, diff; got "sail"/,
       ),
     )
   })

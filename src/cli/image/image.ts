@@ -15,6 +15,7 @@ const ACTS: Readonly<Record<string, () => Promise<Act>>> = {
   sbom: async () => (await import('./attest.ts')).sbom,
   sign: async () => (await import('./attest.ts')).sign,
   verify: async () => (await import('./attest.ts')).verify,
+  scan: async () => (await import('./scan.ts')).scan,
   record: async () => (await import('./promote.ts')).record,
   promote: async () => (await import('./promote.ts')).promote,
   environments: async () => (await import('./environments.ts')).environments,

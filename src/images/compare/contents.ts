@@ -77,6 +77,8 @@ function packageKind(path: string): PackageKind | undefined {
   if (path.endsWith('.dist-info/METADATA')) return 'python'
   if (/^var\/lib\/dpkg\/status(?:\.d\/[^/]+)?$/.test(path)) return 'debian'
   if (path === 'usr/share/doc/node/VERSION') return 'program'
+  // the program of the image itself
+  if (path === 'opt/slipway/package.json') return 'npm'
   return /(?:^|\/)node_modules\/(?:@[^/]+\/)?[^/@]+\/package\.json$/.test(path) ? 'npm' : undefined
 }
 
