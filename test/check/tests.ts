@@ -16,7 +16,9 @@ import type { EndedFile, SuiteOptions, SuiteResult } from './suite.ts'
 
 /** Files at once: tests that start servers wait for a third of their time, so two more than cores; more would not pay for their memory. */
 const CONCURRENCY = Math.min(availableParallelism() + 2, 10)
+/** Longest time of a file, ms; one of the heavy part trains, ships and waits for a rollout. */
 const LIMIT_MS = 300_000
+const HEAVY_LIMIT_MS = 900_000
 /** Files slower than this are named, so that nobody has to look for what makes the check slow. */
 const SLOW_SECONDS = 10
 /** A file may take no longer than this on an idle machine, and is to be divided then. */
@@ -80,7 +82,11 @@ export async function pythonStage(root: string, { progress }: StageJob): Promise
 function filesOf(root: string, { filters }: StageJob, part: 'ordinary' | 'heavy'): string[] {
   const files = longestFirst(testFiles(root, filters))
   if (filters.length > 0) return files
-  return files.filter((file) => HEAVY.some((folder) => file.startsWith(folder)) === (part === 'heavy'))
+  return files.filter((file) => isHeavy(file) === (part === 'heavy'))
+}
+
+function isHeavy(file: string): boolean {
+  return HEAVY.some((folder) => file.startsWith(folder))
 }
 
 /** Whole servers first, parts of pages last: a long file that began last would run alone, on one core. */
@@ -103,7 +109,7 @@ function runFiles(
   const watch = watchFiles(progress, files.length)
   const options: SuiteOptions = {
     concurrency: CONCURRENCY,
-    limitMs: LIMIT_MS,
+    limitMs: files.some(isHeavy) ? HEAVY_LIMIT_MS : LIMIT_MS,
     ...(measure.env !== undefined && { env: measure.env }),
     watch: {
       started: (file) => watch.started(file),

@@ -35,8 +35,8 @@ export interface Hosted extends Repository {
   copy(from: string): void
   /** Has `slipway ci init github` write the workflow. */
   init(...words: string[]): Promise<void>
-  /** Runs the workflow as a push to main does. */
-  push(commit: string): Promise<Acted>
+  /** Runs the workflow as a push to main does; `before` is what the branch was. */
+  push(commit: string, before?: string): Promise<Acted>
   /** Runs it as pull request 7 does, whose newest commit is `head`. */
   pull(sides: { readonly head: string; readonly base: string; readonly from?: string }): Promise<Acted>
   close(): void
@@ -88,7 +88,7 @@ export async function hosted(act: string, server: Addressed): Promise<Hosted> {
       const { code, said } = await runProgram(['ci', 'init', 'github', '.', ...words], { cwd: folder, env: {} })
       assert.equal(code, 0, said)
     },
-    push: (commit) => run('push', { ref: 'refs/heads/main', after: commit }),
+    push: (commit, before = '0'.repeat(40)) => run('push', { ref: 'refs/heads/main', before, after: commit }),
     pull({ head, base, from = REPOSITORY }) {
       hub.head = head
       const side = (sha: string, full_name: string) => ({ sha, ref: 'change', repo: { full_name } })
