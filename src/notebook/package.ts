@@ -9,9 +9,10 @@ import type { Environment } from './facts/facts.ts'
 import { reportInteractive, treatDisplay } from './findings/display.ts'
 import { treatPaths } from './findings/paths.ts'
 import { reportPractice } from './findings/practice.ts'
-import { treatRandomness } from './findings/randomness.ts'
+import { calledOnce, treatRandomness } from './findings/randomness.ts'
 import { scrubbed, treatSecrets } from './findings/secrets.ts'
 import { treatSettings } from './findings/settings.ts'
+import { treatWaits } from './findings/waits.ts'
 import { needsOf } from './order/needs.ts'
 import { orderCells, type Wanted } from './order/order.ts'
 import { copyInputs, inputsOf, placeInputs } from './output/data.ts'
@@ -19,17 +20,19 @@ import { goldens, type Goldens } from './output/golden.ts'
 import { importedModules, lockOf, neededPackages, refuseMissing, type ProjectLock } from './output/lock.ts'
 import { modules, type Package } from './output/modules.ts'
 import { projectFiles } from './output/project.ts'
-import { reportCells, reportPage, type Report } from './output/report.ts'
+import { reportPage } from './output/report-page.ts'
+import { reportCells, type Report } from './output/report.ts'
 import { differing, judge, runOriginal, runPackage, type ProofOptions } from './proof/prove.ts'
 import type { Proof } from './proof/compare.ts'
 import type { Run } from './proof/record.ts'
+import { sampleInputs, type Sample, type Sampled } from './proof/sample.ts'
 import { readNotebook } from './read/ipynb.ts'
 import { refusal } from './read/refusal.ts'
 import { readScript } from './read/script.ts'
 import type { Research } from './read/cells.ts'
 import { liftGlobals } from './rewrite/lifting.ts'
 import { findModel, type Model } from './rewrite/model.ts'
-import { programOf, type Input, type Program } from './rewrite/program.ts'
+import { draws, programOf, type Input, type Program } from './rewrite/program.ts'
 import { sectionsOf, slug } from './rewrite/sections.ts'
 import { expandStars, withoutStars } from './rewrite/stars.ts'
 import { resultsOf } from './rewrite/results.ts'
@@ -56,6 +59,8 @@ export interface PackageOptions {
   readonly offline: boolean
   /** Seconds for each cell of the proof. */
   readonly limit: number
+  /** Inputs above this many bytes are sampled for the proof; 0 for none. */
+  readonly sampleAbove: number
   readonly say: (line: string) => void
 }
 
@@ -70,10 +75,12 @@ export async function packageResearch(options: PackageOptions): Promise<Packaged
   const out = resolve(options.out ?? join(process.cwd(), name.replaceAll('_', '-')))
   await refuseUsed(out)
   return withCode(options, async (code, proving) => {
-    const { program, model, shows, inputs, environment } = code
-    const original = options.proof ? await runOriginal(program, model, inputs, proving) : undefined
+    const { program, shows, inputs } = code
+    const { taken, original } = await firstRun(code, proving, options)
     const whole = assemble({ ...code, name, original })
-    const golden = goldens(program, shows, original)
+    // what a sample gives is no figure of the whole
+    const golden = goldens(program, shows, isSample(taken) ? undefined : original)
+    const environment = await observed(code, original)
     const lock = await lockOf(environment, options.offline ? 0 : LOCK_MS)
     const project = join(proving.scratch, 'project')
     const source = basename(options.file)
@@ -81,8 +88,11 @@ export async function packageResearch(options: PackageOptions): Promise<Packaged
     await writeTexts(project, new Map([...modules(whole), ...projectFiles({ ...whole, ...more })]), program)
     await copyInputs(inputs, project)
     await copyLocal(environment.local, proving.folder, project)
-    const proof = await prove({ ...whole, project, original, shows, inputs }, proving)
-    const report = reportOf({ whole, proof, environment, lock, golden, source })
+    const proof = await prove(
+      { ...whole, project, original, shows, inputs: taken.inputs, settings: elsewhere(taken) },
+      proving,
+    )
+    const report = reportOf({ whole, proof, environment, lock, golden, source, samples: taken.samples })
     const pages = { 'report.json': `${JSON.stringify(report, null, 2)}\n`, 'report.html': reportPage(report) }
     await writeTexts(project, new Map(Object.entries(pages)), program)
     await settle(project, out)
@@ -96,18 +106,44 @@ export async function packageResearch(options: PackageOptions): Promise<Packaged
  */
 export async function proveAgain(options: PackageOptions, projects: readonly string[]): Promise<Proof[]> {
   return withCode(options, async (code, proving) => {
-    const { program, model, shows, inputs } = code
-    const original = await runOriginal(program, model, inputs, proving)
+    const { shows } = code
+    const { taken, original } = await firstRun(code, proving, options)
     const whole = assemble({ ...code, name: nameOf(options.file), original })
     const proofs: Proof[] = []
     for (const [at, project] of projects.entries()) {
       const scratch = join(proving.scratch, `again-${at}`)
       proofs.push(
-        await prove({ ...whole, project: resolve(project), original, shows, inputs }, { ...proving, scratch }),
+        await prove(
+          { ...whole, project: resolve(project), original, shows, inputs: taken.inputs, settings: elsewhere(taken) },
+          { ...proving, scratch },
+        ),
       )
     }
     return proofs
   })
+}
+
+interface FirstRun {
+  readonly taken: Sampled
+  /** Undefined where no proof is asked for. */
+  readonly original: Run | undefined
+}
+
+/** Runs the original, on samples of what is large. */
+async function firstRun(code: Code, proving: ProofOptions, options: PackageOptions): Promise<FirstRun> {
+  if (!options.proof) return { taken: { inputs: code.inputs, samples: [] }, original: undefined }
+  const taken = await sampleInputs(code.inputs, { ...proving, above: options.sampleAbove })
+  return { taken, original: await runOriginal(code.program, code.model, taken.inputs, proving) }
+}
+
+function isSample({ samples }: Sampled): boolean {
+  return samples.some(({ kept }) => kept !== null)
+}
+
+/** The settings of inputs of which the proof has a sample. */
+function elsewhere({ inputs, samples }: Sampled): Record<string, string> {
+  const sampled = new Set(samples.flatMap(({ input, kept }) => (kept === null ? [] : [input])))
+  return Object.fromEntries(inputs.flatMap(({ name, path }) => (sampled.has(name) ? [[name, path ?? '']] : [])))
 }
 
 function nameOf(file: string): string {
@@ -116,6 +152,8 @@ function nameOf(file: string): string {
 
 interface Code extends Analysed {
   readonly environment: Environment
+  /** The environment again, with modules that a run has seen. */
+  readonly lookUp: (seen: readonly string[]) => Promise<Environment>
   readonly inputs: readonly Input[]
 }
 
@@ -131,13 +169,15 @@ async function withCode<T>(
   options.say('reading the code')
   const helper = openHelper(python)
   const analysed = await analyse(research, helper, folder, options)
-  const environment = await environmentOf(analysed.program, helper, folder)
+  const lookUp = (seen: readonly string[]): Promise<Environment> =>
+    environmentOf(analysed.program, helper, { folder, seen })
+  const environment = await lookUp([])
   const inputs = await inputsOf(analysed.program, folder, options.data)
   placeInputs(analysed.program, inputs)
   const scratch = await mkdtemp(join(tmpdir(), 'slipway-package-'))
   try {
     return await use(
-      { ...analysed, environment, inputs },
+      { ...analysed, environment, lookUp, inputs },
       await proofOptions(options, { python, scratch, folder, file, environment }),
     )
   } finally {
@@ -212,9 +252,10 @@ async function analyse(research: Research, helper: Helper, folder: string, optio
     })
   }
   treatSettings(program)
+  treatWaits(program)
   treatSecrets(program)
   treatPaths(program, folder)
-  treatRandomness(program)
+  treatRandomness(program, await helper.signatures(calledOnce(program)))
   reportPractice(program, facts.python)
   treatDisplay(program)
   reportInteractive(program)
@@ -230,12 +271,18 @@ async function analyse(research: Research, helper: Helper, folder: string, optio
   return { program, model, lifted, sections, results, metrics, answers, shows }
 }
 
-async function environmentOf(program: Program, helper: Helper, folder: string): Promise<Environment> {
+/** The environment of the imports, and of top-level modules that a run has seen. Throws for imports that nothing installed explains. */
+async function environmentOf(
+  program: Program,
+  helper: Helper,
+  { folder, seen }: { readonly folder: string; readonly seen: readonly string[] },
+): Promise<Environment> {
   const needs = neededPackages(program.placed.map(({ statement }) => statement))
   const request = {
     imports: importedModules(program.facts),
     folder,
     extras: ['mlflow-skinny'],
+    seen,
   }
   const found = await helper.environment({ ...request, needs: needs.flat() })
   // of packages that can stand for each other one is enough
@@ -249,6 +296,24 @@ async function environmentOf(program: Program, helper: Helper, folder: string): 
   }
   refuseMissing(environment, program)
   return environment
+}
+
+/** The environment with what was imported while the original ran, beyond what the code names and its packages ask for. */
+async function observed({ environment, lookUp, program }: Code, original: Run | undefined): Promise<Environment> {
+  const seen = original?.modules ?? []
+  if (seen.length === 0) return environment
+  const whole = await lookUp(seen)
+  const before = new Set(Object.keys(environment.closure))
+  const more = Object.keys(whole.direct).filter((name) => !before.has(name))
+  if (more.length > 0)
+    program.findings.push({
+      code: 'D1',
+      cell: null,
+      found: `imported while the code ran, and named by no import: ${more.join(', ')}`,
+      treatment: 'changed',
+      action: 'locked with the others',
+    })
+  return whole
 }
 
 interface Place {
@@ -272,8 +337,11 @@ async function proofOptions(
 
 function assemble(given: Analysed & { readonly name: string; readonly original: Run | undefined }): Package {
   const seen = new Map(Object.entries(given.original?.types ?? {}))
-  const { name, program, model, lifted, sections, results, metrics } = given
-  return { name, program, model, lifted, sections, results, metrics, seen }
+  const { name, program, model, lifted, sections, results, metrics, original } = given
+  const drawn = new Set(original?.cells.flatMap(({ id, figures }) => (figures.length > 0 ? [id] : [])))
+  const figures = original === undefined || original.failed !== null ? undefined : drawn
+  const made = { name, program, model, lifted, sections, results, metrics }
+  return { ...made, seen, figures, draws: draws(program) || drawn.size > 0 }
 }
 
 async function prove(
@@ -282,6 +350,7 @@ async function prove(
     readonly original: Run | undefined
     readonly shows: ReadonlySet<number>
     readonly inputs: readonly Input[]
+    readonly settings: Readonly<Record<string, string>>
   },
   proving: ProofOptions,
 ): Promise<Proof> {
@@ -308,9 +377,10 @@ interface Reported {
   readonly lock: ProjectLock
   readonly golden: Goldens
   readonly source: string
+  readonly samples: readonly Sample[]
 }
 
-function reportOf({ whole, proof, environment, lock, golden, source }: Reported): Report {
+function reportOf({ whole, proof, environment, lock, golden, source, samples }: Reported): Report {
   const { program, sections, model, name } = whole
   const code = new Map<number, string>()
   for (const { cell, body } of sections) code.set(cell, `${code.get(cell) ?? ''}${body}`)
@@ -324,6 +394,7 @@ function reportOf({ whole, proof, environment, lock, golden, source }: Reported)
     findings: program.findings,
     rotate: [...program.secrets.keys()],
     lost: golden.lost,
+    samples,
     lock: { hashed: lock.hashed, why: lock.why, packages: Object.keys(environment.closure).length },
     python: environment.python,
   }

@@ -108,6 +108,7 @@ describe('the proof', () => {
         network: false,
         offline: true,
         limit: 60,
+        sampleAbove: 0,
         say: () => undefined,
       }
       const [untouched, ...proofs] = await proveAgain(options, [made.folder, ...folders])

@@ -1,6 +1,6 @@
 /** Runs `slipway package` as a process on fixture notebooks, and reads what it wrote. */
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Report } from '../../src/notebook/output/report.ts'
@@ -47,3 +47,37 @@ export function notebookBench(): {
   }
   return { folder, run, end: () => rmSync(folder, { recursive: true, force: true }) }
 }
+
+/** A code cell as Jupyter keeps it. */
+export const cell = (source: string, more: object = {}): object => ({
+  cell_type: 'code',
+  execution_count: null,
+  metadata: {},
+  outputs: [],
+  source,
+  ...more,
+})
+
+/** A notebook of version 4. */
+export const v4 = (cells: readonly object[], metadata: object = {}): object => ({
+  nbformat: 4,
+  nbformat_minor: 5,
+  metadata,
+  cells,
+})
+
+/** Writes a notebook of these sources into a folder, the fixtures' table beside it; its path. */
+export function writeNotebook(folder: string, name: string, sources: readonly string[]): string {
+  const path = join(folder, `${name}.ipynb`)
+  writeFileSync(path, JSON.stringify(v4(sources.map((source) => cell(source)))))
+  copyFileSync(join(FIXTURES, 'churn.csv'), join(folder, 'churn.csv'))
+  return path
+}
+
+/** The cells of a plain notebook: what it needs, and the table. */
+export const IMPORTS = `import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import train_test_split`
+export const LOAD = 'df = pd.read_csv("churn.csv")'

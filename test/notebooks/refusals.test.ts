@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { FIXTURES, notebookBench } from './notebooks.ts'
+import { cell, FIXTURES, notebookBench, v4 } from './notebooks.ts'
 
 const bench = notebookBench()
 after(bench.end)
@@ -14,21 +14,6 @@ function notebook(name: string, whole: unknown): string {
   writeFileSync(path, typeof whole === 'string' ? whole : JSON.stringify(whole))
   return path
 }
-
-const cell = (source: string, more: object = {}): object => ({
-  cell_type: 'code',
-  execution_count: null,
-  metadata: {},
-  outputs: [],
-  source,
-  ...more,
-})
-const v4 = (cells: readonly object[], metadata: object = {}): object => ({
-  nbformat: 4,
-  nbformat_minor: 5,
-  metadata,
-  cells,
-})
 
 const FIXED: readonly (readonly [fixture: string, said: RegExp])[] = [
   [

@@ -24,6 +24,7 @@ def definition(node: ast.AST, places: Places) -> dict[str, Any]:
         "later": found.later,
         "written": found.written,
         "decorated": bool(node.decorator_list),
+        "asynchronous": isinstance(node, ast.AsyncFunctionDef),
         "body": body,
         "indent": len(indent_of(places, body)),
         "own_line": indent_of(places, body).strip() == "",
@@ -50,6 +51,7 @@ def signature(node: ast.FunctionDef | ast.AsyncFunctionDef, places: Places, body
     rest = [one for one in (arguments.vararg, arguments.kwarg) if one is not None]
     starred = keyword_star(places, start, arguments.kwarg)
     return {
+        "defaults": defaults(arguments, places),
         "parameters": [one.arg for one in (*every, *rest)],
         "bare": [places.at(one)[1] for one in every if one.annotation is None and one.arg not in ("self", "cls")],
         "close": close,
@@ -60,6 +62,15 @@ def signature(node: ast.FunctionDef | ast.AsyncFunctionDef, places: Places, body
         "keyword_only": bool(arguments.kwonlyargs) or arguments.vararg is not None,
         "star_kwargs": starred,
     }
+
+
+def defaults(arguments: ast.arguments, places: Places) -> list[dict[str, Any]]:
+    """The parameters that have a default."""
+    positional = [*arguments.posonlyargs, *arguments.args]
+    first = len(positional) - len(arguments.defaults)
+    found = [(positional[first + at], one, first + at) for at, one in enumerate(arguments.defaults)]
+    named = [(one, default, None) for one, default in zip(arguments.kwonlyargs, arguments.kw_defaults) if default is not None]
+    return [{"name": one.arg, "span": places.at(default), "at": at} for one, default, at in [*found, *named]]
 
 
 def keyword_star(places: Places, start: int, kwarg: ast.arg | None) -> int | None:

@@ -66,6 +66,7 @@ def environment(request: dict[str, Any]) -> dict[str, Any]:
         else:
             resolved[f"({needed})"] = [normal(needed)]
     direct = {name for names in resolved.values() for name in names}
+    direct |= observed(request.get("seen", []), providers) - closure(direct)
     # what the package needs besides, where the environment has it
     extras = {name for name in request.get("extras", []) if version(name) is not None}
     return {
@@ -79,6 +80,12 @@ def environment(request: dict[str, Any]) -> dict[str, Any]:
         "closure": {name: version(name) for name in sorted(closure(direct | extras))},
         "extras": {name: version(name) for name in sorted(extras)},
     }
+
+
+def observed(modules: list[str], providers: Any) -> set[str]:
+    """The distributions of top-level modules that were imported while the code ran; of several that share one, none can be told."""
+    found = (sorted({normal(name) for name in providers.get(top, [])}) for top in modules)
+    return {names[0] for names in found if len(names) == 1}
 
 
 def explain(dotted: str, names: Iterable[str]) -> list[str]:

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from slipway.notebook.definitions import definition
-from slipway.notebook.flow import FUNCTIONS, Flow, root
+from slipway.notebook.flow import COMPREHENSIONS, FUNCTIONS, Flow, root
 from slipway.notebook.magics import translate
 from slipway.notebook.places import Places
 
@@ -27,7 +27,7 @@ def facts(request: dict[str, Any]) -> dict[str, Any]:
 
 def cell(number: int, source: str) -> dict[str, Any]:
     """One cell: its source without magics, and its statements or the fault of its syntax."""
-    clean, magics = translate(source)
+    clean, magics = unguarded(*translate(source))
     answer: dict[str, Any] = {"id": number, "clean": clean, "magics": magics, "error": None, "statements": []}
     try:
         tree = ast.parse(clean)
@@ -40,11 +40,37 @@ def cell(number: int, source: str) -> dict[str, Any]:
     return answer
 
 
+def unguarded(clean: str, magics: list[dict[str, Any]]) -> tuple[str, list[dict[str, Any]]]:
+    """The cell without `if __name__ == "__main__":`, whose body runs where research code is run; lines keep their numbers."""
+    try:
+        tree = ast.parse(clean)
+    except (SyntaxError, ValueError, RecursionError):
+        return clean, magics
+    held = set(Places(clean).held())
+    lines = clean.split("\n")
+    for node in tree.body:
+        if not (isinstance(node, ast.If) and is_main(node) and not node.orelse):
+            continue
+        first = node.body[0]
+        magics = [*magics, {"line": node.lineno, "text": lines[node.lineno - 1].strip(), "action": "main", "installs": []}]
+        if first.lineno == node.lineno:
+            lines[node.lineno - 1] = lines[node.lineno - 1].encode()[first.col_offset :].decode()
+            continue
+        for at in range(node.lineno - 1, first.lineno - 1):
+            stripped = lines[at].strip()
+            lines[at] = stripped if stripped.startswith("#") else ""
+        for at in range(first.lineno - 1, node.end_lineno or first.lineno):
+            if at + 1 not in held:
+                lines[at] = lines[at][min(first.col_offset, len(lines[at]) - len(lines[at].lstrip())) :]
+    return "\n".join(lines), magics
+
+
 def statement(node: ast.stmt, places: Places) -> dict[str, Any]:
     """One statement at the top of a cell."""
     flow = Flow()
     flow.statement(node)
     start, end = places.span(node)
+    again = repeated(node)
     return {
         "kind": type(node).__name__,
         "start": start,
@@ -61,11 +87,14 @@ def statement(node: ast.stmt, places: Places) -> dict[str, Any]:
         "definition": definition(node, places) if isinstance(node, FUNCTIONS) else None,
         "definitions": [definition(part, places) for part in ast.walk(node) if isinstance(part, FUNCTIONS)],
         "names": [name(part, parent, places) for part, parent in with_parents(node) if isinstance(part, ast.Name)],
-        "calls": [call(part, parent, places) for part, parent in with_parents(node) if isinstance(part, ast.Call)],
+        "calls": [
+            {**call(part, parent, places), "once": id(part) not in again}
+            for part, parent in with_parents(node)
+            if isinstance(part, ast.Call)
+        ],
         "texts": texts(node, places),
+        "awaits": awaits(node, places),
         "value": literal(node),
-        "main": is_main(node),
-        "body_start": places.at(node.body[0])[0] if isinstance(node, ast.If) else None,
         "shown": shown(node, places) if isinstance(node, ast.Expr) else None,
         "assigned": places.span(node.value) if isinstance(node, ast.Assign) else None,
     }
@@ -82,9 +111,35 @@ def with_parents(node: ast.AST) -> list[tuple[ast.AST, ast.AST | None]]:
     return result
 
 
+def awaits(node: ast.stmt, places: Places) -> list[dict[str, Any]]:
+    """What waits at the top of a cell, which only a notebook's kernel runs: `called` is the name of a function that is awaited."""
+    inner = {id(part) for one in ast.walk(node) if isinstance(one, (*FUNCTIONS, ast.Lambda)) for part in ast.walk(one)}
+    found: list[dict[str, Any]] = []
+    for part in ast.walk(node):
+        if id(part) in inner:
+            continue
+        if isinstance(part, ast.Await):
+            value = part.value
+            named = isinstance(value, ast.Call) and isinstance(value.func, ast.Name)
+            called = value.func.id if named else None  # type: ignore[attr-defined]
+            found.append({"span": places.at(part), "value": places.at(value), "called": called, "line": part.lineno})
+        elif isinstance(part, (ast.AsyncFor, ast.AsyncWith)):
+            found.append({"span": places.at(part), "value": places.at(part), "called": None, "line": part.lineno})
+        elif isinstance(part, ast.comprehension) and part.is_async:
+            found.append({"span": places.at(part.iter), "value": places.at(part.iter), "called": None, "line": part.iter.lineno})
+    return found
+
+
+def repeated(node: ast.AST) -> set[int]:
+    """The nodes that may be run any number of times: within loops, comprehensions, and functions."""
+    loops = (ast.For, ast.AsyncFor, ast.While, ast.Lambda, *COMPREHENSIONS, *FUNCTIONS)
+    return {id(part) for loop in ast.walk(node) if isinstance(loop, loops) for part in ast.walk(loop)}
+
+
 def imports(node: ast.stmt, places: Places) -> list[dict[str, Any]]:
     """What an import statement brings, and those within other statements."""
     found: list[dict[str, Any]] = []
+    spare = guarded(node)
     for part in ast.walk(node):
         top = part is node
         if isinstance(part, ast.Import):
@@ -98,7 +153,22 @@ def imports(node: ast.stmt, places: Places) -> list[dict[str, Any]]:
                 {"module": module, "name": one.name, "as": one.asname, "level": part.level, "top": top, "span": places.span(part)}
                 for one in part.names
             ]
+    return [{**one, "optional": tuple(one["span"]) in {places.span(part) for part in spare}} for one in found]
+
+
+def guarded(node: ast.stmt) -> list[ast.stmt]:
+    """The imports that may fail: a `try` around them goes on without."""
+    catches = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
+    found: list[ast.stmt] = []
+    for part in ast.walk(node):
+        if isinstance(part, ast.Try) and any(one.type is None or caught(one.type) & catches for one in part.handlers):
+            found += [one for top in part.body for one in ast.walk(top) if isinstance(one, (ast.Import, ast.ImportFrom))]
     return found
+
+
+def caught(node: ast.expr) -> set[str]:
+    """The names of the faults that an `except` takes."""
+    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
 
 
 def name(node: ast.AST, parent: ast.AST | None, places: Places) -> dict[str, Any]:

@@ -21,7 +21,12 @@ class Names(NamedTuple):
 def names(node: ast.AST) -> Names:
     """Of a definition, a lambda or a comprehension, as it stands at the top of a module."""
     mode = "eval" if isinstance(node, ast.expr) else "exec"
-    top = symtable.symtable(ast.unparse(node), "cell", mode)
+    text = ast.unparse(node)
+    try:
+        top = symtable.symtable(text, "cell", mode)
+    except SyntaxError:
+        # a function within another one may write names of that one, which is not here
+        top = symtable.symtable(ast.unparse(Own().visit(ast.parse(text, mode=mode))), "cell", mode)
     own = getattr(node, "name", None)
     now = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_referenced()} - {own}
     later: set[str] = set()
@@ -30,6 +35,14 @@ def names(node: ast.AST) -> Names:
     for table in top.get_children():
         collect(table, now if immediate else later, later, written)
     return Names(sorted(now), sorted(later - now), sorted(written))
+
+
+class Own(ast.NodeTransformer):
+    """Makes names of the function around a piece of code its own."""
+
+    def visit_Nonlocal(self, node: ast.Nonlocal) -> ast.AST:
+        """Without the statement what is assigned is local."""
+        return ast.copy_location(ast.Pass(), node)
 
 
 def collect(table: symtable.SymbolTable, here: set[str], later: set[str], written: set[str]) -> None:

@@ -22,6 +22,11 @@ export const PACKAGE_FLAGS: readonly Flag[] = [
     meaning: 'Write nothing: prove that the package in this folder, edited since, still computes the same.',
   },
   { name: 'cell-limit', value: 'SECONDS', meaning: 'Time of each cell in the proof (default 600).' },
+  {
+    name: 'sample',
+    value: 'MB',
+    meaning: 'Inputs above this size are sampled down to it in the proof (default 100; 0 for never).',
+  },
   { name: 'network', meaning: 'Let the proof use the network.' },
   { name: 'offline', meaning: 'Ask no package index for hashes.' },
 ]

@@ -1,6 +1,7 @@
 /** `slipway package`: a notebook or script becomes a tested package, with a proof that it computes the same. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import type { Wanted } from '../../notebook/order/order.ts'
 import type { Report } from '../../notebook/output/report.ts'
 import type { Proof } from '../../notebook/proof/compare.ts'
@@ -10,6 +11,8 @@ import { UsageError, type Invocation } from '../invocation/command.ts'
 const ORDERS: readonly Wanted[] = ['auto', 'document', 'executed']
 /** Seconds for each cell of the proof. */
 const LIMIT = 600
+/** Inputs above this are sampled for the proof, MB. */
+const SAMPLE = 100
 
 /** 0 when the package is proved or no proof was asked for, 1 when it is written and not proved. */
 export async function run({ args, flags, out }: Invocation): Promise<number> {
@@ -29,6 +32,7 @@ export async function run({ args, flags, out }: Invocation): Promise<number> {
     network: flags['network'] === true,
     offline: flags['offline'] === true || process.env['SLIPWAY_OFFLINE'] === '1',
     limit: seconds(text(flags['cell-limit'])),
+    sampleAbove: megabytes(text(flags['sample'])),
     say: (line) => out.progress(line),
   }
   const again = text(flags['prove'])
@@ -36,7 +40,8 @@ export async function run({ args, flags, out }: Invocation): Promise<number> {
   const { folder, report } = await packageResearch(options)
   out.data({ folder, ...report })
   for (const line of summary(report)) out.line(line)
-  out.line(`Wrote ${folder}: report.html shows each change. Next: slipway ship ${folder}`)
+  out.line(`Each change and the proof: ${pathToFileURL(join(folder, 'report.html')).href}`)
+  out.line(`Wrote ${folder}. Next: slipway ship ${folder}`)
   return report.proof.verdict === 'not verified' ? 1 : 0
 }
 
@@ -56,16 +61,23 @@ function proofLines({ verdict, why, cells, predictions }: Proof): string[] {
 }
 
 function summary(report: Report): string[] {
-  const { proof, findings, rotate } = report
+  const { proof, findings, rotate, samples } = report
   const codes = [...new Set(findings.map(({ code }) => code))].toSorted(
     (a, b) => Number(a.slice(1)) - Number(b.slice(1)),
   )
   const counts = codes.map((code) => `${code} ${findings.filter((one) => one.code === code).length}`)
   return [
     ...proofLines(proof),
+    ...samples.map(sampleLine),
     ...(counts.length > 0 ? [`Found: ${counts.join(', ')}`] : []),
     ...rotate.map((name) => `Rotate this secret: ${name}`),
   ]
+}
+
+function sampleLine({ input, kept, rows, bytes, why }: Report['samples'][number]): string {
+  return kept === null
+    ? `${input} has ${Math.round(bytes / 1e6)} MB and was read whole: ${why}`
+    : `Proved on a sample of ${input}: ${kept} of ${rows} rows`
 }
 
 function text(value: Invocation['flags'][string]): string | undefined {
@@ -77,4 +89,11 @@ function seconds(given: string | undefined): number {
   if (!Number.isFinite(value) || value < 1)
     throw new UsageError(`--cell-limit is "${given}"; expected seconds, at least 1`)
   return value
+}
+
+function megabytes(given: string | undefined): number {
+  const value = Number(given ?? SAMPLE)
+  if (!Number.isFinite(value) || value < 0 || given?.trim() === '')
+    throw new UsageError(`--sample is "${given}"; expected megabytes, 0 for no samples`)
+  return Math.ceil(value * 1e6)
 }

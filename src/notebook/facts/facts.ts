@@ -32,6 +32,8 @@ export interface Call extends Closing {
   readonly function: Span
   /** The call is a statement of its own. */
   readonly statement: boolean
+  /** It stands in no loop, comprehension or function. */
+  readonly once: boolean
   readonly arguments: readonly Argument[]
   readonly keywords: readonly (Argument & { readonly name: string | null })[]
   readonly line: number
@@ -46,6 +48,9 @@ export interface Definition {
   readonly later: readonly string[]
   readonly written: readonly string[]
   readonly decorated: boolean
+  readonly asynchronous: boolean
+  /** Parameters with a default: where it stands, and the place among the positional ones. */
+  readonly defaults?: readonly { readonly name: string; readonly span: Span; readonly at: number | null }[]
   readonly body: number
   readonly indent: number
   readonly own_line: boolean
@@ -67,6 +72,8 @@ export interface Import {
   readonly name: string | null
   readonly as: string | null
   readonly level: number
+  /** Within a `try` that goes on without it. */
+  readonly optional: boolean
   /** A statement at the top of its cell. */
   readonly top: boolean
   readonly span: Span
@@ -102,9 +109,9 @@ export interface Statement {
   readonly names: readonly { name: string; start: number; end: number; read: boolean; call: Closing | null }[]
   readonly calls: readonly Call[]
   readonly texts: readonly Text[]
+  /** Waits at the top of a cell; `called` is the function whose call is awaited, null for another wait. */
+  readonly awaits: readonly { span: Span; value: Span; called: string | null; line: number }[]
   readonly value: (Literal & { readonly name: string; readonly source: string }) | null
-  readonly main: boolean
-  readonly body_start: number | null
   readonly shown: { kind: string; text: string; root: string | null; calls: number; span: Span } | null
   readonly assigned: Span | null
 }
@@ -112,7 +119,7 @@ export interface Statement {
 export interface Magic {
   readonly line: number
   readonly text: string
-  readonly action: 'drop' | 'keep' | 'translate' | 'refuse'
+  readonly action: 'drop' | 'keep' | 'translate' | 'main' | 'refuse'
   readonly installs: readonly string[]
 }
 
@@ -145,4 +152,12 @@ export interface Environment {
   readonly direct: Readonly<Record<string, string>>
   readonly closure: Readonly<Record<string, string>>
   readonly extras: Readonly<Record<string, string>>
+}
+
+/** A parameter of an installed function or class; `at` is its place among the positional ones, null for one that is given by name only. */
+export interface Parameter {
+  readonly name: string
+  /** As Python writes it; null without one. */
+  readonly default: string | null
+  readonly at: number | null
 }

@@ -4,7 +4,7 @@ import { problem } from '../../contract/errors.ts'
 import { runCommand } from '../../envs/command.ts'
 import { findPython } from '../../envs/python.ts'
 import { PACKAGE_DIR } from '../../isolation/plan.ts'
-import type { CellFacts, Environment, Facts } from './facts.ts'
+import type { CellFacts, Environment, Facts, Parameter } from './facts.ts'
 
 /** Reading an environment of a thousand distributions from a cold disk takes seconds. */
 const LIMIT_MS = 120_000
@@ -15,11 +15,17 @@ export interface Helper {
     imports: readonly string[]
     needs: readonly string[]
     extras: readonly string[]
+    /** Top-level modules that a run has seen, besides the imports. */
+    seen: readonly string[]
     folder: string
   }) => Promise<Environment>
   /** Public names of modules; null for one that cannot be read. */
   readonly stars: (modules: readonly string[], folder: string) => Promise<Record<string, readonly string[] | null>>
+  /** Parameters of installed functions and classes by their dotted names; null for one that no file explains. */
+  readonly signatures: (names: readonly string[]) => Promise<Signatures>
 }
+
+export type Signatures = Readonly<Record<string, readonly Parameter[] | null>>
 
 /** The interpreter that is named, else that of the active environment, else the first that is found. */
 export async function interpreter(named: string | undefined): Promise<string> {
@@ -36,6 +42,8 @@ export function openHelper(python: string): Helper {
     environment: (request) => ask<Environment>(python, 'environment', request),
     stars: async (modules, folder) =>
       (await ask<{ modules: Record<string, readonly string[] | null> }>(python, 'stars', { modules, folder })).modules,
+    signatures: async (names) =>
+      names.length === 0 ? {} : (await ask<{ signatures: Signatures }>(python, 'signatures', { names })).signatures,
   }
 }
 

@@ -47,6 +47,7 @@ function treatMagics(program: Program): void {
             drop: magic.installs.length > 0 ? 'gone: packages come from the lock' : 'gone: it only shows something',
             keep: 'gone; what it measured runs as it is',
             translate: 'written in Python',
+            main: 'what stands in it runs as a part of the whole',
           }[magic.action],
         })
     }
@@ -57,13 +58,25 @@ function treatExpression(program: Program, placed: Placed, isLast: boolean): voi
   const { statement, cell } = placed
   const { shown } = statement
   if (shown === null) return
+  if (shown.text === 'print(__doc__)') {
+    placed.role = 'gone'
+    program.alike.get(cell)?.push({ start: shown.span[0], end: shown.span[1], text: 'None' })
+    change(program, cell, [], {
+      code: 'D10',
+      line: statement.line,
+      found: shown.text,
+      action: 'gone: it is about the file',
+    })
+    return
+  }
   if (isView(statement)) {
     placed.role = 'gone'
     program.findings.push({
       code: 'D10',
       cell,
       line: statement.line,
-      found: `${shown.text.slice(0, 80)} only shows something`,
+      found:
+        shown.kind === 'Constant' ? 'a value that nothing takes' : `${shown.text.slice(0, 80)} only shows something`,
       treatment: 'changed',
       action: 'gone',
     })
@@ -76,9 +89,11 @@ function treatExpression(program: Program, placed: Placed, isLast: boolean): voi
     change(program, cell, [], { code: 'D10', line: statement.line, found: 'display(…)', action: 'gone' })
   } else if (isLast && isShownValue(program, statement)) {
     const [start, end] = shown.span
+    // `a, b` is one value
+    const [open, close] = shown.kind === 'Tuple' ? ['(', '))'] : ['', ')']
     const edits = [
-      { start, end: start, text: 'logger.info("%r", ' },
-      { start: end, end, text: ')' },
+      { start, end: start, text: `logger.info("%r", ${open}` },
+      { start: end, end, text: close },
     ]
     change(program, cell, edits, {
       code: 'D10',

@@ -3,7 +3,17 @@ import { existsSync } from 'node:fs'
 import { basename, extname, isAbsolute, resolve } from 'node:path'
 import { refusal } from '../read/refusal.ts'
 import type { Call, Statement, Text } from '../facts/facts.ts'
-import { change, enclosing, freshName, report, type Placed, type Program } from '../rewrite/program.ts'
+import { addArgument } from '../rewrite/lifting.ts'
+import {
+  change,
+  enclosing,
+  freshName,
+  functionsOf,
+  isOpen,
+  report,
+  type Placed,
+  type Program,
+} from '../rewrite/program.ts'
 
 const MACHINE = /^(?:\/(?!$)|~\/|[A-Za-z]:[\\/]|file:\/\/)/
 const ADDRESS = /^(?:https?|s3|gs|gcs|abfss?|wasbs?|hdfs|ftp):\/\//
@@ -13,10 +23,11 @@ const WRITER = /(?:^|\.)(?:to_\w+|savefig|save|dump|savetxt|write_\w+|mkdir|make
 
 /** Replaces texts that are paths or addresses by settings. `folder` is where the research code lies. Throws for `chdir`. */
 export function treatPaths(program: Program, folder: string): void {
+  const own = new Set(functionsOf(program).keys())
   for (const placed of program.placed) {
     refuseFolders(placed)
     for (const text of placed.statement.texts) {
-      const kind = text.doc ? undefined : kindOf(placed.statement, text, folder)
+      const kind = text.doc ? undefined : kindOf(placed.statement, text, { folder, own })
       if (kind === undefined) continue
       if (text.joined) noteJoined(program, placed, text)
       else if (placed.role === 'setting') noteSetting(program, placed, text, kind)
@@ -28,15 +39,21 @@ export function treatPaths(program: Program, folder: string): void {
 type Kind = 'machine' | 'address' | 'file'
 
 /** What a text is by its shape and by the call that it is given to; undefined for other texts. */
-function kindOf(statement: Statement, text: Text, folder: string): Kind | undefined {
+function kindOf(
+  statement: Statement,
+  text: Text,
+  { folder, own }: { readonly folder: string; readonly own: ReadonlySet<string> },
+): Kind | undefined {
   const call = callOf(statement, text)
   if (/\s/.test(text.value) && !existsSync(resolve(folder, text.value))) return undefined
   if (ADDRESS.test(text.value)) return call === undefined || READER.test(call.text) ? 'address' : undefined
   if (MACHINE.test(text.value) && looksLikePath(text.value)) return 'machine'
-  if (call === undefined || WRITER.test(call.text))
-    return isRead(text.value, folder) && call === undefined ? 'file' : undefined
-  if (!READER.test(call.text) || writes(call)) return undefined
-  return isRead(text.value, folder) ? 'file' : undefined
+  return isRead(text.value, folder) && (call === undefined || reads(call, own)) ? 'file' : undefined
+}
+
+/** Whether a call reads a path that it is given; a function of the code may hand it on to what does. */
+function reads(call: Call, own: ReadonlySet<string>): boolean {
+  return !WRITER.test(call.text) && (READER.test(call.text) || own.has(call.text)) && !writes(call)
 }
 
 function looksLikePath(value: string): boolean {
@@ -77,15 +94,67 @@ function replace(program: Program, placed: Placed, text: Text, kind: Kind): void
     input: text.value,
     meaning: `Input of cell ${placed.cell}: ${FOUND[kind]}.`,
   })
+  const finding = { code: 'D6', line: text.line, found: `${FOUND[kind]}: ${text.value}` }
+  const own = defaultOf(placed, text)
+  if (own !== undefined && passDefault(program, own, name)) {
+    change(program, placed.cell, [], {
+      ...finding,
+      action: `calls that give no ${own.parameter} give the setting ${name}, an input of the project`,
+    })
+    return
+  }
+  // what is read while a function is defined is there in its step only
+  if (placed.role === 'function' && isEarly(placed, text)) placed.role = 'body'
   placed.needs.add(name)
   change(program, placed.cell, [{ start: text.span[0], end: text.span[1], text: name }], {
-    code: 'D6',
-    line: text.line,
-    found: `${FOUND[kind]}: ${text.value}`,
+    ...finding,
     action: `the setting ${name}, an input of the project`,
   })
   const inside = enclosing(placed.statement, text.span[0])
   if (inside !== undefined && placed.role === 'function') placed.needs.add(name)
+}
+
+interface Default {
+  readonly called: string
+  readonly parameter: string
+  /** Its place among the positional parameters; null for one that is given by name. */
+  readonly at: number | null
+}
+
+/** The parameter of a function of the package whose default a text is. */
+function defaultOf({ role, statement }: Placed, text: Text): Default | undefined {
+  const { definition } = statement
+  if (role !== 'function' || definition?.kind !== 'function' || definition.decorated) return undefined
+  const found = definition.defaults?.find(({ span }) => span[0] === text.span[0] && span[1] === text.span[1])
+  return found === undefined ? undefined : { called: definition.name, parameter: found.name, at: found.at }
+}
+
+/** Gives the setting to each call that leaves the default; false, and nothing done, where a use of the function is no plain call. */
+function passDefault(program: Program, { called, parameter, at }: Default, setting: string): boolean {
+  const uses = program.placed.flatMap((placed) =>
+    placed.statement.names.filter(({ name, read }) => read && name === called).map((use) => ({ placed, use })),
+  )
+  const calls = uses.map(({ placed, use }) => ({
+    placed,
+    call: use.call === null ? undefined : placed.statement.calls.find(({ function: place }) => place[0] === use.start),
+  }))
+  if (calls.some(({ call }) => call === undefined || isOpen(call))) return false
+  for (const { placed, call } of calls) {
+    if (
+      call === undefined ||
+      call.keywords.some(({ name }) => name === parameter) ||
+      call.arguments.length > (at ?? Infinity)
+    )
+      continue
+    addArgument(program.edits.get(placed.cell) ?? [], call, `${parameter}=${setting}`)
+    placed.needs.add(setting)
+  }
+  return true
+}
+
+/** Whether a text stands in what is read while its function or class is defined: decorators, defaults, hints. */
+function isEarly({ statement }: Placed, text: Text): boolean {
+  return statement.definition !== null && text.span[0] < statement.definition.body
 }
 
 function noteSetting(program: Program, placed: Placed, text: Text, kind: Kind): void {

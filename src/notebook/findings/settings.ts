@@ -1,5 +1,5 @@
 /** Constants of the notebook become settings: names that one statement binds to a literal and nothing changes. */
-import { freshName, type Program } from '../rewrite/program.ts'
+import { freshName, seedSetting, type Program } from '../rewrite/program.ts'
 import { isSecret } from './secrets.ts'
 
 /** Adds the settings, and the seed where the code has none of that name. A secret is none: it is read when the code runs. */
@@ -19,7 +19,7 @@ export function treatSettings(program: Program): void {
       meaning: `From cell ${placed.cell}.`,
     })
   }
-  if (!program.settings.has('seed') && freshName(program, 'seed') === 'seed') program.settings.set('seed', SEED)
+  if (seedSetting(program) === undefined && freshName(program, 'seed') === 'seed') program.settings.set('seed', SEED)
 }
 
 /** The setting that a package has of its own. */

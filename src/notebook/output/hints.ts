@@ -1,6 +1,5 @@
 /** Type hints for variables: from the types that the proof saw, by names that the module imports; else Any. */
-import { importsOf, type Program } from '../rewrite/program.ts'
-import { boundBy } from './imports.ts'
+import { boundBy, importsOf, type Program } from '../rewrite/program.ts'
 
 /** What a variable was, as the run saw it: module and qualified name of its class. */
 export type Seen = ReadonlyMap<string, { readonly module: string; readonly name: string }>

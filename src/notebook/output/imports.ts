@@ -1,6 +1,6 @@
 /** The imports that a text of Python needs, in the order in which the notebook had them. */
 import type { Import } from '../facts/facts.ts'
-import { importsOf, type Program } from '../rewrite/program.ts'
+import { boundBy, importsOf, type Program } from '../rewrite/program.ts'
 
 /** Lines of imports for the names that a text uses; `also` are further lines, such as `import os`. */
 export function importLines(program: Program, text: string, first = false): string[] {
@@ -31,11 +31,6 @@ export function importLines(program: Program, text: string, first = false): stri
 function fromLine(begin: string, names: readonly string[]): string {
   const line = `${begin}import ${names.join(', ')}`
   return line.length <= 100 ? line : `${begin}import (\n${names.map((name) => `    ${name},\n`).join('')})`
-}
-
-/** The name that an import binds. */
-export function boundBy(one: Import): string {
-  return one.as ?? (one.name === null ? (one.module.split('.')[0] ?? '') : one.name)
 }
 
 function used(one: Import, text: string): boolean {

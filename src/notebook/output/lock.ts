@@ -30,6 +30,13 @@ export function importedModules(facts: Facts): string[] {
   return [...new Set(names)].toSorted()
 }
 
+/** Imports that the code goes on without where they fail. */
+function optionalModules(program: Program): Set<string> {
+  const every = program.placed.flatMap(({ statement }) => statement.imports)
+  const needed = new Set(every.filter(({ optional }) => !optional).map(({ module }) => module))
+  return new Set(every.filter(({ optional, module }) => optional && !needed.has(module)).map(({ module }) => module))
+}
+
 /** Packages that calls need: for each call the ones of which one has to be there. */
 export function neededPackages(statements: readonly Statement[]): (readonly string[])[] {
   const calls = statements.flatMap((one) => one.calls.map(({ text }) => text))
@@ -38,17 +45,20 @@ export function neededPackages(statements: readonly Statement[]): (readonly stri
 
 /** Throws for imports that nothing installed explains, with the cell that has them. */
 export function refuseMissing(environment: Environment, program: Program): void {
-  const reasons = environment.missing.map((one): Reason => {
-    const cell =
-      program.placed.find(({ statement }) => statement.imports.some(({ module }) => module === one.import))?.cell ??
-      null
-    return {
-      code: 'D1',
-      cell,
-      message: `no installed distribution explains "import ${one.import}" in ${environment.executable}`,
-      remedy: `install it there, or name with --python the interpreter that ran the notebook; candidates: ${one.candidates.join(', ')}`,
-    }
-  })
+  const spare = optionalModules(program)
+  const reasons = environment.missing
+    .filter((one) => !spare.has(one.import))
+    .map((one): Reason => {
+      const cell =
+        program.placed.find(({ statement }) => statement.imports.some(({ module }) => module === one.import))?.cell ??
+        null
+      return {
+        code: 'D1',
+        cell,
+        message: `no installed distribution explains "import ${one.import}" in ${environment.executable}`,
+        remedy: `install it there, or name with --python the interpreter that ran the notebook; candidates: ${one.candidates.join(', ')}`,
+      }
+    })
   if (reasons.length > 0) throw refusal(reasons)
 }
 

@@ -3,7 +3,7 @@ import { edited, type Edit } from '../rewrite/edit.ts'
 import type { Definition } from '../facts/facts.ts'
 import type { Lifted } from '../rewrite/lifting.ts'
 import type { Model } from '../rewrite/model.ts'
-import { cellFacts, cellOf, draws, functionsOf, type Placed, type Program } from '../rewrite/program.ts'
+import { cellFacts, cellOf, functionsOf, seedSetting, type Placed, type Program } from '../rewrite/program.ts'
 import { chunksOf, type Section } from '../rewrite/sections.ts'
 import { hintOf, type Seen } from './hints.ts'
 import { importLines, mentions } from './imports.ts'
@@ -19,6 +19,10 @@ export interface Package {
   /** Variables that are numbers which judge the model. */
   readonly metrics: readonly string[]
   readonly seen: Seen
+  /** The code makes figures of matplotlib. */
+  readonly draws: boolean
+  /** Cells of which the run has seen figures; undefined where nothing was run. */
+  readonly figures: ReadonlySet<number> | undefined
 }
 
 /** Path to text of the modules. */
@@ -31,7 +35,7 @@ export function modules(given: Package): Map<string, string> {
     [`${folder}/train.py`, trainModule(given)],
     [`${folder}/predict.py`, predictModule(given)],
   ])
-  if (draws(given.program)) files.set(`${folder}/figures.py`, FIGURES)
+  if (given.draws) files.set(`${folder}/figures.py`, FIGURES)
   return files
 }
 
@@ -39,13 +43,13 @@ function title({ name, program }: Package): string {
   return `${name}: made from a ${program.research.kind} by slipway package.`
 }
 
-function configModule({ program }: Package): string {
+function configModule({ program, draws }: Package): string {
   const settings = [...program.settings.values()]
   const paths = settings.some(({ source }) => source.includes('ROOT'))
   const fields = settings.map(
     ({ name, type, source, meaning }) => `    #: ${meaning}\n    ${name}: ${type} = ${source}\n`,
   )
-  const extra = draws(program)
+  const extra = draws
     ? '    #: Folder in which figures are kept as PNG files; none are where it is empty.\n    figures: str = ""\n'
     : ''
   const root = paths ? '\nROOT = Path(__file__).resolve().parents[2]\n' : ''
@@ -197,8 +201,9 @@ function stepText(given: Package, section: Section): string {
 
 /** Figures that a cell of a notebook leaves open are shown at its end; a script shows them when it says so. */
 function keepsFigures(given: Package, section: Section): boolean {
-  if (!draws(given.program) || given.program.research.kind === 'script' || !section.last) return false
+  if (!given.draws || given.program.research.kind === 'script' || !section.last) return false
   if (/keep_figures\("\w+"\)\s*$/.test(section.body)) return false
+  if (given.figures !== undefined) return given.figures.has(section.cell)
   return /\b(?:plt|sns|pyplot|seaborn)\b|\.plot\b|\.hist\b|\bax\w*\.|\bfig\w*\.|_display\b|Display\b|plot/.test(
     section.body,
   )
@@ -211,7 +216,7 @@ function signature(begin: string, parameters: readonly string[], result: string)
 
 /** The whole notebook in order. */
 function runText(given: Package): string {
-  const { program, sections, results } = given
+  const { program, sections, results, draws } = given
   const calls = sections.map(({ name, parameters, results: made }) => {
     const values = parameters.map((one) => (program.settings.has(one) ? `config.${one}` : one))
     const begin = `    ${made.length > 0 ? `${made.join(', ')} = ` : ''}${name}(`
@@ -220,7 +225,8 @@ function runText(given: Package): string {
     return `${begin}\n${values.map((one) => `        ${one},\n`).join('')}    )`
   })
   const names = results.map((name) => `"${name}": ${program.settings.has(name) ? `config.${name}` : name}`)
-  const seed = program.settings.has('seed') ? 'config.seed' : '0'
+  const setting = seedSetting(program)
+  const seed = setting === undefined ? '0' : `config.${setting.name}`
   return `def set_seed(seed: int) -> None:
     """Seed the global generators that are imported; the hash of texts is seeded by PYTHONHASHSEED."""
     import random
@@ -236,7 +242,7 @@ function runText(given: Package): string {
 def run(config: Config) -> dict[str, Any]:
     """Every step in the order of the ${program.research.kind}; returns what serving, metrics and tests need."""
     set_seed(${seed})
-${draws(given.program) ? '    if config.figures:\n        from NAME.figures import keep_in\n\n        keep_in(config.figures)\n'.replace('NAME', given.name) : ''}${calls.join('\n')}
+${draws ? '    if config.figures:\n        from NAME.figures import keep_in\n\n        keep_in(config.figures)\n'.replace('NAME', given.name) : ''}${calls.join('\n')}
     return {${names.length <= 3 ? names.join(', ') : `\n${names.map((one) => `        ${one},\n`).join('')}    `}}
 `
 }

@@ -6,7 +6,8 @@ import { ifMissing } from '../../contract/absence/absent.ts'
 import type { Plan } from '../../isolation/plan.ts'
 import type { Statement } from '../facts/facts.ts'
 import type { Model } from '../rewrite/model.ts'
-import { cellFacts, draws, type Input, type Program } from '../rewrite/program.ts'
+import { edited } from '../rewrite/edit.ts'
+import { cellFacts, draws, seedOf, type Input, type Program } from '../rewrite/program.ts'
 import type { Section } from '../rewrite/sections.ts'
 import { compareCell, comparePredictions, compareWritten, saidBy, type CellVerdict, type Proof } from './compare.ts'
 import type { CellRecord, Run } from './record.ts'
@@ -47,7 +48,7 @@ export async function runOriginal(
     kind: program.research.kind,
     cells: program.order.map((id) => ({
       id,
-      source: cellFacts(program.facts, id)?.clean ?? '',
+      source: edited(cellFacts(program.facts, id)?.clean ?? '', program.alike.get(id) ?? []),
       names: namesOf(program, id),
     })),
     inputs: Object.fromEntries(inputs.flatMap(({ written, path }) => (path === undefined ? [] : [[written, path]]))),
@@ -71,21 +72,25 @@ export async function runPackage(
     readonly program: Program
     readonly model: Model
     readonly sections: readonly Section[]
+    readonly draws: boolean
+    /** Settings that differ from those of the project: inputs of which there is a sample. */
+    readonly settings: Readonly<Record<string, string>>
   },
   options: ProofOptions,
 ): Promise<Run> {
-  const { program, model, sections } = made
+  const { program, model, sections, settings } = made
   const request = {
     what: 'packaged',
     package: made.name,
     src: join(made.project, 'src'),
     steps: Object.fromEntries(sections.map(({ name, cell }) => [name, cell])),
-    settings: {},
+    settings,
     seed: seedOf(program),
     modules: options.modules,
-    draws: draws(program),
+    draws: made.draws,
     network: options.network,
     rows: model.rows ?? '',
+    last: program.order.at(-1) ?? 0,
   }
   const say = (line: string): void => options.say(`the package runs: ${line}`)
   const env = { ...Object.fromEntries(program.secrets), MPLCONFIGDIR: join(options.scratch, 'matplotlib') }
@@ -190,10 +195,6 @@ function expectedNames(program: Program, cell: number): string[] {
     if (readsClock(statement)) for (const name of statement.binds) names.delete(name)
   }
   return [...names].filter((name) => !name.startsWith('_'))
-}
-
-function seedOf(program: Program): number {
-  return Number(program.settings.get('seed')?.source ?? '0') || 0
 }
 
 /** What the code may read by a path relative to its folder: at most a few thousand files, large ones left out. */

@@ -33,6 +33,8 @@ export interface RunRecord {
   readonly failed: { readonly cell: number; readonly why: string } | null
   readonly types?: Readonly<Record<string, { readonly module: string; readonly name: string }>>
   readonly probe: Described | null
+  /** Top-level modules that were imported while the original ran. */
+  readonly modules?: readonly string[]
 }
 
 /** A record with its numbers, and the files that the run wrote where it ran: path to digest. */

@@ -2,7 +2,7 @@
 import { refusal } from '../read/refusal.ts'
 import type { Closing, Definition, Statement } from '../facts/facts.ts'
 import type { Edit } from './edit.ts'
-import { change, functionsOf, variablesOf, type Placed, type Program } from './program.ts'
+import { change, functionsOf, report, variablesOf, type Placed, type Program } from './program.ts'
 
 /** Parameters that each function of the package gets in addition. */
 export type Lifted = ReadonlyMap<string, readonly string[]>
@@ -26,7 +26,32 @@ export function liftGlobals(program: Program): Lifted {
     })
   }
   for (const placed of program.placed) passOn(program, placed, lifted)
+  reportLate(program)
   return lifted
+}
+
+/** What stays in its step keeps the variables of that step: said where a later statement binds one of them anew. */
+function reportLate(program: Program): void {
+  const variables = variablesOf(program)
+  const last = new Map<string, Placed>()
+  for (const placed of program.placed)
+    if (placed.role !== 'gone')
+      for (const name of [...placed.statement.binds, ...placed.statement.maybe]) last.set(name, placed)
+  for (const [at, { cell, role, statement }] of program.placed.entries()) {
+    if (role !== 'body') continue
+    for (const name of statement.later) {
+      const anew = last.get(name)
+      if (anew === undefined || anew.cell === cell || !variables.has(name) || program.placed.indexOf(anew) <= at)
+        continue
+      report(program, {
+        code: 'D4',
+        cell,
+        line: statement.line,
+        found: `${statement.definition?.name ?? 'a function'} reads ${name} when it is called, and cell ${anew.cell} binds ${name} anew`,
+        action: `here it keeps the value of its step; make ${name} a parameter of it, or give the later value another name`,
+      })
+    }
+  }
 }
 
 function refuseWrites(program: Program): void {
@@ -66,6 +91,8 @@ function keepUnliftable(program: Program): void {
       return (
         early.some((name) => variables.has(name) || (lifted.get(name) ?? []).length > 0) ||
         (definition.kind === 'class' && placed.needs.size > 0) ||
+        // what a decorator makes of a function may take no further parameter
+        (definition.decorated && (lifted.get(definition.name) ?? []).length > 0) ||
         definition.close === -1 ||
         definition.colon === -1
       )
@@ -108,7 +135,7 @@ function passOn(program: Program, placed: Placed, lifted: Lifted): void {
     const names = lifted.get(found.name) ?? []
     if (names.length === 0 || !found.read || shadowed(placed.statement, found.name, found.start)) continue
     const given = names.map((name) => `${name}=${name}`).join(', ')
-    if (found.call !== null) program.edits.get(placed.cell)?.push(...argumentEdits(found.call, given))
+    if (found.call !== null) addArgument(program.edits.get(placed.cell) ?? [], found.call, given)
     else {
       program.extraImports.add('import functools')
       const text = `functools.partial(${found.name}, ${given})`
@@ -124,6 +151,12 @@ function shadowed(statement: Statement, name: string, at: number): boolean {
   return inner.some(
     ({ parameters = [], later, now }) => parameters.includes(name) || !(later.includes(name) || now.includes(name)),
   )
+}
+
+/** Adds an argument to a call of a cell, behind those that were added before. */
+export function addArgument(edits: Edit[], call: Closing, text: string): void {
+  const added = edits.some(({ start, end }) => start === call.close && end === call.close)
+  edits.push(...argumentEdits(added ? { ...call, given: true, comma: false, generator: null } : call, text))
 }
 
 function argumentEdits({ close, given, comma, generator }: Closing, text: string): Edit[] {

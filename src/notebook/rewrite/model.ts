@@ -77,6 +77,10 @@ function named(program: Program, name: string, fits: readonly Fit[]): Model {
   return withChain(program, name, lastOf(fits, name), fits)
 }
 
+/** Calls that fit copies of a model and keep none. */
+const CROSS =
+  /(?:^|\.)(?:cross_val\w+|validation_curve|learning_curve)$|^(?:\w+\.)*(?:Validation|Learning)CurveDisplay\.from_estimator$/
+
 function none(program: Program): Reason {
   const inside = program.placed.find(({ statement }) => statement.calls.some(({ text }) => /(?:\.|\))fit$/.test(text)))
   if (inside !== undefined)
@@ -86,6 +90,14 @@ function none(program: Program): Reason {
       message:
         'models are fitted only inside of loops, functions or expressions, so that none can be told to be the model',
       remedy: 'name the variable that holds it with --model NAME',
+    }
+  const judged = program.placed.find(({ statement }) => statement.calls.some(({ text }) => CROSS.test(text)))
+  if (judged !== undefined)
+    return {
+      code: 'model',
+      cell: judged.cell,
+      message: 'models are only cross-validated, and none of them is fitted to be kept',
+      remedy: 'fit the one to serve on the training rows, as the last step',
     }
   const plots = program.placed.some(({ statement }) => statement.calls.some(({ text }) => /^(?:plt|sns)\./.test(text)))
   return {

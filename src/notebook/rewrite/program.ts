@@ -1,5 +1,5 @@
 /** The statements of research code in the order in which they run, each with the part of the package that it goes to. */
-import type { CellFacts, Definition, Facts, Import, Statement } from '../facts/facts.ts'
+import type { Call, CellFacts, Definition, Facts, Import, Statement } from '../facts/facts.ts'
 import type { Finding } from './finding.ts'
 import type { Cell, Research } from '../read/cells.ts'
 import type { Edit } from './edit.ts'
@@ -46,6 +46,8 @@ export interface Program {
   readonly placed: readonly Placed[]
   /** Edits of each cell's clean source. */
   readonly edits: Map<number, Edit[]>
+  /** Edits that the original gets in the proof, so that both are alike: seeds that the code does not give, texts about itself that it prints. */
+  readonly alike: Map<number, Edit[]>
   readonly findings: Finding[]
   readonly settings: Map<string, Setting>
   /** Environment variables that hold secrets: name to the values that stood in the code. */
@@ -72,6 +74,7 @@ export function programOf(research: Research, facts: Facts, order: readonly numb
     order,
     placed,
     edits: new Map(order.map((id) => [id, []])),
+    alike: new Map(order.map((id) => [id, []])),
     findings: [],
     settings: new Map(),
     secrets: new Map(),
@@ -95,6 +98,19 @@ function roleOf(statement: Statement, bindings: ReadonlyMap<string, number>): Ro
   if (value !== null && bindings.get(value.name) === 1 && value.type !== 'list' && !value.name.startsWith('_'))
     return 'setting'
   return 'body'
+}
+
+/** The setting that seeds: that of the code, by its name and type, else that of the package; undefined where its name means something else. */
+export function seedSetting(program: Program): Setting | undefined {
+  const whole = [...program.settings.values()].filter(({ type }) => type === 'int')
+  return whole.find(({ name }) => name === 'seed') ?? whole.find(({ name }) => SEED_NAME.test(name))
+}
+
+const SEED_NAME = /^(?:(?:global|rng|random)_?)?(?:seed|random_?state)$/i
+
+/** The value of the seed. */
+export function seedOf(program: Program): number {
+  return Number(seedSetting(program)?.source ?? '0') || 0
 }
 
 /** The facts of a cell. */
@@ -148,9 +164,19 @@ export function importsOf(program: Program): Import[] {
   return program.placed.flatMap(({ role, statement }) => (role === 'import' ? statement.imports : []))
 }
 
+/** The name that an import binds. */
+export function boundBy(one: Import): string {
+  return one.as ?? (one.name === null ? (one.module.split('.')[0] ?? '') : one.name)
+}
+
 /** The definition in whose body a place lies; undefined at the top. */
 export function enclosing(statement: Statement, at: number): Definition | undefined {
   return statement.definitions.findLast(({ span, kind }) => kind === 'function' && span[0] <= at && at < span[1])
+}
+
+/** Whether a call is given arguments that cannot be counted: by a star. */
+export function isOpen(call: Call): boolean {
+  return call.keywords.some(({ name }) => name === null) || call.arguments.some(({ star }) => star === true)
 }
 
 /** A name that nothing of the program has. */

@@ -96,13 +96,17 @@ function flowOf(group: Group, variables: ReadonlySet<string>, available: Readonl
   const binds = new Set<string>()
   const sure = new Set<string>()
   const late = new Set<string>()
+  // a name that is bound here, perhaps, and nowhere before is this step's own: there is nothing to hand in
+  const own = new Set<string>()
+  const comesIn = (name: string): boolean => variables.has(name) && !sure.has(name) && !own.has(name)
   for (const { statement, needs } of group.parts) {
-    for (const name of [...statement.uses, ...needs]) if (variables.has(name) && !sure.has(name)) uses.add(name)
+    for (const name of [...statement.uses, ...needs]) if (comesIn(name)) uses.add(name)
     for (const name of statement.later) if (variables.has(name)) late.add(name)
     for (const name of statement.binds) {
       sure.add(name)
       binds.add(name)
     }
+    for (const name of [...statement.binds, ...statement.maybe]) if (!available.has(name)) own.add(name)
     for (const name of statement.maybe) binds.add(name)
     for (const name of statement.deleted) {
       sure.delete(name)

@@ -1,4 +1,4 @@
-"""`python FOLDER REQUEST.json`: runs the original or the package as the request says."""
+"""`python FOLDER REQUEST.json`: runs the original or the package as the request says, or takes a sample."""
 
 import json
 import os
@@ -9,7 +9,9 @@ if __name__ == "__main__":
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))))
     from slipway.notebook.proof.original import run_original
     from slipway.notebook.proof.packaged import run_packaged
+    from slipway.notebook.proof.sample import run_sample
 
     with open(sys.argv[1], encoding="utf-8") as file:
         request = json.load(file)
-    sys.exit((run_original if request["what"] == "original" else run_packaged)(request))
+    runs = {"original": run_original, "packaged": run_packaged, "sample": run_sample}
+    sys.exit(runs[request["what"]](request))

@@ -58,6 +58,8 @@ def ask_nobody() -> None:
     builtins.input = refused
 
 
+#: What the clock of a proof begins with, seconds.
+NOW = 1_700_000_000
 #: Libraries that keep how long a fit took among their results.
 TIMED = ("sklearn", "imblearn", "mapie")
 
@@ -74,13 +76,34 @@ def own_clock(packages: tuple[str, ...]) -> None:
             if caller != "__main__" and caller.split(".")[0] not in (*packages, *TIMED):
                 return real()
             looked[0] += 1
-            return type(real())(1_700_000_000 * scale + looked[0] * scale)
+            return type(real())(NOW * scale + looked[0] * scale)
 
         setattr(time, name, now)
 
     for name in ("time", "perf_counter", "process_time", "monotonic"):
         clock(name, 1)
         clock(f"{name}_ns", 10**9)
+    still_dates()
+
+
+def still_dates() -> None:
+    """The date and time of now, as the module `time` tells them, stand still for everybody: reports of models print them."""
+
+    def still(name: str, place: int) -> None:
+        real = getattr(time, name)
+
+        def now(*given: Any) -> Any:
+            if len(given) > place and given[place] is not None:
+                return real(*given)
+            moment: Any = NOW if name in ("localtime", "gmtime", "ctime") else utc(NOW)
+            return real(*given[:place], moment)
+
+        setattr(time, name, now)
+
+    utc = time.gmtime
+    for name in ("localtime", "gmtime", "ctime", "asctime"):
+        still(name, 0)
+    still("strftime", 1)
 
 
 def limit(seconds: float) -> None:

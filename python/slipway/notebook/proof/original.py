@@ -56,6 +56,7 @@ def run_original(request: dict[str, Any]) -> int:
     space = types.ModuleType("__main__")
     space.__file__ = request["file"]
     sys.modules["__main__"] = space
+    before = tops()
     prepare(request)
     describer = Describer(out / "values.bin", "")
     record: dict[str, Any] = {"cells": [], "failed": None, "types": {}, "probe": None}
@@ -79,6 +80,7 @@ def run_original(request: dict[str, Any]) -> int:
         one["values"] = {name: describer.describe(space.__dict__[name]) for name in names}
         record["types"] |= {name: type_of(space.__dict__[name]) for name in names}
         record["cells"].append({**one, "id": cell["id"], "figures": list(figures)})
+    record["modules"] = sorted(tops() - before)
     if record["failed"] is None and request["probe"]:
         record["probe"] = probe(request["probe"], space.__dict__, describer)
     describer.file.close()
@@ -93,6 +95,13 @@ def prepare(request: dict[str, Any]) -> None:
         close_network()
     own_clock((request.get("package", ""),) if request.get("package") else ())
     seed_all(request["seed"], request["modules"])
+
+
+def tops() -> set[str]:
+    """The top-level modules that are imported, from files, and are not Python's own."""
+    own = sys.stdlib_module_names
+    loaded = [name for name, module in list(sys.modules.items()) if getattr(module, "__file__", None)]
+    return {name for name in (one.split(".")[0] for one in loaded) if name not in own and name not in ("__main__", "slipway")}
 
 
 def visible(name: str) -> bool:

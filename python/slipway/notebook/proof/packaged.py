@@ -111,9 +111,10 @@ def run_packaged(request: dict[str, Any]) -> int:
         limit(0)
         sys.stdout = standard
     leftover = capture()
+    if leftover:
+        # those that the original leaves open are seen at its end, whether or not its last cell became a step
+        watch.records.setdefault(request["last"], {"printed": "", "figures": [], "values": {}})["figures"] += leftover
     cells = [{"id": cell, **one} for cell, one in watch.records.items()]
-    if cells and leftover:
-        cells[-1]["figures"] += leftover
     describer.file.close()
     (out / "record.json").write_text(json.dumps({"cells": cells, "failed": failed, "probe": probe}), encoding="utf-8")
     return 0

@@ -206,7 +206,7 @@ class Describer:
         state = rest[0] if rest else None
         parts: list[Any] = [["arguments", self.part([one for one in arguments if not isinstance(one, type)], depth + 1)]]
         if state is not None:
-            parts.append(["state", self.part(state, depth + 1)])
+            parts.append(["state", self.part(kept(state), depth + 1)])
         for label, items in zip(("items", "pairs"), rest[1:3]):
             if items is not None:
                 parts.append([label, self.part(list(items), depth + 1)])
@@ -218,6 +218,13 @@ class Describer:
         if module == "__main__" or (self.home and module.split(".")[0] == self.home):
             module = "notebook"
         return f"{module}.{type(value).__qualname__.split('<locals>.')[-1]}"
+
+
+def kept(state: Any) -> Any:
+    """The state of an object without what it only remembers of its own answers: looking at it fills that, and it follows from the rest."""
+    if type(state) is dict and isinstance(state.get("_cache"), dict):
+        return {key: one for key, one in state.items() if key != "_cache"}
+    return state
 
 
 def type_of(value: object) -> dict[str, str]:
