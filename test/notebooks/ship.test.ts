@@ -1,6 +1,7 @@
 /** A notebook goes to its endpoint: packaged, trained and registered by the server, and its answers are those of the notebook's model. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { promisify } from 'node:util'
@@ -45,4 +46,25 @@ test('slipway ship trains the package on the server, and the endpoint answers as
   const answer = (await reply.json()) as { predictions?: unknown }
   assert.equal(reply.status, 200, JSON.stringify(answer))
   assert.deepEqual(answer.predictions, expected, JSON.stringify(answer).slice(0, 500))
+})
+
+test('the tutorial begins at a notebook: its commands package it with a proof, ship it and ask its endpoint', async (t) => {
+  const root = join(import.meta.dirname, '../..')
+  const page = readFileSync(join(root, 'docs/tutorial.md'), 'utf8')
+  const block =
+    /^```\n(slipway package (\S+) --out petals\nslipway ship petals\nslipway predict petals '(.*)')\n^```/m.exec(page)
+  const [, , notebook = '', rows = ''] = block ?? []
+  const made = await bench.run(notebook.replace('CHECKOUT', root), '--python', await testEnv(PACKAGES))
+  assert.match(made.out, /^Proof: verified$/m)
+  assert.match(made.out, /^Each change and the proof: file:\/\/\/.*report\.html$/m)
+  assert.match(made.read('src/petals/features.py'), /def ratio\(rows: Any, \*, wide: float\)/)
+  assert.match(made.read('src/petals/train.py'), /RandomForestClassifier\(n_estimators=50, random_state=seed\)/)
+  const server = await startTestServer({ gateways: 1 })
+  t.after(() => server.stop())
+  const slipway = (...words: readonly string[]): Promise<{ stdout: string }> =>
+    call(process.execPath, [MAIN, ...words, '--data', server.data], { maxBuffer: 1e8 })
+  await slipway('ship', made.folder)
+  const answered = await slipway('predict', 'petals', rows)
+  const numbers = [...answered.stdout.matchAll(/[01]\.\d+(?:e-\d+)?|\b[01]\b/g)].map(Number)
+  assert.ok(Math.max(...numbers) > 0.5, answered.stdout)
 })
