@@ -196,6 +196,10 @@ export const PipelineVersion = z.object({
   endpoint: z.string().nullable(),
   /** What a reader of the code should know, for example imports that could not be resolved. */
   warnings: z.array(z.string()),
+  not_granted: z
+    .array(z.string())
+    .optional()
+    .describe('what of the project file was not taken over when it was last sent in; absent where all was'),
 })
 
 export const PipelineRun = z.object({
@@ -225,6 +229,10 @@ export const PipelineRun = z.object({
   reproduction: Reproduction.nullable(),
   /** The merge to the main branch that it was started for. */
   merge: Merge.nullable(),
+  not_granted: z
+    .array(z.string())
+    .optional()
+    .describe('what of the project file was not taken over when its version was last sent in; absent where all was'),
 })
 
 /** A run in a list: without its steps' details. */

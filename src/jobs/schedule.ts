@@ -77,6 +77,12 @@ export async function removeSchedule(t: Tx, name: string): Promise<boolean> {
   return (await t.run('DELETE FROM schedules WHERE name = ?', [name])) === 1
 }
 
+/** A schedule; undefined when there is none of that name. */
+export async function readSchedule(db: Reader, name: string): Promise<Schedule | undefined> {
+  const row = await db.get<StoredSchedule>('SELECT * FROM schedules WHERE name = ?', [name])
+  return row === undefined ? undefined : parsed(row)
+}
+
 /** Every schedule, by name. */
 export async function listSchedules(db: Reader): Promise<Schedule[]> {
   return (await db.all<StoredSchedule>('SELECT * FROM schedules ORDER BY name')).map(parsed)

@@ -23,6 +23,7 @@ export async function runProject(client: Client, invocation: Invocation, deploy:
   invocation.out.progress('uploading the project')
   const version = await submitProject(client, folder, text(invocation, 'file') ?? PROJECT_FILE)
   for (const warning of version.warnings) invocation.out.line(`note: ${warning}`)
+  for (const one of version.not_granted ?? []) invocation.out.line(`Not taken over: ${one}.`)
   const from = text(invocation, 'from')
   const started = await client.call(pipelinesApi.createPipelineRun, {
     body: {

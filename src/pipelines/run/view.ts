@@ -9,6 +9,7 @@ import type { AttemptRow, RegisteredModel, RunRow, RunTree, StepRow } from '../c
 import { flightOf, takesResults } from './flight.ts'
 import { doubtful } from './reads.ts'
 import { isOutdated, type PipelineSpec, type StepSpec } from '../spec/spec.ts'
+import { keptOf } from '../spec/versions.ts'
 import type { UnreadableVersion, VersionRow } from '../spec/versions.ts'
 
 export type RunView = z.output<typeof PipelineRun>
@@ -39,6 +40,7 @@ export async function viewRun(context: Context, tree: RunTree): Promise<RunView>
     critical_path: critical.path,
     critical_path_ms: critical.ms,
     cpu_seconds: tree.attempts.reduce((sum, attempt) => sum + (attempt.cpu_seconds ?? 0), 0),
+    ...notGranted((await keptOf(context.deps.db, run.version_id)) ?? { kept: null }),
     reproduction: run.reproduction as RunView['reproduction'],
     merge:
       run.merge_commit === null || run.merged_at === null
@@ -87,8 +89,14 @@ export function viewVersion(row: VersionRow | UnreadableVersion): z.output<typeo
     steps: steps.map((step) => ({ name: step.name, entry: entryText(step.entry), needs: [...step.needs] })),
     model: spec?.model?.name ?? null,
     endpoint: spec?.endpoint?.name ?? null,
+    ...notGranted(row),
     warnings: 'unreadable' in row ? [row.unreadable] : warningsOf(row.spec),
   }
+}
+
+/** What of a version's project file was not taken over. */
+function notGranted({ kept }: { readonly kept: string | null }): { not_granted?: string[] } {
+  return kept === null ? {} : { not_granted: JSON.parse(kept) as string[] }
 }
 
 function warningsOf(spec: PipelineSpec): string[] {

@@ -195,3 +195,78 @@ test('the schedule of a project is that of the version sent in last, and goes wi
   await send(3)
   assert.deepEqual(await schedules(), [])
 })
+
+describe('whose schedule it is', () => {
+  const DAILY = ', schedule: {cron: "0 4 * * *"}'
+  const HOURLY = ', schedule: {cron: "0 * * * *"}'
+  const MIA: Principal = { id: 'u2', name: 'mia', role: 'maintainer', project: null, token_id: null }
+  const STAYED = 'the schedule of the project stayed: ana, as contributor, may not change it'
+
+  async function opened(t: TestContext) {
+    const sent = await open(t)
+    let seed = 0
+    /** Sends the next version in; the cron that holds then, and what was not taken over. */
+    const as = async (who: Principal, schedule: string): Promise<[string | null, string[]]> => {
+      const version = await sent.send(++seed, { who, schedule })
+      const row = await sent.store.db.get<{ cron: string }>("SELECT cron FROM schedules WHERE name = 'pipeline:p'")
+      return [row?.cron ?? null, viewVersion(version).not_granted ?? []]
+    }
+    return { ...sent, as }
+  }
+
+  test('a contributor decides where only contributors have', async (t) => {
+    const { as, audit } = await opened(t)
+    assert.deepEqual(await as(ANA, DAILY), ['0 4 * * *', []])
+    assert.deepEqual(await as(ANA, HOURLY), ['0 * * * *', []])
+    assert.deepEqual(await as(ANA, ''), [null, []])
+    const changes = audit.filter((one) => 'schedule' in one)
+    assert.deepEqual(
+      changes.map(({ schedule, before }) => [schedule, before].map((one) => (one as { cron: string } | null)?.cron)),
+      [
+        ['0 4 * * *', undefined],
+        ['0 * * * *', '0 4 * * *'],
+        [undefined, '0 * * * *'],
+      ],
+    )
+  })
+
+  test('what a maintainer has sent in, taken away or agreed to is neither changed, ended nor begun by a contributor', async (t) => {
+    const { as, audit, store } = await opened(t)
+    await as(ANA, DAILY)
+    assert.deepEqual(await as(MIA, DAILY), ['0 4 * * *', []], 'equal: agreed to')
+    assert.deepEqual(await as(ANA, HOURLY), ['0 4 * * *', [STAYED]])
+    assert.deepEqual(await as(ANA, ''), ['0 4 * * *', [STAYED]])
+    assert.deepEqual(await as(ANA, DAILY), ['0 4 * * *', []], 'what is so already is no change')
+    assert.deepEqual(await as(MIA, HOURLY), ['0 * * * *', []])
+    assert.deepEqual(await as(MIA, ''), [null, []])
+    assert.deepEqual(await as(ANA, DAILY), [null, [STAYED]])
+    const told = audit.filter((one) => 'not_taken_over' in one).map((one) => one['not_taken_over'])
+    assert.equal(told.length, 3)
+    assert.equal((told[0] as { schedule: { cron: string } }).schedule.cron, '0 * * * *')
+    // the same content, sent in by somebody who may, is taken over then
+    const again = await store.db.get<{ n: number }>(
+      'SELECT count(*) AS n FROM pipeline_versions WHERE kept IS NOT NULL',
+    )
+    assert.equal(Number(again?.n), 3)
+  })
+
+  test('a schedule of before is taken as decided; one that never was may be begun', async (t) => {
+    const { as, store } = await opened(t)
+    await as(ANA, DAILY)
+    await store.db.tx((x) => x.run('DELETE FROM pipeline_schedules'))
+    assert.deepEqual(await as(ANA, ''), ['0 4 * * *', [STAYED]])
+    const fresh = await opened(t)
+    await fresh.as(MIA, '')
+    assert.deepEqual(await fresh.as(ANA, DAILY), ['0 4 * * *', []])
+  })
+
+  test('what was held back is granted when the same file is sent in by a maintainer', async (t) => {
+    const { send, as, store } = await opened(t)
+    await as(MIA, DAILY)
+    const held = await send(50, { schedule: HOURLY })
+    assert.equal(viewVersion(held).not_granted?.length, 1)
+    const granted = await send(50, { schedule: HOURLY, who: MIA })
+    assert.deepEqual([granted.id, viewVersion(granted).not_granted], [held.id, undefined])
+    assert.equal((await store.db.get<{ cron: string }>('SELECT cron FROM schedules'))?.cron, '0 * * * *')
+  })
+})

@@ -12,7 +12,7 @@ import { parseNumerals } from '../../contract/values/numerals.ts'
 import type { Blobs } from '../../store/blobs/blobs.ts'
 import type { Db, Reader, Tx } from '../../store/db.ts'
 import { treeFiles } from '../../store/blobs/trees.ts'
-import { syncSchedule } from './schedule.ts'
+import { takeSchedule, type RecordPipelines } from './schedule.ts'
 import { keepSource } from './sources.ts'
 import { compileSpec, isOutdated, specDigest, type PipelineSpec } from './spec.ts'
 
@@ -29,6 +29,8 @@ export interface VersionRow {
   /** Of whoever submitted it last; null where that is not known. */
   readonly role: Role | null
   readonly submitted_at: number
+  /** JSON of what of its wish was not taken over when it was last sent in; null where all was. */
+  readonly kept: string | null
   /** What git said of its folder when it was last sent in. */
   readonly source_id: string | null
 }
@@ -46,11 +48,7 @@ export interface VersionDeps {
   readonly ids: Ids
   /** Seals the addresses of webhooks. */
   readonly seal: Seal
-  readonly record: (
-    t: Tx,
-    who: Principal,
-    entry: { verb: 'write'; resource: 'pipelines'; id: string; detail: Record<string, unknown> },
-  ) => Promise<void>
+  readonly record: RecordPipelines
 }
 
 /** Compiles and stores a version, or finds the one with the same content; either is then the project's newest. */
@@ -75,10 +73,17 @@ export async function createVersion(
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project, digest) DO NOTHING`,
       [id, spec.project, digest, spec.tree, ...keptTexts(deps.seal, spec, given.text), now, who.name, who.role, now],
     )
-    await syncSchedule(t, spec, now)
+    const kept = await takeSchedule(t, deps, who, spec)
     await t.run(
-      'UPDATE pipeline_versions SET submitted_at = ?, role = ?, source_id = ? WHERE project = ? AND digest = ?',
-      [now, who.role, await keepSource(t, given.source), spec.project, digest],
+      'UPDATE pipeline_versions SET submitted_at = ?, role = ?, source_id = ?, kept = ? WHERE project = ? AND digest = ?',
+      [
+        now,
+        who.role,
+        await keepSource(t, given.source),
+        kept.length === 0 ? null : JSON.stringify(kept),
+        spec.project,
+        digest,
+      ],
     )
     if (made === 0) return
     await deps.record(t, who, { verb: 'write', resource: 'pipelines', id, detail: { made: 'version', digest } })
@@ -167,6 +172,11 @@ export async function keptFiles(reader: Reader, seal: Seal): Promise<KeptMonitor
 export async function requireVersion(reader: Reader, id: string): Promise<VersionRow> {
   const row = await reader.get<Stored>('SELECT * FROM pipeline_versions WHERE id = ?', [id])
   return row === undefined ? missing(id) : parsed(row)
+}
+
+/** What of a version's wish was not taken over; undefined when there is no such version. */
+export function keptOf(reader: Reader, id: string): Promise<Pick<VersionRow, 'kept'> | undefined> {
+  return reader.get<Pick<VersionRow, 'kept'>>('SELECT kept FROM pipeline_versions WHERE id = ?', [id])
 }
 
 /** The newest version of a project. Throws `not_found`. */

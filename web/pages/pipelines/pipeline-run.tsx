@@ -57,6 +57,9 @@ function Lead({ run }: { run: PipelineRun }) {
           {run.registered.verdict}: {run.registered.detail}
         </>
       )}
+      {(run.not_granted ?? []).map((one) => (
+        <Status key={one} word="kept" tone="warn" label={`Not taken over: ${one}`} />
+      ))}
     </>
   )
 }

@@ -68,6 +68,10 @@ const LEADS: readonly (readonly [change: object, says: RegExp])[] = [
   [{}, /^All steps succeeded\. Started 1 h ago by ada \(cli\)\.$/],
   [{ message: '' }, /^Started 1 h ago by ada/],
   [{ message: 'is it late?' }, /^Is it late\? Started/],
+  [
+    { not_granted: ['the schedule of the project stayed: cora, as contributor, may not change it'] },
+    /\(cli\)\.\s*Not taken over: the schedule of the project stayed: cora/,
+  ],
   [{ started_at: null, created_at: ago(150) }, /Started 2 h ago by ada/],
   [
     { registered: { model: 'm', version: '4', verdict: 'refused', detail: 'auc is too low' } },
