@@ -36,13 +36,13 @@ export const MonitorSettings = z.strictObject({
   labels: z
     .strictObject({
       join: z.literal('prediction_id').default('prediction_id'),
-      delay: z.string().regex(DELAY, 'for example "2d", "12h", "90m" or "1w"').default('2d'),
+      delay: z.string().regex(DELAY, 'a length of time, for example "2d", "12h", "90m" or "1w"').default('2d'),
     })
     .prefault({}),
   slices: z.array(z.string()).max(10).default([]),
   false_alerts: z
     .string()
-    .regex(/^\d+ per (day|week|month)$/, 'for example "1 per month"')
+    .regex(/^\d+ per (day|week|month)$/, 'a rate, for example "1 per month"')
     .default('1 per month'),
   reactions: z
     .strictObject({

@@ -183,6 +183,8 @@ export const Registered = z.object({
   detail: z.string(),
 })
 
+const notGranted = z.array(z.string()).optional().describe('what of the project file was not taken over')
+
 export const PipelineVersion = z.object({
   id,
   project: z.string(),
@@ -196,10 +198,7 @@ export const PipelineVersion = z.object({
   endpoint: z.string().nullable(),
   /** What a reader of the code should know, for example imports that could not be resolved. */
   warnings: z.array(z.string()),
-  not_granted: z
-    .array(z.string())
-    .optional()
-    .describe('what of the project file was not taken over when it was last sent in; absent where all was'),
+  not_granted: notGranted,
 })
 
 export const PipelineRun = z.object({
@@ -229,10 +228,7 @@ export const PipelineRun = z.object({
   reproduction: Reproduction.nullable(),
   /** The merge to the main branch that it was started for. */
   merge: Merge.nullable(),
-  not_granted: z
-    .array(z.string())
-    .optional()
-    .describe('what of the project file was not taken over when its version was last sent in; absent where all was'),
+  not_granted: notGranted,
 })
 
 /** A run in a list: without its steps' details. */

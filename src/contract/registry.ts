@@ -70,7 +70,7 @@ export const Gate = z.union([
 ])
 export type Gate = z.output<typeof Gate>
 
-/** Gates as people give them: a metric without a limit would hold for every version. Those that are kept already may be so. */
+/** Gates as people give them: a metric without a limit would hold for every version, and one whose limits exclude each other for none. Those that are kept already may be so. */
 export const GivenGates = z
   .array(Gate)
   .max(100)
@@ -82,6 +82,12 @@ export const GivenGates = z
           code: 'custom',
           path: [at],
           message: 'a limit: at_least, at_most, not_worse_than or jump_at_most',
+        })
+      if ('at_least' in gate && (gate.at_least ?? -Infinity) > (gate.at_most ?? Infinity))
+        context.addIssue({
+          code: 'custom',
+          path: [at],
+          message: 'an at_most that is not below at_least, for no value is both',
         })
     }
   })

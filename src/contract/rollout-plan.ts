@@ -28,7 +28,7 @@ const Metric = z
   })
   .refine(({ range, tolerance }) => range[1] - range[0] > tolerance, {
     path: ['range'],
-    message: 'the greatest value must be above the least by more than the tolerance',
+    message: 'a greatest value above the least by more than the tolerance',
   })
 export type PlanMetric = z.output<typeof Metric>
 
@@ -82,11 +82,12 @@ export const PlanFields = z.strictObject({
         })
         .refine(({ loss, range }) => loss !== 'squared' || range !== undefined, {
           path: ['range'],
-          message: 'needed by loss: squared, for example [0, 400] where predictions are off by 20 at most',
+          message:
+            'the least and the greatest loss, which loss: squared needs, for example [0, 400] where predictions are off by 20 at most',
         })
         .refine(({ range, tolerance }) => range === undefined || range[1] - range[0] > tolerance, {
           path: ['range'],
-          message: 'the greatest loss must be above the least by more than the tolerance',
+          message: 'a greatest loss above the least by more than the tolerance',
         })
         .optional(),
     })
@@ -138,7 +139,7 @@ export const PlanFields = z.strictObject({
   freeze: z
     .array(
       z.strictObject({
-        cron: z.string().min(9).max(200).describe('when a window begins'),
+        cron: z.string().min(9, 'five fields such as "0 4 * * *"').max(200).describe('when a window begins'),
         timezone: z.string().max(100).default('UTC'),
         hours: z.number().gt(0).max(744).describe('how long it lasts'),
         reason: z.string().max(200).default(''),
@@ -173,7 +174,7 @@ interface Contradiction {
 function contradictions(plan: z.output<typeof PlanFields>): Contradiction[] {
   const found: Contradiction[] = []
   if ((plan.mode === 'ab') !== (plan.ab !== undefined))
-    found.push({ path: ['mode'], message: 'mode: ab together with ab: {metric: NAME}' })
+    found.push({ path: ['mode'], message: 'mode: ab and ab: {metric: NAME} together, or neither' })
   const metrics = (plan.metrics ?? []).map((metric) => metric.name)
   if (new Set(metrics).size < metrics.length) found.push({ path: ['metrics'], message: 'each metric once' })
   if (plan.ab !== undefined && !metrics.includes(plan.ab.metric))

@@ -174,4 +174,51 @@ describe('slipway validate', () => {
     await assert.rejects(validate(folder), usage(/there is no slipway\.yaml in .*; slipway init makes one/))
     await assert.rejects(validate(join(folder, 'nowhere')), usage(/nowhere does not exist/))
   })
+
+  it('refuses a module that is nowhere, and notes one that must come from a package', async () => {
+    const text = (python: string): string =>
+      `project: p\n${python}pipeline:\n  steps:\n    a: {run: "nomod:main"}\n    b: {run: "json:dumps", seed: 1}\n`
+    const bare = await validate(project({ 'slipway.yaml': text(''), 'job.py': CODE }))
+    assert.deepEqual(
+      [bare.code, bare.lines],
+      [
+        1,
+        [
+          'slipway.yaml:4: pipeline.steps.a.run: got "nomod:main", and the project has no nomod.py, asks for no packages, and Python brings none of that name',
+          '1 fault',
+        ],
+      ],
+    )
+    const packaged = await validate(project({ 'slipway.yaml': text('python: {packages: [six]}\n'), 'job.py': CODE }))
+    assert.deepEqual(
+      [packaged.code, packaged.lines[0]],
+      [0, 'note: not checked here: run "nomod:main"; only the environment can tell'],
+    )
+  })
+
+  it('tells faults of the form, of names, of code and of packages at once', async () => {
+    const text = `project: p
+python: {requirements: gone.txt, colour: red}
+pipeline:
+  steps:
+    a: {run: "job:gone", seed: -1, outputs: [o]}
+    b: {run: "nomod:main", inputs: {x: a.q}}
+model: {name: m, from: c.o, gates: [{metric: x, at_least: 1, at_most: 0}]}
+`
+    const { code, lines } = await validate(project({ 'slipway.yaml': text, 'job.py': CODE }))
+    assert.equal(code, 1)
+    assert.deepEqual(
+      lines.map((one) => /^slipway\.yaml:\d+: [\w.]+/.exec(one)?.[0] ?? one),
+      [
+        'slipway.yaml:2: python.colour',
+        'slipway.yaml:2: python.requirements',
+        'slipway.yaml:5: pipeline.steps.a.seed',
+        'slipway.yaml:5: pipeline.steps.a.run',
+        'slipway.yaml:6: pipeline.steps.b.inputs.x',
+        'slipway.yaml:7: model.gates.0',
+        'slipway.yaml:7: model.from',
+        '7 faults',
+      ],
+    )
+  })
 })

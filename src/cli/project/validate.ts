@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { ifMissing } from '../../contract/absence/absent.ts'
 import { Problem } from '../../contract/errors.ts'
-import { laterNames } from '../../pipelines/spec/later.ts'
+import { laterModules, laterNames } from '../../pipelines/spec/later.ts'
 import { readProject, type Fault } from '../../pipelines/spec/parse.ts'
 import { compileSpec, type PipelineSpec } from '../../pipelines/spec/spec.ts'
 import { openDiskBlobs } from '../../store/blobs/disk.ts'
@@ -26,10 +26,16 @@ export async function run(invocation: Invocation): Promise<number> {
   const file = basename(path)
   const text = await readFile(path, 'utf8')
   const read = readProject(text)
+  // with the code, even where the file itself has faults: all are told at once
   const checked = read.project === undefined ? read : await compiled(dirname(path), file, text)
   const faults = 'faults' in checked ? checked.faults.toSorted((a, b) => a.line - b.line) : []
   const known = 'spec' in checked ? [...new Set(checked.spec.steps.flatMap((step) => step.code.warnings))] : []
-  const warnings = [...known, ...(read.project === undefined ? [] : laterNames(read.project))]
+  const modules = 'spec' in checked ? laterModules(checked.spec) : []
+  const warnings = [
+    ...known,
+    ...modules,
+    ...(read.project === undefined || read.left.length > 0 ? [] : laterNames(read.project)),
+  ]
   out.data({ file: path, valid: faults.length === 0, faults, warnings })
   for (const fault of faults) {
     out.line(`${file}:${fault.line}: ${fault.key === '' ? '' : `${fault.key}: `}${fault.message}`)

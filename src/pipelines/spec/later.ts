@@ -1,5 +1,8 @@
 /** Names of a project file that nothing on the author's machine knows: who can check them, and when. */
+import { moduleFile, moduleOf } from './closure.ts'
 import type { Project } from './project.ts'
+import type { PipelineSpec } from './spec.ts'
+import { STANDARD_LIBRARY } from './standard-library.ts'
 
 /** A name at a key of the project file. */
 interface Named {
@@ -45,6 +48,19 @@ export function laterNames(project: Project): string[] {
     line('the metrics of a run', metrics),
     line('the server', onServer),
   ].flat()
+}
+
+/** One line where steps run modules that must come from packages; empty where there are none. */
+export function laterModules(spec: Pick<PipelineSpec, 'steps'>): string[] {
+  const entries = spec.steps.flatMap(({ entry, code }) => {
+    if (typeof entry !== 'string') return []
+    const module = moduleOf(entry)
+    const isKnown =
+      moduleFile(module, new Map(Object.entries(code.files))) !== undefined ||
+      STANDARD_LIBRARY.has(module.split('.')[0] ?? '')
+    return isKnown ? [] : [{ key: 'run', name: entry }]
+  })
+  return line('the environment', entries)
 }
 
 function list(key: string, names: readonly (string | undefined)[]): Named[] {

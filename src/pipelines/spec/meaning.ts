@@ -15,16 +15,36 @@ export interface Meaning {
 /** `{inputs.NAME}`, `{outputs.NAME}`, `{params.NAME}` in a list of arguments. */
 export const PLACEHOLDER = /\{(inputs|outputs|params)\.([A-Za-z_]\w*)\}/g
 
-/** Every fault, in no order. Empty for a project that can run. */
-export function checkMeaning(project: Project): Meaning[] {
+type Steps = Project['pipeline']['steps']
+
+/** What is known of a project: its steps, and those of which names were left out, of which nothing can be said. */
+interface Known {
+  readonly steps: Steps
+  readonly doubtful: ReadonlySet<string>
+  /** True where steps themselves were left out. */
+  readonly partial: boolean
+}
+
+/** Every fault, in no order. Empty for a project that can run. `left` is where something was left out of it because it was wrong. */
+export function checkMeaning(project: Project, left: readonly (readonly PropertyKey[])[] = []): Meaning[] {
   const { steps, schedule } = project.pipeline
-  const faults = Object.entries(steps).flatMap(([name, step]) => checkStep(name, step, steps))
-  if (faults.length === 0) faults.push(...checkCycle(steps))
-  faults.push(...checkModel(project))
+  const below = left.filter(([top, of]) => top === 'pipeline' && (of === undefined || of === 'steps'))
+  const known: Known = {
+    steps,
+    doubtful: new Set(below.flatMap(([, , step, key]) => (step !== undefined && isNaming(key) ? [String(step)] : []))),
+    partial: below.some((path) => path.length < 3),
+  }
+  const faults = Object.entries(steps).flatMap(([name, step]) => checkStep(name, step, known))
+  faults.push(...checkCycle(steps), ...checkModel(project, known, left))
   if (schedule !== undefined) faults.push(...checkSchedule(schedule, ['pipeline', 'schedule']))
   for (const [i, window] of (project.endpoint?.rollout.freeze ?? []).entries())
     faults.push(...checkSchedule(window, ['endpoint', 'rollout', 'freeze', i]))
   return faults
+}
+
+/** Whether names hang on a key of a step; without a key the step itself was left out. */
+function isNaming(key: PropertyKey | undefined): boolean {
+  return key === undefined || ['inputs', 'params', 'outputs'].includes(String(key))
 }
 
 /** The steps that must succeed before this one, each once, in the order written. */
@@ -37,33 +57,36 @@ export function splitReference(reference: string): { step: string; output: strin
   return { step: reference.slice(0, at), output: reference.slice(at + 1) }
 }
 
-function checkStep(name: string, step: ProjectStep, steps: Project['pipeline']['steps']): Meaning[] {
+function checkStep(name: string, step: ProjectStep, known: Known): Meaning[] {
   const here = ['pipeline', 'steps', name]
   const inputs = Object.entries(step.inputs).flatMap(([input, reference]) =>
-    checkReference([...here, 'inputs', input], reference, steps),
+    checkReference([...here, 'inputs', input], reference, known),
   )
-  const after = step.after.flatMap((need, i) =>
-    need in steps ? [] : [{ path: [...here, 'after', i], message: missingStep(need, steps) }],
-  )
+  const after = step.after.flatMap((need, i) => missingStep([...here, 'after', i], need, known))
+  // its inputs, params or outputs may be what was left out
+  if (known.doubtful.has(name)) return [...inputs, ...after]
   return [...inputs, ...after, ...checkArguments(here, step), ...checkPlaceholders(here, step)]
 }
 
-function checkReference(path: PropertyKey[], reference: string, steps: Project['pipeline']['steps']): Meaning[] {
+function checkReference(path: PropertyKey[], reference: string, known: Known): Meaning[] {
   if (!reference.includes('.'))
     return [{ path, message: `got "${reference}", expected STEP.OUTPUT, for example features.train` }]
   const { step, output } = splitReference(reference)
-  const maker = steps[step]
-  if (maker === undefined) return [{ path, message: missingStep(step, steps) }]
-  if (maker.outputs.includes(output)) return []
+  const maker = known.steps[step]
+  if (maker === undefined) return missingStep(path, step, known)
+  if (maker.outputs.includes(output) || known.doubtful.has(step)) return []
   const close = nearest(output, maker.outputs)
   const hint = close === undefined ? '' : `; did you mean "${step}.${close}"?`
   const has = maker.outputs.length === 0 ? 'it declares no outputs' : `its outputs are ${maker.outputs.join(', ')}`
   return [{ path, message: `step "${step}" has no output "${output}": ${has}${hint}` }]
 }
 
-function missingStep(step: string, steps: Project['pipeline']['steps']): string {
+/** Says that there is no such step, unless it may be one that was left out. */
+function missingStep(path: PropertyKey[], step: string, { steps, doubtful, partial }: Known): Meaning[] {
+  if (step in steps || doubtful.has(step) || partial) return []
   const close = nearest(step, Object.keys(steps))
-  return `there is no step "${step}"${close === undefined ? `; the steps are ${Object.keys(steps).join(', ')}` : `; did you mean "${close}"?`}`
+  const hint = close === undefined ? `; the steps are ${Object.keys(steps).join(', ')}` : `; did you mean "${close}"?`
+  return [{ path, message: `there is no step "${step}"${hint}` }]
 }
 
 /** Inputs, params and outputs share one list of keyword arguments. */
@@ -96,38 +119,41 @@ function checkPlaceholders(here: string[], step: ProjectStep): Meaning[] {
   )
 }
 
-function checkCycle(steps: Project['pipeline']['steps']): Meaning[] {
-  const nodes = Object.entries(steps).map(([name, step]) => ({ name, needs: needsOf(step) }))
+function checkCycle(steps: Steps): Meaning[] {
+  const nodes = Object.entries(steps).map(([name, step]) => ({
+    name,
+    needs: needsOf(step).filter((need) => need in steps),
+  }))
   const { cycle } = sortSteps(nodes)
   if (cycle === undefined) return []
   return [{ path: ['pipeline', 'steps', cycle[0] ?? ''], message: `the steps need each other: ${cycle.join(' → ')}` }]
 }
 
-function checkModel(project: Project): Meaning[] {
+function checkModel(project: Project, known: Known, left: readonly (readonly PropertyKey[])[]): Meaning[] {
   const faults: Meaning[] = []
-  if (project.model !== undefined) {
-    faults.push(...checkReference(['model', 'from'], project.model.from, project.pipeline.steps))
-  }
-  if (project.endpoint !== undefined && project.model === undefined) {
+  const isGone = (key: string): boolean => left.some((path) => path.length === 1 && path[0] === key)
+  if (project.model !== undefined) faults.push(...checkReference(['model', 'from'], project.model.from, known))
+  if (project.endpoint !== undefined && project.model === undefined && !isGone('model')) {
     faults.push({ path: ['endpoint'], message: 'an endpoint needs a model; expected the key "model" too' })
   }
-  if (project.monitor !== undefined && project.endpoint === undefined) {
+  if (project.monitor !== undefined && project.endpoint === undefined && !isGone('endpoint')) {
     faults.push({ path: ['monitor'], message: 'a monitor watches an endpoint; expected the key "endpoint" too' })
   }
-  return [...faults, ...checkMonitor(project)]
+  return [...faults, ...checkMonitor(project, known)]
 }
 
 /** Names in `monitor` that the file itself has: outputs, steps and their params. */
-function checkMonitor({ monitor, pipeline: { steps } }: Project): Meaning[] {
+function checkMonitor({ monitor }: Project, known: Known): Meaning[] {
   const { reference, retrain = {} } = monitor ?? {}
   const here = ['monitor', 'retrain']
   const asked = Object.entries(retrain).flatMap(([name, params]): Meaning[] => {
-    const step = steps[name]
-    if (step === undefined) return [{ path: [...here, name], message: missingStep(name, steps) }]
+    const step = known.steps[name]
+    if (step === undefined) return missingStep([...here, name], name, known)
+    if (known.doubtful.has(name)) return []
     return Object.entries(params).flatMap(([param, value]) => checkParam([...here, name, param], [name, step], value))
   })
   if (reference === undefined) return asked
-  return [...checkReference(['monitor', 'reference'], reference, steps), ...asked]
+  return [...checkReference(['monitor', 'reference'], reference, known), ...asked]
 }
 
 /** A param that a retraining gives: one that the step has, of its kind once the placeholders are filled. */
@@ -148,16 +174,29 @@ function checkParam(path: PropertyKey[], [name, step]: [string, ProjectStep], va
 }
 
 function checkSchedule(schedule: { readonly cron: string; readonly timezone: string }, here: PropertyKey[]): Meaning[] {
+  const isZone = isTimeZone(schedule.timezone)
+  const expected = 'a time zone such as Europe/Berlin or America/New_York'
+  const zone = { path: [...here, 'timezone'], message: `got "${schedule.timezone}", expected ${expected}` }
+  const cron = checkCron(schedule.cron, isZone ? schedule.timezone : 'UTC')
+  return [...(isZone ? [] : [zone]), ...(cron === undefined ? [] : [{ path: [...here, 'cron'], message: cron }])]
+}
+
+function isTimeZone(timeZone: string): boolean {
   try {
-    Intl.DateTimeFormat('en', { timeZone: schedule.timezone })
-  } catch {
-    const message = `got "${schedule.timezone}", expected a time zone such as Europe/Berlin or America/New_York`
-    return [{ path: [...here, 'timezone'], message }]
+    Intl.DateTimeFormat('en', { timeZone })
+    return true
+  } catch (error) {
+    if (error instanceof RangeError) return false
+    throw error
   }
+}
+
+/** What is wrong with it; undefined when nothing is. */
+function checkCron(cron: string, timezone: string): string | undefined {
   try {
-    const next = new Cron(schedule.cron, { timezone: schedule.timezone, paused: true }).nextRun()
-    return next === null ? [{ path: [...here, 'cron'], message: `"${schedule.cron}" never comes` }] : []
+    const next = new Cron(cron, { timezone, paused: true }).nextRun()
+    return next === null ? `got "${cron}", which never comes; expected a time that does` : undefined
   } catch {
-    return [{ path: [...here, 'cron'], message: `got "${schedule.cron}", expected five fields such as "0 4 * * *"` }]
+    return `got "${cron}", expected five fields such as "0 4 * * *"`
   }
 }

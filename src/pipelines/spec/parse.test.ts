@@ -226,7 +226,7 @@ test('a rollout with people, times and numbers of the business is read, and what
       /:25: endpoint\.rollout\.freeze\.0\.timezone: got "Mars\/Olympus", expected a time/,
     ],
     ['role: admin', 'role: king', /:24: endpoint\.rollout\.approvals\.1\.role: got "king"/],
-    ['    mode: ab\n', '', /endpoint\.rollout\.mode: missing; expected mode: ab together with ab/],
+    ['    mode: ab\n', '', /endpoint\.rollout\.mode: missing; expected mode: ab and ab: \{metric: NAME\} together/],
   ]
   for (const [from, to, expected] of faults) assert.throws(() => parseProject(rich.replace(from, to)), expected)
 })

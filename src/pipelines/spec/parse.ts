@@ -1,15 +1,12 @@
 /** Reads slipway.yaml: every fault names its line, its key, what stands there and what was expected. */
 import { LineCounter, isMap, isNode, isScalar, parseDocument } from 'yaml'
 import type { Document } from 'yaml'
-import type { z } from 'zod'
 import { problem } from '../../contract/errors.ts'
-import { nearest } from './nearest.ts'
-import { Project, projectJsonSchema } from './project.ts'
+import type { Path } from './describe.ts'
+import type { Project } from './project.ts'
+import { salvage } from './salvage.ts'
 import { checkMeaning } from './meaning.ts'
 import { noteSpelling, settle } from './written.ts'
-
-/** Where in the project file, as keys and indexes. */
-export type Path = readonly PropertyKey[]
 
 /** One fault of a project file. `line` counts from 1. */
 export interface Fault {
@@ -18,9 +15,6 @@ export interface Fault {
   readonly key: string
   readonly message: string
 }
-
-/** Longest value that a message repeats. */
-const SHOWN = 80
 
 /** Parses and checks a project file. Throws `unprocessable` with every fault in `faults`; `file` is its name in messages. */
 export function parseProject(text: string, file = 'slipway.yaml'): Project {
@@ -40,8 +34,18 @@ export function faulty(file: string, faults: readonly Fault[]): Error {
   })
 }
 
-/** What is wrong with a project; it is there too where its form is right, so that more can be checked. */
-export function readProject(text: string): { readonly project?: Project; readonly faults: readonly Fault[] } {
+/** A project file as far as it can be read. */
+export interface Read {
+  /** Without what is wrong with it; absent where too little is left. */
+  readonly project?: Project
+  /** Every fault of the file itself, by line. */
+  readonly faults: readonly Fault[]
+  /** Where something was left out, so that nothing is said of what hangs on it. */
+  readonly left: readonly Path[]
+}
+
+/** Every fault of a project file that can be told without its code. */
+export function readProject(text: string): Read {
   const lines = new LineCounter()
   const document = parseDocument(text, {
     lineCounter: lines,
@@ -53,29 +57,26 @@ export function readProject(text: string): { readonly project?: Project; readonl
   const syntax = document.errors.map((error) => ({
     line: lines.linePos(error.pos[0]).line,
     key: '',
-    message: syntaxMessage(error.code, error.message),
+    message: syntaxMessage(error, text),
   }))
-  if (syntax.length > 0) return { faults: syntax }
+  // a key that is there twice leaves a document that can be read on
+  if (document.errors.some(({ code }) => code !== 'DUPLICATE_KEY')) return { faults: syntax, left: [] }
   if (!isMap(document.contents)) {
-    return { faults: [{ line: 1, key: '', message: 'expected keys such as "project:" and "pipeline:" at the top' }] }
+    const message = 'expected keys such as "project:" and "pipeline:" at the top'
+    return { faults: [...syntax, { line: 1, key: '', message }], left: [] }
   }
   const value = toPlain(document)
-  if ('fault' in value) return { faults: [value.fault] }
-  if (value.faults.length > 0) {
-    return { faults: value.faults.map(({ path, message }) => ({ line: at(path), key: dotted(path), message })) }
-  }
-  const parsed = Project.safeParse(value.data)
-  if (!parsed.success) {
-    const issues = parsed.error.issues.toSorted((a, b) => Number(isUnknown(b)) - Number(isUnknown(a)))
-    return { faults: issues.flatMap((issue) => describe(issue, value.data, at)) }
-  }
-  const faults = checkMeaning(parsed.data).map(({ path, message }) => ({ line: at(path), key: dotted(path), message }))
-  return { project: parsed.data, faults: faults.toSorted((a, b) => a.line - b.line) }
-}
-
-/** A misspelled key is told before the key that is missing because of it. */
-function isUnknown(issue: z.core.$ZodIssue): boolean {
-  return issue.code === 'unrecognized_keys'
+  if ('fault' in value) return { faults: [...syntax, value.fault], left: [] }
+  const { project, faults, left } = salvage(value.data)
+  // of what is there twice nobody knows which is meant
+  const meaning = project === undefined || syntax.length > 0 ? [] : checkMeaning(project, left)
+  const told = [...value.faults, ...faults, ...meaning].map(({ path, message }) => ({
+    line: at(path),
+    key: dotted(path),
+    message,
+  }))
+  const all = [...syntax, ...told].toSorted((a, b) => a.line - b.line)
+  return { ...(project !== undefined && { project }), faults: all, left }
 }
 
 /** The line of a key for faults that are found later, for example a module that is not in the tree. */
@@ -99,8 +100,14 @@ function toPlain(document: Document): { data: unknown; faults: { path: Path; mes
   }
 }
 
-function syntaxMessage(code: string, message: string): string {
-  if (code === 'DUPLICATE_KEY') return 'this key is there twice; expected each key once'
+function syntaxMessage(
+  { code, message, pos }: { readonly code: string; readonly message: string; readonly pos: readonly [number, number] },
+  text: string,
+): string {
+  if (code === 'DUPLICATE_KEY') {
+    const key = /^[^\s:,{}]+/.exec(text.slice(pos[0]))?.[0]
+    return `${key === undefined ? 'this key' : `"${key.replace(/^["']|["']$/g, '')}"`} is there twice; expected each key once`
+  }
   if (code === 'TAB_AS_INDENT') return 'a tab indents this line; expected spaces'
   return `not valid YAML: ${message.split('\n')[0] ?? message}`
 }
@@ -123,102 +130,4 @@ function lineOf(document: Document, lines: LineCounter, path: Path): number {
     }
   }
   return lines.linePos(offset).line
-}
-
-function describe(issue: z.core.$ZodIssue, data: unknown, at: (path: Path) => number): Fault[] {
-  const fault = (path: Path, message: string): Fault => ({ line: at(path), key: dotted(path), message })
-  if (issue.code === 'unrecognized_keys') {
-    const known = knownKeys(issue.path)
-    return issue.keys.map((key) => fault([...issue.path, key], `unknown key; ${suggestion(key, known)}`))
-  }
-  if (issue.code === 'invalid_union' && issue.errors.length > 0 && issue.message === 'Invalid input') {
-    const closest = issue.errors.toSorted((a, b) => distance(a) - distance(b))[0] ?? []
-    return closest.flatMap((inner) => describe({ ...inner, path: [...issue.path, ...inner.path] }, data, at))
-  }
-  if (issue.code === 'invalid_key') {
-    const key = String(issue.path.at(-1))
-    return [
-      fault(issue.path, `the name ${show(key)} is not accepted; expected ${issue.issues[0]?.message ?? 'a name'}`),
-    ]
-  }
-  const value = valueAt(data, issue.path)
-  if (value === undefined) return [fault(issue.path, `missing; expected ${expected(issue)}`)]
-  return [fault(issue.path, `got ${show(value)}, expected ${expected(issue)}`)]
-}
-
-/** How far an alternative of a union is from what was written. */
-function distance(issues: readonly z.core.$ZodIssue[]): number {
-  return issues.reduce((sum, issue) => sum + (issue.code === 'unrecognized_keys' ? issue.keys.length + 1 : 1), 0)
-}
-
-function expected(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'invalid_type') return article(issue.expected)
-  if (issue.code === 'invalid_value') return `one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}`
-  if (issue.code === 'too_small') return `at least ${String(issue.minimum)}${unit(issue.origin)}`
-  if (issue.code === 'too_big') return `at most ${String(issue.maximum)}${unit(issue.origin)}`
-  return issue.message
-}
-
-function unit(origin: string): string {
-  if (origin === 'string') return ' characters'
-  return origin === 'array' ? ' entries' : ''
-}
-
-function article(type: string): string {
-  const words: Record<string, string> = {
-    record: 'keys with values',
-    object: 'keys with values',
-    array: 'a list',
-    string: 'a text',
-    number: 'a number',
-    int: 'a whole number',
-    boolean: 'true or false',
-  }
-  return words[type] ?? `a value of type ${type}`
-}
-
-function suggestion(key: string, known: readonly string[]): string {
-  const close = nearest(key, known)
-  const list = known.length === 0 ? 'no key' : known.join(', ')
-  return close === undefined ? `expected one of: ${list}` : `did you mean "${close}"? Expected one of: ${list}`
-}
-
-interface Schema {
-  readonly properties?: Readonly<Record<string, Schema>>
-  readonly additionalProperties?: Schema | boolean
-  readonly items?: Schema
-  readonly anyOf?: readonly Schema[]
-}
-
-/** The keys that the schema knows at a path. */
-function knownKeys(path: Path): string[] {
-  let here: Schema[] = [projectJsonSchema()]
-  for (const key of path) here = here.flatMap((schema) => flatten(schema)).flatMap((schema) => child(schema, key))
-  return [
-    ...new Set(here.flatMap((schema) => flatten(schema)).flatMap((schema) => Object.keys(schema.properties ?? {}))),
-  ]
-}
-
-function flatten(schema: Schema): Schema[] {
-  return [schema, ...(schema.anyOf ?? []).flatMap((branch) => flatten(branch))]
-}
-
-function child(schema: Schema, key: PropertyKey): Schema[] {
-  const named = schema.properties?.[String(key)]
-  if (named !== undefined) return [named]
-  if (typeof key === 'number' && schema.items !== undefined) return [schema.items]
-  return typeof schema.additionalProperties === 'object' ? [schema.additionalProperties] : []
-}
-
-function valueAt(data: unknown, path: Path): unknown {
-  return path.reduce<unknown>(
-    (value, key) =>
-      typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined,
-    data,
-  )
-}
-
-function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing'
-  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text
 }

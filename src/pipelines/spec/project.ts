@@ -20,14 +20,23 @@ const argument = z
 const reference = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_-]*\.[A-Za-z_][A-Za-z0-9_]*$/, 'STEP.OUTPUT, for example features.train')
+const DURATION = 'a duration, for example 90s, 10m, 2h or 1d'
 const duration = z
-  .union([z.string(), z.number().positive()])
-  .refine((value) => parseDuration(value) !== undefined, 'a duration, for example 90s, 10m, 2h or 1d')
+  .union([z.string(), z.number()], { error: DURATION })
+  .refine((value) => parseDuration(value) !== undefined, DURATION)
+const SIZE = 'a size, for example 512MiB, 2GiB or 2Gi'
 const bytes = z
-  .union([z.string(), z.number().positive()])
-  .refine((value) => parseBytes(value) !== undefined, 'a size, for example 512MiB, 2GiB or 2Gi')
+  .union([z.string(), z.number()], { error: SIZE })
+  .refine((value) => parseBytes(value) !== undefined, SIZE)
 const environmentName = z.string().regex(/^[A-Z_][A-Z0-9_]{0,127}$/, 'capital letters, digits and "_"')
-const percent = z.union([z.string().regex(/^\d+(\.\d+)?%$/, 'a share, for example 5%'), z.number()])
+const SHARE = 'a share from 0.01% to 100%, for example 5%; a number without % is in hundredths of a per cent'
+const percent = z
+  .union([z.string().regex(/^\d+(\.\d+)?%$/, SHARE), z.number()], { error: SHARE })
+  .refine((share) => isWeight(toHundredths(share)), SHARE)
+
+function isWeight(weight: number): boolean {
+  return Number.isInteger(weight) && weight >= 1 && weight <= 10_000
+}
 
 const ENTRY = 'module:function, for example flights.train:main, or a list of arguments, for example [python, train.py]'
 const entry = z.union(
@@ -59,7 +68,10 @@ export const Step = z.strictObject({
   outputs: z.array(argument).max(100).default([]).describe('names of the files or folders that the step makes'),
   after: z.array(stepName).max(100).default([]).describe('steps that must succeed first, without handing over a file'),
   env: z
-    .record(environmentName, z.coerce.string())
+    .record(
+      environmentName,
+      z.union([z.string(), z.number(), z.boolean()], { error: 'a text, a number, true or false' }).transform(String),
+    )
     .default({})
     .describe('environment variables; part of the cache key'),
   secrets: z
@@ -114,9 +126,14 @@ const Python = z.strictObject({
   lock: z.string().max(1024).optional().describe('a uv.lock beside its pyproject.toml, taken as it is'),
 })
 
+const MOST_ROWS = 1_000_000
+const ROWS = `a number of rows up to ${MOST_ROWS}, for example "1000 requests"`
 const Shadow = z.union([
-  z.string().regex(/^\d+ requests?$/, 'for example "1000 requests"'),
-  z.strictObject({ requests: z.number().int().min(0), labels: z.number().int().min(0).optional() }),
+  z
+    .string({ error: ROWS })
+    .regex(/^\d+ requests?$/, ROWS)
+    .refine((text) => Number.parseInt(text, 10) <= MOST_ROWS, ROWS),
+  z.strictObject({ requests: z.number().int().min(0).max(MOST_ROWS), labels: z.number().int().min(0).optional() }),
 ])
 
 const RolloutFields = PlanFields.omit({ shadow: true, canary: true, ab: true, approvals: true }).extend({
@@ -128,9 +145,11 @@ const RolloutFields = PlanFields.omit({ shadow: true, canary: true, ab: true, ap
     .optional(),
   approvals: z
     .array(
-      PlanFields.shape.approvals
-        .unwrap()
-        .element.extend({ before: z.union([z.literal('promote'), percent]).describe('a share of canary, or promote') }),
+      PlanFields.shape.approvals.unwrap().element.extend({
+        before: z
+          .union([z.literal('promote'), percent], { error: 'promote, or a share of canary, for example 5%' })
+          .describe('a share of canary, or promote'),
+      }),
     )
     .max(21)
     .optional(),
@@ -138,7 +157,10 @@ const RolloutFields = PlanFields.omit({ shadow: true, canary: true, ab: true, ap
 
 const Rollout = RolloutFields.superRefine((given, ctx) => {
   const read = Plan.safeParse(asPlan(given))
-  for (const { path, message } of read.error?.issues ?? []) ctx.addIssue({ code: 'custom', path: [...path], message })
+  for (const issue of read.error?.issues ?? []) ctx.addIssue({ ...issue, path: [...issue.path], input: given } as never)
+  const shares = (given.canary ?? []).map(toHundredths)
+  if (shares.some((share, i) => share <= (shares[i - 1] ?? 0)))
+    ctx.addIssue({ code: 'custom', path: ['canary'], message: 'shares that rise, for example [5%, 25%, 50%]' })
 })
 
 export const Project = z.strictObject({
@@ -148,7 +170,7 @@ export const Project = z.strictObject({
     steps: z.record(stepName, Step).refine((steps) => Object.keys(steps).length > 0, 'at least one step'),
     schedule: z
       .strictObject({
-        cron: z.string().min(9).max(200),
+        cron: z.string().min(9, 'five fields such as "0 4 * * *"').max(200),
         timezone: z.string().max(100).default('UTC'),
         missed: z.enum(['skip', 'last', 'all']).default('last'),
         overlap: z.enum(['allow', 'skip', 'queue']).default('skip'),

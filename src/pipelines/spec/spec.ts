@@ -1,7 +1,7 @@
 /** A pipeline as it is kept and run: the project file's meaning with the code that each step depends on. */
 import type { Plan } from '../../contract/rollout-plan.ts'
 import { Problem } from '../../contract/errors.ts'
-import { requestOf, sourceWarnings, type EnvRequest, type ReadFile } from '../../envs/request.ts'
+import { isBare, requestOf, sourceWarnings, type EnvRequest, type ReadFile } from '../../envs/request.ts'
 import type { Blobs } from '../../store/blobs/blobs.ts'
 import { hashOf } from './canonical.ts'
 import { closureOf, moduleFile, moduleOf, type Closure, type Code } from './closure.ts'
@@ -9,6 +9,7 @@ import { readCode, type ReadCode } from './code.ts'
 import { needsOf, splitReference } from './meaning.ts'
 import { dotted, faulty, lineIn, readProject, type Fault } from './parse.ts'
 import { rolloutPlan, type Project, type ProjectStep } from './project.ts'
+import { STANDARD_LIBRARY } from './standard-library.ts'
 import { parseBytes, parseDuration } from './units.ts'
 
 export interface StepSpec {
@@ -66,7 +67,7 @@ export interface PipelineSpec {
  * that the tree does not have, and of environments that name missing files.
  */
 export async function compileSpec(blobs: Blobs, text: string, tree: string, file: string): Promise<PipelineSpec> {
-  const { project, faults } = readProject(text)
+  const { project, faults, left } = readProject(text)
   if (project === undefined) throw faulty(file, faults)
   const code = await readCode(blobs, tree, file)
   const steps = Object.entries(project.pipeline.steps)
@@ -76,7 +77,10 @@ export async function compileSpec(blobs: Blobs, text: string, tree: string, file
     return found === undefined ? undefined : (await blobs.bytes(found.digest)).toString('utf8')
   }
   const asked = await environmentOf(project, text, read)
-  const all = [...faults, ...steps.flatMap(([name, step]) => checkEntry(text, name, step, code)), ...asked.faults]
+  // where the section was left out nobody knows what it asks for
+  const bare = asked.environment !== undefined && isBare(asked.environment) && left.every(([key]) => key !== 'python')
+  const entries = steps.flatMap(([name, step]) => checkEntry({ text, name, step, code, bare }))
+  const all = [...faults, ...entries, ...asked.faults]
   const { environment } = asked
   if (all.length > 0 || environment === undefined)
     throw faulty(
@@ -148,8 +152,17 @@ function compileStep(name: string, step: ProjectStep, code: Code): StepSpec {
   }
 }
 
-/** A module that the project does not have may come from a package, unless the project has its first part. */
-function checkEntry(text: string, name: string, step: ProjectStep, { sources }: ReadCode): Fault[] {
+interface Entered {
+  readonly text: string
+  readonly name: string
+  readonly step: ProjectStep
+  readonly code: ReadCode
+  /** True when no package is asked for. */
+  readonly bare: boolean
+}
+
+/** A module that the project does not have may come from a package where there are some, unless the project has its first part, or from Python. */
+function checkEntry({ text, name, step, code: { sources }, bare }: Entered): Fault[] {
   if (typeof step.run !== 'string') return []
   const path = ['pipeline', 'steps', name, 'run']
   const fault = (message: string): Fault[] => [{ line: lineIn(text, path), key: dotted(path), message }]
@@ -161,9 +174,20 @@ function checkEntry(text: string, name: string, step: ProjectStep, { sources }: 
     if (defined?.has(called) === true || defined?.has('*') === true) return []
     return fault(`got "${step.run}", and ${file} defines no "${called}"; expected module:function`)
   }
+  const why = notThere(module, step, { sources, bare })
+  return why === undefined ? [] : fault(`got "${step.run}", and the project has no ${why}`)
+}
+
+/** Why a module that is no file of the project is nowhere; undefined where it may be elsewhere. */
+function notThere(
+  module: string,
+  { env }: ProjectStep,
+  { sources, bare }: Pick<Entered['code'], 'sources'> & Pick<Entered, 'bare'>,
+): string | undefined {
   const first = module.split('.')[0] ?? ''
   const known = [...sources.keys()].some((source) => new RegExp(`^(src/)?${first}(/|\\.py$)`).test(source))
   const expected = `${module.replaceAll('.', '/')}.py`
-  if (known || sources.size === 0) return fault(`got "${step.run}", and the project has no ${expected}`)
-  return []
+  if (known || sources.size === 0) return expected
+  const isElsewhere = !bare || STANDARD_LIBRARY.has(first) || first === 'slipway' || env['PYTHONPATH'] !== undefined
+  return isElsewhere ? undefined : `${expected}, asks for no packages, and Python brings none of that name`
 }

@@ -1,0 +1,65 @@
+/** What of a project file with faults can be checked further, so that all faults are told at once. */
+import type { z } from 'zod'
+import { describeAll, valueAt } from './describe.ts'
+import type { Path, Said } from './describe.ts'
+import { Project } from './project.ts'
+
+/** A project without what is wrong with it, the faults, and where something was left out. */
+export interface Salvaged {
+  /** Absent where nothing that could be checked is left. */
+  readonly project?: Project
+  readonly faults: readonly Said[]
+  readonly left: readonly Path[]
+}
+
+/** Rounds after which nothing more is tried: each leaves something out. */
+const ROUNDS = 20
+
+/** What stands where something that must be there is missing or wrong; nobody sees it. */
+const STAND_INS: Readonly<Record<string, unknown>> = { project: 'project', run: ['run'] }
+
+/** Reads data as a project; what is wrong is told and left out until the rest is one. */
+export function salvage(data: unknown): Salvaged {
+  const [faults, left]: [Said[], Path[]] = [[], []]
+  let rest = data
+  for (let round = 0; round < ROUNDS; round++) {
+    const parsed = Project.safeParse(rest)
+    if (parsed.success) return { project: parsed.data, faults, left }
+    const issues = parsed.error.issues.filter((issue) => !left.some((one) => hangsOn(issue, one)))
+    const fresh = describeAll(issues, rest)
+    faults.push(...fresh)
+    for (const path of parsed.error.issues.flatMap((issue) => placesOf(issue, rest))) {
+      left.push(path)
+      rest = without(rest, path)
+    }
+  }
+  return { faults, left }
+}
+
+/** Whether an issue may be there only because something was left out: it is of that place, or of how a section of the file fits together. */
+function hangsOn({ code, path }: z.core.$ZodIssue, left: Path): boolean {
+  const shared = code === 'custom' ? left.slice(0, 2) : left
+  return shared.every((key, i) => key === path[i])
+}
+
+/** What to leave out for an issue: unknown keys, the place itself, or what lacks something. Of a list all of it, for places are counted. */
+function placesOf(issue: z.core.$ZodIssue, data: unknown): Path[] {
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => whole([...issue.path, key]))
+  const isStandIn = String(issue.path.at(-1)) in STAND_INS
+  const isMissing = valueAt(data, issue.path) === undefined
+  return [whole(isMissing && !isStandIn ? issue.path.slice(0, -1) : issue.path)]
+}
+
+function whole(path: Path): Path {
+  const list = path.findIndex((key) => typeof key === 'number')
+  return list === -1 ? path : path.slice(0, list)
+}
+
+function without(data: unknown, [key, ...rest]: Path): unknown {
+  if (key === undefined) return {}
+  if (typeof data !== 'object' || data === null || Array.isArray(data)) return data
+  const name = String(key)
+  const { [name]: value, ...others } = data as Record<string, unknown>
+  if (rest.length > 0) return { ...data, [name]: without(value, rest) }
+  return name in STAND_INS ? { ...others, [name]: STAND_INS[name] } : others
+}
