@@ -81,7 +81,12 @@ function processFamilies({ table, log, shadow, credentials }: Measured): Family[
   const { user, system } = process.cpuUsage()
   return [
     one('gauge', 'slipway_gateway_epoch', 'Epoch of the routing table.', table.epoch),
-    one('counter', 'slipway_log_records_total', 'Records appended to the prediction log.', log.records),
+    one(
+      'counter',
+      'slipway_log_records_total',
+      'Predictions, row by row, and other records that were appended to the prediction log.',
+      log.records,
+    ),
     one(
       'counter',
       'slipway_log_lost_total',

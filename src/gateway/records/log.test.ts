@@ -50,6 +50,24 @@ test('a reply is released only when its record and all before it can be read', a
   await log.close()
 })
 
+test('records are counted row by row, as what is lost is, however a call of many rows is packed or cut', async (t) => {
+  const log = new PredictionLog({ folder: folder(t), writerId: 'w' })
+  const { id: _id, x: _x, s: _s, p: _p, ex: _ex, ...rest } = prediction('-')
+  const call = (texts: readonly string[]): BatchRecord => ({
+    ...rest,
+    t: 'm',
+    ids: texts.map((_, i) => `id-${i}`),
+    x: [[...texts]],
+    p: texts.map(() => 0),
+  })
+  log.append(prediction('a'))
+  log.append(call(['b', 'c', 'd']))
+  assert.equal(log.records, 4)
+  log.append(call(Array.from({ length: 8 }, () => 'x'.repeat(200_000))))
+  assert.equal(log.records, 12, 'it lies in several records')
+  await log.close()
+})
+
 test('replies without a record of their own are released in their order too', async (t) => {
   const log = new PredictionLog({ folder: folder(t), writerId: 'w' })
   const order: number[] = []

@@ -24,6 +24,7 @@ export class PredictionLog {
   /** Predictions, and other records, that could not be written, and why the last one could not. A call of many rows counts each. */
   lost = 0
   lastError: string | null = null
+  /** Predictions, row by row, and other records that were appended, as `lost` counts them. */
   records = 0
 
   /** Names this log among those of all gateways, those before this one included. */
@@ -53,7 +54,7 @@ export class PredictionLog {
   #appendText(record: string, rows: number): void {
     try {
       this.#writer.append(record, rows)
-      this.records++
+      this.records += rows
       this.#schedule()
     } catch (error) {
       this.lost += rows
