@@ -28,6 +28,9 @@ export const systemApi = {
       writable: z.boolean(),
       /** What of the store is known not to be what was written: the database, and how many files; `GET /v1/storage` says more. */
       corrupt: z.object({ database: z.boolean(), blobs: z.number().int() }),
+      room: z
+        .enum(['enough', 'low'])
+        .describe('low: small writes go on, and large ones are to be expected to fail for want of disk'),
       version: z.string(),
     }),
   }),
@@ -59,6 +62,13 @@ export const systemApi = {
 
 /** Whether the database and the files are what was written. */
 export const StorageState = z.object({
+  disk: z
+    .object({
+      free_bytes: z.number().int(),
+      least_bytes: z.number().int(),
+      low: z.boolean().describe('less is free than `least_bytes`: large writes are to be expected to fail'),
+    })
+    .describe('of the data folder'),
   database: z.object({
     kind: z.enum(['sqlite', 'postgres']),
     /** unknown: not looked at, or not to the end; `detail` says why. */

@@ -60,7 +60,7 @@ async function start(deps: Partial<HttpDeps> = {}, reset?: (asked: Reset) => Pro
     database: 'sqlite',
     isolation: ISOLATION,
     writable: async () => true,
-    looks: { summary: () => ({ database: false, blobs: 0 }) },
+    looks: { summary: () => ({ database: false, blobs: 0 }), disk: async () => ({ low: false }) },
     once: async (_, answer) => ({ replayed: false, reply: await answer() }),
     asCaller: (_, work) => work(),
     crossing: { send: (text) => sent.push(text), listen: (hear) => (told = hear) },
@@ -102,6 +102,7 @@ describe('the http room', () => {
       ok: true,
       writable: true,
       corrupt: { database: false, blobs: 0 },
+      room: 'enough',
       version: '1.2.3',
     })
     writable = false
@@ -109,6 +110,7 @@ describe('the http room', () => {
       ok: true,
       writable: false,
       corrupt: { database: false, blobs: 0 },
+      room: 'enough',
       version: '1.2.3',
     })
   })

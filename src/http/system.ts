@@ -24,7 +24,10 @@ export interface SystemDeps {
   /** True when the store takes writes. */
   readonly writable: () => Promise<boolean>
   /** Whether the database and how many files are known to be corrupt. */
-  readonly looks: { summary(): { readonly database: boolean; readonly blobs: number } }
+  readonly looks: {
+    summary(): { readonly database: boolean; readonly blobs: number }
+    disk(): Promise<{ readonly low: boolean }>
+  }
   readonly addresses: () => Addresses
   /** Whether the server has started to its end, and says so in its data folder. */
   readonly ready: () => boolean
@@ -36,7 +39,9 @@ export function systemMounts(deps: SystemDeps): Mounted[] {
     mount(systemApi.live, async () => {
       // who waits for it goes on to what `server.json` says, and to the gateways
       if (!deps.ready()) throw problem('unavailable', { what: 'the server', detail: 'it is starting', retry_after: 1 })
-      return { ok: true, writable: await deps.writable(), corrupt: deps.looks.summary(), version: deps.version }
+      const room = (await deps.looks.disk()).low ? ('low' as const) : ('enough' as const)
+      const { version } = deps
+      return { ok: true, writable: await deps.writable(), corrupt: deps.looks.summary(), room, version }
     }),
     mount(systemApi.info, () => ({
       version: deps.version,

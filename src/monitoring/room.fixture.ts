@@ -17,6 +17,7 @@ const unexpected = async (): Promise<never> => assert.fail('not asked for')
 
 /** A store with one corrupt file, whose database was looked at one second after 1970. */
 const STORED: StorageState = {
+  disk: { free_bytes: 5e9, least_bytes: 2e8, low: false },
   database: {
     kind: 'sqlite',
     state: 'sound',

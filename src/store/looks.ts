@@ -10,6 +10,8 @@ import type { Reachable } from './blobs/reach.ts'
 import { DATABASE_FILE } from './open.ts'
 import type { CorruptBlobs } from './corrupt-blobs.ts'
 import type { Damage } from './damage.ts'
+import { diskRoom } from './disk-room.ts'
+import type { DiskRoom } from './disk-room.ts'
 import type { Db } from './db.ts'
 import { ask } from './integrity/look.ts'
 import { compareBlobs } from './integrity/missing.ts'
@@ -47,6 +49,8 @@ export interface Looks {
   /** Whether something is known to be corrupt: the database, and how many blobs. */
   summary(): { readonly database: boolean; readonly blobs: number }
   state(): Promise<StorageState>
+  /** How much room the disk of the data folder has. */
+  disk(): Promise<DiskRoom>
   /**
    * Looks at the database, the next portion of the blobs, and whether what `sources` need is there. A look that is under way is waited
    * for instead.
@@ -109,6 +113,10 @@ class StoreLooks implements Looks {
     return { database: damage.found() !== undefined || this.#database?.state === 'corrupt', blobs: corrupt.count }
   }
 
+  disk(): Promise<DiskRoom> {
+    return diskRoom(this.#deps.dataDir)
+  }
+
   async state(): Promise<StorageState> {
     const { db, corrupt, damage } = this.#deps
     const known = this.#database ?? UNSEEN
@@ -117,6 +125,7 @@ class StoreLooks implements Looks {
     const blobs = await this.#blobState()
     const all = await corrupt.list()
     return {
+      disk: await this.disk(),
       database: {
         kind: db.kind,
         ...database,

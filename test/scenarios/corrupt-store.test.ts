@@ -79,7 +79,7 @@ async function assertDamaged(server: TestServer, run: string): Promise<void> {
   const health = JSON.parse((await send(server, 'GET', '/v1/health')).text) as Record<string, unknown>
   assert.deepEqual(
     { ...health, version: '' },
-    { ok: true, writable: false, corrupt: { database: true, blobs: 0 }, version: '' },
+    { ok: true, writable: false, corrupt: { database: true, blobs: 0 }, room: 'enough', version: '' },
   )
   for (const [path, body] of [
     ['/api/2.0/mlflow/experiments/create', { name: 'new' }],

@@ -121,6 +121,7 @@ function recorded(now: number, empty: boolean): Recorded[] {
       restored: [],
     })),
     on(storageApi.state, () => ({
+      disk: { free_bytes: 5e10, least_bytes: 2 ** 28, low: false },
       database: {
         kind: 'sqlite' as const,
         state: 'sound' as const,

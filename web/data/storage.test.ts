@@ -7,6 +7,7 @@ import { databaseText, filesText, storageNeeds } from './storage.ts'
 const AT = '2026-05-03T03:12:00.000Z'
 const NOW = Date.parse('2026-05-03T10:00:00.000Z')
 const SOUND: StorageState = {
+  disk: { free_bytes: 5e9, least_bytes: 2 ** 28, low: false },
   database: {
     kind: 'sqlite',
     state: 'sound',
@@ -41,8 +42,16 @@ test('a store that is sound, or not known yet, needs nobody', () => {
   assert.equal(filesText({ ...SOUND, blobs: { ...SOUND.blobs, looked_at: AT } }), 'no damaged or missing file is known')
 })
 
+test('a disk that is almost full is told with what is free', () => {
+  const disk = { free_bytes: 40 * 2 ** 20, least_bytes: 2 ** 28, low: true }
+  const [need, ...more] = storageNeeds({ ...SOUND, disk }, NOW)
+  assert.deepEqual([need?.title, need?.status, more], ['The disk is almost full', 'high', []])
+  assert.match(need?.detail ?? '', /^4\d(\.\d)? \w+ are free: large writes are refused/)
+})
+
 test('damage of either kind is a line of its own that says what to do', () => {
   const bad: StorageState = {
+    disk: SOUND.disk,
     database: { ...SOUND.database, state: 'corrupt', detail: 'page 7', remedy: 'restore it', looked_at: null },
     blobs: { ...SOUND.blobs, corrupt: ['a', 'b', 'c'].map(file), corrupt_count: 5 },
   }

@@ -1,16 +1,27 @@
 /** What Home and the settings say of the store: whether the database and the files are what was written. */
 import type { StorageState } from '../../src/contract/system.ts'
 import type { Need } from './feed.ts'
-import { plural } from './format.ts'
+import { bytes, plural } from './format.ts'
 
-/** A damaged database, and files that are not what was written or are not there; nothing where both are sound or not known. */
+/** A disk that is almost full, a damaged database, and files that are not what was written or are not there; nothing where both are sound or not known. */
 export function storageNeeds(storage: StorageState | undefined, now: number): Need[] {
   if (storage === undefined) return []
-  const { database, blobs } = storage
+  const { database, blobs, disk } = storage
   const [newest] = blobs.corrupt
   const at = (time: string | null | undefined): string => time ?? new Date(now).toISOString()
   const need = { status: 'high', path: '/settings', act: 'Show' }
   return [
+    ...(disk.low
+      ? [
+          {
+            ...need,
+            key: 'storage disk',
+            title: 'The disk is almost full',
+            detail: `${bytes(disk.free_bytes)} are free: large writes are refused; free space in the data folder`,
+            at: at(null),
+          },
+        ]
+      : []),
     ...(database.state === 'corrupt'
       ? [
           {

@@ -69,9 +69,31 @@ describe('the doctor', () => {
   })
 
   it('says that a server answers, or that its store cannot be written', async () => {
-    server.answer(systemApi.live, { ok: true, writable: true, corrupt: { database: false, blobs: 0 }, version: '1' })
+    server.answer(systemApi.live, {
+      ok: true,
+      writable: true,
+      corrupt: { database: false, blobs: 0 },
+      room: 'enough',
+      version: '1',
+    })
     assert.deepEqual(await finding('Server'), { what: 'Server', ok: true, detail: `${server.url} answers` })
-    server.answer(systemApi.live, { ok: true, writable: false, corrupt: { database: false, blobs: 0 }, version: '1' })
+    server.answer(systemApi.live, {
+      ok: true,
+      writable: true,
+      corrupt: { database: false, blobs: 0 },
+      room: 'low',
+      version: '1',
+    })
+    const low = await finding('Server')
+    assert.equal(low.ok, false)
+    assert.match(low.detail, / answers, and its disk is almost full: large writes are refused; free space in /)
+    server.answer(systemApi.live, {
+      ok: true,
+      writable: false,
+      corrupt: { database: false, blobs: 0 },
+      room: 'low',
+      version: '1',
+    })
     const detail = `${server.url} refuses writes: is the disk full, or the database out of reach?`
     assert.deepEqual(await finding('Server'), { what: 'Server', ok: false, detail })
   })

@@ -128,8 +128,10 @@ async function server(data: string): Promise<Finding> {
   try {
     const health = await createClient({ url: file.url }).call(systemApi.live)
     const why = health.corrupt.database ? 'its database is damaged' : 'is the disk full, or the database out of reach?'
-    const detail = health.writable ? `${file.url} answers` : `${file.url} refuses writes: ${why}`
-    return { what: 'Server', ok: health.writable, detail }
+    if (!health.writable) return { what: 'Server', ok: false, detail: `${file.url} refuses writes: ${why}` }
+    if (health.room === 'enough') return { what: 'Server', ok: true, detail: `${file.url} answers` }
+    const detail = `${file.url} answers, and its disk is almost full: large writes are refused; free space in ${data}`
+    return { what: 'Server', ok: false, detail }
   } catch (error) {
     const gone = `${file.url} does not answer although server.json names it; start it again: slipway serve --data ${data}`
     return { what: 'Server', ok: false, detail: isUnanswered(error) ? gone : `${file.url}: ${messageOf(error)}` }

@@ -64,12 +64,18 @@ async function preparations({ db }: MonitoringDeps, project: string | null): Pro
 }
 
 /** What is known of the store. Times of looks that never were are left out. */
-function storage({ database, blobs }: StorageState): Family[] {
+function storage({ database, blobs, disk }: StorageState): Family[] {
   const looked = [
     { what: 'database', at: database.looked_at },
     { what: 'blobs', at: blobs.looked_at },
   ]
   return [
+    {
+      name: 'slipway_storage_free_bytes',
+      type: 'gauge',
+      help: 'Free bytes of the disk of the data folder; under 256 MiB large writes are to be expected to fail.',
+      samples: [{ labels: {}, value: disk.free_bytes }],
+    },
     {
       name: 'slipway_storage_database_corrupt',
       type: 'gauge',
