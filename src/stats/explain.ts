@@ -10,7 +10,7 @@ import { mergeAll, rows } from './profile.ts'
 import { categorical, conditional, crossed, numeric } from './profile-view.ts'
 import type { Profile } from './profile.ts'
 import type { CategoricalView, CrossView, NumericView } from './profile-view.ts'
-import { detectShift, detectUnit } from './units.ts'
+import { detectShift, detectUnit, nameFor, unitWords } from './units.ts'
 
 /** One explanation. `text` is ready to be shown; `kind` and `name` group features that changed alike ("°F → °C" for two). */
 export interface Explanation {
@@ -120,8 +120,8 @@ function unit(c: Case, i: number, spec: NumericSpec): Explanation | undefined {
   const lattice = values && spec.familiar ? { values, familiar: spec.familiar } : undefined
   const finding = detectUnit(spec.name, usual, look(c.now), lattice)
   if (!finding) return undefined
-  const { name } = finding.change
-  const text = `unit changed ${name}: ${spec.name} is ${about(look(c.now).mean)} where ${about(means.mean)} is usual`
+  const name = nameFor(finding.change, spec.name)
+  const text = `${unitWords(name)}: ${spec.name} is ${about(look(c.now).mean)} where ${about(means.mean)} is usual`
   return { feature: spec.name, kind: 'unit', name, text, confidence: finding.confidence, rows: rows(c.now) }
 }
 

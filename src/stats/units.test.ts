@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { prng } from './prng.ts'
-import { detectShift, detectUnit, UNIT_CHANGES } from './units.ts'
+import { detectShift, detectUnit, UNIT_CHANGES, nameFor, unitWords } from './units.ts'
 import type { Seen, Usual } from './units.ts'
 
 /** Windows of temperature in September: means move by 6 °F from day to day, values spread by 5 °F inside a window. */
@@ -129,4 +129,44 @@ test('hours moved by a time zone and codes moved by one are recognised; other ch
   assert.equal(detectShift({ before: day, after: move(0) }, 12), undefined)
   assert.equal(detectShift({ before: [900, 50, 30, 20], after: [1, 90, 6, 3] }, 2)?.by, 1)
   assert.equal(detectShift({ before: [900, 50, 30, 20], after: [25, 25, 25, 25] }, 2), undefined)
+})
+
+test('a change is told by units only where they fit the name of the feature, else by its factor, in the direction of the values', () => {
+  const change = (name: string) => {
+    const found = UNIT_CHANGES.find((one) => one.name === name)
+    assert.ok(found)
+    return found
+  }
+  const told: readonly (readonly [string, feature: string, says: string])[] = [
+    ['kPa → hPa', 'pressure', 'kPa → hPa'],
+    ['kPa → hPa', 'distance', '× 10'],
+    ['kPa → hPa', 'x12', '× 10'],
+    ['hPa → kPa', 'distance', '÷ 10'],
+    ['hPa → Pa', 'price', '× 100'],
+    ['units → cents', 'price', 'units → cents'],
+    ['km → m', 'latitude', '× 1000'],
+    ['mi → km', 'Distance', 'mi → km'],
+    ['mi → km', 'x12', 'mi → km'],
+    ['mi → km', 'price', '× 1.609'],
+    ['lb → kg', 'temp', '÷ 2.205'],
+    ['°F → °C', 'x12', '°F → °C'],
+    ['min → h', 'x12', '÷ 60'],
+  ]
+  for (const [name, feature, says] of told) assert.equal(nameFor(change(name), feature), says, `${name} of ${feature}`)
+  assert.deepEqual(['mi → km', '× 10'].map(unitWords), ['unit changed mi → km', 'unit or scale changed × 10'])
+})
+
+test('recorded: whatever a feature is called, what became ten times as large is not told as a change of pressure', () => {
+  const usual: Usual = { mean: 1040, drift: 45, spread: 700, spreadDrift: 0.06, scale: 730 }
+  for (const feature of ['distance', 'x12', 'price', 'latitude']) {
+    const found = detectUnit(feature, usual, { n: 300, mean: 10_400, sd: 7000 })
+    assert.ok(found, feature)
+    assert.equal(nameFor(found.change, feature), '× 10')
+  }
+  const pressure = detectUnit(
+    'pressure',
+    { mean: 101.5, drift: 0.6, spread: 0.15, spreadDrift: 0.4, scale: 0.7 },
+    { n: 300, mean: 1015, sd: 1.5 },
+  )
+  assert.equal(pressure && nameFor(pressure.change, 'pressure'), 'kPa → hPa')
 })

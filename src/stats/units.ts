@@ -149,7 +149,38 @@ export function detectUnit(feature: string, usual: Usual, seen: Seen, lattice?: 
     0,
   )
   const { change, evidence, offsets } = best
-  return { change, evidence, offsets, confidence: 1 / (all + Math.exp(-best.evidence)) }
+  return {
+    change,
+    evidence,
+    offsets,
+    confidence: 1 / (all + Math.exp(-best.evidence)),
+  }
+}
+
+/** Ratios between many pairs of units, and between scales that are no units: by themselves they speak for none. */
+const COMMON = [10, 100, 1000, 24, 60, 3600]
+
+/**
+ * The name of a change as it is told of a feature: its units where the feature's name speaks for them, or speaks for nothing and no other units
+ * have that ratio; else the factor alone, for a distance is not measured in hPa because it became ten times as large.
+ */
+export function nameFor(change: UnitChange, feature: string): string {
+  const { name, slope, intercept } = change
+  const lower = feature.toLowerCase()
+  const isKnown = UNIT_CHANGES.some((one) => matches(one, lower))
+  const isOwn = intercept !== 0 || !COMMON.some((ratio) => Math.abs(Math.abs(Math.log(slope)) - Math.log(ratio)) < 1e-9)
+  return matches(change, lower) || (!isKnown && isOwn) ? name : factorText(slope)
+}
+
+/** What is said of a change by its name: a pair of units, or a factor that no units are known for. */
+export function unitWords(name: string): string {
+  return /^[×÷] /.test(name) ? `unit or scale changed ${name}` : `unit changed ${name}`
+}
+
+/** `× 10`, `÷ 10`: a factor with at most four digits. */
+function factorText(slope: number): string {
+  const isMore = slope >= 1
+  return `${isMore ? '×' : '÷'} ${Number((isMore ? slope : 1 / slope).toPrecision(4))}`
 }
 
 /** −6 … 6 by the share of values that are familiar when converted back, to a thousandth of the distance between neighbours or one part in 10⁵. */

@@ -8,7 +8,7 @@ import type { Explanation, RecentValues } from '../../stats/explain.ts'
 import { windowOf } from '../../stats/history.ts'
 import type { History } from '../../stats/history.ts'
 import { categorical } from '../../stats/profile-view.ts'
-import { UNIT_CHANGES } from '../../stats/units.ts'
+import { UNIT_CHANGES, unitWords } from '../../stats/units.ts'
 import type { HouseEvent } from '../context/context.ts'
 import { isOpen, weightOf } from './course.ts'
 import type { Course } from './course.ts'
@@ -92,7 +92,7 @@ function titleOf(first: Explanation, features: readonly string[], group: readonl
   return isLost(group) ? lostTitle(features) : missingTitle(features)
 }
 
-const unitTitle = (name: string, features: readonly string[]): string => `unit changed ${name}, ${listed(features)}`
+const unitTitle = (name: string, features: readonly string[]): string => `${unitWords(name)}, ${listed(features)}`
 
 const lostTitle = (features: readonly string[]): string => `feed lost: ${listed(features)} missing (null)`
 
