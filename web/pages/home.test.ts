@@ -75,7 +75,10 @@ function home(
 ): Promise<string> {
   const whole = { incidents: [], rollouts: [], open: [], pipelines: [], runs: [], endpoints: [ENDPOINT], ...parts }
   const entries = Object.entries(whole) as [Part, readonly object[] | Error | undefined][]
-  const lists = entries.flatMap(([part, items]) => (Array.isArray(items) ? [[KEYS[part], { items }] as const] : []))
+  // a list says by a token that there is more, as a page of the API does
+  const page = (items: readonly object[]) =>
+    items.length > 100 ? { items: items.slice(0, 100), next_page_token: 'more' } : { items }
+  const lists = entries.flatMap(([part, items]) => (Array.isArray(items) ? [[KEYS[part], page(items)] as const] : []))
   return pageMarkup('home', 'HomePage', {
     data: [...lists, [['pipelines', 'queue'], QUEUE], [['rollouts', 'merges', '', ''], merges]],
     failed: entries.flatMap(([part, error]) => (error instanceof Error ? [[KEYS[part], error] as const] : [])),
@@ -101,6 +104,15 @@ test('everything that waits is one line with its page and its act, and all toget
   ])
   assert.match(textOf(html), /3 items need attention\./)
   assert.match(textOf(await home({ incidents: [INCIDENT] })), /1 item needs attention\./)
+})
+
+test('where more incidents are open than are read, the figure says that it is cut', async () => {
+  const many = (count: number, state: string) =>
+    Array.from({ length: count }, (_, i) => ({ ...INCIDENT, id: `${state}${i}`, state }))
+  const cut = textOf(await home({ incidents: many(150, 'open') }))
+  assert.match(cut, /100 items and more need attention: only the newest open incidents are read here\./)
+  const whole = textOf(await home({ incidents: [...many(40, 'open'), ...many(110, 'resolved')] }))
+  assert.match(whole, /40 items need attention\./)
 })
 
 test('a rollout that waits behind newer ones is named, and one that both lists have is named once', async () => {

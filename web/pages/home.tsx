@@ -19,7 +19,7 @@ const BEGIN = ['./slipway demo', './slipway init my-project', 'cd my-project && 
 
 export function HomePage() {
   const endpoints = useQuery(read.endpoints)
-  const { waiting, from, failed, storage } = useFeed()
+  const { waiting, from, failed, storage, cut } = useFeed()
   const now = useNow()
   const nothing = from.pipelineRuns.length === 0 && from.runs.length === 0
   const open = [...storageNeeds(storage, now), ...needs(now, from)]
@@ -27,7 +27,7 @@ export function HomePage() {
   const known = !waiting && failed.length === 0
   if (known && nothing && endpoints.data?.items.length === 0) return <Begin />
   return (
-    <Page title="Home" {...((known || open.length > 0) && { lead: leadOf(open) })}>
+    <Page title="Home" {...((known || open.length > 0) && { lead: leadOf(open, cut) })}>
       <Panel title="Needs attention" flush>
         {failed.map((query) => (
           <Failure key={query.what} what={query.what} error={query.error} retry={() => void query.refetch()} />
@@ -66,6 +66,8 @@ function useFeed() {
   return {
     waiting: parts.some((query) => query.isPending),
     storage: storage.data,
+    // open ones come first: behind a page that ends with one there are more
+    cut: incidents.data?.next_page_token !== undefined && incidents.data.items.at(-1)?.state !== 'resolved',
     failed: [...parts, { ...storage, what: 'The state of the store' }].filter(
       (query) => query.isError && !isRouteUnknown(query.error),
     ),
@@ -84,7 +86,9 @@ function joined(open: readonly read.Rollout[], newest: readonly read.Rollout[]):
   return [...newest, ...open.filter(({ id }) => !known.has(id))]
 }
 
-function leadOf(open: readonly Need[]): string {
+function leadOf(open: readonly Need[], cut: boolean): string {
+  if (cut)
+    return `${plural(open.length, 'item')} and more need attention: only the newest open incidents are read here.`
   return open.length === 0
     ? 'Nothing needs attention.'
     : `${plural(open.length, 'item')} ${open.length === 1 ? 'needs' : 'need'} attention.`
