@@ -1,11 +1,13 @@
 /** Checkpoints of a running server: one at its start, one every five minutes in which rows came, one at its end, each with its copy. */
 import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openTemporaryStore } from '../store/open.ts'
 import { auditLog } from './audit.ts'
-import { checkpoints } from './checkpoints.ts'
+import { CHECKPOINTS_FILE, checkpoints } from './checkpoints.ts'
 import { SYSTEM } from './tokens.ts'
 
 test('a checkpoint is written at the start, every five minutes in which rows came, and at the end; none after it', async (t: TestContext) => {
@@ -47,8 +49,41 @@ test('a checkpoint is written at the start, every five minutes in which rows cam
   await record()
   await book.stop()
   assert.equal(await count(3), 3)
+  assert.equal((await book.verify()).ok, true, 'the newest is of the last row')
   await record()
   t.mock.timers.tick(10 * 60_000)
   assert.equal(await count(3), 3)
   assert.deepEqual([new Set(copies).size, copies.length, faults], [3, 3, []])
+})
+
+test('what has a copy is not sent again by the next server, and is missed where the file lacks it', async (t: TestContext) => {
+  const store = await openTemporaryStore()
+  t.after(() => store.close())
+  const { db, dataDir } = store
+  const clock = (): number => Date.UTC(2026, 2, 1)
+  const audit = auditLog(clock)
+  const texts = new Map<string, string>()
+  const notes = {
+    async put(name: string, text: string): Promise<void> {
+      assert.ok(!texts.has(name), 'it is sent once')
+      texts.set(name, text)
+    },
+    get: async (name: string) => texts.get(name) ?? '',
+    async *names(below: string): AsyncGenerator<string> {
+      for (const name of texts.keys()) if (name.startsWith(below)) yield name
+    },
+  }
+  const opened = () => checkpoints({ db, clock, dataDir, audit, notes, onError: (error) => assert.fail(String(error)) })
+  for (let i = 0; i < 3; i++) {
+    await db.tx((tx) => audit.record(tx, SYSTEM, { verb: 'manage', resource: 'tokens', id: 'x' }))
+    await opened().write('asked')
+  }
+  const whole = await opened().verify()
+  assert.deepEqual([whole.ok, whole.checkpoints.count, whole.checkpoints.copied, texts.size], [true, 3, 3, 3])
+  const file = join(dataDir, CHECKPOINTS_FILE)
+  const lines = readFileSync(file, 'utf8').split('\n')
+  writeFileSync(file, `${lines[0] ?? ''}\n`)
+  const cut = await opened().verify()
+  assert.deepEqual([cut.ok, cut.checkpoints.count, cut.checkpoints.copied], [false, 3, 3])
+  assert.match('reason' in cut ? cut.reason : '', /line 2 of .* is not in the file, but a copy of it is kept/)
 })

@@ -42,6 +42,25 @@ describe('tokens', () => {
     test(`the text ${JSON.stringify(wrong)} is refused`, () => assert.rejects(access.find(wrong), refused))
   }
 
+  test('a token of a step is not in the trail, which has its attempt; every other is', async () => {
+    const told = async (attempt?: string): Promise<number> => {
+      const { row } = await access.create(SYSTEM, {
+        name: 'step',
+        role: 'viewer',
+        ...(attempt !== undefined && { attempt }),
+      })
+      return (await store.db.all('SELECT seq FROM audit WHERE resource_id = ?', [row.id])).length
+    }
+    assert.deepEqual([await told('attempt'), await told()], [0, 1])
+  })
+
+  test('a code that leads nowhere costs no transaction', async () => {
+    const tx = async (): Promise<never> => assert.fail('a transaction')
+    const db = Object.assign(Object.create(store.db) as typeof store.db, { get: store.db.get.bind(store.db), tx })
+    const poor = tokens({ db, clock, ids: makeIds(clock, randomBytes), audit: auditLog(clock) })
+    await assert.rejects(poor.openSession('nothing'), refused)
+  })
+
   test('an expired and a revoked token are refused', async () => {
     const old = await access.create(SYSTEM, { name: 'old', role: 'viewer', expires_at: now + 1000 })
     now += 1001
