@@ -20,13 +20,15 @@ type Issue = z.core.$ZodIssue
 const SHOWN = 80
 
 /**
- * What issues say, each place once: a misspelled key before the key that is missing because of it, and nothing of a place whose inside, or
- * what is around it, is told already.
+ * What issues say, each place once: a misspelled key and not the key that is missing because of it, and nothing of a place whose inside,
+ * or what is around it, is told already.
  */
 export function describeAll(issues: readonly Issue[], data: unknown): Said[] {
   const said: Said[] = []
   const gates = new Set<string>()
-  for (const issue of issues.toSorted((a, b) => Number(isUnknown(b)) - Number(isUnknown(a)))) {
+  const meant = new Set(issues.flatMap(meantKeys))
+  const causes = issues.filter(({ path }) => valueAt(data, path) !== undefined || !meant.has(JSON.stringify(path)))
+  for (const issue of causes.toSorted((a, b) => Number(isUnknown(b)) - Number(isUnknown(a)))) {
     const gate = issue.path[0] === 'model' && issue.path[1] === 'gates' ? issue.path.slice(0, 3) : []
     const more = gate.length === 3 ? gateIssues(gates, gate, data, issue) : describe(issue, data)
     for (const one of more) if (!said.some((other) => overlaps(one.path, other.path))) said.push(one)
@@ -48,6 +50,13 @@ function otherGates(data: unknown): Said[] {
 function overlaps(a: Path, b: Path): boolean {
   const [short, long] = a.length < b.length ? [a, b] : [b, a]
   return short.length > 0 && short.every((key, i) => key === long[i])
+}
+
+/** Paths of the keys that misspelled ones are meant to be. */
+function meantKeys(issue: Issue): string[] {
+  if (issue.code !== 'unrecognized_keys') return []
+  const known = knownKeys(issue.path)
+  return issue.keys.map((key) => JSON.stringify([...issue.path, nearest(key, known)]))
 }
 
 function isUnknown(issue: Issue): boolean {

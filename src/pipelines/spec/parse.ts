@@ -23,15 +23,16 @@ export function parseProject(text: string, file = 'slipway.yaml'): Project {
   return project
 }
 
-/** The error of a project file with faults: the first in the message, all in `faults`. */
+/** Faults that the message of an error tells. */
+const TOLD = 3
+
+/** The error of a project file with faults: the first of them in the message, all in `faults`. */
 export function faulty(file: string, faults: readonly Fault[]): Error {
-  const [first] = faults
-  const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : ''
-  const where = first === undefined || first.key === '' ? '' : `${first.key}: `
-  return problem('unprocessable', {
-    detail: `${file}:${first?.line ?? 1}: ${where}${first?.message ?? ''}${more}`,
-    faults,
-  })
+  const told = faults
+    .slice(0, TOLD)
+    .map(({ line, key, message }) => `${file}:${line}: ${key === '' ? '' : `${key}: `}${message}`)
+  const more = faults.length > TOLD ? ` (and ${faults.length - TOLD} more)` : ''
+  return problem('unprocessable', { detail: `${told.join('; ')}${more}`, faults })
 }
 
 /** A project file as far as it can be read. */
