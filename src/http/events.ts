@@ -32,6 +32,21 @@ export function events(source: AsyncIterable<ServerEvent>, signal: AbortSignal):
   )
 }
 
+/** The same once the first event is there, so that a fault before it is an answer in words and no stream that breaks off. */
+export async function eventsFromFirst(source: AsyncGenerator<ServerEvent>, signal: AbortSignal): Promise<Raw> {
+  const first = await source.next()
+  return events(first.done === true ? source : beginningWith(first.value, source), signal)
+}
+
+async function* beginningWith(first: ServerEvent, rest: AsyncGenerator<ServerEvent>): AsyncGenerator<ServerEvent> {
+  try {
+    yield first
+    yield* rest
+  } finally {
+    await rest.return(undefined)
+  }
+}
+
 async function pump(source: AsyncIterable<ServerEvent>, stream: Readable, signal: AbortSignal): Promise<void> {
   for await (const event of source) {
     if (signal.aborted) return

@@ -4,7 +4,7 @@ import { problem } from '../contract/errors.ts'
 import { openedMonitor } from '../auth/sealed-monitor.ts'
 import { maskedMonitor, maskedText } from '../http/masked.ts'
 import { pipelinesApi } from '../contract/pipelines.ts'
-import { events, type ServerEvent } from '../http/events.ts'
+import { events, eventsFromFirst, type ServerEvent } from '../http/events.ts'
 import { mount, Raw, type Mounted } from '../http/mount.ts'
 import { putArchive, treeFiles } from '../store/blobs/trees.ts'
 import { explainStep } from './run/explanation.ts'
@@ -88,7 +88,7 @@ function runRoutes(room: Pipelines): Mounted[] {
     ),
     mount(pipelinesApi.watchPipelineRun, async ({ params, who, signal }) => {
       await requireRun(context, who, params.id)
-      return events(watchRun(room, params.id, signal), signal)
+      return eventsFromFirst(watchRun(room, params.id, signal), signal)
     }),
     mount(pipelinesApi.cancelPipelineRun, async ({ params, who }) => {
       await requireRun(context, who, params.id)
