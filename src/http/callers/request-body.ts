@@ -30,9 +30,9 @@ export function chunksOf(request: IncomingMessage, patience: Patience = PATIENCE
   const chunks = request.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array>
   let left = patience.totalMs
   const take = async (): Promise<IteratorResult<Uint8Array>> => {
-    const limit = Math.min(left, patience.idleMs)
     const began = performance.now()
-    const next = await within(limit, chunks.next())
+    const { idleMs, totalMs } = patience
+    const next = await (left < idleMs ? within(left, totalMs, chunks.next()) : within(idleMs, idleMs, chunks.next()))
     const won = next.done === true ? 0 : next.value.length / patience.bytesPerMs
     left = Math.min(patience.totalMs, left - (performance.now() - began) + won)
     return next
@@ -42,13 +42,10 @@ export function chunksOf(request: IncomingMessage, patience: Patience = PATIENCE
 
 const DONE = { done: true, value: undefined } as const
 
-/** Throws `too_slow` after so many ms. */
-function within<T>(limit: number, work: Promise<T>): Promise<T> {
+/** Throws `too_slow` after so many ms, and names the limit that the caller has gone beyond. */
+function within<T>(ms: number, limit: number, work: Promise<T>): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>()
-  const late = setTimeout(
-    () => reject(problem('too_slow', { what: 'more of the body', limit: Math.round(limit) })),
-    limit,
-  )
+  const late = setTimeout(() => reject(problem('too_slow', { what: 'more of the body', limit })), Math.max(0, ms))
   void work.then(resolve, reject).finally(() => clearTimeout(late))
   return promise
 }
