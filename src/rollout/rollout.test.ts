@@ -82,7 +82,7 @@ describe('sequential gates', () => {
     assert.equal(quality(evidence)?.status, 'failing')
     assert.ok(Math.abs((quality(evidence)?.candidate ?? 0) - 60) < 12, `${quality(evidence)?.candidate}`)
     assert.equal(quality(good)?.status, 'passing')
-    assert.throws(() => Plan.parse({ gates: { quality: { loss: 'squared' } } }), /needed by loss: squared/)
+    assert.throws(() => Plan.parse({ gates: { quality: { loss: 'squared' } } }), /which loss: squared needs/)
     assert.throws(() => Plan.parse({ gates: { quality: { loss: 'squared', range: [1, 1] } } }), /above the least/)
   })
   test('one failure in five is found by the error rate within 60 rows', () => {

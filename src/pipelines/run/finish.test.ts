@@ -110,7 +110,8 @@ test('the reference is what the monitor names, else the first that the model was
 })
 
 test('a deployment is asked for where the run says so and the project has an endpoint', () => {
-  const deployment = { endpoint: 'e', project: 'p', plan: { plan: 1 }, monitor: {}, role: 'contributor', by: 'ana' }
+  const wish = { endpoint: 'e', project: 'p', plan: { plan: 1 }, monitor: {}, role: 'contributor' }
+  const deployment = { ...wish, by: 'ana', run: 'run_1' }
   assert.deepEqual(request({ deploy: true }).deployment, deployment)
   const monitor = { reference: 'split.test' }
   assert.deepEqual(request({ deploy: true, spec: { monitor } }).deployment, { ...deployment, monitor })
