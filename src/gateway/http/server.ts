@@ -265,6 +265,8 @@ const LAST_REPLY_MS = 500
 
 async function drain(listening: Listening<Server | Http2SecureServer>, graceMs: number): Promise<void> {
   const { server, goAway, closeIdle, closeAll } = listening
+  // connections that the kernel has made for this process would be reset: those of this turn are accepted first
+  await new Promise((resolve) => setImmediate(resolve))
   // The HTTP server's own close would cut idle connections at once, and with them the request that a caller is just sending.
   const closed = new Promise<void>((resolve) => {
     NetServer.prototype.close.call(server, () => resolve())
