@@ -46,7 +46,10 @@ interface House {
 let folders = 0
 const newFolder = (): string => join(root, `data-${++folders}`)
 
-const houses: Record<string, { skip: string | false; open: (t: TestContext) => Promise<House> }> = {
+const houses: Record<
+  'SQLite and disk' | 'PostgreSQL and S3',
+  { skip: string | false; open: (t: TestContext) => Promise<House> }
+> = {
   'SQLite and disk': {
     skip: false,
     open: async () => {
@@ -122,7 +125,9 @@ function signedElsewhere(text: string, kind: 'checkpoint' | 'restored'): string 
   return `${signer.sign({ n: n + 1, kind, at, rows, head, prev: hashOfLine(last), note: 'forged' })}\n`
 }
 
-for (const [name, { skip, open }] of Object.entries(houses)) {
+/** The cases on one kind of database, with where its blobs lie. */
+export function checkpointCases(name: 'SQLite and disk' | 'PostgreSQL and S3'): void {
+  const { skip, open } = houses[name]
   test(
     `the end of the chain is cut, made anew, or overgrown: the first row is named (${name})`,
     { skip, timeout: 180_000 },
