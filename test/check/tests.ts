@@ -24,8 +24,19 @@ const SLOW_SECONDS = 10
 /** A file may take no longer than this on an idle machine, and is to be divided then. */
 const MOST_SECONDS = 60
 
-/** Folders of tests that take too long for each change: they run in the second part of the check. */
-const HEAVY = ['test/lowering/', 'test/images/', 'test/runners/', 'test/notebooks/']
+/** Folders and files of tests that take too long for each change: they run in the second part of the check. */
+const HEAVY = [
+  'test/lowering/',
+  'test/images/',
+  'test/runners/',
+  'test/notebooks/',
+  'test/clients/oracle.test.ts',
+  'test/clients/notebook.test.ts',
+  'test/scenarios/batch-predict-faults.test.ts',
+  'test/scenarios/onnx-export.test.ts',
+  'test/scenarios/transfer-changes.test.ts',
+  'test/scenarios/transfer-server.test.ts',
+]
 
 /** Runs test files: those that the filters choose, else all of the part. */
 export async function testStage(root: string, job: StageJob, part: 'ordinary' | 'heavy'): Promise<Outcome> {
