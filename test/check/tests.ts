@@ -100,9 +100,13 @@ function isHeavy(file: string): boolean {
   return HEAVY.some((folder) => file.startsWith(folder))
 }
 
-/** Whole servers first, parts of pages last: a long file that began last would run alone, on one core. */
+/** What trains and rolls out first, then whole servers, parts of pages last: a long file that began last would run alone, on one core. */
 export function longestFirst(files: readonly string[]): string[] {
-  const rank = (file: string): number => (file.startsWith('test/') ? 0 : file.startsWith('src/') ? 1 : 2)
+  const order = ['test/runners/', 'test/', 'src/']
+  const rank = (file: string): number => {
+    const at = order.findIndex((folder) => file.startsWith(folder))
+    return at === -1 ? order.length : at
+  }
   return files.toSorted((a, b) => rank(a) - rank(b))
 }
 
