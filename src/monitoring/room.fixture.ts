@@ -9,7 +9,7 @@ import type { StorageState } from '../contract/system.ts'
 import { writeRecords } from '../serving/records/rows.ts'
 import type { PredictionRecord } from '../gateway/records/records.ts'
 import type { Db } from '../store/db.ts'
-import { awaited } from './awaited.fixture.ts'
+import { awaited } from '../store/awaited.fixture.ts'
 import { onPredictions } from './profiles/hours.ts'
 import type { MonitoringDeps } from './context/context.ts'
 

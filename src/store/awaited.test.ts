@@ -1,16 +1,16 @@
-/** The database of this room's tests: what is not waited for inside a transaction fails it. */
+/** The database of rooms' tests: what is not waited for inside a transaction fails it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openedOnce } from '../../test/opened.ts'
-import { openTemporaryStore } from '../store/open.ts'
-import type { Db } from '../store/db.ts'
+import { openTemporaryStore } from './open.ts'
+import type { Db } from './db.ts'
 import { awaited } from './awaited.fixture.ts'
 
 let db: Db
 openedOnce(openTemporaryStore, (store) => {
   db = awaited(store.db)
 })
-const forget = "DELETE FROM monitors WHERE endpoint = 'none'"
+const forget = "DELETE FROM store_facts WHERE name = 'none'"
 
 test('statements in turn pass, and what they return', async () => {
   const found = await db.tx(async (t) => {

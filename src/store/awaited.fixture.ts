@@ -1,6 +1,6 @@
 /** A database for tests that refuses a transaction in which a statement is not waited for: its fault would be nobody's. */
 import assert from 'node:assert/strict'
-import type { Db, Tx } from '../store/db.ts'
+import type { Db, Tx } from './db.ts'
 
 /** Turns of the queue of promises that a statement takes at least, so that the code goes on before it where it does not wait. */
 const TURNS = 4
