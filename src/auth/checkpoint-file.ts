@@ -29,16 +29,17 @@ export async function readTail(file: string): Promise<Tail> {
   if (handle === undefined) return { points: [], prev: GENESIS, end: 0 }
   try {
     const { size } = await handle.stat()
-    const start = Math.max(0, size - TAIL_BYTES)
-    const bytes = Buffer.alloc(size - start)
+    const bytes = Buffer.alloc(Math.min(size, TAIL_BYTES))
+    const start = size - bytes.length
     await handle.read(bytes, 0, bytes.length, start)
-    const whole = bytes.subarray(start === 0 ? 0 : bytes.indexOf(10) + 1, bytes.lastIndexOf(10) + 1)
-    const lines = whole.toString('utf8').split('\n').slice(0, -1)
+    const end = bytes.lastIndexOf('\n') + 1
+    // a first line of which the beginning is not read is no line of ours
+    const lines = bytes.toString('utf8', 0, end).split('\n').slice(0, -1)
     const last = lines.at(-1)
     return {
       points: lines.flatMap((line) => readLine(line) ?? []),
       prev: last === undefined ? GENESIS : hashOfLine(last),
-      end: start + bytes.lastIndexOf(10) + 1,
+      end: start + end,
     }
   } finally {
     await handle.close()

@@ -57,7 +57,7 @@ export async function copiesOfOthers(
   for await (const name of notes.names('audit/')) {
     const [, key = '', hash = ''] = /^audit\/([0-9a-f]+)\/\d+-([0-9a-f]+)\.json$/.exec(name) ?? []
     if (key === '' || key === nameOfKey(own) || here.has(hash)) continue
-    names.set(key, [...(names.get(key) ?? []), name].sort().slice(-MOST_READ))
+    names.set(key, [...(names.get(key) ?? []), name].slice(-MOST_READ))
   }
   const found: ReadCheckpoint[] = []
   for (const [key, all] of names) {
