@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
+import { awaited } from '../store/awaited.fixture.ts'
 import type { SqlValue } from '../store/db.ts'
 import { openTemporaryStore } from '../store/open.ts'
 import { auditLog, GENESIS, verifyAudit } from './audit.ts'
-import type { AuditRow } from './audit.ts'
+import type { AuditRow, Certified } from './audit.ts'
 import { SYSTEM } from './tokens.ts'
 
 describe('audit chain', () => {
@@ -83,8 +84,8 @@ describe('rows beside the audit chain', () => {
             [seq],
           ),
         )
-        const verdict = await verifyAudit(store.db)
-        assert.match(verdict.ok ? '' : verdict.reason, /before the first, or without a number/)
+        const reason = 'there is a row before the first, or without a number'
+        assert.deepEqual(await verifyAudit(store.db), { ok: false, seq: 0, reason })
       } finally {
         await store.close()
       }
@@ -111,7 +112,7 @@ describe('audit chain, row by row', () => {
   test('each row says who did what to what and when, and has the hash of the one before and its own', async () => {
     let now = 5
     const audit = auditLog(() => now++)
-    await store.db.tx(async (t) => {
+    await awaited(store.db).tx(async (t) => {
       await audit.record(t, who, { verb: 'write', resource: 'models', id: 'm', detail: { to: ['ü', 1] } })
       await audit.record(t, SYSTEM, { verb: 'read', resource: 'runs', id: 'r' })
     })
@@ -188,4 +189,55 @@ describe('audit chain, row by row', () => {
       assert.deepEqual(await verifyAudit(store.db), { ok: false, seq: 1, reason: 'its content was changed' })
     })
   }
+})
+
+describe('a chain and what is certified of it', () => {
+  let store: Awaited<ReturnType<typeof openTemporaryStore>>
+  let heads: string[]
+  before(async () => {
+    store = await openTemporaryStore()
+    const audit = auditLog(() => 1)
+    for (const id of ['a', 'b', 'c', 'd', 'e'])
+      await store.db.tx((t) => audit.record(t, SYSTEM, { verb: 'write', resource: 'models', id }))
+    heads = (await store.db.all<{ hash: string }>('SELECT hash FROM audit ORDER BY seq')).map(({ hash }) => hash)
+  })
+  after(() => store.close())
+
+  const right = (rows: number) => ({ rows, head: heads[rows - 1] ?? '', at: `time ${rows}` })
+  const wrong = (rows: number) => ({ rows, head: GENESIS, at: `time ${rows}` })
+  const verify = (...certified: readonly Certified[]) => verifyAudit(store.db, certified)
+  const told = (seq: number, rows: string, at: number) => ({
+    ok: false,
+    seq,
+    reason: `${rows} not what the checkpoint of time ${at} has signed`,
+  })
+
+  test('is whole where each certified row is there with its hash', async () => {
+    const whole = { ok: true, rows: 5, head: heads.at(-1) }
+    assert.deepEqual(await verify(), whole)
+    assert.deepEqual(await verify(right(1), right(3), right(3), right(5)), whole)
+  })
+
+  test('that was made anew is told from the first row on that nothing certifies', async () => {
+    assert.deepEqual(await verify(wrong(1)), told(1, 'row 1 is', 1))
+    assert.deepEqual(await verify(wrong(2)), told(1, 'rows 1 to 2 are', 2))
+    assert.deepEqual(await verify(right(1), right(2), wrong(3)), told(3, 'row 3 is', 3))
+    assert.deepEqual(await verify(right(2), wrong(5)), told(3, 'rows 3 to 5 are', 5))
+    assert.deepEqual(await verify(wrong(2), wrong(4)), told(1, 'rows 1 to 2 are', 2))
+  })
+
+  test('is told at the row on which two that have signed it differ', async () => {
+    assert.deepEqual(await verify(right(3), wrong(3)), told(3, 'row 3 is', 3))
+    assert.deepEqual(await verify(wrong(3), right(3)), told(1, 'rows 1 to 3 are', 3))
+  })
+
+  test('that ends before what was signed lacks its next row', async () => {
+    const lacks = (rows: number) => ({
+      ok: false,
+      seq: 6,
+      reason: `row 6 is missing: the chain ends before it, and the checkpoint of time ${rows} has signed ${rows} rows`,
+    })
+    assert.deepEqual(await verify(right(4), wrong(6)), lacks(6))
+    assert.deepEqual(await verify(wrong(6), wrong(9)), lacks(9))
+  })
 })

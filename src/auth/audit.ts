@@ -123,8 +123,10 @@ function heldAgainst(certified: readonly Certified[]) {
     broken({ seq, hash }: AuditRow): Broken | undefined {
       for (let one = certified[next]; one?.rows === seq; one = certified[++next]) {
         if (one.head !== hash) {
-          const which = good + 1 === seq ? `row ${seq} is` : `rows ${good + 1} to ${seq} are`
-          return { ok: false, seq: good + 1, reason: `${which} not what the checkpoint of ${one.at} has signed` }
+          // another checkpoint of the same row may hold
+          const first = Math.min(good + 1, seq)
+          const which = first === seq ? `row ${seq} is` : `rows ${first} to ${seq} are`
+          return { ok: false, seq: first, reason: `${which} not what the checkpoint of ${one.at} has signed` }
         }
         good = seq
       }
