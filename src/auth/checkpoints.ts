@@ -123,7 +123,7 @@ class Book {
     const restored = await readRestored(dataDir)
     if (restored === undefined) return
     await this.tellRestored(SYSTEM, `restored from the backup of ${restored.created_at}`, { ...restored })
-    await rm(join(dataDir, RESTORED_FILE), { force: true })
+    await rm(join(dataDir, RESTORED_FILE))
   }
 
   tellRestored(who: Principal, note: string, detail: Readonly<Record<string, unknown>> = {}): Promise<string> {
