@@ -41,8 +41,9 @@ class SlowNotes {
 }
 
 async function opened(t: TestContext, notes?: SlowNotes) {
-  const { db, dataDir, close } = await openTemporaryStore()
-  t.after(close)
+  const store = await openTemporaryStore()
+  t.after(() => store.close())
+  const { db, dataDir } = store
   let now = Date.UTC(2026, 2, 1)
   const clock = (): number => (now += 60_000)
   const audit = auditLog(clock)

@@ -106,7 +106,7 @@ describe('a line that is added', () => {
     await other.close()
     const done: string[] = []
     for (const name of ['truncate', 'sync'] as const) {
-      const real = shared[name] as (this: FileHandle, length?: number) => Promise<void>
+      const real: (this: FileHandle, length?: number) => Promise<void> = shared[name]
       t.mock.method(shared, name, async function slow(this: FileHandle, ...given: [number?]) {
         await sleep(20)
         await real.apply(this, given)

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { beforeEach, describe, test } from 'node:test'
 import { SignJWT, exportJWK, generateKeyPair } from 'jose'
-import type { JWTPayload } from 'jose'
 import { openedOnce } from '../../test/opened.ts'
 import { makeIds } from '../contract/ids.ts'
 import type { Principal } from '../contract/access.ts'
@@ -133,6 +132,8 @@ describe('a trust', () => {
   })
 })
 
+type Claims = Readonly<Record<string, unknown>>
+
 describe('an exchange', async () => {
   const { publicKey, privateKey } = await generateKeyPair('ES256')
   const jwk = { ...(await exportJWK(publicKey)), alg: 'ES256', kid: 'k' }
@@ -148,7 +149,7 @@ describe('an exchange', async () => {
   let made = 0
   /** Seconds since 1970. */
   const at = (ms: number): number => (START + ms) / 1000
-  const idToken = (changed: JWTPayload = {}): Promise<string> =>
+  const idToken = (changed: Claims = {}): Promise<string> =>
     new SignJWT({
       iss: ISSUER,
       aud: HERE,
@@ -161,7 +162,7 @@ describe('an exchange', async () => {
     })
       .setProtectedHeader({ alg: 'ES256', kid: 'k' })
       .sign(privateKey)
-  const exchanged = async (changed: JWTPayload = {}) => exchange(parts(), { id_token: await idToken(changed) })
+  const exchanged = async (changed: Claims = {}) => exchange(parts(), { id_token: await idToken(changed) })
   const refused = (message: RegExp) => ({ code: 'unauthenticated', message })
   beforeEach(() => make())
 

@@ -1,15 +1,22 @@
 /** The auth room over HTTP: tokens of all projects and of one, login by link, logout, the audit trail page by page. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { pino } from 'pino'
+import { createClient } from '../client/client.ts'
 import { makeIds } from '../contract/ids.ts'
+import { machinesApi } from '../contract/identity/machines.ts'
 import { startServer } from '../http/server.ts'
 import type { RunningServer } from '../http/server.ts'
+import type { Db } from '../store/db.ts'
 import { openTemporaryStore } from '../store/open.ts'
+import { createTrust } from './machine-trusts.ts'
 import { authRoom } from './room.ts'
 import type { AuthRoom } from './room.ts'
+import { SYSTEM } from './tokens.ts'
 
 const START = Date.parse('2026-03-01T00:00:00Z')
 const DAY = 86_400_000
@@ -161,6 +168,7 @@ describe('auth over HTTP', () => {
       ['HEAD', {}],
       ['GET', { 'sec-purpose': 'prefetch;prerender' }],
       ['GET', { purpose: 'prefetch' }],
+      ['GET', { 'x-moz': 'prefetch' }],
     ] as const) {
       const looked = await fetch(server.url + path, { method, headers, redirect: 'manual' })
       assert.deepEqual([looked.status, looked.headers.get('set-cookie')], [200, null], 'who looks uses nothing up')
@@ -195,6 +203,29 @@ describe('auth over HTTP', () => {
     assert.match(login.headers.get('set-cookie') ?? '', /; Max-Age=43200; Secure$/)
     const logout = await call('POST', '/v1/logout', { headers, cookie: 'a=b' })
     assert.match(logout.headers.get('set-cookie') ?? '', /Max-Age=0; Secure$/)
+  })
+
+  test('a checkpoint is signed when it is asked for, with the note that is given; a restore has to have one', async () => {
+    const sign = async (body: object) => {
+      const { status, body: reply } = await call('POST', '/v1/audit/checkpoints', { body })
+      assert.equal(status, 200, JSON.stringify(reply))
+      const { kind, note } = JSON.parse(String(reply['line'])) as Record<string, unknown>
+      return [kind, note]
+    }
+    assert.deepEqual(await sign({}), ['checkpoint', 'asked'])
+    assert.deepEqual(await sign({ note: 'of mine' }), ['checkpoint', 'of mine'])
+    assert.deepEqual(await sign({ note: 'not one', restored: false }), ['checkpoint', 'not one'])
+    const refused = await call('POST', '/v1/audit/checkpoints', { body: { restored: true } })
+    assert.equal(refused.status, 400)
+    assert.ok(JSON.stringify(refused.body).includes('a text that says what was restored'), JSON.stringify(refused.body))
+    assert.deepEqual(await sign({ note: 'of May', restored: true }), ['restored', 'of May'])
+    const [entry] = (await call('GET', '/v1/audit?limit=1')).body['items'] as Record<string, unknown>[]
+    assert.deepEqual([entry?.['actor'], entry?.['detail']], ['admin', { note: 'of May' }])
+    const { restored } = (await call('POST', '/v1/audit/verify')).body as { restored: { note: string }[] }
+    assert.deepEqual(
+      restored.map(({ note }) => note),
+      ['of May'],
+    )
   })
 
   test('the link of the first start logs in as the admin', async () => {
@@ -249,8 +280,88 @@ describe('auth over HTTP', () => {
     assert.deepEqual((await call('GET', '/v1/audit?page_token=nonsense')).body['items'], [])
     const verified = await call('POST', '/v1/audit/verify')
     const { checkpoints, ...chain } = verified.body
-    assert.deepEqual(chain, { ok: true, rows: seqs.length, head: all[0]?.['hash'], restored: [] })
+    const { restored, ...verdict } = chain
+    assert.deepEqual(verdict, { ok: true, rows: seqs.length, head: all[0]?.['hash'] })
     const { count, copied } = checkpoints as Record<string, unknown>
-    assert.deepEqual([count, copied], [1, 0])
+    assert.deepEqual([(restored as unknown[]).length, count, copied], [1, 5, 0])
   })
+})
+
+describe('the room', () => {
+  async function opened(t: TestContext, more: { readonly egressAllow?: readonly string[] } = {}) {
+    const store = await openTemporaryStore()
+    const clock = (): number => START
+    const deps = { db: store.db, clock, ids: makeIds(clock, randomBytes), dataDir: store.dataDir, open: false }
+    const room = authRoom({ ...deps, ...more })
+    t.after(async () => {
+      await room.stop()
+      await store.close()
+    })
+    return { ...store, room }
+  }
+  const entries = (db: Db) =>
+    db.all<{ actor: string; resource_id: string; detail: string }>('SELECT * FROM audit ORDER BY seq')
+
+  test('tells a restore before it adds anything, and has its token and checkpoint when it has started', async (t) => {
+    const { db, dataDir, room } = await opened(t)
+    const note = { created_at: '2026-02-01T00:00:00.000Z', restored_at: '', left_out: [], missing: [] }
+    writeFileSync(join(dataDir, 'restored.json'), JSON.stringify(note))
+    await room.start()
+    assert.match(readFileSync(room.tokenFile, 'utf8'), /^slw_/)
+    assert.deepEqual(
+      (await entries(db)).map(({ detail }) => (JSON.parse(detail) as { action?: string }).action ?? 'restored'),
+      ['restored', 'create'],
+    )
+    await room.stop()
+    const lines = readFileSync(join(dataDir, 'audit-checkpoints.jsonl'), 'utf8').trim().split('\n')
+    assert.deepEqual(
+      lines.map((line) => (JSON.parse(line) as { note: string }).note),
+      ['restored from the backup of 2026-02-01T00:00:00.000Z', 'start'],
+    )
+  })
+
+  test('notes an address that is held back at most once a minute, whatever the address', async (t) => {
+    let now = 5
+    t.mock.method(performance, 'now', () => now)
+    const { db, room } = await opened(t)
+    const noted = async (address: string): Promise<number> => {
+      await room.throttled(address)
+      return (await entries(db)).length
+    }
+    assert.equal(await noted('10.0.0.1'), 1)
+    now += 59_999
+    assert.equal(await noted('10.0.0.2'), 1)
+    now += 1
+    assert.equal(await noted('10.0.0.3'), 2)
+    assert.equal(await noted('10.0.0.3'), 2)
+    assert.deepEqual(
+      (await entries(db)).map(({ actor, resource_id, detail }) => [actor, resource_id, detail]),
+      ['10.0.0.1', '10.0.0.3'].map((address) => ['nobody', address, '{"action":"throttle"}']),
+    )
+  })
+
+  for (const [allowed, message] of [
+    [undefined, /private one that SLIPWAY_EGRESS_ALLOW does not name/],
+    [['127.0.0.1:9'], /ECONNREFUSED/],
+  ] as const)
+    test(`asks issuers at private addresses that are allowed: ${allowed?.join() ?? 'none'}`, async (t) => {
+      const { db, room } = await opened(t, { ...(allowed !== undefined && { egressAllow: allowed }) })
+      const issuer = 'http://127.0.0.1:9'
+      const audit = room.audit
+      const body = { name: 'a', issuer, audience: 'h', subject: 's', claims: { id: '1' }, project: 'p', minutes: 1 }
+      const deps = { db, clock: () => START, ids: () => 'mt_1', audit }
+      await createTrust(deps, SYSTEM, { ...body, role: 'viewer' })
+      const server = await startServer({
+        host: '127.0.0.1',
+        port: 0,
+        logger: pino({ level: 'silent' }),
+        routes: room.routes,
+        authenticate: room.authenticate,
+      })
+      t.after(() => server.stop())
+      const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+      const id_token = `${part({ alg: 'RS256' })}.${part({ iss: issuer })}.${part({})}`
+      const exchange = createClient({ url: server.url }).call(machinesApi.exchange, { body: { id_token } })
+      await assert.rejects(exchange, { code: 'unavailable', message })
+    })
 })

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { makeIds } from '../contract/ids.ts'
+import { awaited, dbWith } from '../store/awaited.fixture.ts'
+import type { Db, SqlValue } from '../store/db.ts'
 import { openTemporaryStore } from '../store/open.ts'
 import { auditLog } from './audit.ts'
 import { SYSTEM, tokens } from './tokens.ts'
@@ -13,10 +15,11 @@ describe('tokens', () => {
   let access: Tokens
   let now = 1_700_000_000_000
   const clock = () => now
+  const tokensOf = (db: Db) => tokens({ db, clock, ids: makeIds(clock, randomBytes), audit: auditLog(clock) })
 
   before(async () => {
     store = await openTemporaryStore()
-    access = tokens({ db: store.db, clock, ids: makeIds(clock, randomBytes), audit: auditLog(clock) })
+    access = tokensOf(awaited(store.db))
   })
   after(() => store.close())
 
@@ -57,8 +60,75 @@ describe('tokens', () => {
   test('a code that leads nowhere costs no transaction', async () => {
     const tx = async (): Promise<never> => assert.fail('a transaction')
     const db = Object.assign(Object.create(store.db) as typeof store.db, { get: store.db.get.bind(store.db), tx })
-    const poor = tokens({ db, clock, ids: makeIds(clock, randomBytes), audit: auditLog(clock) })
-    await assert.rejects(poor.openSession('nothing'), refused)
+    const poor = tokensOf(db)
+    const who = await access.find((await make('linked')).token)
+    const [used, old] = [await access.createLink(who), await access.createLink(who)]
+    await access.openSession(used)
+    now += 15 * 60_000
+    const open = await access.createLink(who)
+    for (const code of ['nothing', used, old]) await assert.rejects(poor.openSession(code), refused)
+    await assert.rejects(poor.openSession(open), /a transaction/)
+  })
+
+  test('a link opens the session of its own holder, and leaves the others', async () => {
+    const codes: string[] = []
+    for (const name of ['left', 'right'])
+      codes.push(await access.createLink(await access.find((await make(name)).token)))
+    const opened: string[] = []
+    for (const code of codes) opened.push((await access.findSession((await access.openSession(code)).secret)).name)
+    assert.deepEqual(opened, ['left', 'right'])
+  })
+
+  test('of two that open a link at once one is refused', async () => {
+    const code = await access.createLink(await access.find((await make('hurried')).token))
+    const [one, two] = await Promise.allSettled([access.openSession(code), access.openSession(code)])
+    assert.deepEqual([one.status, two.status].sort(), ['fulfilled', 'rejected'])
+    const { reason } = [one, two].find(({ status }) => status === 'rejected') as PromiseRejectedResult
+    assert.equal((reason as { code?: string }).code, 'unauthenticated')
+  })
+
+  test('a session whose token is no longer there has ended', async () => {
+    const { token, row } = await make('deleted')
+    const { secret } = await access.openSession(await access.createLink(await access.find(token)))
+    await store.db.tx((t) => t.run('DELETE FROM tokens WHERE id = ?', [row.id]))
+    access.forget()
+    await assert.rejects(access.findSession(secret), { ...refused, message: /the session has ended/ })
+  })
+
+  test('the tokens of an attempt end with it, once they are let go of; those of others stay', async () => {
+    const step = (attempt: string) => access.create(SYSTEM, { name: attempt, role: 'viewer', attempt })
+    const [ended, other, person] = [await step('ended'), await step('other'), await make('beside')]
+    await access.find(ended.token)
+    await awaited(store.db).tx((t) => access.endAttempt(t, 'ended'))
+    access.forget()
+    await assert.rejects(access.find(ended.token), refused)
+    assert.equal((await access.find(other.token)).attempt, 'other')
+    assert.equal((await access.find(person.token)).name, 'beside')
+    const names = (await access.list()).map(({ name }) => name)
+    assert.deepEqual([names.includes('other'), names.includes('beside')], [false, true])
+  })
+
+  test('what was read before it was let go of is not kept after', async () => {
+    const { token, row } = await make('read')
+    const read = Promise.withResolvers<void>()
+    const go = Promise.withResolvers<void>()
+    const slow = tokensOf(
+      dbWith(store.db, {
+        async get<T>(sql: string, params?: readonly SqlValue[]) {
+          const found = await store.db.get<T>(sql, params)
+          read.resolve()
+          await go.promise
+          return found
+        },
+      }),
+    )
+    const finding = slow.find(token)
+    await read.promise
+    await store.db.tx((t) => t.run('UPDATE tokens SET revoked_at = ? WHERE id = ?', [now, row.id]))
+    slow.forget()
+    go.resolve()
+    assert.equal((await finding).name, 'read')
+    await assert.rejects(slow.find(token), /the token was revoked/)
   })
 
   test('an expired and a revoked token are refused', async () => {
@@ -170,7 +240,7 @@ describe('tokens', () => {
       return store.db.get(sql, values)
     }
     const db = new Proxy(store.db, { get: (of, name) => (name === 'get' ? get : Reflect.get(of, name)) as unknown })
-    const counted = tokens({ db, clock, ids: makeIds(clock, randomBytes), audit: auditLog(clock) })
+    const counted = tokensOf(db)
     const { token } = await make('asked')
     for (let i = 0; i < 3; i++) await counted.find(token)
     assert.equal(asked, 1)
