@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { awaited } from '../store/awaited.fixture.ts'
 import type { Db } from '../store/db.ts'
 import { watchClock } from './clock-jumps.ts'
 import { Leases } from './leases.ts'
@@ -28,7 +29,7 @@ export function clockCases(name: string, open: () => Promise<Opened>): void {
     const deps = { now, newId: () => `c${++ids}` }
     let ids = 0
     tablesOf(open, ['jobs', 'schedules', 'leases'], (opened) => {
-      db = opened.db
+      db = awaited(opened.db)
     })
     beforeEach(() => {
       off = 0

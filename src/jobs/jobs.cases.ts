@@ -1,6 +1,7 @@
 /** What queue, worker, schedules and leases must do on each database. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { awaited } from '../store/awaited.fixture.ts'
 import type { Db } from '../store/db.ts'
 import { endedHolder } from './holder.fixture.ts'
 import { holderName } from './holder.ts'
@@ -24,7 +25,7 @@ export function jobCases(name: string, open: () => Promise<Opened>): void {
   describe(`${name}: jobs`, () => {
     let db: Db
     tablesOf(open, ['jobs', 'schedules', 'leases', 'effects'], async (opened) => {
-      db = opened.db
+      db = awaited(opened.db)
       await db.tx((t) => t.run('CREATE TABLE effects (id TEXT PRIMARY KEY, job TEXT NOT NULL)'))
     })
 

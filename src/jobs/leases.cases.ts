@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
 import { beforeEach, describe, it } from 'node:test'
 import { setImmediate, setTimeout as delay } from 'node:timers/promises'
+import { awaited } from '../store/awaited.fixture.ts'
 import type { Db } from '../store/db.ts'
 import { Leases } from './leases.ts'
 import type { Lease } from './leases.ts'
@@ -19,7 +20,7 @@ export function leaseCases(name: string, open: () => Promise<Opened>): void {
     let wall = 0
     let steady = 0
     tablesOf(open, ['leases'], (opened) => {
-      db = opened.db
+      db = awaited(opened.db)
     })
     beforeEach(() => {
       wall = 1_000_000

@@ -1,6 +1,7 @@
 /** What rows of jobs must do on each database, at times that the test sets: who gets which job, until when, and what is left of it. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { awaited } from '../store/awaited.fixture.ts'
 import type { Db } from '../store/db.ts'
 import {
   bury,
@@ -29,7 +30,7 @@ export function queueCases(name: string, open: () => Promise<Opened>): void {
     let db: Db
     let ids = 0
     tablesOf(open, ['jobs'], (opened) => {
-      db = opened.db
+      db = awaited(opened.db)
     })
 
     const ask = (job: Partial<NewJob> = {}, now = 0): Promise<string> => {

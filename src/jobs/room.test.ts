@@ -49,3 +49,27 @@ test('jobs are done and schedules fire between start and stop; what runs may end
     await opened.close()
   }
 })
+
+test('what runs is aborted five seconds after a stop has begun', async (t) => {
+  const opened = await emptySqlite()
+  t.after(() => opened.close())
+  await migrate(opened.db)
+  const room = jobsRoom({ db: opened.db, onError: () => undefined })
+  const [begun, aborted] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  room.worker.register('slow', async (_, { signal }) => {
+    signal.addEventListener('abort', () => aborted.resolve())
+    begun.resolve()
+    await aborted.promise
+  })
+  await opened.db.tx((tx) => enqueue(tx, { kind: 'slow', payload: 0 }))
+  room.start()
+  await begun.promise
+  const waits: unknown[] = []
+  const real = globalThis.setTimeout
+  t.mock.method(globalThis, 'setTimeout', (call: () => void, ms: number) => {
+    waits.push(ms)
+    return real(call, 1)
+  })
+  await room.stop()
+  assert.deepEqual(waits, [5000])
+})

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { awaited } from '../store/awaited.fixture.ts'
 import type { Db } from '../store/db.ts'
 import { bury, claim, complete, listJobs } from './queue.ts'
 import type { Job } from './queue.ts'
@@ -29,7 +30,7 @@ export function scheduleCases(name: string, open: () => Promise<Opened>): void {
     let db: Db
     let ids = 0
     tablesOf(open, ['jobs', 'schedules'], (opened) => {
-      db = opened.db
+      db = awaited(opened.db)
     })
 
     const hourly: NewSchedule = { name: 's', kind: 'k', payload: { x: 1 }, cron: '0 * * * *', timezone: 'UTC' }
@@ -270,6 +271,24 @@ export function scheduleCases(name: string, open: () => Promise<Opened>): void {
         } finally {
           await scheduler.stop()
         }
+      })
+
+      it('has ended its look when it has stopped', async () => {
+        const [begun, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+        const held = wrapDb(db, () => {
+          begun.resolve()
+          return go.promise
+        })
+        await set()
+        const scheduler = began({ deps: { now: () => T0 + HOUR, newId: () => `s${++ids}` } }, held)
+        await begun.promise
+        let stopped = false
+        const stop = scheduler.stop().then(() => (stopped = true))
+        await delay(20)
+        assert.equal(stopped, false)
+        go.resolve()
+        await stop
+        assert.deepEqual(await minutes(), [60])
       })
 
       it('tells of faults and goes on; starting twice is starting once; a stop before a start is none', async () => {

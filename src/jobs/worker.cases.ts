@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
 import { describe, it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
+import { awaited } from '../store/awaited.fixture.ts'
 import type { Db } from '../store/db.ts'
 import { enqueue, getJob, listJobs } from './queue.ts'
 import type { Job, NewJob } from './queue.ts'
@@ -19,7 +20,7 @@ export function workerCases(name: string, open: () => Promise<Opened>): void {
     let db: Db
     let ids = 0
     tablesOf(open, ['jobs'], (opened) => {
-      db = opened.db
+      db = awaited(opened.db)
     })
 
     const ask = (job: Partial<NewJob> = {}): Promise<string> =>
