@@ -18,14 +18,21 @@ export const ENGINE_PACKAGES = 'podman buildah runc skopeo netavark aardvark-dns
 export const NO_ENGINE =
   'no podman and skopeo that can run a container here (apt-get install podman runc skopeo, as root)'
 
-/** crun refuses hosts with cgroups of both kinds, and limits cannot be raised everywhere. */
-const CONFIGURATION = `[containers]
+/**
+ * crun refuses hosts with cgroups of both kinds, and limits cannot be raised everywhere. What engines of one machine would share, locks
+ * and signs of life, lies in the folder too: the end of one would take them from the others.
+ */
+function configurationIn(folder: string, network = ''): string {
+  return `[containers]
 default_ulimits = ["nofile=20000:20000", "nproc=4096:4096"]
-[engine]
+${network}[engine]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
+lock_type = "file"
+tmp_dir = "${join(folder, 'libpod')}"
 `
+}
 
 const run = promisify(execFile)
 
@@ -46,7 +53,7 @@ export function startEngine(): Engine | undefined {
   if (podman === undefined || skopeo === undefined || process.getuid?.() !== 0) return undefined
   const folder = mkdtempSync(join(tmpdir(), 'slipway-engine-'))
   const configuration = join(folder, 'containers.conf')
-  writeFileSync(configuration, CONFIGURATION)
+  writeFileSync(configuration, configurationIn(folder))
   mkdirSync(join(folder, 'run'))
   const env = { ...process.env, CONTAINERS_CONF: configuration, XDG_RUNTIME_DIR: join(folder, 'run') }
   const storage = ['--root', join(folder, 'storage'), '--runroot', join(folder, 'run')]
@@ -78,7 +85,7 @@ export function startEngine(): Engine | undefined {
       const roots = `graphroot = "${join(folder, 'storage')}"\nrunroot = "${join(folder, 'run')}"`
       writeFileSync(store, `[storage]\ndriver = "${driver}"\n${roots}\n`)
       writeFileSync(registries, `[[registry]]\nlocation = "${insecure}"\ninsecure = true\n`)
-      writeFileSync(configuration, CONFIGURATION.replace('[engine]', 'netns = "host"\n[engine]'))
+      writeFileSync(configuration, configurationIn(folder, 'netns = "host"\n'))
       return {
         CONTAINERS_CONF: configuration,
         CONTAINERS_STORAGE_CONF: store,
