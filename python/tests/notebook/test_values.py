@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import tempfile
 import unittest
+from collections import defaultdict
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +41,33 @@ class ValueTests(unittest.TestCase):
             lambda: Point(0.1),
             lambda: list(range(1000)),
             lambda: [0.5] * 999,
+            lambda: [(at, at / 2) for at in range(15_000)],
+            lambda: {Point(1.0).x: 1, Fraction(1, 3): 2},
         ):
             self.assertEqual(self.described(make()), self.described(make()))
+
+    def test_no_part_of_a_long_value_is_left_out(self) -> None:
+        rows = [(at, at / 2) for at in range(15_000)]
+        pairs: list[tuple[object, object]] = [
+            (rows, [*rows[:-1], (0, 0.0)]),
+            (dict(enumerate(rows)), dict(enumerate([*rows[:-1], (0, 0.0)]))),
+            ({at: at for at in range(30_000)}, {at: at if at < 29_999 else 0 for at in range(30_000)}),
+            ([rows, "a"], [rows, "b"]),
+        ]
+        for one, other in pairs:
+            self.assertNotEqual(self.described(one), self.described(other))
+
+    def test_what_is_too_large_to_look_at_is_said(self) -> None:
+        deep: list[object] = []
+        for _ in range(50):
+            deep = [deep]
+        said = self.described(deep)
+        self.assertEqual((said["t"], said["v"][1][0], said["v"][1][1]["k"]), ("cut", "rest", "skip"))
+
+    def test_addresses_in_a_state_are_not_compared(self) -> None:
+        one, other = Point(1.0), Point(1.0)
+        one._stop_words_id, other._stop_words_id = 1, 2  # type: ignore[attr-defined]
+        self.assertEqual(self.described(one), self.described(other))
 
     def test_every_difference_is_one(self) -> None:
         pairs: list[tuple[object, object]] = [
@@ -55,6 +83,12 @@ class ValueTests(unittest.TestCase):
             (list(range(1000)), [*range(999), 0]),
             (b"a", b"b"),
             (float("nan"), 0.0),
+            ([None, 0.5] * 200, [float("nan"), 0.5] * 200),
+            (["a", 0.5] * 200, ["a", 0.25] * 200),
+            ({datetime.date(2026, 1, 1): 1}, {datetime.date(2026, 1, 2): 1}),
+            ({Fraction(1, 3): 1}, {Fraction(1, 2): 1}),
+            ({Fraction(1, 3)}, {Fraction(1, 2)}),
+            (defaultdict(list), defaultdict(set)),
         ]
         for one, other in pairs:
             with self.subTest(one=str(one)[:30], other=str(other)[:30]):

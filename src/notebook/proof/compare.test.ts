@@ -100,6 +100,16 @@ describe('a cell', () => {
     const found = compareCell(cell({ f: skip }), cell({ f: skip }), { a: numbers(), b: numbers() }, EXPECTED)
     assert.deepEqual([found.verdict, found.skipped], ['nothing to compare', ['f: functions are not compared']])
     assert.equal(verdict(cell({ f: skip }), cell({ f: number('1.0') })), 'not verified')
+    const cut: Described = {
+      k: 'dict',
+      t: 'cut',
+      v: [
+        ['value', number('1.0')],
+        ['rest', skip],
+      ],
+    }
+    const part = compareCell(cell({ f: cut }), cell({ f: cut }), { a: numbers(), b: numbers() }, EXPECTED)
+    assert.deepEqual([part.compared, part.skipped], [1, ['f.rest: functions are not compared']])
   })
 })
 

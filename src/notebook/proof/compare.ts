@@ -60,7 +60,8 @@ export function compareCell(
   const printed = saidBy(original, expected.shows)
   found.text(printed, made?.printed ?? '')
   found.figures(original.figures, made?.figures ?? [])
-  const compared = names.length - found.skipped.length + (printed === '' ? 0 : 1) + original.figures.length
+  const seen = names.filter((name) => original.values[name]?.k !== 'skip').length
+  const compared = seen + (printed === '' ? 0 : 1) + original.figures.length
   const verdict = found.verdict()
   return {
     cell: original.id,
@@ -170,11 +171,11 @@ class Comparison {
     else if (at >= 0) this.differ(`figure ${at + 1} differs`)
   }
 
-  /** What cannot be looked at is skipped as a whole variable, and nothing is said of a part. */
+  /** What cannot be looked at is skipped as a whole variable; of parts only those are named that are too many to look at. */
   #unseen(a: Described, b: Described, path: string): void {
     if (b.k === 'fault') this.differ(`${path}: ${b.why}`)
     else if (a.k !== b.k) this.differ(`${path}: only one of both can be looked at`)
-    else if (a.k === 'skip' && !/[.[]/.test(path)) this.skipped.push(`${path}: ${a.why}`)
+    else if (a.k === 'skip' && (path.endsWith('.rest') || !/[.[]/.test(path))) this.skipped.push(`${path}: ${a.why}`)
   }
 
   #dict(a: Of<'dict'>, b: Of<'dict'>, path: string): void {

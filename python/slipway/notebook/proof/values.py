@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
 import hashlib
+import json
 import types
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,13 +15,21 @@ from typing import Any
 KEPT = 50_000
 #: Numbers that are kept in all.
 KEPT_IN_ALL = 20_000_000
-#: Parts of one value that are described.
-PARTS = 20_000
+#: Parts of one value that are kept one by one; those beyond go into one digest, so that none is left out.
+KEPT_PARTS = 20_000
+#: Parts of one value that are looked at.
+PARTS = 2_000_000
+#: Why a part of a value is not compared; the report names the value.
+CUT = "it has too many parts to compare them all"
 #: What is shown and not computed with.
 SHOWN = ("matplotlib", "seaborn", "mpl_toolkits", "plotly", "bokeh", "IPython", "tkinter", "graphviz", "logging", "tqdm", "ipywidgets")
 #: Where scikit-learn keeps how long something took: in each run another time, in processes of its own too.
 TIMES = ("mean_fit_time", "std_fit_time", "mean_score_time", "std_score_time", "fit_time", "score_time", "refit_time_")
 TIME = "a measured time"
+#: Where scikit-learn keeps the address of a list of stop words, which is another in each process.
+ADDRESSES = ("_stop_words_id",)
+#: What one text says all of.
+PLAIN = (str, int, float, bytes, datetime.date, datetime.time, datetime.timedelta, decimal.Decimal, type(None))
 SKIPPED = (
     types.ModuleType,
     types.FunctionType,
@@ -39,16 +50,19 @@ class Describer:
         self.at = 0
         self.home = home
         self.parts = 0
+        self.cut = False
         self.seen: dict[int, int] = {}
         self.held: list[object] = []
 
     def describe(self, value: object) -> dict[str, Any]:
         """One value, as JSON."""
         self.parts = 0
+        self.cut = False
         self.seen = {}
         self.held = []
         try:
-            return self.part(value, 0)
+            found = self.part(value, 0)
+            return {"k": "dict", "t": "cut", "v": [["value", found], ["rest", {"k": "skip", "why": CUT}]]} if self.cut else found
         except Exception as error:  # noqa: BLE001 whatever a foreign object raises when it is looked at
             return {"k": "skip", "why": f"it cannot be looked at: {type(error).__name__}: {error}"[:200]}
 
@@ -56,7 +70,8 @@ class Describer:
         """A value or a part of one."""
         self.parts += 1
         if self.parts > PARTS or depth > 40:
-            return {"k": "skip", "why": "it has too many parts"}
+            self.cut = True
+            return {"k": "skip", "why": CUT}
         if value is None or isinstance(value, (bool, str)):
             return {"k": "exact", "v": repr(value)}
         if type(value) in (int, float, complex):
@@ -127,21 +142,29 @@ class Describer:
         import pandas as pd
 
         if isinstance(value, pd.DataFrame):
+            axes = [["index", self.part(value.index, depth + 1)], ["columns", self.part(value.columns, depth + 1)]]
             columns = [[repr(value.columns[at]), self.part(value.iloc[:, at], depth + 1)] for at in range(value.shape[1])]
-            return {"k": "dict", "t": f"frame {value.shape}", "v": [["index", self.part(value.index, depth + 1)], *columns]}
-        if isinstance(value, (pd.Series, pd.Index)):
-            kind = f"{'series' if isinstance(value, pd.Series) else 'index'} {value.dtype} {value.name!r}"
-            index = [["index", self.part(value.index, depth + 1)]] if isinstance(value, pd.Series) else []
-            return {"k": "dict", "t": kind, "v": [*index, ["values", self.column(value, depth)]]}
+            return {"k": "dict", "t": f"frame {value.shape}", "v": [*axes, *columns]}
+        if isinstance(value, pd.Series):
+            axes = [["index", self.part(value.index, depth + 1)]]
+            return {"k": "dict", "t": f"series {value.dtype} {value.name!r}", "v": [*axes, ["values", self.column(value, depth)]]}
+        if isinstance(value, pd.Index):
+            kind = f"index {value.dtype} {list(value.names)!r} {getattr(value, 'freq', None)}"
+            return {"k": "dict", "t": kind, "v": [["values", self.column(value, depth)]]}
         if isinstance(value, (pd.Timestamp, pd.Timedelta, pd.Period, pd.Interval)) or value is pd.NaT or value is pd.NA:
             return {"k": "exact", "v": repr(value)}
         return None
 
     def column(self, value: Any, depth: int) -> dict[str, Any]:
-        """The values of a column: numbers as an array, others one by one."""
+        """The values of a column: numbers as an array, categories as codes of them, others one by one."""
         import numpy as np
+        import pandas as pd
 
         dtype = value.dtype
+        if isinstance(dtype, pd.CategoricalDtype):
+            held = value.array
+            parts = [self.part(one, depth + 1) for one in (held.codes, held.categories, held.ordered)]
+            return {"k": "list", "t": "category", "v": parts}
         if isinstance(dtype, np.dtype) and dtype.kind in "biufcmM":
             return self.part(np.asarray(value.to_numpy()), depth + 1)
         return {"k": "list", "t": str(dtype), "v": self.elements(list(value), depth)}
@@ -161,15 +184,30 @@ class Describer:
         return None
 
     def elements(self, values: list[Any], depth: int) -> list[dict[str, Any]]:
-        """Each element; long lists of texts and numbers as one digest."""
-        if len(values) > 200 and all(one is None or isinstance(one, (str, int, bool)) for one in values):
-            return [{"k": "exact", "v": hashlib.sha256(repr(values).encode()).hexdigest()}]
-        if len(values) > 200 and all(isinstance(one, float) or one is None for one in values):
+        """Each element; long lists of what one text says all of as one digest, with their floats beside it for a tolerance."""
+        if len(values) > 200 and all(is_plain(one) for one in values):
             import array
 
-            plain = array.array("d", [float("nan") if one is None else one for one in values])
-            return [self.plain_numbers(plain)]
-        return [self.part(one, depth + 1) for one in values]
+            floats = [is_float(one) for one in values]
+            said = [type(one).__name__ if floating else repr(one) for one, floating in zip(values, floats)]
+            answer = [{"k": "exact", "v": digest(said)}]
+            numbers = array.array("d", [float(one) for one, floating in zip(values, floats) if floating])
+            return [*answer, self.plain_numbers(numbers)] if numbers else answer
+        return [part for _, part in self.folded([("", one) for one in values], depth)]
+
+    def folded(self, pairs: list[tuple[str, Any]], depth: int) -> list[tuple[str, dict[str, Any]]]:
+        """The parts by their keys; those beyond the number that is kept as one digest of them all."""
+        answer: list[tuple[str, dict[str, Any]]] = []
+        rest = hashlib.sha256()
+        beyond = 0
+        for key, one in pairs:
+            part = self.part(one, depth + 1)
+            if self.parts <= KEPT_PARTS:
+                answer.append((key, part))
+            else:
+                beyond += 1
+                rest.update(digest([key, without_places(part)]).encode())
+        return [*answer, (f"the other {beyond}", {"k": "exact", "v": rest.hexdigest()})] if beyond else answer
 
     def plain_numbers(self, values: Any) -> dict[str, Any]:
         """A list of floats without NumPy."""
@@ -187,15 +225,19 @@ class Describer:
         if isinstance(value, (list, tuple)):
             return {"k": "list", "t": self.name(value), "v": self.elements(list(value), depth)}
         if isinstance(value, (set, frozenset)):
-            return {"k": "list", "t": self.name(value), "v": [{"k": "exact", "v": repr(sorted(map(repr, value)))}]}
+            return {"k": "list", "t": self.name(value), "v": [{"k": "exact", "v": repr(sorted(self.key(one, depth) for one in value))}]}
         if isinstance(value, (dict, Mapping)):
-            pairs = [[self.key(key), self.part(TIME if key in TIMES else one, depth + 1)] for key, one in list(value.items())[:PARTS]]
-            return {"k": "dict", "t": self.name(value), "v": pairs}
+            pairs = [(self.key(key, depth), TIME if isinstance(key, str) and key in TIMES else one) for key, one in value.items()]
+            makes = getattr(value, "default_factory", None) if isinstance(value, dict) else None
+            kind = f"{self.name(value)} of {makes.__qualname__}" if isinstance(makes, type) else self.name(value)
+            return {"k": "dict", "t": kind, "v": self.folded(pairs, depth)}
         return None
 
-    def key(self, key: Any) -> str:
-        """A key of a dict as text."""
-        return repr(key) if isinstance(key, (str, int, float, bool, tuple, type(None))) else f"{type(key).__name__}"
+    def key(self, key: Any, depth: int) -> str:
+        """A key of a dict or an element of a set as text: its own text where that says all, else its class with a digest of its state."""
+        if isinstance(key, tuple) or is_plain(key):
+            return repr(key)
+        return f"{self.name(key)} {digest(without_places(self.part(key, depth + 1)))[:16]}"
 
     def of_object(self, value: Any, depth: int) -> dict[str, Any]:
         """Any other object by its state, as pickle would take it; nothing is pickled."""
@@ -221,10 +263,33 @@ class Describer:
 
 
 def kept(state: Any) -> Any:
-    """The state of an object without what it only remembers of its own answers: looking at it fills that, and it follows from the rest."""
-    if type(state) is dict and isinstance(state.get("_cache"), dict):
-        return {key: one for key, one in state.items() if key != "_cache"}
-    return state
+    """The state without addresses and without remembered answers: looking at an object fills those, and they follow from the rest."""
+    if type(state) is not dict:
+        return state
+    return {key: one for key, one in state.items() if key not in ADDRESSES and not (key == "_cache" and isinstance(one, dict))}
+
+
+def is_plain(value: object) -> bool:
+    """Whether one text says all of a value: of Python's own plain ones, and of scalars of NumPy and pandas."""
+    module = type(value).__module__
+    return isinstance(value, PLAIN) or module.startswith("pandas._libs.") or (module == "numpy" and getattr(value, "shape", None) == ())
+
+
+def is_float(value: object) -> bool:
+    """Whether a value is a number that a float of eight bytes holds."""
+    return isinstance(value, float) or (type(value).__module__ == "numpy" and type(value).__name__ in ("float16", "float32"))
+
+
+def digest(value: object) -> str:
+    """What stands for a value that is JSON."""
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
+
+
+def without_places(part: Any) -> Any:
+    """A description without the places of its numbers in the file, which depend on what was described before."""
+    if isinstance(part, dict):
+        return {key: without_places(one) for key, one in part.items() if key not in ("from", "count")}
+    return [without_places(one) for one in part] if isinstance(part, (list, tuple)) else part
 
 
 def type_of(value: object) -> dict[str, str]:
