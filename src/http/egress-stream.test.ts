@@ -101,4 +101,26 @@ describe('a stream in', () => {
       message: /is private/,
     })
   })
+
+  it('leaves no connection behind when nobody reads the answer', async () => {
+    const { promise: closed, resolve } = Promise.withResolvers<number>()
+    const url = await serving((request, reply) => {
+      request.socket.once('close', () => resolve(performance.now()))
+      reply.writeHead(404).end('not found')
+    })
+    const patient = egressStream({ allow: ['127.0.0.1'], silenceMs: 5000 })
+    const began = performance.now()
+    const reply = await patient({ method: 'GET', url })
+    reply.body.destroy()
+    assert.ok((await closed) - began < 2500, 'the connection stayed until its silence was too long')
+  })
+
+  it('keeps a connection that was read to its end', async () => {
+    let sockets = 0
+    const url = await serving((_request, reply) => reply.end('yes'))
+    servers.at(-1)?.on('connection', () => (sockets += 1))
+    for (let i = 0; i < 3; i++)
+      assert.equal((await wholeBody(await send({ method: 'GET', url }), 10, 'it')).toString(), 'yes')
+    assert.equal(sockets, 1)
+  })
 })

@@ -78,7 +78,10 @@ function faultsInWords(reply: http.IncomingMessage, what: string): Readable {
       throw problem('upstream_failed', { what, detail: `the reply broke off: ${(error as Error).message}` }, error)
     }
   }
-  return Readable.from(parts(), { objectMode: false })
+  const body = Readable.from(parts(), { objectMode: false })
+  // a generator that nobody has begun to read is ended without its code, and the connection would stay until its silence is too long
+  body.once('close', () => reply.destroy())
+  return body
 }
 
 /** Sends until the body's end, or until the other side has answered or gone. */
