@@ -108,6 +108,17 @@ describe('tokens', () => {
     assert.deepEqual([names.includes('other'), names.includes('beside')], [false, true])
   })
 
+  test('a database that could not be asked is asked again by the next', async () => {
+    const { token } = await make('asked twice')
+    const fault = new Error('the database is away')
+    let isAway = true
+    const get: Db['get'] = (sql, params) => (isAway ? Promise.reject(fault) : store.db.get(sql, params))
+    const access = tokensOf(dbWith(store.db, { get }))
+    await assert.rejects(access.find(token), fault)
+    isAway = false
+    assert.equal((await access.find(token)).name, 'asked twice')
+  })
+
   test('what was read before it was let go of is not kept after', async () => {
     const { token, row } = await make('read')
     const read = Promise.withResolvers<void>()
