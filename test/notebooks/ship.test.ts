@@ -7,7 +7,7 @@ import { after, test } from 'node:test'
 import { promisify } from 'node:util'
 import { testEnv } from '../python-env.ts'
 import { startTestServer } from '../server.ts'
-import { FIXTURES, notebookBench } from './notebooks.ts'
+import { FIXTURES, notebookBench, writeNotebook } from './notebooks.ts'
 
 const PACKAGES = ['scikit-learn==1.7.2', 'pandas==2.3.3', 'numpy==2.2.6', 'mlflow-skinny==3.17.2']
 const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')
@@ -46,6 +46,32 @@ test('slipway ship trains the package on the server, and the endpoint answers as
   const answer = (await reply.json()) as { predictions?: unknown }
   assert.equal(reply.status, 200, JSON.stringify(answer))
   assert.deepEqual(answer.predictions, expected, JSON.stringify(answer).slice(0, 500))
+})
+
+/** Trains the package in a folder, loads what it saved as MLflow does, and asks it as a gateway does: by a table. */
+const ASKED = `
+import json, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1] + "/src")
+from texts.train import main
+main(Path(sys.argv[1], "saved"))
+import mlflow.pyfunc, pandas as pd
+model = mlflow.pyfunc.load_model(sys.argv[1] + "/saved")
+print("\\n" + json.dumps([model.metadata.signature.inputs.input_names(), [str(one) for one in model.predict(pd.DataFrame({"text": ["free cash", "see you"]}))]]))
+`
+
+test('a model of texts, which a notebook asks with a column, is saved as one that is asked with a table', async () => {
+  const python = await testEnv(PACKAGES)
+  const path = writeNotebook(bench.folder, 'texts', [
+    'import pandas as pd\nfrom sklearn.feature_extraction.text import TfidfVectorizer\nfrom sklearn.linear_model import LogisticRegression\nfrom sklearn.pipeline import make_pipeline',
+    'mails = pd.DataFrame({"text": ["free cash now", "see you soon", "win cash", "you and me"] * 5, "label": ["spam", "ham"] * 10})\nmails = mails.sort_values("text")',
+    'texts = mails["text"]\npipe = make_pipeline(TfidfVectorizer(), LogisticRegression())\npipe.fit(texts, mails["label"])',
+    'pred = pipe.predict(texts)',
+  ])
+  const made = await bench.run(path, '--python', python)
+  assert.match(made.out, /^Proof: verified$/m, made.out + made.said)
+  const { stdout } = await call(python, ['-c', ASKED, made.folder])
+  assert.deepEqual(JSON.parse(stdout.trim().split('\n').at(-1) ?? ''), [['text'], ['spam', 'ham']])
 })
 
 test('the tutorial begins at a notebook: its commands package it with a proof, ship it and ask its endpoint', async (t) => {

@@ -127,7 +127,7 @@ function moduleText({ name, program }: Package, { head, parts, first, own }: Mod
   const lines = importLines(program, body, first)
   const standard = [...own.filter((line) => !line.startsWith(`from ${name}.`)), ...typing]
   const imports = [
-    ...(logging && !lines.includes('import logging') ? ['import logging'] : []),
+    ...((logging || mentions(body, 'logging')) && !lines.includes('import logging') ? ['import logging'] : []),
     ...standard.filter((line) => !lines.includes(line)),
     ...lines,
   ]
@@ -322,8 +322,13 @@ def save(predictor: Predictor, rows: Any, folder: Path) -> None:
     import mlflow
     from mlflow.models import infer_signature
 
+    # MLflow takes tables and no column on its own: it becomes the only one of a table
+    column = hasattr(rows, "to_frame") and not hasattr(rows, "columns")
     example = None if rows is None else rows[:5]
-    signature = None if example is None else infer_signature(example, predict(predictor, example))
+    answers = None if example is None else predict(predictor, example)
+    if column:
+        example = example.to_frame(rows.name or "rows")
+    signature = None if example is None else infer_signature(example, answers)
     common = {"signature": signature, "input_example": example}
 ${plain ? plainSave(whole, method) : PYFUNC}
 `
@@ -332,7 +337,7 @@ ${plain ? plainSave(whole, method) : PYFUNC}
 function plainSave(whole: string, method: string): string {
   const indent = '        '
   const pipeline = whole.startsWith('Pipeline') ? `${indent}from sklearn.pipeline import Pipeline\n` : ''
-  return `    if hasattr(predictor.model, "get_params"):
+  return `    if hasattr(predictor.model, "get_params") and not column:
         import mlflow.sklearn
 ${pipeline}
         whole = ${whole}
@@ -356,7 +361,7 @@ const PYFUNC = `    import mlflow.pyfunc
 
         def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
             """One answer for each row."""
-            return predict(predictor, model_input)
+            return predict(predictor, model_input.iloc[:, 0] if column else model_input)
 
     mlflow.pyfunc.save_model(path=str(folder), python_model=Answers(), code_paths=[str(Path(__file__).parent)], **common)`
 
