@@ -17,6 +17,9 @@ export const PLACEHOLDER = /\{(inputs|outputs|params)\.([A-Za-z_]\w*)\}/g
 
 type Steps = Project['pipeline']['steps']
 
+/** Steps that a message lists. */
+const NAMED = 20
+
 /** What is known of a project: its steps, and those of which names were left out, of which nothing can be said. */
 interface Known {
   readonly steps: Steps
@@ -72,7 +75,7 @@ function checkReference(path: PropertyKey[], reference: string, known: Known): M
   if (!reference.includes('.'))
     return [{ path, message: `got "${reference}", expected STEP.OUTPUT, for example features.train` }]
   const { step, output } = splitReference(reference)
-  const maker = known.steps[step]
+  const maker = Object.hasOwn(known.steps, step) ? known.steps[step] : undefined
   if (maker === undefined) return missingStep(path, step, known)
   if (maker.outputs.includes(output) || known.doubtful.has(step)) return []
   const close = nearest(output, maker.outputs)
@@ -83,9 +86,12 @@ function checkReference(path: PropertyKey[], reference: string, known: Known): M
 
 /** Says that there is no such step, unless it may be one that was left out. */
 function missingStep(path: PropertyKey[], step: string, { steps, doubtful, partial }: Known): Meaning[] {
-  if (step in steps || doubtful.has(step) || partial) return []
+  if (Object.hasOwn(steps, step) || doubtful.has(step) || partial) return []
   const close = nearest(step, Object.keys(steps))
-  const hint = close === undefined ? `; the steps are ${Object.keys(steps).join(', ')}` : `; did you mean "${close}"?`
+  const names = Object.keys(steps)
+  const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : ''
+  const hint =
+    close === undefined ? `; the steps are ${names.slice(0, NAMED).join(', ')}${more}` : `; did you mean "${close}"?`
   return [{ path, message: `there is no step "${step}"${hint}` }]
 }
 
@@ -122,7 +128,7 @@ function checkPlaceholders(here: string[], step: ProjectStep): Meaning[] {
 function checkCycle(steps: Steps): Meaning[] {
   const nodes = Object.entries(steps).map(([name, step]) => ({
     name,
-    needs: needsOf(step).filter((need) => need in steps),
+    needs: needsOf(step).filter((need) => Object.hasOwn(steps, need)),
   }))
   const { cycle } = sortSteps(nodes)
   if (cycle === undefined) return []

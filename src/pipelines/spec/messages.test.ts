@@ -1,6 +1,8 @@
 /** What is said of wrong project files: each message names its key, what stands there and what was expected, and none hides another. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Problem } from '../../contract/errors.ts'
+import { specOf } from './edits.fixture.ts'
 import { readProject } from './parse.ts'
 
 type Section = 'step' | 'python' | 'pipe' | 'gates' | 'rollout' | 'monitor' | 'model' | 'endpoint'
@@ -259,3 +261,39 @@ const KEYS: readonly string[] = [
   '12 monitor.false_alerts',
   '12 monitor.retrain.f',
 ]
+
+test('names that every object has are names like others', () => {
+  const text = `project: p
+pipeline:
+  steps:
+    a: {run: m:f, outputs: [o], after: [constructor, toString]}
+    b: {run: m:f, inputs: {x: valueOf.o}}
+constructor: 1
+__proto__: {a: 1}
+`
+  const top = 'unknown key; expected one of: project, python, pipeline, model, endpoint, monitor'
+  assert.deepEqual(said(text), [
+    'pipeline.steps.a.after.0: there is no step "constructor"; the steps are a, b',
+    'pipeline.steps.a.after.1: there is no step "toString"; the steps are a, b',
+    'pipeline.steps.b.inputs.x: there is no step "valueOf"; the steps are a, b',
+    `constructor: ${top}`,
+    `__proto__: ${top}`,
+  ])
+})
+
+test('of very many steps a message lists some', () => {
+  const steps = Array.from({ length: 300 }, (_, i) => `    s${i}: {run: m:f, after: [z${i}]}`).join('\n')
+  const faults = said(`project: p\npipeline:\n  steps:\n${steps}\n`)
+  assert.equal(faults.length, 300)
+  assert.match(faults[0] ?? '', /there is no step "z0"; the steps are s0, s1, .*, s19 and 280 more$/)
+})
+
+test('many steps without code are told at once, and fast, for nobody else is answered meanwhile', async () => {
+  const steps = Array.from({ length: 600 }, (_, i) => `    s${i}: {run: "none${i}:main", after: [z${i}]}`).join('\n')
+  const began = process.cpuUsage()
+  const given = { 'slipway.yaml': `project: p\npipeline:\n  steps:\n${steps}\n` }
+  await assert.rejects(specOf(given), ({ data }: Problem) => (data['faults'] as unknown[]).length === 1200)
+  const { user, system } = process.cpuUsage(began)
+  // half a minute where the file was parsed once for each fault
+  assert.ok((user + system) / 1000 < 5000, `${(user + system) / 1000} ms`)
+})

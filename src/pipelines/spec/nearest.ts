@@ -1,9 +1,14 @@
 /** The name that a person most likely meant. */
 
-/** The candidate within two edits (or a third of the length), the closest first; undefined when none is near. */
+/** With more names than these nothing is guessed: a file of many faults would be compared for seconds. */
+const MOST_CANDIDATES = 200
+
+/** The candidate within two edits (or a third of the length), the closest first; undefined when none is near, or there are too many to look at. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const limit = Math.max(2, Math.floor(word.length / 3))
-  const ranked = candidates.map((candidate) => ({ candidate, edits: editDistance(word, candidate) }))
+  if (candidates.length > MOST_CANDIDATES) return undefined
+  const close = candidates.filter((candidate) => Math.abs(candidate.length - word.length) <= limit)
+  const ranked = close.map((candidate) => ({ candidate, edits: editDistance(word, candidate) }))
   return ranked.filter(({ edits }) => edits <= limit).sort((a, b) => a.edits - b.edits)[0]?.candidate
 }
 

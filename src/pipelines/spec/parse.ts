@@ -80,10 +80,11 @@ export function readProject(text: string): Read {
   return { ...(project !== undefined && { project }), faults: all, left }
 }
 
-/** The line of a key for faults that are found later, for example a module that is not in the tree. */
-export function lineIn(text: string, path: Path): number {
+/** The line of a key for faults that are found later, for example a module that is not in the tree. The text is parsed once, and only if asked. */
+export function linesIn(text: string): (path: Path) => number {
   const lines = new LineCounter()
-  return lineOf(parseDocument(text, { lineCounter: lines }), lines, path)
+  let document: Document | undefined
+  return (path) => lineOf((document ??= parseDocument(text, { lineCounter: lines })), lines, path)
 }
 
 export function dotted(path: Path): string {

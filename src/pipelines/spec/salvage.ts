@@ -45,7 +45,7 @@ function hangsOn({ code, path }: z.core.$ZodIssue, left: Path): boolean {
 /** What to leave out for an issue: unknown keys, the place itself, or what lacks something. Of a list all of it, for places are counted. */
 function placesOf(issue: z.core.$ZodIssue, data: unknown): Path[] {
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => whole([...issue.path, key]))
-  const isStandIn = String(issue.path.at(-1)) in STAND_INS
+  const isStandIn = Object.hasOwn(STAND_INS, String(issue.path.at(-1)))
   const isMissing = valueAt(data, issue.path) === undefined
   return [whole(isMissing && !isStandIn ? issue.path.slice(0, -1) : issue.path)]
 }
@@ -61,5 +61,5 @@ function without(data: unknown, [key, ...rest]: Path): unknown {
   const name = String(key)
   const { [name]: value, ...others } = data as Record<string, unknown>
   if (rest.length > 0) return { ...data, [name]: without(value, rest) }
-  return name in STAND_INS ? { ...others, [name]: STAND_INS[name] } : others
+  return Object.hasOwn(STAND_INS, name) ? { ...others, [name]: STAND_INS[name] } : others
 }

@@ -7,7 +7,7 @@ import { hashOf } from './canonical.ts'
 import { closureOf, moduleFile, moduleOf, type Closure, type Code } from './closure.ts'
 import { readCode, type ReadCode } from './code.ts'
 import { needsOf, splitReference } from './meaning.ts'
-import { dotted, faulty, lineIn, readProject, type Fault } from './parse.ts'
+import { dotted, faulty, linesIn, readProject, type Fault } from './parse.ts'
 import { rolloutPlan, type Project, type ProjectStep } from './project.ts'
 import { STANDARD_LIBRARY } from './standard-library.ts'
 import { parseBytes, parseDuration } from './units.ts'
@@ -76,10 +76,11 @@ export async function compileSpec(blobs: Blobs, text: string, tree: string, file
     const found = byPath.get(path)
     return found === undefined ? undefined : (await blobs.bytes(found.digest)).toString('utf8')
   }
-  const asked = await environmentOf(project, text, read)
+  const lineOf = linesIn(text)
+  const asked = await environmentOf(project, lineOf, read)
   // where the section was left out nobody knows what it asks for
   const bare = asked.environment !== undefined && isBare(asked.environment) && left.every(([key]) => key !== 'python')
-  const entries = steps.flatMap(([name, step]) => checkEntry({ text, name, step, code, bare }))
+  const entries = steps.flatMap(([name, step]) => checkEntry({ lineOf, name, step, code, bare }))
   const all = [...faults, ...entries, ...asked.faults]
   const { environment } = asked
   if (all.length > 0 || environment === undefined)
@@ -106,10 +107,12 @@ export async function compileSpec(blobs: Blobs, text: string, tree: string, file
   }
 }
 
+type LineOf = ReturnType<typeof linesIn>
+
 /** What the packages are taken from, or why they cannot be. */
 async function environmentOf(
   { python }: Project,
-  text: string,
+  lineOf: LineOf,
   read: ReadFile,
 ): Promise<{ readonly environment?: EnvRequest; readonly faults: readonly Fault[] }> {
   try {
@@ -117,7 +120,7 @@ async function environmentOf(
   } catch (error) {
     if (!(error instanceof Problem) || error.code !== 'unprocessable') throw error
     const [, key = '', message = error.message] = /^(python(?:\.\w+)?): (.*)$/s.exec(error.message) ?? []
-    return { faults: [{ line: lineIn(text, key === '' ? [] : key.split('.')), key, message }] }
+    return { faults: [{ line: lineOf(key === '' ? [] : key.split('.')), key, message }] }
   }
 }
 
@@ -153,7 +156,7 @@ function compileStep(name: string, step: ProjectStep, code: Code): StepSpec {
 }
 
 interface Entered {
-  readonly text: string
+  readonly lineOf: LineOf
   readonly name: string
   readonly step: ProjectStep
   readonly code: ReadCode
@@ -162,10 +165,10 @@ interface Entered {
 }
 
 /** A module that the project does not have may come from a package where there are some, unless the project has its first part, or from Python. */
-function checkEntry({ text, name, step, code: { sources }, bare }: Entered): Fault[] {
+function checkEntry({ lineOf, name, step, code: { sources }, bare }: Entered): Fault[] {
   if (typeof step.run !== 'string') return []
   const path = ['pipeline', 'steps', name, 'run']
-  const fault = (message: string): Fault[] => [{ line: lineIn(text, path), key: dotted(path), message }]
+  const fault = (message: string): Fault[] => [{ line: lineOf(path), key: dotted(path), message }]
   const module = moduleOf(step.run)
   const called = step.run.slice(module.length + 1)
   const file = moduleFile(module, sources)
