@@ -6,6 +6,15 @@ import { parseJson, requireObject, toJson } from './json.ts'
 
 const read = (text: string): unknown => parseJson(Buffer.from(text))
 
+test('whole numbers beyond every double are infinite, and nobody reads their digits', () => {
+  assert.equal(read(`1${'0'.repeat(308)}`), 10n ** 308n)
+  assert.deepEqual(read(`[${'9'.repeat(400)},-${'9'.repeat(400)}]`), [Infinity, -Infinity])
+  const [began, digits] = [process.cpuUsage().user, '9'.repeat(150_000)]
+  assert.deepEqual(read(`[${Array(100).fill(digits).join()}]`), Array(100).fill(Infinity))
+  // four seconds where each was read to its last digit
+  assert.ok(process.cpuUsage().user - began < 1_500_000)
+})
+
 test('whole numbers beyond 2^53 keep every digit, others are numbers', () => {
   assert.deepEqual(read('[9007199254740991,9007199254740992,9007199254740993,-9223372036854775808]'), [
     9007199254740991,

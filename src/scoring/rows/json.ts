@@ -6,7 +6,7 @@ import { problem } from '../../contract/errors.ts'
 const LONG_NUMBER = /(?:^|[^.\d])\d{16}/
 
 /**
- * The body as JSON. A whole number beyond ±2^53 becomes a bigint; bare NaN and Infinity become the texts "NaN" and "Infinity", where at most
+ * The body as JSON. A whole number beyond ±2^53 becomes a bigint, one beyond every double an infinite number; bare NaN and Infinity become the texts "NaN" and "Infinity", where at most
  * `words` texts and such words stand in it. Throws `malformed_body`.
  */
 export function parseJson(body: Buffer, words = Infinity): unknown {
@@ -26,7 +26,9 @@ function parseExactly(text: string): unknown {
 
 function exactly(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
   const source = context?.source
-  const lossy = typeof value === 'number' && !Number.isSafeInteger(value) && source !== undefined
+  // beyond every double digits are not kept: to read a million of them takes a third of a second
+  const lossy =
+    typeof value === 'number' && Number.isFinite(value) && !Number.isSafeInteger(value) && source !== undefined
   return lossy && /^-?\d{16,}$/.test(source) ? BigInt(source) : value
 }
 
