@@ -31,6 +31,8 @@ const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256
 /** How far clocks may be apart, and how old an ID token may be, seconds. */
 const TOLERANCE_S = 30
 const MOST_AGE_S = 15 * 60
+/** The last moment that a date can name, ms; an ID token may claim to end after it. */
+const LAST_TIME = 8.64e15
 /** Events of GitHub that the owner of the repository or its members set off. What others can set off may only read. */
 const OWN_EVENTS = new Set([
   'push',
@@ -61,7 +63,8 @@ export async function exchange(
 
 function issuerOf(token: string): string {
   try {
-    return decodeJwt(token).iss ?? ''
+    const { iss } = decodeJwt(token) as { iss?: unknown }
+    return typeof iss === 'string' ? iss : ''
   } catch (error) {
     if (error instanceof errors.JOSEError || error instanceof TypeError) throw refused('it is no JWT')
     throw error
@@ -81,6 +84,9 @@ async function verify({ keys, clock }: ExchangeDeps, issuer: string, token: stri
     return payload
   } catch (error) {
     if (error instanceof errors.JOSEError) throw refused(error.message)
+    // jose says so of keys that are too short or no keys at all
+    if (error instanceof TypeError || error instanceof DOMException)
+      throw refused(`the key of its issuer cannot be used: ${error.message}`)
     throw error
   }
 }
@@ -113,7 +119,7 @@ async function give(deps: ExchangeDeps, trust: TrustRow, claims: JWTPayload): Pr
   const detail = { action: 'exchange', trust: trust.name, issuer: trust.issuer, subject: trust.subject }
   const token = await deps.db.tx(async (t) => {
     await t.run('DELETE FROM machine_exchanges WHERE expires_at < ?', [now - TOLERANCE_S * 2000])
-    const until = Math.round((claims.exp ?? 0) * 1000)
+    const until = Math.min(Math.round((claims.exp ?? 0) * 1000), LAST_TIME)
     const added = await t.run(
       'INSERT INTO machine_exchanges (hash, expires_at) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING',
       [usedHash(claims), until],

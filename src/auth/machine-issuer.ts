@@ -65,7 +65,9 @@ async function fetchKeys(send: Egress, issuer: string): Promise<JSONWebKeySet> {
   const set = (await get(send, issuer, uri)) as { keys?: unknown } | null
   if (!Array.isArray(set?.keys)) throw failed(issuer, 'its keys are no set of keys')
   // secrets that signer and verifier share are no proof, wherever they come from
-  const keys = (set.keys as { kty?: unknown }[]).filter(({ kty }) => kty === 'RSA' || kty === 'EC' || kty === 'OKP')
+  const keys = (set.keys as ({ kty?: unknown } | null)[]).filter((key) =>
+    ['RSA', 'EC', 'OKP'].includes(String(key?.kty)),
+  )
   return { keys } as JSONWebKeySet
 }
 

@@ -234,6 +234,32 @@ describe('the exchange', () => {
       await assert.rejects(exchange(`${head}.${part(payload)}.${signature}`), refused(/signature verification failed/))
     })
 
+    it('that name several issuers, or something else than a text', async () => {
+      for (const iss of [[issuer.url], { url: issuer.url }, 7, null, true])
+        await assert.rejects(exchange(`${part({ alg: 'RS256' })}.${part({ iss })}.x`), refused(/not trusted/))
+    })
+
+    it('by keys of the issuer that are too short or no keys', async () => {
+      const short = generateKeyPairSync('rsa', { modulusLength: 1024 })
+      const good = short.publicKey.export({ format: 'jwk' })
+      const kinds = [good, { kty: 'RSA', n: '!!', e: 'AQAB' }, { kty: 'RSA' }, null, 7]
+      for (const key of kinds) {
+        const keys = issuerKeys((asked) => {
+          const iss = asked.url.replace('/.well-known/openid-configuration', '')
+          const set = asked.url.endsWith('/keys')
+            ? { keys: [typeof key === 'object' && key !== null ? { ...key, kid: 'k', alg: 'RS256' } : key] }
+            : { issuer: iss, jwks_uri: `${iss}/keys` }
+          return Promise.resolve({ status: 200, headers: {}, body: Buffer.from(JSON.stringify(set)) })
+        }, Date.now)
+        const text = `${part({ alg: 'RS256', kid: 'k' })}.${part(payloadOf(await idToken()))}`
+        const id_token = `${text}.${createSign('sha256').update(text).sign(short.privateKey).toString('base64url')}`
+        await assert.rejects(
+          exchangeToken({ ...machines, keys }, { id_token }),
+          refused(/cannot be used|no applicable key/),
+        )
+      }
+    })
+
     it('that are no tokens at all', async () => {
       for (const text of [
         'x',
@@ -299,6 +325,10 @@ describe('the exchange', () => {
       code: 'unavailable',
       message: /is not available: .*ECONNREFUSED/,
     })
+  })
+
+  it('takes one that claims to hold beyond the last date there is', async () => {
+    for (const exp of [1e13, 1e300, 1.7e308]) assert.match((await exchange(await idToken({ exp }))).token, /^slw_/)
   })
 
   it('gives what strangers can set off no more than a look', async () => {
