@@ -149,7 +149,8 @@ export async function everyPage(api: Api, path: string): Promise<Record<string, 
   for (let page = 1; page <= MOST_PAGES; page++) {
     const { body } = await api('GET', `${path}${path.includes('?') ? '&' : '?'}per_page=100&page=${page}`)
     if (!Array.isArray(body)) throw new HostRefusal('refused', 200, `GET ${path}: the answer is no list`)
-    all.push(...(body as Record<string, unknown>[]))
+    const items: unknown[] = body
+    all.push(...items.filter((item): item is Record<string, unknown> => typeof item === 'object' && item !== null))
     if (body.length < 100) break
   }
   return all

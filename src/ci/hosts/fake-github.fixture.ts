@@ -19,6 +19,8 @@ export interface FakeGitHub extends FakeHost {
   readonly comments: Comment[]
   readonly statuses: (Record<string, unknown> & { sha: string })[]
   readonly checks: (Record<string, unknown> & { id: number })[]
+  /** Who the token of a job is; the app of Actions where nothing is said. */
+  creator: Comment['user'] | undefined
   /** Puts a comment of somebody there. */
   say(body: string, user?: Comment['user']): Comment
 }
@@ -54,6 +56,7 @@ export async function startGitHub(): Promise<FakeGitHub> {
   const fake = Object.assign(await startFake((asked) => answer(asked)), {
     head: 'a'.repeat(40),
     comments: [] as Comment[],
+    creator: undefined as Comment['user'] | undefined,
     statuses: [] as FakeGitHub['statuses'],
     checks: [] as FakeGitHub['checks'],
     say(body: string, user: Comment['user'] = PERSON): Comment {
@@ -84,7 +87,10 @@ export async function startGitHub(): Promise<FakeGitHub> {
       if (method === 'GET') return pageOf(fake.comments, asked, `${fake.url}${path}`)
       const refused = tooLong(body['body'], 'IssueComment')
       if (refused !== undefined) return refused
-      return { status: 201, body: fake.say(String(body['body']).trimEnd(), kind === 'person' ? PERSON : BOT) }
+      return {
+        status: 201,
+        body: fake.say(String(body['body']).trimEnd(), ownerOf(fake, kind)),
+      }
     }
     const id = new RegExp(`^${repo}/issues/comments/(\\d+)$`).exec(path)?.[1]
     if (id === undefined) return undefined
@@ -104,6 +110,11 @@ export async function startGitHub(): Promise<FakeGitHub> {
   return fake
 }
 
+/** Whose comments and statuses those of a token are. */
+function ownerOf({ creator = BOT }: Pick<FakeGitHub, 'creator'>, kind: TokenKind): Comment['user'] {
+  return kind === 'person' ? PERSON : creator
+}
+
 /** Statuses and checks; the number of a call is the id of what it made. */
 function signCalls(fake: FakeGitHub, asked: Asked, kind: TokenKind): Sent | undefined {
   const { method, path, body } = asked
@@ -114,7 +125,10 @@ function signCalls(fake: FakeGitHub, asked: Asked, kind: TokenKind): Sent | unde
     if (!['error', 'failure', 'pending', 'success'].includes(String(body['state'])))
       return invalid('Status', 'state', 'state is not included in the list')
     fake.statuses.push({ ...body, sha })
-    return { status: 201, body: { id: fake.asked.length, ...body } }
+    return {
+      status: 201,
+      body: { id: fake.asked.length, ...body, creator: ownerOf(fake, kind) },
+    }
   }
   if (new RegExp(`^${repo}/commits/[0-9a-f]{40}/check-runs$`).test(path)) {
     const found = fake.checks.filter((one) => one['name'] === asked.query.get('check_name'))

@@ -21,17 +21,33 @@ export const STATUS_CHARACTERS = 140
 
 export function github(api: Api, { repository, commit, pull }: GitHubChange): Host {
   const repo = `/repos/${repository}`
+  const self: Self = { login: ACTIONS }
   return {
     name: 'github',
-    notes: pull === undefined ? undefined : notesOf(api, repo, pull),
+    notes: pull === undefined ? undefined : notesOf(api, { repo, pull, self }),
     signs: [
-      { what: 'commit status', post: (verdict) => postStatus(api, `${repo}/statuses/${commit}`, verdict) },
+      {
+        what: 'commit status',
+        post: (verdict) => postStatus(api, { path: `${repo}/statuses/${commit}`, verdict, self }),
+      },
       { what: 'check run', post: (verdict) => postCheck(api, repo, commit, verdict) },
     ],
   }
 }
 
-function notesOf(api: Api, repo: string, pull: number): Notes {
+/** Who the token is where it may not ask: the status that it made says so, and else it is taken for that of Actions. */
+interface Self {
+  login: string
+}
+const ACTIONS = 'github-actions[bot]'
+
+interface PullNotes {
+  readonly repo: string
+  readonly pull: number
+  readonly self: Self
+}
+
+function notesOf(api: Api, { repo, pull, self }: PullNotes): Notes {
   let author: Promise<(comment: Record<string, unknown>) => boolean> | undefined
   return {
     async head() {
@@ -39,7 +55,7 @@ function notesOf(api: Api, repo: string, pull: number): Notes {
       return (body as { head?: { sha?: string } } | undefined)?.head?.sha ?? ''
     },
     async list() {
-      const isOwn = await (author ??= ownComments(api))
+      const isOwn = await (author ??= ownComments(api, self))
       const all = await everyPage(api, `${repo}/issues/${pull}/comments`)
       return all.filter(isOwn).map(({ id, body }) => ({ id: String(id), body: String(body) }))
     },
@@ -53,26 +69,38 @@ function notesOf(api: Api, repo: string, pull: number): Notes {
   }
 }
 
-/** The token of Actions may not ask who it is, and may change what people wrote: it takes comments of its own app alone. */
-async function ownComments(api: Api): Promise<(comment: Record<string, unknown>) => boolean> {
-  type User = { readonly login?: unknown; readonly type?: unknown } | undefined
-  const user = (comment: Record<string, unknown>): User => comment['user'] as User
+/** The token of Actions may not ask who it is, and may change what others wrote: it takes comments of its own login alone. */
+async function ownComments(api: Api, self: Self): Promise<(comment: Record<string, unknown>) => boolean> {
   try {
-    const { login } = (await api('GET', '/user')).body as { login?: unknown }
-    return (comment) => user(comment)?.login === login
+    const login = loginOf((await api('GET', '/user')).body)
+    if (login === undefined) throw new HostRefusal('refused', 200, 'GET /user: the answer names nobody')
+    return ({ user }) => loginOf(user) === login
   } catch (error) {
     if (!(error instanceof HostRefusal) || error.kind !== 'rights') throw error
-    return (comment) => user(comment)?.type === 'Bot'
+    return ({ user }) => loginOf(user) === self.login
   }
 }
 
-async function postStatus(api: Api, path: string, { verdict, project, headline, page }: Verdict): Promise<void> {
-  await api('POST', path, {
+function loginOf(user: unknown): string | undefined {
+  const { login } = (user ?? {}) as { login?: unknown }
+  return typeof login === 'string' ? login : undefined
+}
+
+interface Status {
+  readonly path: string
+  readonly verdict: Verdict
+  readonly self: Self
+}
+
+async function postStatus(api: Api, { path, verdict: told, self }: Status): Promise<void> {
+  const { verdict, project, headline, page } = told
+  const { body } = await api('POST', path, {
     state: STATES[verdict],
     context: contextOf(project),
     description: headline.slice(0, STATUS_CHARACTERS),
     ...(page !== '' && { target_url: page }),
   })
+  self.login = loginOf((body as { creator?: unknown } | undefined)?.creator) ?? self.login
 }
 
 /** A run that is reported again changes its check; another run of the commit makes a new one, which GitHub shows in its place. */

@@ -24,6 +24,13 @@ export function gitlab(api: Api, { project, commit, request }: GitLabChange): Ho
   }
 }
 
+/** Without it nothing could be told from what others wrote. */
+async function whoAmI(api: Api): Promise<unknown> {
+  const { id } = ((await api('GET', '/user')).body ?? {}) as { id?: unknown }
+  if (id === undefined) throw new HostRefusal('refused', 200, 'GET /user: the answer names nobody')
+  return id
+}
+
 function notesOf(api: Api, request: string): Notes {
   let self: Promise<unknown> | undefined
   return {
@@ -32,7 +39,7 @@ function notesOf(api: Api, request: string): Notes {
       return (body as { sha?: string } | undefined)?.sha ?? ''
     },
     async list() {
-      const id = await (self ??= api('GET', '/user').then(({ body }) => (body as { id?: unknown }).id))
+      const id = await (self ??= whoAmI(api))
       const all = await everyPage(api, `${request}/notes?sort=asc&order_by=created_at`)
       return all
         .filter((note) => note['system'] !== true && (note['author'] as { id?: unknown } | undefined)?.id === id)

@@ -135,6 +135,42 @@ describe('GitHub', () => {
     assert.match(hub.comments.find(({ user }) => user.login === BOT.login)?.body ?? '', /otherwise/)
   })
 
+  it('leaves alone what another app wrote with the marker, also as an app of one’s own', async () => {
+    const other = { login: 'mirror[bot]', id: 7, type: 'Bot' } as const
+    for (const creator of [undefined, { login: 'acme-ci[bot]', id: 8, type: 'Bot' } as const]) {
+      hub.comments.length = 0
+      if (creator !== undefined) hub.creator = creator
+      await tell(onGitHub())
+      const body = hub.comments[0]?.body ?? ''
+      const forged = hub.say(body, other)
+      hub.comments.reverse()
+      await tell(onGitHub(), changeReport({ reason: 'otherwise' }))
+      assert.equal(forged.body, body)
+      assert.equal(hub.comments.length, 2)
+      assert.match(hub.comments.find((one) => one !== forged)?.body ?? '', /otherwise/)
+    }
+  })
+
+  it('tells an answer that is none of GitHub, part by part', async () => {
+    for (const [path, body] of [
+      ['/user', '<html>'],
+      ['/user', {}],
+      ['/comments', [null]],
+    ] as const) {
+      const calls = api(hub.url, { authorization: 'Bearer ghp_person' })
+      const host = github(
+        async (method, asked, sent) =>
+          asked.includes(path) && method === 'GET'
+            ? { status: 200, headers: {}, body: body === '<html>' ? undefined : body }
+            : calls(method, asked, sent),
+        { repository: REPOSITORY, commit: COMMIT, pull: 7 },
+      )
+      const parts = await tell(host)
+      assert.equal(done(parts)['commit status'], 'posted')
+      if (path === '/user') assert.match(done(parts)['comment'] ?? '', /^no: .*the answer names nobody/)
+    }
+  })
+
   it('a person’s token makes the comment and the status; the check says why there is none', async () => {
     const parts = await tell(onGitHub('ghp_person'))
     assert.deepEqual(done(parts)['comment'], 'posted')

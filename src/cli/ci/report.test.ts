@@ -121,6 +121,25 @@ describe('slipway ci report', () => {
     assert.match(readFileSync(join(folder, 'new/out/report.md'), 'utf8'), /^### Slipway/)
   })
 
+  it('no file holds the value of a variable that is called a secret, wherever in its name it says so', async () => {
+    const given = {
+      DEPLOY_KEY: 'km-opaque-1',
+      NPM_TOKEN_RO: 'tk-opaque-2',
+      DB_PASSWORDS: 'pw-opaque-3',
+      MONKEY: 'no-secret-4',
+    }
+    Object.assign(process.env, given)
+    try {
+      server.answer(ciApi.changeReport, changeReport({ reason: Object.values(given).join(' ') }))
+      assert.equal((await report('pr_1', '--out', join(folder, 'masked'))).code, 0)
+    } finally {
+      for (const key of Object.keys(given)) delete process.env[key]
+    }
+    const { reason } = JSON.parse(readFileSync(join(folder, 'masked/report.json'), 'utf8')) as { reason: string }
+    assert.equal(reason, '*** *** *** no-secret-4')
+    assert.doesNotMatch(readFileSync(join(folder, 'masked/report.md'), 'utf8'), /opaque/)
+  })
+
   it('says that nothing is posted without a token', async () => {
     inGitLab('')
     server.answer(ciApi.changeReport, changeReport())

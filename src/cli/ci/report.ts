@@ -99,7 +99,7 @@ async function runOf(invocation: Invocation): Promise<string> {
 }
 
 /** Values of variables that are called a secret; hosts mask them in logs, and nobody does in comments. */
-const SECRET_NAME = /(?:TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_KEY|PRIVATE_KEY)$/i
+const SECRET_NAME = /(?:TOKEN|SECRET|PASSWORD|PASSWD)S?(?:_|$)|(?:^|_|API|ACCESS|PRIVATE)KEYS?(?:_|$)/i
 
 function secretsOf(env: NodeJS.ProcessEnv): string[] {
   return Object.entries(env).flatMap(([key, value]) => (SECRET_NAME.test(key) && value !== undefined ? [value] : []))
