@@ -257,7 +257,16 @@ export function environmentCases(bench: Bench): void {
       const [one] = await listImages(bench.room, 'said')
       assert.deepEqual([one?.digest, one?.trusted], [right.digest, false], 'no key of the policy is known')
       await record({ signatures: [signatureOf(right.digest, other.secret)] })
-      assert.deepEqual((await listImages(bench.room, 'said'))[0]?.signed_by, [other.hint])
+      assert.equal((await listImages(bench.room, 'said'))[0]?.signed_by.at(-1), other.hint)
+      await record({ signatures: [] })
+      await record({ signatures: [signatureOf(right.digest, good.secret)] })
+      assert.deepEqual(
+        (await listImages(bench.room, 'said'))[0]?.signed_by.slice(-2),
+        [other.hint, good.hint],
+        'what was recorded stays',
+      )
+      const many = Array.from({ length: 99 }, () => signatureOf(right.digest, keyPair().secret))
+      await assert.rejects(record({ signatures: many }), { code: 'invalid_field', message: /at most 100 signatures/ })
     })
 
     it('follow a model that is renamed, and forget one that is deleted', async () => {

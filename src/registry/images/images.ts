@@ -37,26 +37,29 @@ export interface RecordedImage {
   readonly signatures: readonly string[]
 }
 
+/** Most signatures of one image. */
+const MOST_SIGNATURES = 100
+
 /**
- * Records an image, or its signatures anew. Its documents have to say, for every platform, that it is made of a version of this model and
- * of the very files of that version (`unprocessable`).
+ * Records an image, or more signatures of it: those that were recorded stay, so that nobody takes another's away. Its documents have to say,
+ * for every platform, that it is made of a version of this model and of the very files of that version (`unprocessable`).
  */
 export async function recordImage(room: Registry, who: Principal, given: RecordedImage): Promise<Image> {
   const { model, digest, repository, signatures } = given
   await requireModel(room.db, model)
   const version = await versionFor(room.db, given)
   const keys = signatures.map(keyOf)
-  const row: ImageRow = {
-    model,
-    digest,
-    version: version.version,
-    repository,
-    signatures: JSON.stringify(signatures),
-    recorded_at: room.clock(),
-    recorded_by: who.name,
-  }
-  await room.db.tx(async (t) => {
+  const row = await room.db.tx(async (t) => {
     await t.lock(`model ${model}`)
+    const row: ImageRow = {
+      model,
+      digest,
+      version: version.version,
+      repository,
+      signatures: JSON.stringify(await withRecorded(t, given)),
+      recorded_at: room.clock(),
+      recorded_by: who.name,
+    }
     await t.run(
       `INSERT INTO model_images (model, digest, version, repository, signatures, recorded_at, recorded_by) VALUES (?,?,?,?,?,?,?)
        ON CONFLICT (model, digest) DO UPDATE SET repository = excluded.repository, signatures = excluded.signatures,
@@ -69,8 +72,21 @@ export async function recordImage(room: Registry, who: Principal, given: Recorde
       id: `${model}/${row.version}`,
       detail: { image: digest, repository, signed: keys },
     })
+    return row
   })
   return shown(row, await signersOf(room.db, model))
+}
+
+/** The signatures that an image has already, and the new ones behind them. */
+async function withRecorded(reader: Reader, { model, digest, signatures }: RecordedImage): Promise<string[]> {
+  const known = await reader.get<Pick<ImageRow, 'signatures'>>(
+    'SELECT signatures FROM model_images WHERE model = ? AND digest = ?',
+    [model, digest],
+  )
+  const all = [...new Set([...(JSON.parse(known?.signatures ?? '[]') as string[]), ...signatures])]
+  if (all.length <= MOST_SIGNATURES) return all
+  const expected = `at most ${MOST_SIGNATURES} signatures of one image, with those that were recorded before`
+  throw problem('invalid_field', { field: 'signatures', value: `${all.length} signatures`, expected })
 }
 
 async function versionFor(reader: Reader, { model, digest, documents }: RecordedImage): Promise<VersionRow> {
