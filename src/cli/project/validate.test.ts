@@ -51,7 +51,15 @@ monitor:
 const CODE = 'def load(table): pass\ndef fit(table): pass\n'
 
 describe('slipway validate', () => {
-  it('says that a file can be run, by its folder or by its name, and leaves nothing behind', async () => {
+  it('says that a file can be run, by its folder or by its name, and leaves nothing behind', async (t) => {
+    const temporary = mkdtempSync(join(tmpdir(), 'slipway-test-validate-'))
+    const before = process.env['TMPDIR']
+    process.env['TMPDIR'] = temporary
+    t.after(() => {
+      if (before === undefined) delete process.env['TMPDIR']
+      else process.env['TMPDIR'] = before
+      rmSync(temporary, { recursive: true })
+    })
     const folder = project({ 'slipway.yaml': GOOD, 'job.py': CODE, 'data/large.csv': 'x'.repeat(3_000_000) })
     for (const given of [folder, join(folder, 'slipway.yaml')]) {
       const { code, lines, data } = await validate(given)
@@ -59,10 +67,7 @@ describe('slipway validate', () => {
       assert.deepEqual(data, [{ file: join(folder, 'slipway.yaml'), valid: true, faults: [], warnings: [] }])
     }
     assert.deepEqual(readdirSync(folder).toSorted(), ['data', 'job.py', 'slipway.yaml'])
-    assert.deepEqual(
-      readdirSync(tmpdir()).filter((name) => /^slipway-validate-(?!test)/.test(name)),
-      [],
-    )
+    assert.deepEqual(readdirSync(temporary), [])
   })
 
   const faulty: readonly (readonly [what: string, yaml: string, lines: readonly RegExp[]])[] = [
