@@ -45,11 +45,7 @@ export async function build(
     tree: null,
     inputs,
   } as const
-  const { layer } = await nodeLayer(
-    maker,
-    { root: ROOT, registry: 'https://registry.npmjs.org' },
-    PLATFORM.architecture,
-  )
+  const { layer } = await nodeLayer(maker, { root: ROOT, registry: 'https://registry.invalid' }, PLATFORM.architecture)
   const changed = code === undefined ? [] : [await makeLayer(maker, 'code', new Entries().file('opt/code.js', code))]
   const layers: Layer[] = [
     layer,
