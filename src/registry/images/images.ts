@@ -37,11 +37,8 @@ export interface RecordedImage {
   readonly signatures: readonly string[]
 }
 
-/** Most signatures of one image. */
-const MOST_SIGNATURES = 100
-
 /**
- * Records an image, or more signatures of it: those that were recorded stay, so that nobody takes another's away. Its documents have to say,
+ * Records an image, or its signatures anew: those that somebody trusts stay, so that nobody takes them away. Its documents have to say,
  * for every platform, that it is made of a version of this model and of the very files of that version (`unprocessable`).
  */
 export async function recordImage(room: Registry, who: Principal, given: RecordedImage): Promise<Image> {
@@ -56,7 +53,7 @@ export async function recordImage(room: Registry, who: Principal, given: Recorde
       digest,
       version: version.version,
       repository,
-      signatures: JSON.stringify(await withRecorded(t, given)),
+      signatures: JSON.stringify(await withTrusted(t, given)),
       recorded_at: room.clock(),
       recorded_by: who.name,
     }
@@ -77,16 +74,23 @@ export async function recordImage(room: Registry, who: Principal, given: Recorde
   return shown(row, await signersOf(room.db, model))
 }
 
-/** The signatures that an image has already, and the new ones behind them. */
-async function withRecorded(reader: Reader, { model, digest, signatures }: RecordedImage): Promise<string[]> {
+/** The new signatures behind those that are of this digest by a key of the policy or of an environment; what nobody trusts is not kept. */
+async function withTrusted(reader: Reader, { model, digest, signatures }: RecordedImage): Promise<string[]> {
   const known = await reader.get<Pick<ImageRow, 'signatures'>>(
     'SELECT signatures FROM model_images WHERE model = ? AND digest = ?',
     [model, digest],
   )
-  const all = [...new Set([...(JSON.parse(known?.signatures ?? '[]') as string[]), ...signatures])]
-  if (all.length <= MOST_SIGNATURES) return all
-  const expected = `at most ${MOST_SIGNATURES} signatures of one image, with those that were recorded before`
-  throw problem('invalid_field', { field: 'signatures', value: `${all.length} signatures`, expected })
+  const policy = await signersOf(reader, model)
+  const environments = await reader.all<{ keys: string }>('SELECT keys FROM image_environments')
+  // one by a revoked key stays too, so that gates name it as revoked
+  const trust = {
+    keys: [...policy.keys, ...environments.flatMap((row) => JSON.parse(row.keys) as string[])],
+    revoked: [],
+  }
+  const kept = (JSON.parse(known?.signatures ?? '[]') as string[]).filter(
+    (bundle) => trustFault(bundle, trust, [{ path: SIGNED_FILE, digest }]) === null,
+  )
+  return [...new Set([...kept, ...signatures])]
 }
 
 async function versionFor(reader: Reader, { model, digest, documents }: RecordedImage): Promise<VersionRow> {
@@ -138,7 +142,7 @@ function shown(row: ImageRow, trust: Trust): Image {
     digest: row.digest,
     version: String(row.version),
     repository: row.repository,
-    signed_by: (JSON.parse(row.signatures) as string[]).map(keyOf),
+    signed_by: [...new Set((JSON.parse(row.signatures) as string[]).map(keyOf))],
     trusted: untrusted(row, trust) === null,
     recorded_at: toTime(row.recorded_at),
     recorded_by: row.recorded_by,
