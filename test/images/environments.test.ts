@@ -192,10 +192,9 @@ describe('an image on its way to production', { skip: registry === undefined && 
 
   it('is recorded by its name, with who signed it', async () => {
     const { lines } = await slipway('record', `${host}/prod/delay:production`)
-    assert.deepEqual(lines.slice(0, 2), [
-      `${digests[0]} is recorded as an image of delay/1`,
-      `signed by ${theirs.hint}, ${ours.hint}`,
-    ])
+    assert.equal(lines[0], `${digests[0]} is recorded as an image of delay/1`)
+    // the registry lists signatures in no order of ours
+    assert.deepEqual(lines[1]?.replace('signed by ', '').split(', ').toSorted(), [ours.hint, theirs.hint].toSorted())
     await slipway('push', await writeBase(join(folder, 'base')), `${host}/bases/small:1`)
     await assert.rejects(slipway('record', `${host}/bases/small:1`), usage(/is made of no version of a model/))
   })
