@@ -4,6 +4,7 @@ import { parse as parseQuery } from 'node:querystring'
 import type { ZodType } from 'zod'
 import type { Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
+import { NUMERALS } from '../contract/values/numerals.ts'
 import { fromZod } from './failure.ts'
 import { Coming } from './json-shape.ts'
 import { readJson } from './json.ts'
@@ -130,7 +131,8 @@ interface Come {
 function parseJson(bytes: Buffer, type: string | undefined, { route, coming }: Come): unknown {
   if (!isJson(type)) throw problem('unsupported_media_type', { value: type ?? '', expected: 'application/json' })
   const { body, numerals = false } = route
-  return readJson(bytes, { uniqueKeys: typeof body !== 'string', numerals, shape: coming.shape })
+  const exact = numerals ? NUMERALS : undefined
+  return readJson(bytes, { uniqueKeys: typeof body !== 'string', exact, shape: coming.shape })
 }
 
 /** Whether a body of this type is read as JSON; one without a type is. */

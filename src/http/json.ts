@@ -1,6 +1,7 @@
 /** Reads JSON bodies strictly: bytes that are not UTF-8, text that is not Unicode, deep nesting and repeated keys are refused by name. */
 import { isUtf8 } from 'node:buffer'
-import { parseNumerals } from '../contract/values/numerals.ts'
+import { parseExact } from '../contract/values/exact.ts'
+import type { ExactNumbers } from '../contract/values/exact.ts'
 import { malformed } from './json-shape.ts'
 import type { Shape } from './json-shape.ts'
 import { parseBody, twice } from './json-slices.ts'
@@ -8,8 +9,8 @@ import { parseBody, twice } from './json-slices.ts'
 export interface JsonOptions {
   /** Refuse an object with a repeated key: parsers differ about which of its values counts. */
   readonly uniqueKeys: boolean
-  /** Give numbers that a double would change as `Numeral`s. */
-  readonly numerals?: boolean
+  /** Numbers that mean more than a double. */
+  readonly exact?: ExactNumbers | undefined
   /** Most values of the body, where fewer are taken than `MOST_VALUES`. */
   readonly mostValues?: number
   /** The shape of the body, where it was walked to its end while it came; `mostValues` is not looked at then. */
@@ -21,19 +22,19 @@ export interface JsonOptions {
  * `malformed_body` for bytes that are not UTF-8, bad syntax, nesting beyond `DEEPEST`, half of a surrogate pair (no database and
  * no other program could keep it) and, where it is asked for, a key that stands twice; `too_many_values` beyond what `shapeOf` takes.
  */
-export function readJson(bytes: Buffer, { uniqueKeys, numerals = false, mostValues, shape }: JsonOptions): unknown {
+export function readJson(bytes: Buffer, { uniqueKeys, exact, mostValues, shape }: JsonOptions): unknown {
   if (!isUtf8(bytes)) throw malformed('it has bytes that are not UTF-8')
-  const parse = (part: Buffer): unknown => parseStrictly(part, { uniqueKeys, numerals })
+  const parse = (part: Buffer): unknown => parseStrictly(part, { uniqueKeys, exact })
   return parseBody(bytes, { uniqueKeys, mostValues, shape, parse })
 }
 
-type Strictly = Required<Pick<JsonOptions, 'uniqueKeys' | 'numerals'>>
+type Strictly = Pick<JsonOptions, 'uniqueKeys' | 'exact'>
 
-function parseStrictly(bytes: Buffer, { uniqueKeys, numerals }: Strictly): unknown {
+function parseStrictly(bytes: Buffer, { uniqueKeys, exact }: Strictly): unknown {
   const text = bytes.toString('utf8')
   let value: unknown
   try {
-    value = numerals ? parseNumerals(text) : JSON.parse(text)
+    value = exact === undefined ? JSON.parse(text) : parseExact(text, exact)
   } catch (error) {
     throw malformed((error as Error).message)
   }

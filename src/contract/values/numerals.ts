@@ -1,4 +1,6 @@
 /** Numbers that a double of JavaScript would change on their way: whole numbers beyond 2^53 keep their digits, and 1.0 stays a float. */
+import { numbers, parseExact } from './exact.ts'
+import type { ExactNumbers } from './exact.ts'
 
 /** JSON's grammar of a number. */
 const NUMBER = /^-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/
@@ -50,15 +52,13 @@ export function floatOf(value: number): number | Numeral {
   return /^-?\d+$/.test(text) ? new Numeral('float', `${text}.0`) : value
 }
 
-/** A number that Python may read otherwise: one with a point or an exponent, a long one, minus zero. Texts may look like one. */
-const SPECIAL = /(?:^|[\s:,[])(?:-0|-?\d+[.eE]|-?\d{16})/
+/** Minus zero, whole numbers of 16 digits and more, and numbers with a point or an exponent: a double may be something else to Python. */
+export const NUMERALS: ExactNumbers = {
+  pattern: numbers('-0|-?[1-9]\\d{15,}|-?(?:0|[1-9]\\d*)(?:\\.\\d+(?:[eE][+-]?\\d+)?|[eE][+-]?\\d+)'),
+  read: readNumeral,
+}
 
 /** Parses JSON with every number as Python would read it. Throws `SyntaxError` and `NumberTooLarge`. */
 export function parseNumerals(text: string): unknown {
-  // a look at each value takes many times as long as the parser
-  if (!SPECIAL.test(text)) return JSON.parse(text)
-  return JSON.parse(text, (_key, value: unknown, context?: { readonly source?: string }) =>
-    // a platform without sources gives what it has
-    typeof value === 'number' && context?.source !== undefined ? readNumeral(context.source) : value,
-  ) as unknown
+  return parseExact(text, NUMERALS)
 }

@@ -39,6 +39,14 @@ for (const [cell, kind, value] of [
   test(`the cell ${JSON.stringify(cell)} of a ${kind}`, () => assert.deepEqual(csvValue(cell, kind), value))
 }
 
+test('a cell of more digits than any double has is infinite, and nobody reads its digits', () => {
+  const digits = '9'.repeat(4_000_000)
+  const began = process.cpuUsage().user
+  assert.deepEqual([csvValue(digits, 'integer'), csvValue(`-${digits}`, 'number')], [Infinity, -Infinity])
+  // five seconds where each was read to its last digit
+  assert.ok(process.cpuUsage().user - began < 1_500_000)
+})
+
 test('CSV by its header: columns in any order, others beside them, quotes, a byte order mark', () => {
   const text = '\ufeffc,more,x,n,on\r\n"a,""b""\n c",z,0.5,7,true\r\n,,-1,9007199254740993,false\n'
   assert.deepEqual(rowsOfCsv(text, FIELDS).values(FIELDS), [

@@ -6,7 +6,7 @@ import { inTurns, turnOfLoop } from '../../http/callers/turns.ts'
 import { csvRows } from '../../store/csv.ts'
 import type { InputField } from '../../scoring/rows/fields.ts'
 import { MAX_ROWS } from './exchange.ts'
-import { isRecord } from '../../scoring/rows/json.ts'
+import { isRecord, readWhole } from '../../scoring/rows/json.ts'
 import type { Rows } from '../../scoring/rows/rows.ts'
 import { columnRows, invalid, listRows, namedRows } from '../../scoring/rows/rows.ts'
 
@@ -107,7 +107,7 @@ export function csvValue(cell: string, kind: InputField['kind']): unknown {
   if (kind === 'string') return cell
   if (kind === 'boolean')
     return /^(?:[Tt]rue|TRUE)$/.test(cell) ? true : /^(?:[Ff]alse|FALSE)$/.test(cell) ? false : cell
-  if (/^-?\d{16,}$/.test(cell)) return BigInt(cell)
+  if (/^-?\d{16,}$/.test(cell)) return readWhole(cell)
   if (NUMBER.test(cell)) return Number(cell)
   const infinite = INFINITE.exec(cell)
   return infinite === null ? cell : infinite[1] === '-' ? -Infinity : Infinity

@@ -61,7 +61,8 @@ function matches(pattern: Path, path: Path): boolean {
 /** What a number of YAML's core schema is to Python; undefined for one that is not finite. */
 function numeralOf({ source, value }: Written): number | Numeral | undefined {
   if (/^[-+]?\d+$|^0[ox][\da-f]+$/i.test(source)) {
-    const digits = BigInt(source.replace(/^[-+]/, ''))
+    // to read a million decimal digits takes half a second, to write them one
+    const digits = /^0[ox]/i.test(source) ? BigInt(source) : source.replace(/^[-+]?0*(?=\d)/, '')
     return readNumeral(`${source.startsWith('-') ? '-' : ''}${digits}`)
   }
   return Number.isFinite(value) ? floatOf(value) : undefined

@@ -1,9 +1,17 @@
 /** JSON as callers send it and get it: bare NaN is understood, whole numbers beyond 2^53 keep every digit. */
 import { isUtf8 } from 'node:buffer'
 import { problem } from '../../contract/errors.ts'
+import { endOfText, numbers, parseExact } from '../../contract/values/exact.ts'
+import type { ExactNumbers } from '../../contract/values/exact.ts'
 
-/** Digits of a whole number that a double may not hold: 16 or more, not behind a point. */
-const LONG_NUMBER = /(?:^|[^.\d])\d{16}/
+/** Whole numbers of 16 digits and more, which a double may not hold. */
+const LONG: ExactNumbers = { pattern: numbers('-?[1-9]\\d{15,}'), read: readWhole }
+
+/** A long whole number; one beyond every double is infinite, for to read a million digits takes a third of a second. */
+export function readWhole(source: string): number | bigint {
+  const value = Number(source)
+  return Number.isFinite(value) && !Number.isSafeInteger(value) ? BigInt(source) : value
+}
 
 /**
  * The body as JSON. A whole number beyond ±2^53 becomes a bigint, one beyond every double an infinite number; bare NaN and Infinity become the texts "NaN" and "Infinity", where at most
@@ -14,22 +22,10 @@ export function parseJson(body: Buffer, words = Infinity): unknown {
   if (!isUtf8(body)) throw problem('malformed_body', { expected: 'JSON', detail: 'it is not UTF-8' })
   const text = body.toString('utf8')
   try {
-    return LONG_NUMBER.test(text) ? parseExactly(text) : JSON.parse(text)
+    return parseExact(text, LONG)
   } catch (error) {
     return parseLoose(text, error as Error, words)
   }
-}
-
-function parseExactly(text: string): unknown {
-  return JSON.parse(text, exactly)
-}
-
-function exactly(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
-  const source = context?.source
-  // beyond every double digits are not kept: to read a million of them takes a third of a second
-  const lossy =
-    typeof value === 'number' && Number.isFinite(value) && !Number.isSafeInteger(value) && source !== undefined
-  return lossy && /^-?\d{16,}$/.test(source) ? BigInt(source) : value
 }
 
 /** Python clients write NaN and Infinity as bare words. */
@@ -38,7 +34,7 @@ function parseLoose(text: string, error: Error, words: number): unknown {
   if (/NaN|Infinity/.test(text)) {
     try {
       const quoted = quoteWords(text, words)
-      return LONG_NUMBER.test(quoted) ? parseExactly(quoted) : JSON.parse(quoted)
+      return parseExact(quoted, LONG)
     } catch {
       // the first error names the place in the caller's own text
     }
@@ -62,16 +58,6 @@ function quoteWords(text: string, words: number): string {
 }
 
 const WORD_OR_QUOTE = /"|-?Infinity|NaN/g
-
-/** The place behind the text that a quote opens: behind the next quote with an even number of backslashes before it. */
-function endOfText(text: string, open: number): number {
-  for (let at = text.indexOf('"', open + 1); at >= 0; at = text.indexOf('"', at + 1)) {
-    let first = at
-    while (text[first - 1] === '\\') first--
-    if ((at - first) % 2 === 0) return at + 1
-  }
-  return text.length
-}
 
 function tooDeep(error: RangeError): Error {
   return problem('malformed_body', { expected: 'JSON', detail: 'it is nested too deeply' }, error)

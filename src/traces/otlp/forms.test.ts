@@ -6,8 +6,7 @@ import { ProtobufError } from '../../http/protobuf.ts'
 import { otlpRequest } from '../../../test/otlp.ts'
 import { refuses } from '../bench.cases.ts'
 import type { Value } from '../spans/values.ts'
-import { readExport } from './export-request.fixture.ts'
-import { readExportJson } from './json.ts'
+import { readExport, readExportText } from './export-request.fixture.ts'
 
 const TRACE = '0a'.repeat(16)
 
@@ -123,11 +122,11 @@ describe('protobuf', () => {
 
 describe('JSON', () => {
   const request = (...spans: object[]) => JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] })
-  const readOne = (span: object) => readExportJson(request(span)).spans[0]
+  const readOne = (span: object) => readExportText(request(span)).spans[0]
   const valueOf = (value: object | string): Value | undefined => {
     const text = typeof value === 'string' ? value : JSON.stringify(value)
     const json = `{"resourceSpans":[{"scopeSpans":[{"spans":[{"attributes":[{"key":"k","value":${text}}]}]}]}]}`
-    return readExportJson(json).spans[0]?.attributes.get('k')
+    return readExportText(json).spans[0]?.attributes.get('k')
   }
 
   const values: readonly (readonly [object | string, Value])[] = [
@@ -217,7 +216,7 @@ describe('JSON', () => {
       events: [{ name: 'e', timeUnixNano: '7', attributes }],
       links: [{ traceId: TRACE, spanId: '01', attributes }],
     }
-    const { spans, resources } = readExportJson(
+    const { spans, resources } = readExportText(
       JSON.stringify({
         resourceSpans: [
           {
@@ -242,9 +241,9 @@ describe('JSON', () => {
   })
 
   for (const text of ['[]', '5', 'null', '"a"']) {
-    test(`${text} is no export request`, () => refuses(() => readExportJson(text), /expected a JSON object/))
+    test(`${text} is no export request`, () => refuses(() => readExportText(text), /expected a JSON object/))
   }
   for (const text of ['{"resourceSpans":5}', '{"resourceSpans":[5]}', '{"resourceSpans":[{"scopeSpans":[null]}]}']) {
-    test(`${text} is no export request`, () => refuses(() => readExportJson(text), /is not a list/))
+    test(`${text} is no export request`, () => refuses(() => readExportText(text), /is not a list/))
   }
 })

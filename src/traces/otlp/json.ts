@@ -2,14 +2,14 @@
 import { invalid } from '../../mlflow/wire.ts'
 import { DEEPEST_VALUE, idText, SPAN_KINDS } from '../spans/span.ts'
 import type { Batch, SpanData } from '../spans/span.ts'
-import { mapOf, readValue } from '../spans/values.ts'
+import { mapOf } from '../spans/values.ts'
 import type { Value, ValueMap } from '../spans/values.ts'
 
 const NONE: ValueMap = new Map()
 
-/** Reads a request whose text is JSON already known to be well formed. Names may be in camelCase or snake_case. */
-export function readExportJson(text: string): Batch {
-  const request = mapOf(readValue(text))
+/** Reads a request. Names may be in camelCase or snake_case. */
+export function readExportJson(given: Value): Batch {
+  const request = mapOf(given)
   if (request === undefined) throw invalid('Invalid OpenTelemetry format: expected a JSON object')
   const resources = maps(request, 'resourceSpans')
   const spans = resources.flatMap((one) => {

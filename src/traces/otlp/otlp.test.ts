@@ -5,8 +5,7 @@ import { Problem } from '../../contract/errors.ts'
 import { prng } from '../../stats/prng.ts'
 import { otlpRequest } from '../../../test/otlp.ts'
 import type { Sent } from '../../../test/otlp.ts'
-import { readExportJson } from './json.ts'
-import { readExport } from './export-request.fixture.ts'
+import { readExport, readExportText } from './export-request.fixture.ts'
 import { ProtobufError } from '../../http/protobuf.ts'
 import { readSpan, writeSpan } from '../spans/span.ts'
 import type { Value } from '../spans/values.ts'
@@ -75,7 +74,7 @@ test('JSON and protobuf say the same', () => {
     ],
   })
   const span = { trace: '0a'.repeat(16), id: '01'.repeat(8), name: 'same', start: 1_700_000_000_000_000_001n, end: 9n }
-  assert.deepEqual(readExportJson(json), readExport(otlpRequest([{ ...span, attributes: ATTRIBUTES, status: 1 }])))
+  assert.deepEqual(readExportText(json), readExport(otlpRequest([{ ...span, attributes: ATTRIBUTES, status: 1 }])))
 })
 
 function jsonAny(value: Sent): object {
@@ -127,7 +126,7 @@ test('a value that nests too deeply is refused in both forms', () => {
     /nests deeper/,
   )
   const text = JSON.stringify({ resourceSpans: [{ resource: { attributes: [{ key: 'a', value: json }] } }] })
-  assert.throws(() => readExportJson(text), /nests deeper/)
+  assert.throws(() => readExportText(text), /nests deeper/)
 })
 
 test('JSON that is none of OTLP is refused by the name of its field', () => {
@@ -142,7 +141,7 @@ test('JSON that is none of OTLP is refused by the name of its field', () => {
   ]
   for (const [span, text] of bad) {
     assert.throws(
-      () => readExportJson(of(span)),
+      () => readExportText(of(span)),
       (error: Problem) => text.test(String(error.data['detail'])),
       JSON.stringify(span),
     )
@@ -154,5 +153,5 @@ test('a value without a kind is nothing', () => {
   const text = JSON.stringify({
     resourceSpans: [{ scopeSpans: [{ spans: [{ attributes: [{ key: 'a', value: {} }] }] }] }],
   })
-  assert.equal(readExportJson(text).spans[0]?.attributes.get('a'), NOTHING)
+  assert.equal(readExportText(text).spans[0]?.attributes.get('a'), NOTHING)
 })

@@ -17,12 +17,13 @@ import { readExportJson } from './json.ts'
 import { readExportInTurns } from './export-request.ts'
 import { ProtobufError } from '../../http/protobuf.ts'
 import type { Batch, SpanData } from '../spans/span.ts'
+import { EXACT, fromParsed } from '../spans/values.ts'
 
 /** Largest body as it is sent, and unpacked, in bytes. */
 const SENT_LIMIT = 32 * 1024 * 1024
 const UNPACKED_LIMIT = 64 * 1024 * 1024
 
-/** Most values of a request in JSON, which is read at once. */
+/** Most values of a request in JSON, whose spans are made at once. */
 const MOST_JSON_VALUES = 200_000
 
 const PROTOBUF = 'application/x-protobuf'
@@ -111,8 +112,8 @@ async function unpack(body: Buffer, encoding: string | undefined): Promise<Buffe
 
 async function readBatch(body: Buffer, type: string, shape: Shape | undefined): Promise<Batch> {
   if (type === JSON_TYPE) {
-    await readJson(body, { uniqueKeys: false, mostValues: MOST_JSON_VALUES, shape })
-    return readExportJson(body.toString('utf8'))
+    const parsed = await readJson(body, { uniqueKeys: false, exact: EXACT, mostValues: MOST_JSON_VALUES, shape })
+    return readExportJson(fromParsed(parsed))
   }
   try {
     return await readExportInTurns(body)

@@ -41,6 +41,35 @@ test('any double survives', () => {
   }
 })
 
+test('a number is whole exactly where it is written without point and exponent', () => {
+  for (const [text, value] of [
+    ['0', 0n],
+    ['-0', 0n],
+    ['-0.0', -0],
+    ['7', 7n],
+    ['7.0', 7],
+    ['2e3', 2000],
+    ['1.5', 1.5],
+    ['9007199254740993', 9007199254740993n],
+    ['9007199254740993.0', 9007199254740992],
+    ['-18446744073709551616', -(2n ** 64n)],
+    ['1e400', Infinity],
+  ] as const) {
+    for (const [given, found] of [
+      [text, value],
+      [` [ ${text} , "${text}"]`, [value, text]],
+      [`{"7":${text}}`, new Map([['7', value]])],
+    ] as const)
+      assert.deepEqual(readValue(given), found, given)
+  }
+})
+
+test('whole numbers have as many digits as Python reads', () => {
+  const digits = '9'.repeat(4300)
+  assert.equal(pythonJson(fromJsonText(`[${digits}]`) ?? null), `[${digits}]`)
+  assert.equal(fromJsonText(`[${digits}9]`), undefined, 'what is more stays a text')
+})
+
 test('numbers in Python’s words', () => {
   const words: [number, string][] = [
     [1, '1.0'],

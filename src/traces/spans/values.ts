@@ -1,4 +1,6 @@
 /** Values of span attributes and their JSON: whole numbers, doubles and bytes stay what they were, to the last digit. */
+import { numbers, parseExact } from '../../contract/values/exact.ts'
+import type { ExactNumbers } from '../../contract/values/exact.ts'
 
 /** A bigint is a whole number, a number a double. */
 export type Value = string | bigint | number | boolean | null | Uint8Array | readonly Value[] | ValueMap
@@ -22,7 +24,7 @@ export function writeValue(value: Value): string {
 
 /** The value that such JSON says. Throws SyntaxError for text that is none. */
 export function readValue(text: string): Value {
-  return fromParsed(JSON.parse(text, exactNumbers))
+  return fromParsed(parseExact(text, EXACT))
 }
 
 /** A number in Python's words: `1e-07`, `1e+16`, `NaN`. */
@@ -93,13 +95,33 @@ function withPoint(digits: string): string {
   return /[.e]/.test(digits) ? digits : `${digits}.0`
 }
 
-function exactNumbers(_key: string, value: unknown, context?: { source?: string }): unknown {
-  if (typeof value !== 'number') return value
-  const source = context?.source ?? String(value)
-  return /[.eE]/.test(source) ? value : BigInt(source)
+/** A double that is whole; a plain number that is whole was written as one. */
+class Whole {
+  readonly value: number
+
+  constructor(value: number) {
+    this.value = value
+  }
 }
 
-function fromParsed(value: unknown): Value {
+/** Most digits of a whole number, as of Python's: to read a million of them takes half a second, to write them two. */
+const MOST_DIGITS = 4300
+
+/** Whole numbers that a double may not hold, and doubles that are whole: what `fromParsed` cannot tell from a plain number. */
+export const EXACT: ExactNumbers = {
+  pattern: numbers('-?[1-9]\\d{15,}|-?(?:0|[1-9]\\d*)(?:\\.\\d+(?:[eE][+-]?\\d+)?|[eE][+-]?\\d+)'),
+  read(source) {
+    if (/[.eE]/.test(source)) return new Whole(Number(source))
+    if (source.length > MOST_DIGITS)
+      throw new SyntaxError(`a number of ${source.length} digits, expected at most ${MOST_DIGITS}`)
+    return BigInt(source)
+  },
+}
+
+/** The value of JSON that was parsed with `EXACT`. */
+export function fromParsed(value: unknown): Value {
+  if (typeof value === 'number') return Number.isInteger(value) ? BigInt(value) : value
+  if (value instanceof Whole) return value.value
   if (Array.isArray(value)) return value.map(fromParsed)
   if (typeof value !== 'object' || value === null) return value as Value
   const entries = Object.entries(value)
