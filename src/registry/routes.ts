@@ -6,6 +6,7 @@ import { mount } from '../http/mount.ts'
 import type { Mounted } from '../http/mount.ts'
 import { aliasHistory, modelsAt, moveAlias } from './aliases/aliases.ts'
 import { deleteEnvironment, listEnvironments, putEnvironment } from './environments/environments.ts'
+import { standingFaults } from './environments/faults.ts'
 import { promoteImage, standings } from './environments/promotions.ts'
 import { approve, withdraw } from './gates/approvals.ts'
 import { sendFile } from './versions/download.ts'
@@ -101,7 +102,10 @@ function imageRoutes(room: Registry): Mounted[] {
       await visibleModel(room.db, who, params.name)
       return { items: await listImages(room, params.name) }
     }),
-    mount(imagesApi.listEnvironments, async () => ({ items: await listEnvironments(room.db) })),
+    mount(imagesApi.listEnvironments, async ({ who }) => ({
+      items: await listEnvironments(room.db),
+      faults: await standingFaults(room.db, who),
+    })),
     mount(imagesApi.putEnvironment, ({ who, params, body }) => putEnvironment(room, who, params.name, body)),
     mount(imagesApi.deleteEnvironment, async ({ who, params }) => {
       await deleteEnvironment(room, who, params.name)

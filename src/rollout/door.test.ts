@@ -55,7 +55,7 @@ const STATES: Readonly<Record<string, State>> = {
   'with-an-image-by-a-wrong-key': {
     image: 'wrong key',
     names: new RegExp(
-      `image sha256:[0-9a-f]{64}: signed by the key ${WRONG.hint.slice(0, 16)}…, and not by .*${GOOD.hint.slice(0, 16)}…`,
+      `image sha256:[0-9a-f]{64}: signature names the key ${WRONG.hint.slice(0, 16)}…, not .*${GOOD.hint.slice(0, 16)}…`,
     ),
   },
   'with-an-image-of-another-layer': {
@@ -64,7 +64,9 @@ const STATES: Readonly<Record<string, State>> = {
   },
   'with-an-image-by-a-revoked-key': {
     image: 'revoked key',
-    names: new RegExp(`image sha256:[0-9a-f]{64}: signed by the key ${GOOD.hint.slice(0, 16)}…, which is revoked`),
+    names: new RegExp(
+      `image sha256:[0-9a-f]{64}: signature names the key ${GOOD.hint.slice(0, 16)}…, which is revoked`,
+    ),
   },
   unsigned: { signed: true, names: /signature required: it is not signed/, absolute: true },
 }

@@ -150,7 +150,7 @@ describe('an image on its way to production', { skip: registry === undefined && 
     const sign = (key: string) => slipway('sign', `${host}/dev/delay@${digest}`, '--key', join(folder, `${key}.pem`))
     await sign('theirs')
     const [own, other] = [ours, theirs].map(({ hint }) => hint.slice(0, 16))
-    await assert.rejects(next(), refused(new RegExp(`signed by the key ${other}…, and not by ${own}`)))
+    await assert.rejects(next(), refused(new RegExp(`signature names the key ${other}…, not ${own}`)))
     assert.equal(await tagged(`staging/delay:${digest}`), null, 'nothing was copied')
     await sign('ours')
   })
@@ -194,7 +194,15 @@ describe('an image on its way to production', { skip: registry === undefined && 
     const { lines } = await slipway('record', `${host}/prod/delay:production`)
     assert.equal(lines[0], `${digests[0]} is recorded as an image of delay/1`)
     // the registry lists signatures in no order of ours
-    assert.deepEqual(lines[1]?.replace('signed by ', '').split(', ').toSorted(), [ours.hint, theirs.hint].toSorted())
+    const carried = lines
+      .slice(1, 3)
+      .toSorted((a, b) => Number(b.includes('(trusted')) - Number(a.includes('(trusted')))
+    const [trusted = '', unknown = ''] = carried
+    assert.match(trusted, new RegExp(`^carries a signature of ${ours.hint} \\(trusted: .*environment production`))
+    assert.match(
+      unknown,
+      new RegExp(`^carries a signature of ${theirs.hint} \\(not trusted: .*signature names the key`),
+    )
     await slipway('push', await writeBase(join(folder, 'base')), `${host}/bases/small:1`)
     await assert.rejects(slipway('record', `${host}/bases/small:1`), usage(/is made of no version of a model/))
   })
@@ -212,5 +220,40 @@ describe('an image on its way to production', { skip: registry === undefined && 
     registry?.stop()
     await assert.rejects(next(), { code: 'upstream_failed' })
     assert.deepEqual(await stands(), before)
+  })
+
+  it('says wherever it stands that its key was revoked since', async () => {
+    const [first = ''] = digests
+    const policy = { gates: [], require_signature: false, keys: [], revoked: [ours.hint] }
+    await server.client.call(registryApi.putPolicy, { params: { name: 'delay' }, body: policy })
+    const why = `${ours.hint.slice(0, 16)}…, which is revoked`
+    const all = await slipway('environments')
+    for (const [at, version] of [
+      ['staging', '2'],
+      ['production', '1'],
+    ] as const)
+      assert.ok(
+        all.lines.some(
+          (line) => line.startsWith(`${at}: delay/${version} stands, signed by a revoked key: `) && line.includes(why),
+        ),
+        all.lines.join('\n'),
+      )
+    const [listed] = all.data as { name: string; faults: { model: string; revoked: boolean }[] }[][]
+    assert.deepEqual(
+      listed?.map(({ name, faults }) => [name, faults.map(({ model, revoked }) => [model, revoked])]),
+      [
+        ['dev', []],
+        ['staging', [['delay', true]]],
+        ['production', [['delay', true]]],
+      ],
+    )
+    const one = await slipway('environments', 'delay')
+    assert.match(one.tables[0]?.rows[2]?.at(-1) ?? '', /^stands, signed by a revoked key: /)
+    const asked = { params: { name: 'delay' }, body: { environment: 'production', digest: first, check: true } }
+    await assert.rejects(server.client.call(imagesApi.promoteImage, asked), { code: 'gate_refused' })
+    const looked = await runCommand(server.data, 'doctor')
+    const line = looked.lines.find((text) => text.includes(' Images: ')) ?? ''
+    assert.equal(looked.code, 1)
+    assert.match(line, /FAIL Images: these stand and would be refused now: delay\/2 in staging: /)
   })
 })

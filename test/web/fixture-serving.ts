@@ -189,13 +189,14 @@ export function standings(now: number): Reply<typeof imagesApi.standings> {
     repository: `registry.example.org/${environment}/${NAME}`,
     standing,
     refusal: null,
+    revoked: false,
   })
-  const revoked = `the image ${first}: signed by the key 7af5f4a7aa117e72…, which is revoked`
+  const revoked = `the image ${first}: signature names the key 7af5f4a7aa117e72…, which is revoked`
   return {
     items: [
       item('dev', null, history[1] ?? null),
       item('staging', 'dev', null),
-      { ...item('production', 'staging', history[0] ?? null), refusal: revoked },
+      { ...item('production', 'staging', history[0] ?? null), refusal: revoked, revoked: true },
     ],
     history,
   }

@@ -74,7 +74,7 @@ const PAGES: readonly (readonly [name: string, path: string, texts: readonly str
       'the rollout passed every gate',
       'one image digest passes all of them',
       'no image yet',
-      'would be refused now',
+      'stands, signed by a revoked key',
       'which is revoked',
       'p95 doubled after the promotion',
     ],

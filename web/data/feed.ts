@@ -1,4 +1,5 @@
 /** What Home says: what needs someone now, and what changed lately, joined from incidents, rollouts, pipelines and runs. */
+import type { StandingFault } from './queries.ts'
 import { DAY_MS } from '../../src/contract/ids.ts'
 import { plural, sentence, stepWord, words } from './format.ts'
 
@@ -65,6 +66,19 @@ export interface FeedRun {
   readonly name: string
   readonly status: string
   readonly ended_at: string | null
+}
+
+/** Images that stand in an environment where they would be refused now. */
+export function imageNeeds(faults: readonly StandingFault[]): Need[] {
+  return faults.map(({ model, environment, version, at, refusal, revoked }) => ({
+    key: `image ${model} ${environment}`,
+    status: 'high',
+    title: `The image of ${model} ${version} in ${environment} ${revoked ? 'is signed by a revoked key' : 'would be refused now'}`,
+    detail: sentence(refusal),
+    at,
+    path: `/models/${model}`,
+    act: 'Review',
+  }))
 }
 
 /** Open incidents, rollouts that wait for a person, and each project's newest run when it failed or was refused within a day. */

@@ -33,6 +33,7 @@ export type KnownVersion = Reply<typeof registryApi.getVersion>
 export type Move = Reply<typeof registryApi.aliasHistory>['items'][number]
 export type Standing = Reply<typeof imagesApi.standings>['items'][number]
 export type ImagePromotion = Reply<typeof imagesApi.standings>['history'][number]
+export type StandingFault = Reply<typeof imagesApi.listEnvironments>['faults'][number]
 export type Run = Reply<typeof trackingApi.getRun>
 export type RunRow = Reply<typeof trackingApi.listRuns>['items'][number]
 export type PipelineRun = Reply<typeof pipelinesApi.getPipelineRun>
@@ -203,6 +204,11 @@ export const standings = (name: string) =>
     queryFn: ({ signal }) =>
       call<typeof imagesApi.standings>('GET', '/v1/models/:name/environments', { signal, params: { name } }),
   })
+
+export const environments = queryOptions({
+  queryKey: ['models', 'all environments'],
+  queryFn: ({ signal }) => call<typeof imagesApi.listEnvironments>('GET', '/v1/environments', { signal }),
+})
 
 export const endpoints = queryOptions({
   queryKey: ['endpoints', 'list'],

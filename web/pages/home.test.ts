@@ -72,6 +72,7 @@ const NO_MERGES = { items: [], median_ms: null, slowest: null }
 function home(
   parts: Partial<Record<Part, readonly object[] | Error | undefined>> = {},
   merges: object = NO_MERGES,
+  faults: readonly object[] = [],
 ): Promise<string> {
   const whole = { incidents: [], rollouts: [], open: [], pipelines: [], runs: [], endpoints: [ENDPOINT], ...parts }
   const entries = Object.entries(whole) as [Part, readonly object[] | Error | undefined][]
@@ -80,7 +81,12 @@ function home(
     items.length > 100 ? { items: items.slice(0, 100), next_page_token: 'more' } : { items }
   const lists = entries.flatMap(([part, items]) => (Array.isArray(items) ? [[KEYS[part], page(items)] as const] : []))
   return pageMarkup('home', 'HomePage', {
-    data: [...lists, [['pipelines', 'queue'], QUEUE], [['rollouts', 'merges', '', ''], merges]],
+    data: [
+      ...lists,
+      [['pipelines', 'queue'], QUEUE],
+      [['rollouts', 'merges', '', ''], merges],
+      [['models', 'all environments'], { items: [], faults }],
+    ],
     failed: entries.flatMap(([part, error]) => (error instanceof Error ? [[KEYS[part], error] as const] : [])),
   })
 }
@@ -104,6 +110,30 @@ test('everything that waits is one line with its page and its act, and all toget
   ])
   assert.match(textOf(html), /3 items need attention\./)
   assert.match(textOf(await home({ incidents: [INCIDENT] })), /1 item needs attention\./)
+})
+
+test('an image that stands where it would be refused now waits for somebody', async () => {
+  const revoked = {
+    model: 'tide',
+    environment: 'production',
+    digest: `sha256:${'a'.repeat(64)}`,
+    version: '7',
+    at: ago(500),
+    actor: 'ada',
+    refusal: 'signature names the key 7af5f4a7aa117e72…, which is revoked',
+    revoked: true,
+  }
+  const html = await home({}, NO_MERGES, [revoked, { ...revoked, environment: 'staging', revoked: false }])
+  assert.deepEqual(lines(html, 'needs'), [
+    [
+      'high The image of tide 7 in production is signed by a revoked key Signature names the key 7af5f4a7aa117e72…, which is revoked · Review',
+      '/models/tide',
+    ],
+    [
+      'high The image of tide 7 in staging would be refused now Signature names the key 7af5f4a7aa117e72…, which is revoked · Review',
+      '/models/tide',
+    ],
+  ])
 })
 
 test('where more incidents are open than are read, the figure says that it is cut', async () => {

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { isRouteUnknown } from '../data/api.ts'
 import { plural } from '../data/format.ts'
-import { recentChanges, needs } from '../data/feed.ts'
+import { imageNeeds, needs, recentChanges } from '../data/feed.ts'
 import type { Change, Need } from '../data/feed.ts'
 import { Empty, Failure, Loaded, Loading } from '../parts/page/placeholders.tsx'
 import { HealthTable } from '../parts/endpoints/health.tsx'
@@ -19,10 +19,10 @@ const BEGIN = ['./slipway demo', './slipway init my-project', 'cd my-project && 
 
 export function HomePage() {
   const endpoints = useQuery(read.endpoints)
-  const { waiting, from, failed, storage, cut } = useFeed()
+  const { waiting, from, failed, storage, faults, cut } = useFeed()
   const now = useNow()
   const nothing = from.pipelineRuns.length === 0 && from.runs.length === 0
-  const open = [...storageNeeds(storage, now), ...needs(now, from)]
+  const open = [...storageNeeds(storage, now), ...imageNeeds(faults), ...needs(now, from)]
   // what could not be read is not said to be nothing
   const known = !waiting && failed.length === 0
   if (known && nothing && endpoints.data?.items.length === 0) return <Begin />
@@ -56,28 +56,35 @@ function useFeed() {
   const pipelineRuns = useQuery(read.pipelineRuns())
   const runs = useQuery(read.recentRuns)
   const storage = useQuery(read.storage)
+  const environments = useQuery(read.environments)
   const parts = [
     { ...incidents, what: 'The incidents' },
     { ...rollouts, what: 'The rollouts' },
     { ...open, what: 'The rollouts that are under way' },
     { ...pipelineRuns, what: 'The pipeline runs' },
     { ...runs, what: 'The runs' },
+    { ...environments, what: 'The environments of images' },
   ]
   return {
     waiting: parts.some((query) => query.isPending),
     storage: storage.data,
+    faults: environments.data?.faults ?? [],
     // open ones come first: behind a page that ends with one there are more
     cut: incidents.data?.next_page_token !== undefined && incidents.data.items.at(-1)?.state !== 'resolved',
     failed: [...parts, { ...storage, what: 'The state of the store' }].filter(
       (query) => query.isError && !isRouteUnknown(query.error),
     ),
     from: {
-      incidents: incidents.data?.items ?? [],
-      rollouts: joined(open.data?.items ?? [], rollouts.data?.items ?? []),
-      pipelineRuns: pipelineRuns.data?.items ?? [],
-      runs: runs.data?.items ?? [],
+      incidents: itemsOf(incidents),
+      rollouts: joined(itemsOf(open), itemsOf(rollouts)),
+      pipelineRuns: itemsOf(pipelineRuns),
+      runs: itemsOf(runs),
     },
   }
+}
+
+function itemsOf<T>({ data }: { data?: { readonly items: readonly T[] } | undefined }): readonly T[] {
+  return data?.items ?? []
 }
 
 /** Each once, the newest first. */

@@ -22,10 +22,10 @@ export async function environments(invocation: Invocation): Promise<number> {
 }
 
 async function list(client: Client, { out }: Invocation): Promise<number> {
-  const { items } = await client.call(imagesApi.listEnvironments)
-  out.data(items)
+  const { items, faults } = await client.call(imagesApi.listEnvironments)
+  out.data(items.map((one) => ({ ...one, faults: faults.filter(({ environment }) => environment === one.name) })))
   out.table(
-    ['environment', 'after', 'repository', 'signed by', 'gates'],
+    ['environment', 'after', 'repository', 'keys', 'gates'],
     items.map((one) => [
       one.name,
       one.after ?? '',
@@ -34,7 +34,14 @@ async function list(client: Client, { out }: Invocation): Promise<number> {
       one.gated ? 'asked' : 'not asked',
     ]),
   )
+  for (const { environment, model, version, ...fault } of faults)
+    out.line(`${environment}: ${model}/${version} ${standsText(fault)}`)
   return 0
+}
+
+/** How something stands that would be refused now. */
+function standsText({ refusal, revoked }: { refusal: string; revoked: boolean }): string {
+  return revoked ? `stands, signed by a revoked key: ${refusal}` : `stands, would be refused now: ${refusal}`
 }
 
 async function set(client: Client, invocation: Invocation, name: string): Promise<number> {
@@ -61,13 +68,13 @@ async function standings(client: Client, { out }: Invocation, model: string): Pr
   out.data(found)
   out.table(
     ['environment', 'version', 'image', 'since', 'by', 'note'],
-    found.items.map(({ environment, standing, refusal }) => [
+    found.items.map(({ environment, standing, refusal, revoked }) => [
       environment,
       standing?.version ?? '',
       standing?.digest ?? 'nothing',
       standing?.at ?? '',
       standing?.actor ?? '',
-      refusal === null ? '' : `would be refused now: ${refusal}`,
+      refusal === null ? '' : standsText({ refusal, revoked }),
     ]),
   )
   if (found.history.length === 0) return 0

@@ -32,12 +32,19 @@ export async function record(invocation: Invocation): Promise<number> {
   if (given === undefined) throw new UsageError('image record needs an image: slipway image record NAME')
   const { client } = await connect(invocation)
   const image = await tell(client, parseReference(given), registries())
-  const { version, signed_by, trusted } = image.recorded
+  const { version, signatures, trusted } = image.recorded
   invocation.out.data(image.recorded)
   invocation.out.line(`${image.found.digest} is recorded as an image of ${image.found.model}/${version}`)
-  invocation.out.line(signed_by.length === 0 ? 'it is not signed' : `signed by ${signed_by.join(', ')}`)
-  if (signed_by.length > 0 && !trusted) invocation.out.line('The policy of the model believes none of these keys')
+  if (signatures.length === 0) invocation.out.line('it is not signed')
+  for (const one of signatures) invocation.out.line(`carries a signature of ${carried(one)}`)
+  if (signatures.length > 0 && !trusted) invocation.out.line('The policy of the model believes none of these keys')
   return 0
+}
+
+/** What a signature names is no fact before a key that somebody trusts has verified it. */
+function carried({ key, trusted_by, fault }: Reply<typeof imagesApi.recordImage>['signatures'][number]): string {
+  const named = key ?? 'a key that it does not name'
+  return fault === null ? `${named} (trusted: ${trusted_by.join(', ')})` : `${named} (not trusted: ${fault})`
 }
 
 export async function promote(invocation: Invocation): Promise<number> {

@@ -9,6 +9,7 @@ import { endpointViewApi } from '../../contract/endpoint-view.ts'
 import { authApi } from '../../contract/auth.ts'
 import { problem } from '../../contract/errors.ts'
 import type { Watched } from '../../contract/endpoint-view.ts'
+import { imagesApi } from '../../contract/images/images.ts'
 import { pipelinesApi } from '../../contract/pipelines.ts'
 import type { Reply } from '../../contract/route.ts'
 import { servingApi } from '../../contract/serving.ts'
@@ -207,6 +208,25 @@ describe('the doctor', () => {
       server.answer(pipelinesApi.stepQueue, answer)
       assert.deepEqual(await withToken('slw_a', () => finding('Steps')), { what: 'Steps', ok, detail })
     }
+  })
+
+  it('names the images that stand where they would be refused now', async () => {
+    const environment = { name: 'staging', after: null, repository: 'r.example/m', keys: [], gated: true }
+    const staging = { ...environment, updated_at: AT, updated_by: 'ada' }
+    const asked = () => withToken('slw_a', () => finding('Images'))
+    server.answer(imagesApi.listEnvironments, { items: [], faults: [] })
+    assert.deepEqual(await asked(), { what: 'Images', ok: true, detail: 'no environments yet' })
+    server.answer(imagesApi.listEnvironments, { items: [staging], faults: [] })
+    assert.deepEqual(await asked(), { what: 'Images', ok: true, detail: 'what stands in staging would be let in now' })
+    const refusal = 'signature names the key 7af5f4a7aa117e72…, which is revoked'
+    const fault = { model: 'm', environment: 'staging', digest: `sha256:${'a'.repeat(64)}`, version: '3', at: AT }
+    server.answer(imagesApi.listEnvironments, {
+      items: [staging],
+      faults: [{ ...fault, actor: 'ada', refusal, revoked: true }],
+    })
+    const { ok, detail } = await asked()
+    assert.equal(ok, false)
+    assert.match(detail, new RegExp(`m/3 in staging: ${refusal}; slipway image promote `))
   })
 
   it('names the versions that endpoints want and that do not answer', async () => {

@@ -8,6 +8,7 @@ import type { Client } from '../../client/client.ts'
 import { ifRefused } from '../../contract/absence/absent.ts'
 import { endpointViewApi } from '../../contract/endpoint-view.ts'
 import { authApi } from '../../contract/auth.ts'
+import { imagesApi } from '../../contract/images/images.ts'
 import { monitoringApi } from '../../contract/monitoring.ts'
 import { pipelinesApi } from '../../contract/pipelines.ts'
 import { servingApi } from '../../contract/serving.ts'
@@ -48,6 +49,7 @@ export async function run(invocation: Invocation): Promise<number> {
     storage(data),
     audit(data),
     webhooks(data),
+    images(data),
     isolation(data),
   ])
   invocation.out.data(findings)
@@ -235,6 +237,21 @@ function isolation(data: string): Promise<Finding> {
     if (found.open.length === 0) return { ok: true, detail: `${confined}${held}` }
     const advice = 'give the contributor role as you would give a shell'
     return { ok: true, warn: true, detail: `${confined}: ${found.open.join('; ')} (${found.detail})${held}; ${advice}` }
+  })
+}
+
+/** Whether what stands in environments might still come there. */
+function images(data: string): Promise<Finding> {
+  return asked(data, 'Images', async (client) => {
+    const { items, faults } = await client.call(imagesApi.listEnvironments)
+    if (items.length === 0) return { ok: true, detail: 'no environments yet' }
+    if (faults.length === 0)
+      return { ok: true, detail: `what stands in ${items.map(({ name }) => name).join(', ')} would be let in now` }
+    const told = faults.map(
+      ({ environment, model, version, refusal }) => `${model}/${version} in ${environment}: ${refusal}`,
+    )
+    const remedy = 'slipway image promote MODEL --to ENVIRONMENT brings one that holds, --back the one before'
+    return { ok: false, detail: `these stand and would be refused now: ${told.join('; ')}; ${remedy}` }
   })
 }
 

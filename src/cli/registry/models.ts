@@ -87,8 +87,11 @@ async function version(
   invocation.out.data(found)
   invocation.out.line(`${found.model} version ${found.version}, aliases: ${found.aliases.join(', ') || 'none'}`)
   const files = found.scan === null ? 'not scanned' : found.scan.verdict
-  const signed = found.signed === null ? 'not signed' : `signed by ${found.signed.key.slice(0, 16)}…`
-  invocation.out.line(`files: ${files}, ${signed}${found.signed?.trusted === true ? ', a key of the policy' : ''}`)
+  const signed =
+    found.signed === null
+      ? 'not signed'
+      : `signed by ${found.signed.key.slice(0, 16)}…, ${found.signed.trusted ? 'a key' : 'no key'} of the policy`
+  invocation.out.line(`files: ${files}, ${signed}`)
   for (const one of found.approvals)
     invocation.out.line(`approved by ${one.by} (${one.role}) at ${one.at} ${one.comment}`)
   for (const one of found.overridden)

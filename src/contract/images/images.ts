@@ -21,7 +21,19 @@ export const ModelImage = z.object({
   digest,
   version: z.string(),
   repository: z.string().describe('where it lay when it was recorded'),
-  signed_by: z.array(digits64).describe('the keys that its signatures name; nobody has believed them yet'),
+  signatures: z
+    .array(
+      z.object({
+        key: digits64.nullable().describe('that the signature names; null where it names none'),
+        trusted_by: z
+          .array(z.string())
+          .describe(
+            '`policy` and `environment NAME` by whose keys it was verified to be of exactly this digest; empty: not trusted',
+          ),
+        fault: z.string().nullable().describe('why nobody trusts it; null where somebody does'),
+      }),
+    )
+    .describe('that it carries'),
   trusted: z.boolean().describe('one of the signatures is of this digest, by a key of the policy that is not revoked'),
   recorded_at: time,
   recorded_by: z.string(),
@@ -60,6 +72,19 @@ export const Standing = z.object({
   repository: z.string().describe('of this model'),
   standing: ImagePromotion.nullable(),
   refusal: z.string().nullable().describe('why what stands there would be refused now; null where nothing is known'),
+  revoked: z.boolean().describe('it would be refused, and a signature of it names a revoked key'),
+})
+
+/** An image that stands where it would be refused now, unless an admin has let it in although just that did not hold. */
+export const StandingFault = z.object({
+  model: z.string(),
+  environment: z.string(),
+  digest,
+  version: z.string(),
+  at: time.describe('since when it stands there'),
+  actor: z.string(),
+  refusal: z.string(),
+  revoked: z.boolean().describe('a signature of it names a revoked key'),
 })
 
 const modelParams = z.object({ name: modelName })
@@ -104,9 +129,10 @@ export const imagesApi = {
   listEnvironments: route({
     method: 'GET',
     path: '/v1/environments',
-    summary: 'The environments, each after the one that comes before it',
+    summary:
+      'The environments, each after the one that comes before it, and what stands there and would be refused now',
     access: READ,
-    reply: z.object({ items: z.array(Environment) }),
+    reply: z.object({ items: z.array(Environment), faults: z.array(StandingFault) }),
   }),
   putEnvironment: route({
     method: 'PUT',

@@ -19,10 +19,10 @@ export function believed({ keys, revoked }: Trust): string[] {
 export function verifyTrusted(bundle: string, trust: Trust): { manifest: Manifest; key: string } {
   const named = bundleKey(bundle)
   if (named !== undefined && trust.revoked.includes(named))
-    throw new SignatureFault(`signed by the key ${short(named)}, which is revoked`)
+    throw new SignatureFault(`signature names the key ${short(named)}, which is revoked`)
   const keys = believed(trust)
   if (named !== undefined && !keys.some((pem) => keyHint(pem) === named))
-    throw new SignatureFault(`signed by the key ${short(named)}, and not by ${told(keys)}`)
+    throw new SignatureFault(`signature names the key ${short(named)}, not ${told(keys)}`)
   return verifyBundle(bundle, keys)
 }
 

@@ -11,6 +11,7 @@ import { listImages, recordImage } from '../images/images.ts'
 import { registerVersion } from '../versions/register.ts'
 import { deleteModel, renameModel } from '../versions/models.ts'
 import { deleteEnvironment, listEnvironments, putEnvironment } from './environments.ts'
+import { standingFaults } from './faults.ts'
 import { promoteImage, standings } from './promotions.ts'
 import type { PromotionWish } from './promotions.ts'
 
@@ -173,7 +174,7 @@ export function environmentCases(bench: Bench): void {
       }
       assert.match(
         refusals[0] ?? '',
-        new RegExp(`signed by the key ${other.hint.slice(0, 16)}…, and not by ${good.hint.slice(0, 16)}`),
+        new RegExp(`signature names the key ${other.hint.slice(0, 16)}…, not ${good.hint.slice(0, 16)}`),
       )
       assert.match(refusals[1] ?? '', /is not signed/)
       const before = await imageOf(bench.room, { model: 'sig-good', version: '1' }, [good])
@@ -190,6 +191,54 @@ export function environmentCases(bench: Bench): void {
       assert.match(items.find((one) => one.environment === 'staging')?.refusal ?? '', /which is revoked/)
       await promote('sig-good', 'dev', before.digest)
       await assert.rejects(promote('sig-good', 'production', before.digest), { message: /which is revoked/ })
+    })
+
+    it('tell of what stands already that its key was revoked since, until an admin says that it may stay', async () => {
+      const digest = await made('since', 0.8)
+      for (const environment of ['dev', 'staging']) await promote('since', environment, digest)
+      const faults = async (who = root) =>
+        (await standingFaults(bench.room.db, who)).filter(({ model }) => model === 'since')
+      const check = () => promote('since', 'staging', digest, { check: true })
+      assert.equal((await check()).digest, digest)
+      assert.deepEqual(await faults(), [])
+      await writePolicy(bench.room, root, 'since', {
+        gates: [{ metric: 'auc', at_least: 0.99 }],
+        require_signature: false,
+        keys: [],
+        revoked: [good.hint],
+      })
+      const said = {
+        code: 'gate_refused',
+        message: new RegExp(
+          `it stands there, and the image ${digest}: .*${good.hint.slice(0, 16)}…, which is revoked$`,
+        ),
+      }
+      await assert.rejects(check(), said, 'gates are not asked of what stands, its signature is')
+      await assert.rejects(promote('since', 'staging', digest), said)
+      assert.equal((await promote('since', 'dev', digest)).digest, digest, 'dev asks for no signature')
+      const { items } = await standings(bench.room, 'since')
+      assert.deepEqual(items.map(({ environment, revoked }) => [environment, revoked]).slice(0, 2), [
+        ['dev', false],
+        ['staging', true],
+      ])
+      const [fault, ...more] = await faults()
+      assert.equal(more.length, 0)
+      assert.partialDeepStrictEqual(fault, { environment: 'staging', digest, version: '1', revoked: true })
+      assert.match(fault?.refusal ?? '', /which is revoked/)
+      assert.deepEqual(await faults(person('viewer', 'another project')), [])
+      const stays = await promoteImage(bench.room, root, {
+        model: 'since',
+        environment: 'staging',
+        digest,
+        back: false,
+        check: false,
+        override: true,
+        reason: 'built before the theft',
+      })
+      assert.match(stays.refusal ?? '', /which is revoked/)
+      assert.deepEqual(await faults(), [])
+      assert.equal((await check()).at, stays.at)
+      assert.equal((await standings(bench.room, 'since')).items[1]?.revoked, true, 'it would still be refused')
     })
 
     it('go back to the digest before without asking gates, but never to one whose key is revoked', async () => {
@@ -257,13 +306,27 @@ export function environmentCases(bench: Bench): void {
       const [one] = await listImages(bench.room, 'said')
       assert.deepEqual([one?.digest, one?.trusted], [right.digest, false], 'no key of the policy is known')
       await record({ signatures: [signatureOf(right.digest, other.secret)] })
-      assert.equal((await listImages(bench.room, 'said'))[0]?.signed_by.at(-1), other.hint)
-      const by = async () => (await listImages(bench.room, 'said'))[0]?.signed_by
+      const by = async () => (await listImages(bench.room, 'said'))[0]?.signatures.map(({ key }) => key)
+      assert.equal((await by())?.at(-1), other.hint)
       await record({ signatures: [signatureOf(right.digest, good.secret)] })
       await record({ signatures: [signatureOf(right.digest, other.secret)] })
       assert.deepEqual(await by(), [good.hint, other.hint], 'a key of an environment has signed it')
       await record({ signatures: [] })
       assert.deepEqual(await by(), [good.hint], 'what is trusted cannot be taken away, and the rest fills nothing')
+      // its own key and digest are what it names, and it is of another image
+      const moved = signatureOf(`sha256:${'2'.repeat(64)}`, good.secret)
+      const { signatures } = await record({ signatures: [moved] })
+      assert.deepEqual(
+        signatures.map(({ key, trusted_by }) => [key, trusted_by]),
+        [
+          [good.hint, ['environment production', 'environment staging']],
+          [good.hint, []],
+        ],
+      )
+      assert.match(
+        signatures[1]?.fault ?? '',
+        /policy: .*; environment staging: manifest\.json differs from what was signed/,
+      )
     })
 
     it('follow a model that is renamed, and forget one that is deleted', async () => {

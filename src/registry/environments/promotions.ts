@@ -10,27 +10,12 @@ import { conditionResult, enter, mayEnter } from '../aliases/door.ts'
 import type { Entry } from '../aliases/door.ts'
 import { lockModel, requireModel } from '../context/context.ts'
 import type { Registry } from '../context/context.ts'
-import { signersOf } from '../gates/policy.ts'
-import { requireImage, untrusted } from '../images/images.ts'
+import { requireImage } from '../images/images.ts'
 import type { ImageRow } from '../images/images.ts'
 import { environmentRows, repositoryOf, requireEnvironment } from './environments.ts'
 import type { EnvironmentRow } from './environments.ts'
-
-interface PromotionRow {
-  readonly id: string
-  readonly seq: number
-  readonly model: string
-  readonly environment: string
-  readonly digest: string
-  readonly from_digest: string | null
-  readonly version: number
-  readonly at: number
-  readonly actor: string
-  readonly reason: string
-  readonly verdict_id: string | null
-  readonly refusal: string | null
-  readonly returned: number
-}
+import { faultIn, signatureFaultIn, standingIn } from './faults.ts'
+import type { PromotionRow } from './faults.ts'
 
 type Promoted = Reply<typeof imagesApi.promoteImage>
 type Standings = Reply<typeof imagesApi.standings>
@@ -48,22 +33,24 @@ export interface PromotionWish {
 /**
  * Says that an image stands in an environment. It has to stand in the environment before, or for a return to have stood in this one; a
  * signature of exactly this digest has to hold by the keys of the environment, else of the policy; and the gates of its version
- * have to hold, unless it returns. Throws `gate_refused`; an admin overrides it with a reason. What stands there already stays.
+ * have to hold, unless it returns. Throws `gate_refused`; an admin overrides it with a reason. What stands there already stays while its
+ * signature holds; once it does not, such as after its key was revoked, it is refused as any other.
  */
 export async function promoteImage(room: Registry, who: Principal, wish: PromotionWish): Promise<Promoted> {
   await requireModel(room.db, wish.model)
   const environment = await requireEnvironment(room.db, wish.environment)
   const image = await requireImage(room.db, wish.model, await wantedDigest(room.db, wish))
   const standing = await standingIn(room.db, wish.model, environment.name)
-  if (standing?.digest === image.digest) return shown(standing)
+  const stands = standing?.digest === image.digest
+  if (stands && (await faultIn(room.db, environment, standing))?.overridden !== false) return shown(standing)
   const entry: Entry = {
     model: wish.model,
     version: image.version,
     as: `the image in "${environment.name}"`,
     reason: wish.reason,
     override: wish.override,
-    ungated: wish.back || environment.gated !== 1,
-    asks: (reader) => conditions(reader, environment, image, wish.back),
+    ungated: stands || wish.back || environment.gated !== 1,
+    asks: (reader) => conditions(reader, environment, image, { back: wish.back, stands }),
   }
   if (wish.check) {
     const refusal = await mayEnter(room, who, entry)
@@ -92,11 +79,12 @@ async function conditions(
   reader: Reader,
   given: EnvironmentRow,
   { model, digest }: ImageRow,
-  back: boolean,
+  { back, stands }: { back: boolean; stands: boolean },
 ): Promise<GateResult[]> {
   const environment = await requireEnvironment(reader, given.name)
-  const place = await placeFault(reader, environment, { model, digest, back })
-  const signature = await signatureFaultIn(reader, environment, await requireImage(reader, model, digest))
+  const place = stands ? null : await placeFault(reader, environment, { model, digest, back })
+  const fault = await signatureFaultIn(reader, environment, await requireImage(reader, model, digest))
+  const signature = stands && fault !== null ? `it stands there, and ${fault}` : fault
   return [
     ...(place === null ? [] : [conditionResult({ environment: environment.after }, 'environment before', place)]),
     ...(signature === null
@@ -118,18 +106,6 @@ async function placeFault(
   const there = await standingIn(reader, model, after)
   if (there?.digest === digest) return null
   return `the image ${digest} does not stand in "${after}": ${there === undefined ? 'nothing' : `${there.digest.slice(0, 19)}…`} does`
-}
-
-/** Where nobody says by which keys, an image is signed in every environment but the first ones. */
-async function signatureFaultIn(
-  reader: Reader,
-  { keys, after }: EnvironmentRow,
-  image: ImageRow,
-): Promise<string | null> {
-  const own = JSON.parse(keys) as string[]
-  const signers = await signersOf(reader, image.model)
-  if (own.length === 0 && after === null && !signers.image) return null
-  return untrusted(image, { keys: own.length > 0 ? own : signers.keys, revoked: signers.revoked })
 }
 
 interface Written {
@@ -206,13 +182,6 @@ function rowOf(
   }
 }
 
-async function standingIn(reader: Reader, model: string, environment: string): Promise<PromotionRow | undefined> {
-  return reader.get<PromotionRow>(
-    'SELECT * FROM image_promotions WHERE model = ? AND environment = ? ORDER BY seq DESC LIMIT 1',
-    [model, environment],
-  )
-}
-
 /** Newest first. */
 async function promotionsOf(reader: Reader, model: string, environment: string): Promise<PromotionRow[]> {
   return reader.all<PromotionRow>(
@@ -227,22 +196,20 @@ export async function standings(room: Registry, model: string): Promise<Standing
   const items: Standings['items'][number][] = []
   for (const environment of await environmentRows(room.db)) {
     const row = await standingIn(room.db, model, environment.name)
+    const fault = row === undefined ? null : await faultIn(room.db, environment, row)
     items.push({
       environment: environment.name,
       after: environment.after,
       repository: repositoryOf(environment, model),
       standing: row === undefined ? null : shown(row),
-      refusal: row === undefined ? null : await refusalNow(room.db, environment, row),
+      refusal: fault?.refusal ?? null,
+      revoked: fault?.revoked ?? false,
     })
   }
   const history = await room.db.all<PromotionRow>('SELECT * FROM image_promotions WHERE model = ? ORDER BY seq DESC', [
     model,
   ])
   return { items, history: history.map(shown) }
-}
-
-async function refusalNow(reader: Reader, environment: EnvironmentRow, row: PromotionRow): Promise<string | null> {
-  return signatureFaultIn(reader, environment, await requireImage(reader, row.model, row.digest))
 }
 
 function shown(row: PromotionRow): Promoted {

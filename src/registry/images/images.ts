@@ -45,7 +45,7 @@ export async function recordImage(room: Registry, who: Principal, given: Recorde
   const { model, digest, repository, signatures } = given
   await requireModel(room.db, model)
   const version = await versionFor(room.db, given)
-  const keys = signatures.map(keyOf)
+  const keys = signatures.map((bundle) => keyOf(bundle) ?? 'a key that it does not name')
   const row = await room.db.tx(async (t) => {
     await t.lock(`model ${model}`)
     const row: ImageRow = {
@@ -67,11 +67,11 @@ export async function recordImage(room: Registry, who: Principal, given: Recorde
       verb: 'write',
       resource: 'models',
       id: `${model}/${row.version}`,
-      detail: { image: digest, repository, signed: keys },
+      detail: { image: digest, repository, carries_signatures_of: keys },
     })
     return row
   })
-  return shown(row, await signersOf(room.db, model))
+  return shown(row, await trustsOf(room.db, model))
 }
 
 /** The new signatures behind those that are of this digest by a key of the policy or of an environment; what nobody trusts is not kept. */
@@ -80,15 +80,10 @@ async function withTrusted(reader: Reader, { model, digest, signatures }: Record
     'SELECT signatures FROM model_images WHERE model = ? AND digest = ?',
     [model, digest],
   )
-  const policy = await signersOf(reader, model)
-  const environments = await reader.all<{ keys: string }>('SELECT keys FROM image_environments')
   // one by a revoked key stays too, so that gates name it as revoked
-  const trust = {
-    keys: [...policy.keys, ...environments.flatMap((row) => JSON.parse(row.keys) as string[])],
-    revoked: [],
-  }
+  const trust = { keys: (await trustsOf(reader, model)).flatMap(({ trust }) => trust.keys), revoked: [] }
   const kept = (JSON.parse(known?.signatures ?? '[]') as string[]).filter(
-    (bundle) => trustFault(bundle, trust, [{ path: SIGNED_FILE, digest }]) === null,
+    (bundle) => faultOf(bundle, trust, digest) === null,
   )
   return [...new Set([...kept, ...signatures])]
 }
@@ -109,9 +104,29 @@ async function versionFor(reader: Reader, { model, digest, documents }: Recorded
   return version
 }
 
-function keyOf(bundle: string): string {
+interface NamedTrust {
+  /** `policy`, or `environment NAME`. */
+  readonly by: string
+  readonly trust: Trust
+}
+
+/** Who believes signatures of a model's images: its policy first, and each environment that has keys of its own. */
+async function trustsOf(reader: Reader, model: string): Promise<NamedTrust[]> {
+  const policy = await signersOf(reader, model)
+  const environments = await reader.all<{ name: string; keys: string }>(
+    'SELECT name, keys FROM image_environments ORDER BY name',
+  )
+  const own = environments.map(({ name, keys }) => ({
+    by: `environment ${name}`,
+    trust: { keys: JSON.parse(keys) as string[], revoked: policy.revoked },
+  }))
+  return [{ by: 'policy', trust: policy }, ...own.filter(({ trust }) => trust.keys.length > 0)]
+}
+
+/** The key that a signature names, which nobody has verified. */
+function keyOf(bundle: string): string | undefined {
   try {
-    return bundleKey(bundle) ?? 'a key that it does not name'
+    return bundleKey(bundle)
   } catch (error) {
     if (!(error instanceof SignatureFault)) throw error
     throw problem('unprocessable', { detail: `a signature of the image is none: ${error.message}` })
@@ -128,38 +143,63 @@ export async function requireImage(reader: Reader, model: string, digest: string
 /** The recorded images of a model, newest first. */
 export async function listImages(room: Registry, model: string): Promise<Image[]> {
   await requireModel(room.db, model)
-  const signers = await signersOf(room.db, model)
+  const trusts = await trustsOf(room.db, model)
   const rows = await room.db.all<ImageRow>(
     'SELECT * FROM model_images WHERE model = ? ORDER BY recorded_at DESC, digest',
     [model],
   )
-  return rows.map((row) => shown(row, signers))
+  return rows.map((row) => shown(row, trusts))
 }
 
-function shown(row: ImageRow, trust: Trust): Image {
+function shown(row: ImageRow, trusts: readonly NamedTrust[]): Image {
+  // a key that signed twice is told once
+  const told = new Map(
+    (JSON.parse(row.signatures) as string[]).map((bundle) => {
+      const one = carried(row.digest, bundle, trusts)
+      return [JSON.stringify(one), one]
+    }),
+  )
+  const signatures = [...told.values()]
   return {
     model: row.model,
     digest: row.digest,
     version: String(row.version),
     repository: row.repository,
-    signed_by: [...new Set((JSON.parse(row.signatures) as string[]).map(keyOf))],
-    trusted: untrusted(row, trust) === null,
+    signatures,
+    trusted: signatures.some(({ trusted_by }) => trusted_by.includes('policy')),
     recorded_at: toTime(row.recorded_at),
     recorded_by: row.recorded_by,
   }
+}
+
+/** A signature, and who has verified that it is of exactly this digest. */
+function carried(digest: string, bundle: string, trusts: readonly NamedTrust[]): Image['signatures'][number] {
+  const asked = trusts.map(({ by, trust }) => ({ by, fault: faultOf(bundle, trust, digest) }))
+  const trusted_by = asked.filter(({ fault }) => fault === null).map(({ by }) => by)
+  const faults = asked.map(({ by, fault }) => `${by}: ${fault}`).join('; ')
+  return { key: keyOf(bundle) ?? null, trusted_by, fault: trusted_by.length > 0 ? null : faults }
+}
+
+function faultOf(bundle: string, trust: Trust, digest: string): string | null {
+  return trustFault(bundle, trust, [{ path: SIGNED_FILE, digest }])
 }
 
 /** Why no signature of an image stands for exactly its digest; null where one does. Names the digest and the key. */
 export function untrusted({ digest, signatures }: ImageRow, trust: Trust): string | null {
   const faults: string[] = []
   for (const bundle of JSON.parse(signatures) as string[]) {
-    const fault = trustFault(bundle, trust, [{ path: SIGNED_FILE, digest }])
+    const fault = faultOf(bundle, trust, digest)
     if (fault === null) return null
     faults.push(fault)
   }
   return faults.length === 0
     ? `the image ${digest} is not signed`
     : `the image ${digest}: ${[...new Set(faults)].join('; ')}`
+}
+
+/** Whether a signature of an image names one of these keys. */
+export function namesRevoked({ signatures }: ImageRow, revoked: readonly string[]): boolean {
+  return (JSON.parse(signatures) as string[]).some((bundle) => revoked.includes(keyOf(bundle) ?? ''))
 }
 
 async function imagesOf(

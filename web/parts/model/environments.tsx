@@ -33,7 +33,7 @@ export function Environments({ model }: { model: string }) {
   )
 }
 
-function Stands({ at: { environment, repository, standing, refusal } }: { at: Standing }) {
+function Stands({ at: { environment, repository, standing, refusal, revoked } }: { at: Standing }) {
   if (standing === null)
     return (
       <tr data-row>
@@ -56,7 +56,7 @@ function Stands({ at: { environment, repository, standing, refusal } }: { at: St
         <div className="muted small break">{repository}</div>
       </td>
       <td className="break">
-        <State overridden={standing.refusal} refusal={refusal} />
+        <State overridden={standing.refusal} refusal={refusal} revoked={revoked} />
       </td>
       <td className="break">{standing.actor}</td>
       <TimeCell at={standing.at} />
@@ -64,11 +64,19 @@ function Stands({ at: { environment, repository, standing, refusal } }: { at: St
   )
 }
 
-function State({ overridden, refusal }: { overridden: string | null; refusal: string | null }) {
+function State({
+  overridden,
+  refusal,
+  revoked,
+}: {
+  overridden: string | null
+  refusal: string | null
+  revoked: boolean
+}) {
   if (refusal !== null)
     return (
       <>
-        <Status word="failed" label="would be refused now" />
+        <Status word="failed" label={revoked ? 'stands, signed by a revoked key' : 'stands, would be refused now'} />
         <div className="muted small break">{refusal}</div>
       </>
     )
