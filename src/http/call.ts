@@ -112,8 +112,12 @@ async function readBody(request: IncomingMessage, route: Mounted['route']): Prom
   const type = request.headers['content-type']
   const coming = new Coming()
   // what is no JSON is refused for its type, whatever brackets it has
-  const bytes = await readBytes(request, route.limit ?? BODY_LIMIT, isJson(type) ? coming.look : undefined)
-  const value = bytes.length === 0 ? emptyBody() : await parseJson(bytes, type, { route, coming })
+  const bytes = await readBytes(request, {
+    limit: route.limit ?? BODY_LIMIT,
+    look: isJson(type) ? coming.look : undefined,
+  })
+  const parsed = bytes.length === 0 ? emptyBody() : parseJson(bytes, type, { route, coming })
+  const value = parsed instanceof Promise ? await parsed : parsed
   return typeof route.body === 'string' ? value : check(route.body, value, 'body')
 }
 

@@ -9,29 +9,31 @@ import { mount } from '../mount.ts'
 import { exchange } from '../raw-socket.fixture.ts'
 import { startServer } from '../server.ts'
 import type { RunningServer } from '../server.ts'
+import { Deadlines } from './deadlines.ts'
+import { stopTime } from './passing-time.fixture.ts'
 import { readBytes } from './request-body.ts'
 
 test('a body that trickles is refused a minute after its first byte was waited for', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const pass = stopTime(t)
   const request = new PassThrough()
-  const body = readBytes(request as unknown as IncomingMessage, 1000)
+  const body = readBytes(request as unknown as IncomingMessage, { limit: 1000, bodies: new Deadlines(60_000) })
   const refused = assert.rejects(body, { code: 'too_slow', status: 408, data: { what: 'the body', limit: 60_000 } })
   for (let second = 0; second < 60; second++) {
     request.write('x')
-    t.mock.timers.tick(1000)
+    pass(1000)
   }
   await refused
 })
 
-test('a body that ends within the minute is taken, and no timer is left', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] })
+test('a body that ends within the minute is taken, and nothing is refused later', async (t) => {
+  const pass = stopTime(t)
   const request = new PassThrough()
-  const body = readBytes(request as unknown as IncomingMessage, 1000)
+  const body = readBytes(request as unknown as IncomingMessage, { limit: 1000, bodies: new Deadlines(60_000) })
   request.write('a')
-  t.mock.timers.tick(59_999)
+  pass(59_999)
   request.end('b')
   assert.equal(String(await body), 'ab')
-  t.mock.timers.tick(60_000)
+  pass(60_000)
 })
 
 describe('a JSON body beyond a limit is refused before it has ended', () => {

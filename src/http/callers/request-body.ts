@@ -1,14 +1,16 @@
 /** The bytes of a request: read by a handler, or read and dropped, so that the next request on the connection begins where it should. */
 import type { IncomingMessage } from 'node:http'
 import { problem } from '../../contract/errors.ts'
+import { Deadlines } from './deadlines.ts'
 import { Gathered } from './gathered.ts'
 
 /** Most bytes of a refused body that are read before the connection is cut instead, and the longest time for it. */
 const WASTE_BYTES = 64 * 1024 * 1024
 const WASTE_MS = 2000
 
-/** Longest time in which a body that is read whole may come, ms. */
+/** Longest time in which a body that is read whole may come, ms; bodies are so many and so short that they share a timer. */
 const BODY_MS = 60_000
+const BODIES = new Deadlines(BODY_MS)
 
 /** How long a streamed body is waited for. Time in which the handler does something else does not count. */
 export interface Patience {
@@ -53,33 +55,41 @@ function within<T>(ms: number, limit: number, work: Promise<T>): Promise<T> {
 /** What looks at the pieces of a body while they come, in order; what it throws refuses the body. */
 export type Look = (piece: Buffer) => void
 
+export interface Reading {
+  /** Most bytes. */
+  readonly limit: number
+  readonly look?: Look | undefined
+  /** What watches that it comes in time. */
+  readonly bodies?: Deadlines
+}
+
 /**
  * The whole body. Throws `payload_too_large` beyond `limit` bytes, `too_slow` after a minute and what `look` throws, with the rest unread. A
  * body that is one chunk, as nearly every one is, is not looked at. Uses events: an async iterator costs several times as much.
  */
-export function readBytes(request: IncomingMessage, limit: number, look?: Look): Promise<Buffer> {
+export function readBytes(request: IncomingMessage, { limit, look, bodies = BODIES }: Reading): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
-  const body = new Gathered(Math.min(limit, Number(request.headers?.['content-length'] ?? 0)))
-  let first: Buffer | undefined
+  let only: Buffer | undefined
+  let body: Gathered | undefined
   let over = false
-  const late = setTimeout(() => stop(problem('too_slow', { what: 'the body', limit: BODY_MS })), BODY_MS).unref()
   const stop = (error: unknown): void => {
     over = true
-    clearTimeout(late)
+    bodies.delete(late)
     request.off('data', take)
     request.pause()
     reject(error)
   }
+  const late = bodies.add(() => stop(problem('too_slow', { what: 'the body', limit: BODY_MS })))
   const take = (piece: Buffer): void => {
     if (over) return
     try {
-      if (body.size + piece.length > limit) throw problem('payload_too_large', { limit })
-      if (body.size === 0) first = piece
-      else if (look !== undefined) {
-        if (first !== undefined) look(first)
-        first = undefined
-        look(piece)
+      if ((body?.size ?? only?.length ?? 0) + piece.length > limit) throw problem('payload_too_large', { limit })
+      if (only === undefined) {
+        only = piece
+        return
       }
+      body ??= begun(only, announced(request, limit), look)
+      look?.(piece)
       body.add(piece)
     } catch (error) {
       stop(error)
@@ -88,19 +98,34 @@ export function readBytes(request: IncomingMessage, limit: number, look?: Look):
   // the listeners are not removed after the end: they are freed with the request
   const end = (): void => {
     over = true
-    clearTimeout(late)
-    resolve(body.whole())
+    bodies.delete(late)
+    resolve(body?.whole() ?? only ?? NOTHING)
   }
   const gone = (): void => {
     if (over) return
     over = true
-    clearTimeout(late)
+    bodies.delete(late)
     reject(request.errored ?? new Error('the caller went away before the end of its body'))
   }
   if (request.destroyed) gone()
   else request.on('data', take).on('end', end).on('error', gone).on('close', gone)
   return promise
 }
+
+/** A body of which the second piece has come. */
+function begun(first: Buffer, expected: number, look: Look | undefined): Gathered {
+  look?.(first)
+  const body = new Gathered(expected)
+  body.add(first)
+  return body
+}
+
+/** How many bytes the caller says there will be. */
+function announced({ headers }: IncomingMessage, limit: number): number {
+  return Math.min(limit, Number(headers?.['content-length'] ?? 0))
+}
+
+const NOTHING = Buffer.alloc(0)
 
 /**
  * Reads the rest of a body and drops it: a caller that is still writing does not read its answer, and a
