@@ -39,10 +39,11 @@ describe('authenticator', () => {
   for (const [authorization, told] of [
     ['Bearer wrong', 'no token wrong'],
     ['Bearer', 'no token '],
-    ['Bearer slw_a.b:c d', 'no token slw_a.b:c d'],
+    ['Bearer slw_a.b:c d', 'no token slw_a.***:c d'],
     [`Basic ${base64('slw_x')}`, 'no token slw_x'],
     ['Digest user="a"', 'the scheme "Digest" is not Bearer or Basic'],
-    [`${'x'.repeat(30)} y`, `the scheme "${'x'.repeat(20)}" is not Bearer or Basic`],
+    [`${'x'.repeat(30)} y`, 'the header is not "Bearer TOKEN" or "Basic …"'],
+    ['slw_ab12.SECRETSECRET', 'the header is not "Bearer TOKEN" or "Basic …"'],
     ['notbasic eA==', 'the scheme "notbasic" is not Bearer or Basic'],
     ['basics eA==', 'the scheme "basics" is not Bearer or Basic'],
     ['xbearer slw_a.b:c', 'the scheme "xbearer" is not Bearer or Basic'],

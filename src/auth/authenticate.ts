@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { ifRefused } from '../contract/absence/absent.ts'
 import type { Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
+import { schemeFault } from '../contract/secrets/masked.ts'
 import type { Tokens } from './tokens.ts'
 
 /** Name of the session cookie. */
@@ -34,7 +35,7 @@ function tokenOf(authorization: string): string {
     const pair = Buffer.from(value, 'base64').toString('utf8')
     return pair.slice(pair.indexOf(':') + 1)
   }
-  throw problem('unauthenticated', { detail: `the scheme "${scheme.slice(0, 20)}" is not Bearer or Basic` })
+  throw problem('unauthenticated', { detail: schemeFault(authorization) })
 }
 
 /** The session secret in a Cookie header, if it is there. */

@@ -1,5 +1,6 @@
 /** The program as a shell sees it: exit codes by whose mistake it was, which stream says what, and that a mistake changes nothing. */
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -45,6 +46,25 @@ describe('the program', () => {
       COMMANDS.map(({ name, summary }) => [name, summary]),
     )
   })
+
+  const pem = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    .privateKey.export({ type: 'pkcs8', format: 'pem' })
+    .toString()
+  for (const words of [
+    ['image', 'sign', 'layout:nowhere', '--key', pem],
+    ['image', 'verify', 'layout:nowhere', '--key', pem],
+    ['image', 'environments', 'set', 'staging', '--repository', 'r.example/m', '--key', pem],
+    ['models', 'sign', 'm/1', '--key', pem],
+    ['models', 'verify', 'm/1', '--key', pem],
+    ['image', 'inspect', pem],
+    [pem],
+  ])
+    it(`repeats nothing of a key that is given to "${words.slice(0, 2).join(' ').slice(0, 40)}" in place of a file`, async () => {
+      const { code, out, said } = await run(words)
+      assert.equal(code, 2, said)
+      const [, material = ''] = pem.split('\n')
+      for (const part of [material.slice(0, 12), material.slice(-12)]) assert.ok(!`${out}${said}`.includes(part), said)
+    })
 
   const refusals: readonly (readonly [ErrorCode, Record<string, string>, number])[] = [
     ['unauthenticated', { detail: 'no token' }, 2],

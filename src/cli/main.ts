@@ -3,6 +3,7 @@ import { enableCompileCache } from 'node:module'
 import { join, resolve } from 'node:path'
 import { CallError } from '../client/client.ts'
 import { Problem } from '../contract/errors.ts'
+import { maskedText } from '../contract/secrets/masked.ts'
 import { help, parse, UsageError } from './invocation/command.ts'
 import { COMMANDS } from './commands.ts'
 import { output, paint } from './invocation/output.ts'
@@ -30,7 +31,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const command = COMMANDS.find((one) => one.name === name)
   if (command === undefined) {
-    process.stderr.write(`slipway: there is no command "${name}"; slipway --help lists them\n`)
+    process.stderr.write(`slipway: there is no command "${maskedText(name)}"; slipway --help lists them\n`)
     return 2
   }
   const { args, flags } = parse(command, rest)
@@ -127,7 +128,7 @@ try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
   const { text, code } = explain(error, process.argv.slice(2))
-  process.stderr.write(`${paint('red', 'slipway:', process.stderr)} ${text}\n`)
+  process.stderr.write(`${paint('red', 'slipway:', process.stderr)} ${maskedText(text)}\n`)
   // a server that could not start all of itself does not go on with the rest
   process.exit(code)
 }

@@ -1,5 +1,7 @@
 /** The one table of errors that Slipway's own API can answer: code, HTTP status, what happened, what to do. */
 
+import { maskedData } from './secrets/masked.ts'
+
 /** One row: the HTTP status, a template of the message and the advice. `{name}` is filled from the problem's data. */
 export interface ErrorRow {
   readonly status: number
@@ -22,7 +24,7 @@ export const ERRORS = {
   unauthenticated: {
     status: 401,
     message: 'no valid credential: {detail}',
-    help: 'Send "Authorization: Bearer TOKEN"; the first token lies in the file "token" of the data folder.',
+    help: 'Send "Authorization: Bearer TOKEN". The first token of a server lies in the file "token" of its data folder; an image that answers alone takes the one that it was started with, SLIPWAY_TOKEN.',
   },
   forbidden: {
     status: 403,
@@ -32,7 +34,7 @@ export const ERRORS = {
   untrusted_origin: {
     status: 403,
     message: '{header} "{value}" is not allowed',
-    help: 'Reach the server by the host name it was started with, or add the name to --allow-host.',
+    help: 'Reach the server by the host name it was started with, or add the name to --allow-host, in an image to SLIPWAY_ALLOW_HOST.',
   },
   not_found: { status: 404, message: '{what} "{id}" does not exist', help: 'List what exists, then use one of those.' },
   no_route: { status: 404, message: 'no route {method} {path}', help: 'See docs/reference/routes.md.' },
@@ -123,12 +125,13 @@ export type ErrorCode = keyof typeof ERRORS
 /** Values that fill the message; also sent as `details`. */
 export type ProblemData = Readonly<Record<string, unknown>>
 
-/** A refusal or fault with a code of the table. The cause is logged, never sent. */
+/** A refusal or fault with a code of the table. The cause is logged, never sent; keys and tokens in its data are not kept. */
 export class Problem extends Error {
   readonly code: ErrorCode
   readonly data: ProblemData
 
-  constructor(code: ErrorCode, data: ProblemData, cause?: unknown) {
+  constructor(code: ErrorCode, given: ProblemData, cause?: unknown) {
+    const data = maskedData(given)
     super(fill(ERRORS[code].message, data), cause === undefined ? undefined : { cause })
     this.name = 'Problem'
     this.code = code

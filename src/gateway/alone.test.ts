@@ -82,7 +82,16 @@ describe('a gateway alone', () => {
     const answered = await predict(port, { ...given, host: 'models.internal.example' })
     assert.equal(answered.status, 200, answered.body)
     assert.partialDeepStrictEqual(JSON.parse(answered.body), { predictions: [11, 12], version: '3', variant: 'stable' })
-    assert.equal((await predict(port, {})).status, 401)
+    const refused = await predict(port, {})
+    assert.equal(refused.status, 401)
+    const { help } = (JSON.parse(refused.body) as { error: { help: string } }).error
+    assert.match(help, /an image that answers alone takes the one that it was started with, SLIPWAY_TOKEN/)
+    const [, secret = ''] = TOKEN.split('.')
+    for (const authorization of [TOKEN, `Token ${TOKEN}`, `Bearer x${TOKEN}`]) {
+      const { status, body } = await predict(port, { authorization })
+      assert.equal(status, 401)
+      assert.ok(!body.includes(secret.slice(0, 6)), body)
+    }
     assert.equal((await predict(port, { authorization: `Bearer ${TOKEN}x` })).status, 401)
     child.kill('SIGTERM')
     assert.deepEqual(await once(child, 'exit'), [0, null])
@@ -94,7 +103,9 @@ describe('a gateway alone', () => {
     const port = await ready(first)
     assert.equal((await predict(port, {})).status, 200)
     // without a token it goes by the names that it was given
-    assert.equal((await predict(port, { host: 'evil.example' })).status, 403)
+    const other = await predict(port, { host: 'evil.example' })
+    assert.equal(other.status, 403)
+    assert.match(other.body, /in an image to SLIPWAY_ALLOW_HOST/)
     // a page of another site in somebody's browser
     assert.equal((await predict(port, { origin: 'https://evil.example' })).status, 403)
     first.kill('SIGKILL')

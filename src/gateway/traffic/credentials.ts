@@ -3,6 +3,7 @@ import { hash } from 'node:crypto'
 import { allows } from '../../contract/access.ts'
 import type { Verb } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
+import { schemeFault } from '../../contract/secrets/masked.ts'
 import type { FailedCredentials } from '../../http/callers/failed-credentials.ts'
 import type { TokenRoute } from '../table/table.ts'
 import type { LiveTable } from './live.ts'
@@ -97,5 +98,5 @@ function tokenText(authorization: string): string {
     const pair = Buffer.from(value, 'base64').toString('utf8')
     return pair.slice(pair.indexOf(':') + 1)
   }
-  throw problem('unauthenticated', { detail: `the scheme "${scheme.slice(0, 20)}" is not Bearer or Basic` })
+  throw problem('unauthenticated', { detail: schemeFault(authorization) })
 }

@@ -86,6 +86,13 @@ export function environmentCases(bench: Bench): void {
           return true
         })
       await assert.rejects(put('other', 'dev', { keys: ['no key'] }), { code: 'invalid_field' })
+      for (const secret of [good.secret, good.secret.replaceAll(/-----.*-----/g, ''), good.secret.slice(0, 60)])
+        await assert.rejects(put('other', 'dev', { keys: [secret] }), (error: Problem) => {
+          const said = `${error.message} ${JSON.stringify(error.data)}`
+          assert.match(said, /keys\[0\]: got (?:a private key|\d+ characters that are none), expected a public key/)
+          assert.ok(!said.includes(good.secret.split('\n')[1]?.slice(0, 8) ?? ''), said)
+          return true
+        })
       await assert.rejects(deleteEnvironment(bench.room, root, 'staging'), { code: 'conflict', message: /production/ })
       await assert.rejects(deleteEnvironment(bench.room, root, 'nowhere'), { code: 'not_found' })
       await put('spare', 'production')

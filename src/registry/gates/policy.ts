@@ -189,5 +189,7 @@ export function checkKey(pem: string, field: string): void {
   } catch {
     // told below with what is expected
   }
-  throw problem('invalid_field', { field, value: pem.slice(0, 40), expected })
+  // what is pasted here by mistake is the private key, in whatever form: nothing of it is repeated
+  const value = pem.includes('PRIVATE') ? 'a private key' : `${pem.length} characters that are none`
+  throw problem('invalid_field', { field, value, expected })
 }
