@@ -11,10 +11,9 @@ import { parseArgs } from 'node:util'
 import { conformanceStages } from './check/conformance.ts'
 import { createProgress } from './check/progress.ts'
 import { pythonLintStage } from './check/python-lint.ts'
-import { program, runStage } from './check/stage.ts'
+import { program, runStages } from './check/stage.ts'
 import type { Outcome, Stage } from './check/stage.ts'
-import { sum, totalLine } from './check/tally.ts'
-import type { Tally } from './check/tally.ts'
+import { totalLine } from './check/tally.ts'
 import { coverageStage, pythonStage, testStage } from './check/tests.ts'
 import { unusedStage } from './check/unused.ts'
 import { runMain } from './main.ts'
@@ -29,13 +28,13 @@ const ordinary: readonly Stage[] = [
   { name: 'web-types', run: webTypes },
   { name: 'unused', run: () => unusedStage(root) },
   { name: 'python-lint', run: () => pythonLintStage(root) },
-  { name: 'tests', run: (job) => testStage(root, job, 'ordinary') },
+  testStage(root, 'tests', 'ordinary'),
   { name: 'python', run: (job) => pythonStage(root, job) },
   { name: 'docs', run: () => program('node', ['test/generate-docs.ts', '--check']) },
 ]
 
 const heavy: readonly Stage[] = [
-  { name: 'heavy', run: (job) => testStage(root, job, 'heavy') },
+  testStage(root, 'heavy', 'heavy'),
   { name: 'coverage', run: (job) => coverageStage(root, job) },
   ...conformanceStages(root, process.env),
 ]
@@ -72,11 +71,9 @@ async function main(): Promise<number> {
   process.env['PATH'] = [join(root, 'node_modules/.bin'), ...beforeShims(), process.env['PATH'] ?? ''].join(delimiter)
   const { stages, filters } = chosen()
   const progress = createProgress(process.stdout)
-  const tallies: Tally[] = []
   const failures: string[] = []
   const failed = (stage: string, report: string): void => void failures.push(`${stage}:\n${report}`)
-  for (const stage of stages) tallies.push(await runStage(stage, { filters, progress, failed }))
-  const total = sum(tallies)
+  const total = await runStages(stages, { filters, progress, failed })
   if (total.skips.length > 0) console.log(['', 'skipped:', ...total.skips.map((line) => `  ${line}`)].join('\n'))
   // whoever reads only the end of a long log finds the reason there
   if (failures.length > 0) console.log(['', 'failed:', ...failures].join('\n'))

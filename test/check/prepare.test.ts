@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { TestContext } from 'node:test'
 import { mayInstall, prepare } from './prepare.ts'
 import type { Need } from './prepare.ts'
@@ -62,6 +63,21 @@ test('what cannot be had is named with the reason, and the tests go on', async (
     '  S3 server: not brought (no network); its tests are skipped',
     '  bringing: S3 server',
     '  S3 server: not brought (see above); its tests are skipped',
+  ])
+})
+
+test('things are brought at once, but for those that the same program brings', async (t) => {
+  const need = (name: string, by: NonNullable<Need['by']>, milliseconds: number): Need => {
+    return { ...server, name, by, bring: () => delay(milliseconds, true) }
+  }
+  const lines = await prepared(t, need('crane', 'go', 60), need('act', 'go', 0), need('browser', 'apt', 30))
+  assert.deepEqual(lines, [
+    '  bringing: crane',
+    '  bringing: browser',
+    '  browser: brought',
+    '  crane: brought',
+    '  bringing: act',
+    '  act: brought',
   ])
 })
 

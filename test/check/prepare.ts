@@ -25,6 +25,8 @@ export interface Need {
   present(): boolean | Promise<boolean>
   /** How it is brought; a text says why this machine does not bring it. */
   readonly bring: (() => Promise<boolean>) | string
+  /** Those brought by the same one wait for each other: apt-get takes a lock, two builds of Go take twice the memory. */
+  readonly by?: 'apt' | 'go' | 'uv'
 }
 
 /** Where the check runs, as far as it decides whether system packages may be installed. */
@@ -55,6 +57,7 @@ export function needs(): Need[] {
     {
       name: 'S3 server',
       mark: '/s3.ts',
+      by: 'go',
       present: hasS3,
       bring: go === undefined ? 'there is no Go to build one with' : () => buildS3(go),
     },
@@ -64,36 +67,42 @@ export function needs(): Need[] {
     {
       name: 'browser',
       mark: 'findChromium',
+      by: 'apt',
       present: () => findChromium() !== undefined,
       bring: apt('chromium', CHROMIUM_MISSING),
     },
     {
       name: 'promtool',
       mark: 'promtool',
+      by: 'apt',
       present: () => findProgram('promtool') !== undefined,
       bring: apt('prometheus', 'install it (apt-get install prometheus)'),
     },
     {
       name: 'container engine',
       mark: '/engine.ts',
+      by: 'apt',
       present: () => findProgram('podman') !== undefined && findProgram('skopeo') !== undefined,
       bring: apt(ENGINE_PACKAGES, NO_ENGINE),
     },
     {
       name: 'registry',
       mark: '/registry.ts',
+      by: 'apt',
       present: () => findProgram('docker-registry') !== undefined,
       bring: apt('docker-registry', NO_REGISTRY),
     },
     {
       name: 'crane',
       mark: '/registry.ts',
+      by: 'go',
       present: async () => (await findCrane()) !== undefined,
       bring: go === undefined ? 'there is no Go to build it with' : () => buildCrane(go),
     },
     {
       name: 'registry with referrers',
       mark: 'startReferrersRegistry',
+      by: 'go',
       present: hasReferrersRegistry,
       bring: go === undefined ? 'there is no Go to build it with' : () => buildReferrersRegistry(go),
     },
@@ -107,6 +116,7 @@ function program(tool: GoTool, mark: string, go: string | undefined): Need {
   return {
     name: tool.name,
     mark,
+    by: 'go',
     present: async () => (await findGoTool(tool)) !== undefined,
     bring: go === undefined ? 'there is no Go to build it with' : () => buildGoTool(tool, go),
   }
@@ -117,14 +127,15 @@ function environment(name: string, mark: string, packages: readonly string[]): N
   return {
     name: `Python with ${name}`,
     mark,
+    by: 'uv',
     present: () => hasTestEnv(packages),
     bring: () => testEnv(packages).then(() => true),
   }
 }
 
 /**
- * Brings what these test files (relative to `root`) use and the machine lacks. Never throws: tests whose need is not met are
- * skipped by name.
+ * Brings what these test files (relative to `root`) use and the machine lacks: at once, for one waits for the network while another
+ * compiles. Never throws: tests whose need is not met are skipped by name.
  */
 export async function prepare(
   root: string,
@@ -133,14 +144,17 @@ export async function prepare(
   list: readonly Need[] = needs(),
 ): Promise<void> {
   const texts = files.flatMap((file) => textsOf(join(root, file)))
-  for (const need of list) {
-    if (!texts.some((text) => text.includes(need.mark)) || (await need.present())) continue
-    if (typeof need.bring === 'string') {
-      progress.line(`  no ${need.name}: ${need.bring}; its tests are skipped`)
-    } else {
-      await bring(need.name, need.bring, progress)
-    }
+  const used = list.filter((need) => texts.some((text) => text.includes(need.mark)))
+  const running = new Map<string, number>()
+  const status = (): string => {
+    const names = [...running].map(([name, started]) => `${name} ${secondsSince(started)}`)
+    return `  bringing: ${names.join(', ')}`
   }
+  const inTurn = async (queue: readonly Need[]): Promise<void> => {
+    for (const need of queue) await bringMissing(need, running, progress)
+  }
+  const queues = Object.values(Object.groupBy(used, (need) => need.by ?? need.name))
+  await progress.during(status, () => Promise.all(queues.map((queue = []) => inTurn(queue))))
 }
 
 /** The text of a test file, and of the cases that it shares with others. */
@@ -150,11 +164,18 @@ export function textsOf(file: string): string[] {
   return [text, ...cases.filter((path) => existsSync(path)).map((path) => readFileSync(path, 'utf8'))]
 }
 
-async function bring(name: string, work: () => Promise<boolean>, progress: Progress): Promise<void> {
+async function bringMissing(need: Need, running: Map<string, number>, progress: Progress): Promise<void> {
+  const { name } = need
+  if (await need.present()) return
+  if (typeof need.bring === 'string') {
+    progress.line(`  no ${name}: ${need.bring}; its tests are skipped`)
+    return
+  }
   const started = performance.now()
+  running.set(name, started)
   progress.line(`  bringing: ${name}`)
-  const status = (): string => `  bringing: ${name}, ${secondsSince(started)}`
-  const failure = await progress.during(status, () => work().then((ok) => (ok ? undefined : 'see above'), lastLine))
+  const failure = await need.bring().then((ok) => (ok ? undefined : 'see above'), lastLine)
+  running.delete(name)
   const word = failure === undefined ? 'brought' : `not brought (${failure}); its tests are skipped`
   progress.line(`  ${name}: ${word}, ${secondsSince(started)}`)
 }

@@ -72,6 +72,26 @@ test('a part of the work has its own status, and then the whole has it again', a
   assert.deepEqual(written, ['part\n', 'all\n'])
 })
 
+test('of two works at once each has its status until it ends, whichever ends first', async (t) => {
+  const { progress, written, pass } = watched(t)
+  const [one, two] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const first = progress.during(
+    () => 'first',
+    () => one.promise,
+  )
+  const second = progress.during(
+    () => 'second',
+    () => two.promise,
+  )
+  one.resolve()
+  await first
+  pass(10)
+  two.resolve()
+  await second
+  pass(30)
+  assert.deepEqual(written, ['second\n'])
+})
+
 test('work that fails ends the progress and is passed on', async (t) => {
   const { progress, written, pass } = watched(t)
   await assert.rejects(

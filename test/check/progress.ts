@@ -18,17 +18,22 @@ export interface Progress {
   line(text: string): void
   /** Prints a line that a log keeps; on a terminal only the rewritten line changes. */
   passing(text: string): void
-  /** Awaits `work`; `status()` is printed when nothing else was for 10 s, and on a terminal every second; may be nested. */
+  /**
+   * Awaits `work`; `status()` is printed when nothing else was for 10 s, and on a terminal every second. Of several that run at once, or
+   * within each other, the one that began last is shown.
+   */
   during<T>(status: () => string, work: () => Promise<T>): Promise<T>
 }
 
 /** Progress on a screen; times come from `now`, a monotonic clock in ms. */
 export function createProgress(screen: Screen, now: () => number = () => performance.now()): Progress {
   const terminal = screen.isTTY === true
-  let status: (() => string) | undefined
+  const shown: (() => string)[] = []
+  let timer: NodeJS.Timeout | undefined
   let last = now()
   const clear = terminal ? '\r\u001B[K' : ''
   const rewrite = (): void => {
+    const status = shown.at(-1)
     if (terminal && status !== undefined) screen.write(clear + status().slice(0, (screen.columns ?? 80) - 1))
   }
   const line = (text: string): void => {
@@ -38,21 +43,25 @@ export function createProgress(screen: Screen, now: () => number = () => perform
   }
   const tick = (): void => {
     if (terminal) rewrite()
-    else if (now() - last >= SILENT_MS) line(status?.() ?? '')
+    else if (now() - last >= SILENT_MS) line(shown.at(-1)?.() ?? '')
   }
   return {
     line,
     passing: (text) => (terminal ? rewrite() : line(text)),
-    async during(current, work) {
-      const outer = status
-      status = current
+    async during(status, work) {
+      // its own, should another give the same function
+      const own = (): string => status()
+      shown.push(own)
       last = now()
-      const timer = outer === undefined ? setInterval(tick, REWRITE_MS) : undefined
+      timer ??= setInterval(tick, REWRITE_MS)
       try {
         return await work()
       } finally {
-        clearInterval(timer)
-        status = outer
+        shown.splice(shown.indexOf(own), 1)
+        if (shown.length === 0) {
+          clearInterval(timer)
+          timer = undefined
+        }
         if (terminal) screen.write(clear)
       }
     },

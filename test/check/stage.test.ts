@@ -3,14 +3,14 @@ import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import { test } from 'node:test'
 import { createProgress } from './progress.ts'
-import { runStage } from './stage.ts'
+import { runStages } from './stage.ts'
 import type { Outcome } from './stage.ts'
 
 async function told(outcome: Outcome): Promise<{ printed: string; failed: [string, string][] }> {
   const out = new PassThrough()
   const failed: [string, string][] = []
   const stage = { name: 'tests', run: async () => outcome }
-  await runStage(stage, {
+  await runStages([stage], {
     filters: [],
     progress: createProgress(out),
     failed: (name, report) => void failed.push([name, report]),
@@ -30,4 +30,33 @@ test('a short report is told whole, none as an empty text, and a stage that pass
   assert.deepEqual((await told({ ok: false })).failed, [['tests', '']])
   assert.deepEqual((await told({ ok: true, report: 'noise' })).failed, [])
   assert.deepEqual((await told({ ok: true, skipped: 'no server' })).failed, [])
+})
+
+test('what a later stage needs is brought while those before it run, and it waits for that', async () => {
+  const events: string[] = []
+  const brought = Promise.withResolvers<void>()
+  const first = {
+    name: 'first',
+    async run(): Promise<Outcome> {
+      events.push('first runs')
+      return { ok: true }
+    },
+  }
+  const second = {
+    name: 'second',
+    async prepare() {
+      events.push('bringing')
+      await brought.promise
+      events.push('brought')
+    },
+    async run(): Promise<Outcome> {
+      events.push('second runs')
+      return { ok: false }
+    },
+  }
+  const running = runStages([first, second], { filters: [], progress: createProgress(new PassThrough()) })
+  setImmediate(() => brought.resolve())
+  const { passed, failed } = await running
+  assert.deepEqual(events, ['bringing', 'first runs', 'brought', 'second runs'])
+  assert.deepEqual([passed, failed], [1, 1])
 })

@@ -31,6 +31,8 @@ export interface StageJob {
 
 export interface Stage {
   readonly name: string
+  /** Brings what it needs, which may go on while the stages before it run. */
+  prepare?(job: StageJob): Promise<void>
   run(job: StageJob): Promise<Outcome>
 }
 
@@ -66,12 +68,23 @@ function endOf(report: string): string {
   return report.trimEnd().split('\n').slice(-END_LINES).join('\n')
 }
 
-/** Runs one stage and prints its line; its report only when it failed. The stage itself counts as one. */
-export async function runStage(stage: Stage, job: StageJob): Promise<Tally> {
+/** Runs stages one after the other, and what they need is brought meanwhile: that waits for the network, they compute. */
+export async function runStages(stages: readonly Stage[], job: StageJob): Promise<Tally> {
+  const ready = stages.map((stage) => stage.prepare?.(job))
+  const tallies: Tally[] = []
+  for (const [i, stage] of stages.entries()) tallies.push(await runStage(stage, job, ready[i]))
+  return sum(tallies)
+}
+
+/** Runs one stage once it is `ready` and prints its line; its report only when it failed. The stage itself counts as one. */
+async function runStage(stage: Stage, job: StageJob, ready: Promise<void> | undefined): Promise<Tally> {
   const { progress } = job
   const started = performance.now()
   const status = (): string => `${stage.name.padEnd(10)} running ${secondsSince(started)}`
-  const outcome = await progress.during(status, () => stage.run(job))
+  const outcome = await progress.during(status, async () => {
+    await ready
+    return stage.run(job)
+  })
   const own = emptyTally()
   if (outcome.skipped === undefined) own[outcome.ok ? 'passed' : 'failed'] = 1
   else own.skipped = 1

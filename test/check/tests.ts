@@ -10,7 +10,7 @@ import { prepare } from './prepare.ts'
 import { watchFiles } from './progress.ts'
 import { startShared } from './services.ts'
 import { pythonTests, runPythonSuite } from './python-suite.ts'
-import type { Outcome, StageJob } from './stage.ts'
+import type { Outcome, Stage, StageJob } from './stage.ts'
 import { runSuite, testFiles } from './suite.ts'
 import type { EndedFile, SuiteOptions, SuiteResult } from './suite.ts'
 
@@ -38,11 +38,17 @@ const HEAVY = [
   'test/scenarios/transfer-server.test.ts',
 ]
 
-/** Runs test files: those that the filters choose, else all of the part. */
-export async function testStage(root: string, job: StageJob, part: 'ordinary' | 'heavy'): Promise<Outcome> {
-  const files = filesOf(root, job, part)
+/** The stage of this name that runs test files: those that the filters choose, else all of the part. */
+export function testStage(root: string, name: string, part: 'ordinary' | 'heavy'): Stage {
+  return {
+    name,
+    prepare: (job) => prepare(root, filesOf(root, job, part), job.progress),
+    run: (job) => runTests(root, job, filesOf(root, job, part)),
+  }
+}
+
+async function runTests(root: string, job: StageJob, files: readonly string[]): Promise<Outcome> {
   if (files.length === 0) return { ok: false, report: `no test file matches ${job.filters.join(', ')}` }
-  await prepare(root, files, job.progress)
   const shared = await startShared(root, files, job.progress)
   const started = performance.now()
   const { tally, report, durations } = await runFiles(root, files, job, { env: () => shared.env })
