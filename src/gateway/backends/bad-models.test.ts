@@ -1,6 +1,5 @@
 /** Models that misbehave as models do: each fails its own caller, and the scorer, or its successor, answers the next. */
 import assert from 'node:assert/strict'
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,7 +8,7 @@ import { isAlive } from '../run-files.ts'
 import type { InputField } from '../../scoring/rows/fields.ts'
 import type { CallLimits } from '../../scoring/rows/backend.ts'
 import type { Scored } from '../../scoring/rows/scores.ts'
-import { scorerPools } from './pool.fixture.ts'
+import { scorerPools, writeModel } from './pool.fixture.ts'
 import type { PythonBackend } from './python.ts'
 
 const MODEL = `
@@ -21,8 +20,8 @@ import time
 import numpy as np
 
 
-class Bad:
-    def predict(self, frame, params=None):
+class Model:
+    def predict(self, frame):
         what, count = int(frame["x"].iloc[0]), len(frame)
         if what == 1:
             ctypes.string_at(0)
@@ -53,9 +52,6 @@ class Bad:
             raise ValueError("in the child")
         return frame["x"].to_numpy()
 
-
-def _load_pyfunc(path):
-    return Bad()
 `
 
 const inputs: readonly InputField[] = [{ name: 'x', kind: 'number', required: true, dtype: 'double' }]
@@ -63,10 +59,7 @@ const pools = scorerPools()
 let python = ''
 before(async () => {
   ;({ python } = await servingModels())
-  mkdirSync(join(pools.folder, 'model/code'), { recursive: true })
-  writeFileSync(join(pools.folder, 'model/code/bad_model.py'), MODEL)
-  const flavors = { python_function: { loader_module: 'bad_model', code: 'code', python_version: '3.12.0' } }
-  writeFileSync(join(pools.folder, 'model/MLmodel'), JSON.stringify({ flavors, mlflow_version: '3.0.0' }))
+  writeModel(join(pools.folder, 'model'), MODEL)
 })
 
 async function started(): Promise<PythonBackend> {

@@ -1,5 +1,5 @@
 /** Pools of scorers for the tests of a file: closed after the last of them, with a log in a folder that goes then. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
@@ -36,4 +36,18 @@ export function scorerPools(): Pools {
       return pool
     },
   }
+}
+
+/**
+ * Writes a model folder whose estimator is `Model()` of this Python text. Its scorer loads neither mlflow nor scikit-learn, which is
+ * three quarters of a start: for what does not depend on a library.
+ */
+export function writeModel(dir: string, text: string): string {
+  mkdirSync(join(dir, 'code'), { recursive: true })
+  writeFileSync(join(dir, 'code/plain_model.py'), text)
+  // a pickle of a call without arguments
+  writeFileSync(join(dir, 'model.pkl'), 'cplain_model\nModel\n)R.')
+  const flavors = { sklearn: { pickled_model: 'model.pkl', code: 'code' } }
+  writeFileSync(join(dir, 'MLmodel'), JSON.stringify({ flavors, mlflow_version: '3.0.0' }))
+  return dir
 }

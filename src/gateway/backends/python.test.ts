@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { servingModels } from '../../../test/serving-models.ts'
@@ -8,20 +9,28 @@ import { isAlive } from '../run-files.ts'
 import type { InputField } from '../../scoring/rows/fields.ts'
 import type { CallLimits } from '../../scoring/rows/backend.ts'
 import type { Value } from '../../scoring/rows/rows.ts'
-import { scorerPools } from './pool.fixture.ts'
+import { scorerPools, writeModel } from './pool.fixture.ts'
 import type { PythonBackend } from './python.ts'
 import type { PoolOptions } from './python.ts'
 
 let models: ServingModels
 let inputs: readonly InputField[]
 const pools = scorerPools()
+const PLAIN = `
+class Model:
+    def predict(self, frame):
+        return frame["distance"].to_numpy()
+`
+/** A model of no library, for what is the scorer's alone. */
+let plain: string
 before(async () => {
   models = await servingModels()
+  plain = writeModel(join(pools.folder, 'plain'), PLAIN)
   inputs = (await readInputs(models.dir('hgb'), null)).inputs
 })
 
-const pool = (name: string, options: Partial<PoolOptions> = {}): PythonBackend =>
-  pools.make({ python: models.python, dir: models.dir(name), inputs, ...options })
+const pool = (name: 'hgb' | 'faulty' | 'plain' | 'nothing-here', options: Partial<PoolOptions> = {}): PythonBackend =>
+  pools.make({ python: models.python, dir: name === 'plain' ? plain : models.dir(name), inputs, ...options })
 
 const limits = (ms = 30_000): CallLimits => ({
   deadline: Date.now() + ms,
@@ -73,7 +82,7 @@ test('a row that makes the model raise fails its caller only', async () => {
 })
 
 test('kill -9 of the scorer under load: every call is answered, by its successor', async () => {
-  const backend = pool('hgb')
+  const backend = pool('plain')
   await backend.start()
   const before = pidOf(backend)
   const calls = Array.from({ length: 50 }, (_, i) => backend.score(row(i * 10), limits()))
@@ -84,7 +93,7 @@ test('kill -9 of the scorer under load: every call is answered, by its successor
 })
 
 test('a crash loop holds back new scorers; one that lives answers on, and without any callers are told at once', async () => {
-  const backend = pool('hgb', { workers: 2 })
+  const backend = pool('plain', { workers: 2 })
   await backend.start()
   const idle = (): number[] => describe(backend).scorers.flatMap(({ pid, state }) => (state === 'idle' ? [pid] : []))
   await until('both answer', () => idle().length === 2)
@@ -138,7 +147,7 @@ test('a call beyond its deadline fails in time, and a scorer that hangs is repla
 })
 
 test('a full queue refuses with the time to wait', async () => {
-  const backend = pool('hgb', { maxQueue: 20, maxBatch: 4 })
+  const backend = pool('plain', { maxQueue: 20, maxBatch: 4 })
   await backend.start()
   const calls = Array.from({ length: 60 }, (_, i) => backend.score(row(i), limits()))
   const results = await Promise.allSettled(calls)
@@ -151,7 +160,7 @@ test('a full queue refuses with the time to wait', async () => {
 })
 
 test('a scorer that outgrows its memory is replaced before it is ended', async () => {
-  const backend = pool('hgb', { memoryMb: 1 })
+  const backend = pool('plain', { memoryMb: 1 })
   await backend.start()
   const before = pidOf(backend)
   let answered = 0
@@ -169,7 +178,7 @@ test('a model that cannot be loaded says why, and leaves no process', async () =
 })
 
 test('the scorer ends with its gateway', async () => {
-  const backend = pool('hgb')
+  const backend = pool('plain')
   await backend.start()
   const pid = pidOf(backend)
   await backend.close()
