@@ -43,8 +43,9 @@ export async function axeBreaches(page: Page): Promise<string[]> {
   return found
 }
 
-/** Keeps a picture of the page for people to look at. */
+/** Keeps a picture of the page for people to look at, where SLIPWAY_TEST_PICTURES asks for pictures: they cost as much as all else. */
 export async function keepPicture(page: Page, name: string): Promise<void> {
+  if (process.env['SLIPWAY_TEST_PICTURES'] === undefined) return
   mkdirSync(ARTIFACTS, { recursive: true })
   await page.screenshot({ path: join(ARTIFACTS, `${name}.png`), fullPage: true })
 }
