@@ -116,7 +116,8 @@ async function ship(server: TestServer, token: string, webhook: string): Promise
   return { run: made.id, version: id }
 }
 
-for (const database of ['SQLite', 'PostgreSQL'] as const) {
+/** The cases on one kind of database. */
+export function sealedAddressCases(database: Database): void {
   describe(`addresses of monitors' webhooks on ${database}`, { timeout: 300_000 }, () => {
     test('what is shipped and what is set lies sealed, is shown as its server, and is used', async (t) => {
       const to = await receiver(t)

@@ -7,7 +7,6 @@ import { describe, test } from 'node:test'
 import { authApi } from '../../src/contract/auth.ts'
 import { searchesApi } from '../../src/contract/searches.ts'
 import { openPostgres } from '../../src/store/postgres/postgres.ts'
-import { startPostgres } from '../postgres.ts'
 import { startTestServer, type TestServer } from '../server.ts'
 
 interface Answer {
@@ -40,7 +39,8 @@ const search = (name: string): object => ({ name, filter: 'metrics.rmse < 1' })
 const names = async (server: TestServer): Promise<string[]> =>
   (await server.client.call(searchesApi.list, {})).items.map((each) => each.name).sort()
 
-function scenario(engine: string, databaseUrl: () => Promise<string | undefined>): void {
+/** The cases on one engine, on a database at that address; without one on the file of the data folder. */
+export function idempotencyCases(engine: string, databaseUrl: () => Promise<string | undefined>): void {
   describe(`idempotency keys on ${engine}`, () => {
     test('a repetition gets the first reply, at once and after a restart', { timeout: 300_000 }, async (t) => {
       const data = mkdtempSync(join(tmpdir(), 'slipway-keys-'))
@@ -124,6 +124,3 @@ async function awaitDeath(server: TestServer, url: string | undefined, key: stri
   await db.tx((t) => t.run('UPDATE kept_replies SET held_until = 0 WHERE status IS NULL'))
   await db.close()
 }
-
-scenario('SQLite', async () => undefined)
-scenario('PostgreSQL', async () => (await startPostgres()).url)

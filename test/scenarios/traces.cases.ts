@@ -17,7 +17,8 @@ import { testEnv } from '../python-env.ts'
 const PACKAGES = ['mlflow-skinny==3.17.2', 'opentelemetry-exporter-otlp-proto-http', 'numpy==2.2.6', 'pandas==2.3.3']
 const PARTS = ['nested_spans', 'equality', 'errors', 'search', 'tags_and_assessments', 'opentelemetry', 'deletion']
 
-for (const database of ['SQLite', 'PostgreSQL'] as const) {
+/** The cases on one kind of database. */
+export function traceCases(database: 'SQLite' | 'PostgreSQL'): void {
   describe(`traces on ${database}`, () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'slipway-traces-'))
     let app: App

@@ -3,8 +3,10 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { CallError } from '../../src/client/client.ts'
 import { fail, house, receiver, route, until, watchFailures } from '../monitored/messages-house.ts'
+import type { Database } from '../monitored/messages-house.ts'
 
-for (const database of ['SQLite', 'PostgreSQL'] as const)
+/** The cases on one kind of database. */
+export function messageKillCases(database: Database): void {
   describe(`messages and kills on ${database}`, { timeout: 300_000 }, () => {
     for (const [point, times] of [
       // killed after the change was committed and before anything was sent
@@ -31,3 +33,4 @@ for (const database of ['SQLite', 'PostgreSQL'] as const)
       })
     }
   })
+}

@@ -20,6 +20,7 @@ import {
   until,
   watchFailures,
 } from '../monitored/messages-house.ts'
+import type { Database } from '../monitored/messages-house.ts'
 import type { TestServer } from '../server.ts'
 
 /** What a command of the command line prints. */
@@ -30,7 +31,8 @@ function slipway(server: TestServer, args: readonly string[]): string {
   return stdout + stderr
 }
 
-for (const database of ['SQLite', 'PostgreSQL'] as const) {
+/** The cases on one kind of database. */
+export function messageCases(database: Database): void {
   describe(`messages on ${database}`, { timeout: 300_000 }, () => {
     test('a dead webhook is seen, its messages outlive a kill and arrive when it is back', async (t) => {
       const to = await receiver(t)

@@ -16,14 +16,8 @@ import type { TestS3 } from '../s3.ts'
 const PACKAGES = ['scikit-learn==1.7.2', 'pandas==2.3.3', 'numpy==2.2.6', 'mlflow-skinny==3.17.2']
 const PARTS = ['autolog', 'logging', 'search', 'artifacts', 'datasets', 'workspaces']
 
-/** Where a server keeps what it is told, and the files. */
-const PLACES = [
-  ['SQLite', 'disk'],
-  ['PostgreSQL', 'disk'],
-  ['SQLite', 'S3'],
-] as const
-
-for (const [database, files] of PLACES) {
+/** The cases on a server that keeps what it is told here, and the files there. */
+export function mlflowClientCases(database: 'SQLite' | 'PostgreSQL', files: 'disk' | 'S3'): void {
   describe(`the mlflow client on ${database} with files on ${files}`, () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'slipway-mlflow-'))
     let app: App | undefined

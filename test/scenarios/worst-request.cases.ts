@@ -42,7 +42,8 @@ const WORST: Readonly<Record<string, Asked>> = {
 /** PostgreSQL's own matcher takes a second for them, which is no harm. */
 const QUICK_ON_POSTGRES = ['twenty regular expressions']
 
-for (const kind of ['SQLite', 'PostgreSQL'] as const)
+/** The cases on one kind of database. */
+export function worstRequestCases(kind: 'SQLite' | 'PostgreSQL'): void {
   describe(`worst requests on ${kind}`, { timeout: 300_000 }, () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'worst-request-'))
     let postgres: TestPostgres | undefined
@@ -109,6 +110,7 @@ for (const kind of ['SQLite', 'PostgreSQL'] as const)
       assert.ok(performance.now() - began < 1.5 * LONGEST_MS, 'the bad reads were ended')
     })
   })
+}
 
 interface Answer {
   readonly status: number

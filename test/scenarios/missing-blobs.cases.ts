@@ -55,6 +55,8 @@ async function pipeline(server: TestServer): Promise<string> {
   return digestOf(Buffer.from(code))
 }
 
+type Kind = 'SQLite and disk' | 'PostgreSQL and S3'
+
 interface House {
   readonly env: Env
   /** The file in which the bytes of a blob lie. */
@@ -62,7 +64,7 @@ interface House {
 }
 
 const onDisk = (data: string, digest: string): string => join(data, 'blobs', digest.slice(7, 9), digest.slice(9))
-const houses: Record<string, { skip: string | false; open: () => Promise<House> }> = {
+const houses: Record<Kind, { skip: string | false; open: () => Promise<House> }> = {
   'SQLite and disk': { skip: false, open: async () => ({ env: {}, file: onDisk }) },
   'PostgreSQL and S3': {
     skip: s3 === undefined ? NO_S3 : false,
@@ -80,7 +82,9 @@ const missingOf = async (server: TestServer): Promise<string[]> => {
   return missing.sort()
 }
 
-for (const [name, { skip, open }] of Object.entries(houses))
+/** The cases on one kind of database, with where its blobs lie. */
+export function missingBlobCases(name: Kind): void {
+  const { skip, open } = houses[name]
   test(
     `files that are gone are named by the look, by health, doctor, backup and restore (${name})`,
     { skip, timeout: 240_000 },
@@ -144,3 +148,4 @@ for (const [name, { skip, open }] of Object.entries(houses))
       assert.deepEqual(await missingOf(next), [first], 'it is known after a start')
     },
   )
+}

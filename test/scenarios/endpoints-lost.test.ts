@@ -1,0 +1,44 @@
+/** An endpoint whose files are lost says so everywhere. */
+import assert from 'node:assert/strict'
+import { globSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { servingApi } from '../../src/contract/serving.ts'
+import { runFiles } from '../../src/gateway/run-files.ts'
+import { furnish, scores, slipway } from '../fixtures/two-endpoints.ts'
+import { startTestServer } from '../server.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-lost-'))
+after(() => rmSync(folder, { recursive: true, force: true }))
+
+test(
+  'a version whose files are lost says so everywhere, and deploy does not say that it answers',
+  { timeout: 600_000 },
+  async (t) => {
+    const data = join(folder, 'lost')
+    const first = await startTestServer({ data, gateways: 1 })
+    t.after(() => first.stop())
+    await furnish(first)
+    await first.stop()
+    rmSync(runFiles(data).lowered, { recursive: true })
+    rmSync(runFiles(data).routing, { force: true })
+    // the largest blob of the native form or the model: without it the version cannot be laid out
+    const blobs = globSync(`${join(data, 'blobs')}/**/*`).filter((one) => statSync(one).isFile())
+    for (const blob of blobs) if (readFileSync(blob).includes('slipway_tree')) writeFileSync(blob, 'broken')
+
+    const second = await startTestServer({ data, gateways: 1 })
+    t.after(() => second.stop())
+    await assert.rejects(scores(second, 'native', 3000), /answers 503/)
+    const { variants } = await second.client.call(servingApi.getEndpoint, { params: { name: 'native' } })
+    assert.match(variants[0]?.fault ?? '', /./)
+    await assert.rejects(slipway({ SLIPWAY_DATA: data }, 'doctor'), (error: { stdout?: string }) => {
+      assert.match(error.stdout ?? '', /FAIL Endpoints: these do not answer: native version 1: /)
+      return true
+    })
+    await assert.rejects(slipway({ SLIPWAY_DATA: data }, 'deploy', 'native', '1'), (error: { stdout?: string }) => {
+      assert.doesNotMatch(error.stdout ?? '', /native answers with/)
+      return true
+    })
+  },
+)

@@ -1,0 +1,4 @@
+/** Messages about incidents survive kills, on SQLite. */
+import { messageKillCases } from './messages-kills.cases.ts'
+
+messageKillCases('SQLite')

@@ -1,0 +1,4 @@
+/** Messages about incidents, on SQLite. */
+import { messageCases } from './messages.cases.ts'
+
+messageCases('SQLite')

@@ -1,0 +1,4 @@
+/** A viewer's worst requests on SQLite. */
+import { worstRequestCases } from './worst-request.cases.ts'
+
+worstRequestCases('SQLite')
