@@ -14,6 +14,11 @@ const PROJECT_FLAGS: readonly Flag[] = [
   { name: 'strict', meaning: 'Fail a step that reads what its cache key does not hold.' },
 ]
 
+const MERGE_FLAG: Flag = {
+  name: 'merge',
+  meaning: 'In a job of the main branch: measure the time from the commit that is checked out to its promotion.',
+}
+
 export const COMMANDS: readonly Command[] = [
   {
     name: 'serve',
@@ -81,7 +86,7 @@ export const COMMANDS: readonly Command[] = [
     summary: "Run a project's pipeline; what did not change comes from the cache",
     usage: '[FOLDER]',
     example: 'slipway run examples/flights --param train.seed=1',
-    flags: PROJECT_FLAGS,
+    flags: [...PROJECT_FLAGS, MERGE_FLAG],
     load: () => import('./project/run.ts'),
   },
   {
@@ -91,9 +96,11 @@ export const COMMANDS: readonly Command[] = [
     example: 'slipway ship examples/flights',
     flags: [
       ...PROJECT_FLAGS,
+      MERGE_FLAG,
       {
-        name: 'merge',
-        meaning: 'In a job of the main branch: measure the time from the commit that is checked out to its promotion.',
+        name: 'registered',
+        meaning:
+          'Run nothing: take to its endpoint what the newest run of the commit that is checked out has registered.',
       },
     ],
     load: () => import('./project/ship.ts'),

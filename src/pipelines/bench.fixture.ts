@@ -98,6 +98,7 @@ export async function openBench(
         detail: passed ? 'all gates hold' : 'auc is low',
       })
     },
+    askDeployment: () => Promise.resolve(true),
     record: () => Promise.resolve(),
     onError: (error) => errors.push(error),
     capacity: { cpus: 2, memory_bytes: 2 ** 40 },

@@ -2,6 +2,7 @@
 import { SYSTEM } from '../auth/tokens.ts'
 import type { Gate } from '../contract/registry.ts'
 import { aliasVersion } from '../registry/aliases/aliases.ts'
+import { askDeployment } from '../registry/versions/deployments.ts'
 import { gradeVersions } from '../registry/versions/read.ts'
 import { registerVersion } from '../registry/versions/register.ts'
 import type { Registry } from '../registry/context/context.ts'
@@ -10,9 +11,10 @@ import type { PipelinesDeps } from './context/deps.ts'
 /** The ports of pipelines, carried out by the registry. A registration says in one sentence what the gates said. */
 export function modelRegistry(
   registry: Registry,
-): Required<Pick<PipelinesDeps, 'registerModel' | 'proved' | 'aliasVersion'>> {
+): Required<Pick<PipelinesDeps, 'registerModel' | 'askDeployment' | 'proved' | 'aliasVersion'>> {
   return {
     registerModel: registerModel(registry),
+    askDeployment: (t, wish) => askDeployment(t, wish),
     proved: (run, grade) => gradeVersions(registry, run, grade),
     aliasVersion: (model, alias) => aliasVersion(registry.db, model, alias),
   }

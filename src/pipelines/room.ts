@@ -38,6 +38,7 @@ type Joined =
   | 'endAccess'
   | 'secret'
   | 'registerModel'
+  | 'askDeployment'
   | 'proved'
   | 'aliasVersion'
   | 'capacity'

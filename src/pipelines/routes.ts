@@ -3,6 +3,7 @@ import type { Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
 import { openedMonitor } from '../auth/sealed-monitor.ts'
 import { maskedMonitor, maskedText } from '../http/masked.ts'
+import { shipApi } from '../contract/changes/ship.ts'
 import { pipelinesApi } from '../contract/pipelines.ts'
 import { events, eventsFromFirst, type ServerEvent } from '../http/events.ts'
 import { mount, Raw, type Mounted } from '../http/mount.ts'
@@ -13,6 +14,7 @@ import { viewQueue } from './run/queue.ts'
 import { keptMerge } from './context/merges.ts'
 import type { Pipelines } from './pipelines.ts'
 import { FINAL_RUNS, readState, type AttemptRow, type RunTree, type StepRow } from './context/rows.ts'
+import { shipRun } from './ship.ts'
 import { cancelRun, createRun, listRuns, reproduceRun, requireRun, retryRun } from './run/runs.ts'
 import {
   createVersion,
@@ -97,6 +99,10 @@ function runRoutes(room: Pipelines): Mounted[] {
     }),
     mount(pipelinesApi.retryPipelineRun, async ({ params, who }) => {
       return started(await retryRun(context, who, await requireRun(context, who, params.id)))
+    }),
+    mount(shipApi.shipRun, async ({ params, who }) => {
+      await shipRun(context, who, await requireRun(context, who, params.id))
+      return viewRun(context, await mustRead(room, params.id))
     }),
     mount(pipelinesApi.reproducePipelineRun, async ({ params, body, who }) => {
       const tree = await requireRun(context, who, params.id)

@@ -10,6 +10,7 @@ import { promotionCases } from './aliases/promotion.cases.ts'
 import type { Registry } from './context/context.ts'
 import { openRegistry } from './opened.fixture.ts'
 import type { Opened } from './opened.fixture.ts'
+import { deploymentCases } from './versions/deployments.cases.ts'
 import { wireCases } from './wire/wire.cases.ts'
 
 export function registryCases(name: string, open: () => Promise<{ db: Db; close(): Promise<void> }>): void {
@@ -30,5 +31,6 @@ export function registryCases(name: string, open: () => Promise<{ db: Db; close(
     askedGatesCases(bench)
     environmentCases(bench)
     loweringCases(bench)
+    deploymentCases(bench)
   })
 }

@@ -15,6 +15,7 @@ import { mergesApi } from '../../src/contract/changes/merges.ts'
 import type { MergeTime } from '../../src/contract/changes/merges.ts'
 import { DAY_MS } from '../../src/contract/ids.ts'
 import { pipelinesApi } from '../../src/contract/pipelines.ts'
+import { rolloutApi } from '../../src/contract/rollout.ts'
 import type { Reply } from '../../src/contract/route.ts'
 import { PACKAGES, servingModels } from '../serving-models.ts'
 import { startTestServer } from '../server.ts'
@@ -103,6 +104,10 @@ describe('merge to promoted', { timeout: 400_000 }, () => {
 
   const times = (query: object = {}): Promise<Reply<typeof mergesApi.times>> =>
     server.client.call(mergesApi.times, { query })
+  const versionOf = async (version: string) => {
+    const { items } = await server.client.call(rolloutApi.list, { query: { endpoint: 'sea', limit: 50 } })
+    return { rollouts: items.filter((one) => one.version === version) }
+  }
   const newestRun = async () => {
     const { items } = await server.client.call(pipelinesApi.listPipelineRuns, { query: { project: 'tides' } })
     return server.client.call(pipelinesApi.getPipelineRun, { params: { id: items[0]?.id ?? '' } })
@@ -160,6 +165,33 @@ describe('merge to promoted', { timeout: 400_000 }, () => {
     assert.deepEqual(items, [earlier])
   })
 
+  it('is that of a version which was shipped apart, when what comes between was done', async () => {
+    const text = readFileSync(join(project, 'tides.py'), 'utf8')
+    const commit = merge({ 'tides.py': `${text}# once more\n` }, Date.now())
+    const slipway = (...words: string[]): Promise<Ended> =>
+      runProgram(words, { cwd: project, env: { SLIPWAY_URL: server.url, SLIPWAY_TOKEN: server.token } })
+    const none = await slipway('ship', '.', '--registered')
+    assert.equal(none.code, 2)
+    assert.match(none.said, new RegExp(`no run of tides was made of commit ${commit}; slipway run makes one`))
+    const made = await slipway('run', '.', '--merge', '--json')
+    assert.equal(made.code, 0, made.said)
+    const { registered } = await newestRun()
+    await sleep(1500)
+    assert.equal((await times()).items.length, 2, 'nothing is shipped by the run')
+    const { rollouts } = await versionOf(registered?.version ?? '')
+    assert.deepEqual(rollouts, [])
+
+    const shipped = await slipway('ship', '.', '--registered')
+    assert.equal(shipped.code, 0, shipped.said)
+    const [newest] = await promoted(3)
+    assert.deepEqual([newest?.commit, newest?.version], [commit, registered?.version])
+    const again = await slipway('ship', '.', '--registered')
+    assert.equal(again.code, 0, again.said)
+    assert.equal((await versionOf(registered?.version ?? '')).rollouts.length, 1, 'it is shipped once')
+    const mixed = await slipway('ship', '.', '--registered', '--force')
+    assert.deepEqual([mixed.code, /--force is for a run/.test(mixed.said)], [2, true], mixed.said)
+  })
+
   it('is told not to be measured for a commit that is no merge of these days; the ship goes on', async () => {
     merge({ 'note.txt': 'old\n' }, Date.now() - 31 * DAY_MS)
     const { code, said } = await ship()
@@ -196,6 +228,6 @@ describe('merge to promoted', { timeout: 400_000 }, () => {
     })
     const stranger = createClient({ url: server.url, token })
     assert.deepEqual((await stranger.call(mergesApi.times, { query: { project: 'tides' } })).items, [])
-    assert.equal((await times({ project: 'tides' })).items.length, 2)
+    assert.equal((await times({ project: 'tides' })).items.length, 3)
   })
 })

@@ -12,6 +12,7 @@ import type { Output } from '../invocation/output.ts'
 import { connect } from '../invocation/server.ts'
 import { conclude } from './follow.ts'
 import { doubtsOf } from './live-metrics.ts'
+import { shipRegistered } from './registered.ts'
 import { runProject } from './run.ts'
 
 type Rollout = Reply<typeof rolloutApi.get>
@@ -24,9 +25,15 @@ interface Shipped {
 
 export async function run(invocation: Invocation): Promise<number> {
   const { client, server } = await connect(invocation)
-  const finished = await runProject(client, invocation, true)
-  const code = conclude(finished, invocation.out)
+  const apart = invocation.flags['registered'] === true
+  const finished = apart ? await shipRegistered(client, invocation) : await runProject(client, invocation, true)
+  // what waits for somebody was registered all the same, and asks from now on
+  const code = apart ? 0 : conclude(finished, invocation.out)
   if (code !== 0 || finished.registered === null) return code
+  if (apart && finished.registered.verdict === 'refused') {
+    invocation.out.line(`Version ${finished.registered.version} goes to its endpoint when its gates hold.`)
+    return 0
+  }
   const version = await client.call(pipelinesApi.getPipelineVersion, { params: { id: finished.pipeline_version } })
   if (version.endpoint === null) {
     invocation.out.line('The project names no endpoint, so the version waits in the registry.')

@@ -67,6 +67,12 @@ export interface RegisterRequest {
   readonly created_by: string
 }
 
+/** A version that is to go to an endpoint. */
+export interface DeploymentWish extends Pick<RegisterRequest, 'model'> {
+  readonly version: string
+  readonly deployment: NonNullable<RegisterRequest['deployment']>
+}
+
 export interface Registration {
   readonly version: string
   readonly passed: boolean
@@ -98,6 +104,11 @@ export interface PipelinesDeps extends VersionDeps {
   /** The value of a project's secret; undefined when there is none. */
   readonly secret: (project: string, name: string) => Promise<string | undefined>
   readonly registerModel: (request: RegisterRequest) => Promise<Registration>
+  /**
+   * Has a registered version ask for its endpoint, in the transaction; false where it has asked before. Throws `not_found`, and
+   * `conflict` where its gates refuse it or a newer version has asked.
+   */
+  readonly askDeployment: (t: Tx, wish: DeploymentWish) => Promise<boolean>
   /** Told the grade of a proof, for the model versions of the run that it proves. */
   readonly proved?: (runId: string, grade: string) => Promise<void>
   /** What params that name a model by alias are pinned by; without it they stay as they are. */

@@ -142,7 +142,8 @@ export function registerRequest({ run, steps }: RunTree, spec: PipelineSpec): Re
   }
 }
 
-function deploymentOf(run: RunRow, { endpoint, monitor }: PipelineSpec): RegisterRequest['deployment'] {
+/** Where the project wants its model, as the wish of whoever the run is of; null where it names no endpoint. */
+export function deploymentOf(run: RunRow, { endpoint, monitor }: PipelineSpec): RegisterRequest['deployment'] {
   if (endpoint === null) return null
   return {
     endpoint: endpoint.name,

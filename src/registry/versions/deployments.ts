@@ -2,6 +2,8 @@
 import type { KeptMonitor } from '../../auth/sealed-monitor.ts'
 import { problem } from '../../contract/errors.ts'
 import type { Reader, Tx } from '../../store/db.ts'
+import { requireVersion } from '../context/context.ts'
+import { readVerdict, refusalText } from '../gates/verdicts.ts'
 import type { Deployment } from './register.ts'
 
 export interface WantedDeployment extends Deployment {
@@ -30,6 +32,43 @@ export async function isWanted(reader: Reader, version: { model: string; version
     [version.model, Number(version.version)],
   )
   return row !== undefined
+}
+
+/** A registered version and where it is to go. */
+export interface AskedDeployment {
+  readonly model: string
+  readonly version: string
+  readonly deployment: Deployment
+}
+
+/**
+ * Has a version that asked for nothing ask for an endpoint now; false where it has asked before. One whose gates wait for somebody asks
+ * and waits. Throws `not_found`, and `conflict` where gates refuse it, or a newer version has asked for the endpoint: the older one
+ * would come after it.
+ */
+export async function askDeployment(t: Tx, { model, version, deployment }: AskedDeployment): Promise<boolean> {
+  await t.lock(`model ${model}`)
+  const row = await requireVersion(t, model, version)
+  if (row.deployment !== null || row.rollout_id !== null) return false
+  const refuse = (detail: string): Error =>
+    problem('conflict', { detail: `version ${version} of "${model}" ${detail}` })
+  const verdict = row.verdict_id === null ? undefined : await readVerdict(t, row.verdict_id)
+  const failed = verdict?.gates.filter(({ outcome }) => outcome !== 'passed' && outcome !== 'waiting') ?? []
+  if (verdict === undefined) throw refuse('was not judged yet')
+  if (failed.length > 0) throw refuse(`is refused by its gates: ${refusalText(failed)}`)
+  const later = await t.all<{ version: number; deployment: string }>(
+    'SELECT version, deployment FROM model_versions WHERE model = ? AND version > ? AND deployment IS NOT NULL AND deleted_at IS NULL ORDER BY version',
+    [model, row.version],
+  )
+  const newer = later.find((one) => (JSON.parse(one.deployment) as Deployment).endpoint === deployment.endpoint)
+  if (newer !== undefined)
+    throw refuse(`would come to "${deployment.endpoint}" after version ${newer.version}, which is newer`)
+  await t.run('UPDATE model_versions SET deployment = ? WHERE model = ? AND version = ?', [
+    JSON.stringify(deployment),
+    model,
+    row.version,
+  ])
+  return true
 }
 
 /** Says that a rollout has taken a version up, in the transaction that makes the rollout: it is taken up once. `kept` is what of its wish was not granted. */
