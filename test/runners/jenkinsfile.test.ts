@@ -54,7 +54,7 @@ const WHOLE: Workflow = {
   ...PLAIN,
   tests: { packages: ['pytest'], module: ['pytest', '-q'] },
   endpoint: 'flights',
-  image: { repository: 'registry.example.org/team/flights', wheels: undefined },
+  image: { repository: 'registry.example.org/team/flights', wheels: undefined, signed: false },
 }
 
 for (const [name, workflow] of Object.entries<Workflow>({
@@ -66,7 +66,7 @@ for (const [name, workflow] of Object.entries<Workflow>({
     tests: { packages: ["pandas>=2 ; python_version < '3.13'", 'pytest'], module: ['pytest', '-q', 'tests'] },
     oidc: false,
     endpoint: 'flights',
-    image: { repository: 'registry.example.org:5000/team/flights', wheels: 'wheels' },
+    image: { repository: 'registry.example.org:5000/team/flights', wheels: 'wheels', signed: true },
   },
 })) {
   it(`a Jenkinsfile ${name} is Groovy`, { skip }, () => {
@@ -123,14 +123,18 @@ it('a change is trained, and a merge goes the whole way, each with the secrets o
   assert.deepEqual(named(merge), [
     'Package check',
     'Tests',
-    'Merge: train, evaluate, gate, register, canary + SLIPWAY_TOKEN',
+    'Merge: train, evaluate, gate, register + SLIPWAY_TOKEN',
     'Image of the steps + REGISTRY',
+    'Canary + SLIPWAY_TOKEN',
   ])
-  assert.match(merge[2]?.text ?? '', /slipway ship \. --merge --json/)
+  assert.match(merge[2]?.text ?? '', /slipway run \. --merge --json/)
   assert.match(
     merge[3]?.text ?? '',
-    /slipway image build \. --for step --attest --push registry\.example\.org\/team\/flights:/,
+    /image=registry\.example\.org\/team\/flights:.*\n.*slipway image build \. --for step --attest --push "\$image"/,
   )
+  assert.match(merge[4]?.text ?? '', /slipway ship \. --registered/)
+  const plain = named(steps(jenkinsfile({ ...WHOLE, image: undefined }), MERGE))
+  assert.deepEqual(plain.slice(2), ['Merge: train, evaluate, gate, register, canary + SLIPWAY_TOKEN'])
 })
 
 it('a change of a fork, and a branch that is not main, are checked with no secret and go nowhere', { skip }, () => {

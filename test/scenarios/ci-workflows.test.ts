@@ -28,6 +28,7 @@ interface Step {
 }
 interface GitHubJob {
   readonly if?: string
+  readonly needs?: string
   readonly 'timeout-minutes'?: number
   readonly permissions?: Readonly<Record<string, string>>
   readonly steps: readonly Step[]
@@ -102,7 +103,7 @@ describe('workflows', { timeout: 300_000 }, () => {
       'registry.example.org:5000/team/flights',
     )
     assert.equal(code, 0, said)
-    assert.match(out, /Stages: test, package check, train, evaluate, gate, register, canary, image\./)
+    assert.match(out, /Stages: test, package check, train, evaluate, gate, register, image, canary\./)
     const lint = (file: string): { status: number | null; stdout: string } =>
       spawnSync(linter, ['-no-color', '-shellcheck=', file], { encoding: 'utf8' })
     for (const folder of [project, many]) {
@@ -179,6 +180,50 @@ describe('workflows', { timeout: 300_000 }, () => {
       return script !== undefined && decides !== undefined && decides.when !== 'never' ? [name] : []
     })
   }
+
+  it('begin the canary with what has its image alone, signed where that is asked for', async () => {
+    const flights = join(root, 'flights')
+    repository(flights, { 'README.md': '' })
+    cpSync(FLIGHTS, flights, { recursive: true })
+    for (const system of ['github', 'gitlab'])
+      assert.equal((await init(flights, system, '--image', 'registry.example.org/team/flights', '--sign')).code, 0)
+    const { jobs } = parse(readFileSync(join(flights, '.github/workflows/slipway.yml'), 'utf8')) as GitHub
+    assert.deepEqual(
+      Object.entries(jobs).map(([name, { needs }]) => [name, needs]),
+      [
+        ['check', undefined],
+        ['change', 'check'],
+        ['merge', 'check'],
+        ['image', 'merge'],
+        ['canary', 'image'],
+      ],
+    )
+    const linesOf = (name: string): string => (jobs[name]?.steps ?? []).map(({ run }) => run ?? '').join('\n')
+    assert.match(linesOf('merge'), /slipway run \. --merge --json/)
+    assert.match(linesOf('image'), /--attest --push "\$image"[\s\S]*slipway image sign "\$image" --key/)
+    assert.match(linesOf('canary'), /slipway ship \. --registered/)
+    const signing = Object.entries(jobs).filter(([, job]) => JSON.stringify(job).includes('SLIPWAY_IMAGE_KEY'))
+    assert.deepEqual(
+      signing.map(([name]) => name),
+      ['image'],
+      'no other job has the key',
+    )
+    careful(readFileSync(join(flights, '.github/workflows/slipway.yml'), 'utf8'))
+    const lab = parse(readFileSync(join(flights, '.gitlab-ci.yml'), 'utf8')) as Record<
+      string,
+      { stage?: string; needs?: { job: string }[] }
+    >
+    const stages = lab['stages'] as unknown as string[]
+    assert.deepEqual(stages, ['check', 'model', 'image', 'canary'])
+    assert.deepEqual(
+      ['merge', 'push image', 'canary'].map((name) => [lab[name]?.stage, lab[name]?.needs?.[0]?.job]),
+      [
+        ['model', undefined],
+        ['image', 'merge'],
+        ['canary', 'push image'],
+      ],
+    )
+  })
 
   it('of GitLab run nothing of a fork’s code in the project, and ship a merge alone', async () => {
     const forked = join(root, 'forked-gitlab')
@@ -310,6 +355,7 @@ describe('workflows', { timeout: 300_000 }, () => {
       ['github', '.', '--image', 'ghcr.io/octo/models:v1'],
       /--image is "ghcr.io\/octo\/models:v1"; expected REGISTRY\/REPOSITORY/,
     ],
+    [['github', '.', '--sign'], /--sign is for an image; name its place with --image/],
     [['github', '.', '--image', 'models'], /--image is "models"/],
     [['github', '.', '--image', `ghcr.io/o'; id #`], /--image is "/],
   ] as const) {

@@ -1,6 +1,17 @@
 /** The workflow of GitHub Actions: least permissions, actions by commit, and nothing with secrets for changes of forks. */
-import { checkLines, imageLines, mergeAct, modelLines, presenceLines, stageLines, testLines } from './stages.ts'
-import type { ImagePlace, Workflow } from './stages.ts'
+import {
+  canaryApart,
+  canaryLines,
+  checkLines,
+  IMAGE_KEY,
+  imageLines,
+  mergeAct,
+  modelLines,
+  presenceLines,
+  stageLines,
+  testLines,
+} from './stages.ts'
+import type { Act, ImagePlace, Workflow } from './stages.ts'
 
 /** Where it lies in a repository. */
 export const GITHUB_FILE = '.github/workflows/slipway.yml'
@@ -56,7 +67,7 @@ ${workflow.tests === undefined ? '' : `${step('Tests', testLines(workflow))}\n`}
 ${modelSteps(workflow, presence, 'run')}
 
   merge:
-    name: Train, evaluate, gate, register${mergeAct(workflow) === 'ship' ? ', canary' : ''}
+    name: Train, evaluate, gate, register${mergeAct(workflow) === 'ship --merge' ? ', canary' : ''}
     needs: check
     if: github.event_name == 'push'
     runs-on: ubuntu-latest
@@ -66,7 +77,7 @@ ${modelSteps(workflow, presence, 'run')}
       statuses: write
       checks: write${workflow.oidc ? '\n      id-token: write' : ''}
 ${modelSteps(workflow, presence, mergeAct(workflow))}
-${workflow.image === undefined ? '' : imageJob(workflow, workflow.image, presence)}`
+${workflow.image === undefined ? '' : imageJob(workflow, workflow.image, presence)}${canaryApart(workflow) ? canaryJob(workflow, presence) : ''}`
 }
 
 const LOGIN = { user: 'REGISTRY_USER', password: 'REGISTRY_PASSWORD' } as const
@@ -76,7 +87,7 @@ function imageJob(workflow: Workflow, image: ImagePlace, presence: string): stri
   const own = image.repository.startsWith('ghcr.io/')
   const env = `        env:
           ${LOGIN.user}: \${{ ${own ? 'github.actor' : 'vars.REGISTRY_USER'} }}
-          ${LOGIN.password}: \${{ ${own ? 'github.token' : 'secrets.REGISTRY_PASSWORD'} }}`
+          ${LOGIN.password}: \${{ ${own ? 'github.token' : 'secrets.REGISTRY_PASSWORD'} }}${image.signed ? `\n          ${IMAGE_KEY}: \${{ secrets.${IMAGE_KEY} }}` : ''}`
   return `
   # of what the gates have passed alone
   image:
@@ -94,24 +105,47 @@ ${step('Build and push', imageLines(workflow, image, LOGIN), env)}
 `
 }
 
+/** The canary begins with what has its image alone. */
+function canaryJob(workflow: Workflow, presence: string): string {
+  return `
+  canary:
+    name: Canary
+    needs: image
+    if: github.event_name == 'push'
+    runs-on: ubuntu-latest
+    timeout-minutes: 60
+    permissions:
+      contents: read${workflow.oidc ? '\n      id-token: write' : ''}
+    steps:
+${checkout()}
+${presence}
+${step('Ship what was registered', canaryLines(workflow), serverEnv(workflow))}
+`
+}
+
+function serverEnv({ oidc }: Workflow): string {
+  return `        env:
+          SLIPWAY_URL: \${{ vars.SLIPWAY_URL }}${oidc ? '' : '\n          SLIPWAY_TOKEN: ${{ secrets.SLIPWAY_TOKEN }}'}`
+}
+
 function needs({ oidc, image }: Workflow): string {
   const own = image === undefined || image.repository.startsWith('ghcr.io/')
-  const login = own ? '' : ' The image needs the variable REGISTRY_USER and the secret REGISTRY_PASSWORD.'
+  const key = image?.signed === true ? ` It is signed by the secret ${IMAGE_KEY}.` : ''
+  const login = `${own ? '' : ' The image needs the variable REGISTRY_USER and the secret REGISTRY_PASSWORD.'}${key}`
   const who = 'a contributor of the project, or a maintainer where a merge may change the rollout plan'
   return oidc
     ? `Needs the variable SLIPWAY_URL, and machines that the server trusts (${who}).${login}`
     : `Needs the variable SLIPWAY_URL and the secret SLIPWAY_TOKEN (of ${who}).${login}`
 }
 
-function modelSteps(workflow: Workflow, presence: string, act: 'run' | 'ship'): string {
-  const env = `        env:
-          SLIPWAY_URL: \${{ vars.SLIPWAY_URL }}
-${workflow.oidc ? '' : '          SLIPWAY_TOKEN: ${{ secrets.SLIPWAY_TOKEN }}\n'}          GITHUB_TOKEN: \${{ github.token }}`
+function modelSteps(workflow: Workflow, presence: string, act: Act): string {
+  const env = `${serverEnv(workflow)}
+          GITHUB_TOKEN: \${{ github.token }}`
   const { name, commit, tag } = ACTIONS.upload
   return `    steps:
 ${checkout(true)}
 ${presence}
-${step(act === 'ship' ? 'Ship and report' : 'Run and report', modelLines(workflow, act, '"$RUNNER_TEMP/slipway-report"'), env)}
+${step(act === 'ship --merge' ? 'Ship and report' : 'Run and report', modelLines(workflow, act, '"$RUNNER_TEMP/slipway-report"'), env)}
       - name: Keep the report
         if: \${{ !cancelled() }}
         uses: ${name}@${commit} # ${tag}

@@ -1,6 +1,17 @@
 /** The pipeline of GitLab CI: merge requests are trained and reported, the default branch is shipped, one at a time. */
-import { checkLines, imageLines, mergeAct, modelLines, presenceLines, stageLines, testLines } from './stages.ts'
-import type { Workflow } from './stages.ts'
+import {
+  canaryApart,
+  canaryLines,
+  checkLines,
+  IMAGE_KEY,
+  imageLines,
+  mergeAct,
+  modelLines,
+  presenceLines,
+  stageLines,
+  testLines,
+} from './stages.ts'
+import type { Act, Workflow } from './stages.ts'
 
 export const GITLAB_FILE = '.gitlab-ci.yml'
 
@@ -23,19 +34,24 @@ export function gitlabPipeline(workflow: Workflow): string {
     ),
     model(workflow, 'merge', ofBranch(workflow), mergeAct(workflow)),
     ...imageJob(workflow),
+    ...canaryJob(workflow),
   ]
   return `# Written by: slipway ci init gitlab. It is yours to change.
 ${stageLines(workflow)
   .map((line) => `# ${line}\n`)
   .join(
     '',
-  )}# Needs the variables SLIPWAY_URL,${workflow.oidc ? '' : ' SLIPWAY_TOKEN (masked)'} and GITLAB_TOKEN (masked, a project access token with the scope api).
+  )}# Needs the variables SLIPWAY_URL,${workflow.oidc ? '' : ' SLIPWAY_TOKEN (masked)'} and GITLAB_TOKEN (masked, a project access token with the scope api).${
+    workflow.image?.signed === true
+      ? `\n# The image is signed by the variable ${IMAGE_KEY} (of type File, protected).`
+      : ''
+  }
 workflow:
   rules:
     - if: $CI_PIPELINE_SOURCE == "merge_request_event"
     - if: $CI_COMMIT_BRANCH == "${workflow.branch}"
 
-stages: [check, model${workflow.image === undefined ? '' : ', image'}]
+stages: [check, model${workflow.image === undefined ? '' : ', image'}${canaryApart(workflow) ? ', canary' : ''}]
 
 variables:
   # the merge base is known with the whole history
@@ -72,6 +88,22 @@ function imageJob(workflow: Workflow): string[] {
   return [job('push image', 'image', { lines, timeout: '1 hour', more })]
 }
 
+/** The canary begins with what has its image alone. */
+function canaryJob(workflow: Workflow): string[] {
+  if (!canaryApart(workflow)) return []
+  const more = `  needs: [{job: push image, artifacts: false}]
+  resource_group: slipway
+  rules:
+    - if: ${ofBranch(workflow)}
+${idToken(workflow)}`
+  const lines = [...presenceLines(workflow), ...canaryLines(workflow)]
+  return [job('canary', 'canary', { lines, timeout: '1 hour', more })]
+}
+
+function idToken({ oidc }: Workflow): string {
+  return oidc ? '  id_tokens:\n    SLIPWAY_ID_TOKEN:\n      aud: $SLIPWAY_URL\n' : ''
+}
+
 interface Job {
   readonly lines: readonly string[]
   readonly timeout: string
@@ -88,11 +120,11 @@ ${lines.map((line) => `      ${line}`).join('\n')}`
 }
 
 /** Two merges are shipped one after the other; a change that was pushed again is not trained to its end. */
-function model(workflow: Workflow, name: string, rule: string, act: 'run' | 'ship'): string {
+function model(workflow: Workflow, name: string, rule: string, act: Act): string {
   const more = `  interruptible: ${name === 'change'}
 ${name === 'merge' ? '  resource_group: slipway\n' : ''}  rules:
     - if: ${rule}
-${workflow.oidc ? '  id_tokens:\n    SLIPWAY_ID_TOKEN:\n      aud: $SLIPWAY_URL\n' : ''}  artifacts:
+${idToken(workflow)}  artifacts:
     when: always
     paths: [${REPORT}/]
     reports:

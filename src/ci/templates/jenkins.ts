@@ -1,6 +1,18 @@
 /** The declarative Jenkinsfile of a multibranch pipeline. */
-import { checkLines, imageLines, mergeAct, modelLines, presenceLines, quoted, stageLines, testLines } from './stages.ts'
-import type { Workflow } from './stages.ts'
+import {
+  canaryApart,
+  canaryLines,
+  checkLines,
+  IMAGE_KEY,
+  imageLines,
+  mergeAct,
+  modelLines,
+  presenceLines,
+  quoted,
+  stageLines,
+  testLines,
+} from './stages.ts'
+import type { Act, Workflow } from './stages.ts'
 
 export const JENKINS_FILE = 'Jenkinsfile'
 
@@ -20,7 +32,7 @@ ${stageLines(workflow)
   .map((line) => `// ${line}\n`)
   .join(
     '',
-  )}// Needs the variable SLIPWAY_URL (global properties) and the credential slipway-token (secret text)${workflow.image === undefined ? '' : ',\n// for the image slipway-registry (user name and password)'}.
+  )}// Needs the variable SLIPWAY_URL (global properties) and the credential slipway-token (secret text)${workflow.image === undefined ? '' : `,\n// for the image slipway-registry (user name and password)${workflow.image.signed ? ' and slipway-image-key (secret file)' : ''}`}.
 pipeline {
   agent any
   options {
@@ -46,7 +58,7 @@ ${workflow.tests === undefined ? '' : testStage(workflow)}    stage('Change: tra
 ${shell(reported(workflow, 'run'))}
       }
 ${PUBLISHED}    }
-    stage('Merge: train, evaluate, gate, register${mergeAct(workflow) === 'ship' ? ', canary' : ''}') {
+    stage('Merge: train, evaluate, gate, register${mergeAct(workflow) === 'ship --merge' ? ', canary' : ''}') {
       when {
         branch ${groovy(workflow.branch)}
       }
@@ -57,7 +69,7 @@ ${PUBLISHED}    }
 ${shell(reported(workflow, mergeAct(workflow)))}
       }
 ${PUBLISHED}    }
-${imageStage(workflow)}  }
+${imageStage(workflow)}${canaryStage(workflow)}  }
 }
 `
 }
@@ -81,7 +93,7 @@ function imageStage(workflow: Workflow): string {
       }
       environment {
         REGISTRY = credentials('slipway-registry')
-      }
+${workflow.image.signed ? `        ${IMAGE_KEY} = credentials('slipway-image-key')\n` : ''}      }
       steps {
 ${shell([`rm -rf ${quoted(REPORT)}`, ...imageLines(workflow, workflow.image, login)])}
       }
@@ -89,8 +101,25 @@ ${shell([`rm -rf ${quoted(REPORT)}`, ...imageLines(workflow, workflow.image, log
 `
 }
 
+/** The canary begins with what has its image alone. */
+function canaryStage(workflow: Workflow): string {
+  if (!canaryApart(workflow)) return ''
+  return `    stage('Canary') {
+      when {
+        branch ${groovy(workflow.branch)}
+      }
+      environment {
+        SLIPWAY_TOKEN = credentials('slipway-token')
+      }
+      steps {
+${shell(canaryLines(workflow))}
+      }
+    }
+`
+}
+
 /** The workspace is kept between builds: what an earlier one reported is no part of the commit. */
-function reported(workflow: Workflow, act: 'run' | 'ship'): string[] {
+function reported(workflow: Workflow, act: Act): string[] {
   return [`rm -rf ${quoted(REPORT)}`, ...modelLines(workflow, act, REPORT)]
 }
 

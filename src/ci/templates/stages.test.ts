@@ -17,7 +17,7 @@ const WORKFLOW: Workflow = {
   endpoint: undefined,
   image: undefined,
 }
-const IMAGE: ImagePlace = { repository: 'registry.example.org:5000/team/tides', wheels: undefined }
+const IMAGE: ImagePlace = { repository: 'registry.example.org:5000/team/tides', wheels: undefined, signed: false }
 const LOGIN = { user: 'REGISTRY_USER', password: 'REGISTRY_PASSWORD' }
 
 describe('the lines of an image', () => {
@@ -28,7 +28,8 @@ describe('the lines of an image', () => {
     mkdirSync(temporary)
     mkdirSync(join(root, 'bin'))
     const said = `#!/bin/sh
-printf '%s\\n' "$@" > '${root}/arguments'
+printf '%s\\n' "$@" >> '${root}/arguments'
+[ "$2" != sign ] || cat "$5" > '${root}/key'
 [ -z "\${DOCKER_CONFIG:-}" ] || { cat "$DOCKER_CONFIG/config.json" > '${root}/config'; stat -c %a "$DOCKER_CONFIG" > '${root}/rights'; }
 exit "\${ENDS:-0}"
 `
@@ -41,7 +42,7 @@ exit "\${ENDS:-0}"
   after(() => rmSync(root, { recursive: true, force: true }))
 
   function run(shell: string, image: ImagePlace, env: Readonly<Record<string, string>>): number | null {
-    for (const name of ['arguments', 'config', 'rights']) rmSync(join(root, name), { force: true })
+    for (const name of ['arguments', 'config', 'rights', 'key']) rmSync(join(root, name), { force: true })
     const { status } = spawnSync(shell, ['-e', '-c', imageLines(WORKFLOW, image, LOGIN).join('\n')], {
       cwd: root,
       env: { PATH: `${join(root, 'bin')}:${process.env['PATH']}`, TMPDIR: temporary, ...env },
@@ -83,6 +84,28 @@ exit "\${ENDS:-0}"
       ])
       run(shell, { ...IMAGE, wheels: 'wheels' }, {})
       assert.match(written('arguments'), /--wheels\nmodels\/tides\/wheels\n--attest/)
+    })
+
+    it(`sign by ${shell} what was pushed, by a key that is a text or a file, and keep neither it nor an unsigned image quiet`, () => {
+      const signed = { ...IMAGE, signed: true }
+      const key = '-----BEGIN PRIVATE KEY-----\nMIG%s\\n$HOME\n-----END PRIVATE KEY-----'
+      const file = join(root, 'key.pem')
+      writeFileSync(file, key)
+      for (const given of [key, file]) {
+        assert.equal(run(shell, signed, { SLIPWAY_IMAGE_KEY: given }), 0)
+        const [, second = ''] = written('arguments').split(`${IMAGE.repository}:${commit}`)
+        assert.match(second, /^\nimage\nsign\n$/)
+        assert.equal(written('key'), key)
+        assert.deepEqual(readdirSync(temporary), [])
+      }
+      // a docker configuration of the runner is not this job's
+      const own = join(root, 'docker')
+      mkdirSync(own, { recursive: true })
+      writeFileSync(join(own, 'config.json'), '{}')
+      assert.equal(run(shell, signed, { SLIPWAY_IMAGE_KEY: key, DOCKER_CONFIG: own }), 0)
+      assert.equal(existsSync(join(own, 'config.json')), true)
+      assert.equal(run(shell, signed, { ENDS: '3' }), 3)
+      assert.equal(existsSync(join(root, 'key')), false, 'what was not built is not signed')
     })
   }
 })

@@ -23,6 +23,8 @@ export interface ImagePlace {
   readonly repository: string
   /** Folder below the project's with wheels of packages that publish none; undefined where there is none. */
   readonly wheels: string | undefined
+  /** It is signed by a key that the CI system keeps. */
+  readonly signed: boolean
 }
 
 export interface Tests {
@@ -46,9 +48,8 @@ function stagesOf({ tests, endpoint, image }: Workflow): Stage[] {
       : { name: 'test' },
     { name: 'package check' },
     ...['train', 'evaluate', 'gate', 'register'].map((name) => ({ name })),
-    endpoint === undefined ? { name: 'canary', leftOut: 'the project file names no endpoint' } : { name: 'canary' },
-    // it is begun with what the gates have passed, and goes on while the image is made
     image === undefined ? { name: 'image', leftOut: 'no registry was named with --image' } : { name: 'image' },
+    endpoint === undefined ? { name: 'canary', leftOut: 'the project file names no endpoint' } : { name: 'canary' },
   ]
 }
 
@@ -99,20 +100,40 @@ export function checkLines({ folder }: Workflow): string[] {
  * refuses, and the job ends with the code of what failed. The file of the run lies outside of the checkout, which is to be what the
  * commit says.
  */
-export function modelLines({ folder, oidc }: Workflow, act: 'run' | 'ship', report: string): string[] {
+export function modelLines(workflow: Workflow, act: Act, report: string): string[] {
+  const [command, ...flags] = act.split(' ')
+  const words = [command, quoted(workflow.folder), ...flags, '--json']
   return [
-    ...(oidc ? ['SLIPWAY_TOKEN=$(slipway ci token)', 'export SLIPWAY_TOKEN'] : []),
+    ...tokenLines(workflow),
     'code=0',
     'run_file=$(mktemp)',
-    `slipway ${act} ${quoted(folder)}${act === 'ship' ? ' --merge' : ''} --json > "$run_file" || code=$?`,
+    `slipway ${words.join(' ')} > "$run_file" || code=$?`,
     `slipway ci report "$run_file" --out ${report} || code=$?`,
     'exit "$code"',
   ]
 }
 
-/** Whether a merge goes to an endpoint. */
-export function mergeAct({ endpoint }: Workflow): 'run' | 'ship' {
-  return endpoint === undefined ? 'run' : 'ship'
+/** Commands by which a change or a merge becomes a version. */
+export type Act = 'run' | 'run --merge' | 'ship --merge'
+
+/** What a merge does: with an image the version is shipped by a stage of its own, which comes after it. */
+export function mergeAct(workflow: Workflow): Act {
+  if (workflow.endpoint === undefined) return 'run'
+  return canaryApart(workflow) ? 'run --merge' : 'ship --merge'
+}
+
+/** Whether the canary is begun by a stage of its own: there is none of what has no image yet. */
+export function canaryApart({ endpoint, image }: Workflow): boolean {
+  return endpoint !== undefined && image !== undefined
+}
+
+/** Takes what the commit's run has registered to its endpoint. */
+export function canaryLines(workflow: Workflow): string[] {
+  return [...tokenLines(workflow), `slipway ship ${quoted(workflow.folder)} --registered`]
+}
+
+function tokenLines({ oidc }: Workflow): string[] {
+  return oidc ? ['SLIPWAY_TOKEN=$(slipway ci token)', 'export SLIPWAY_TOKEN'] : []
 }
 
 /** Names of the variables with which a job logs in to the registry of its image. */
@@ -121,21 +142,35 @@ export interface Login {
   readonly password: string
 }
 
-/** Makes the image of the project's steps and brings it to its registry, with its SBOM and provenance; needs no server. */
+/** Makes the image of the project's steps and brings it to its registry, with its SBOM, provenance and signature; needs no server. */
 export function imageLines({ folder }: Workflow, image: ImagePlace, { user, password }: Login): string[] {
   const wheels = image.wheels === undefined ? '' : ` --wheels ${quoted(joined(folder, image.wheels))}`
   const [host = ''] = image.repository.split('/')
   return [
+    'scratch=$(mktemp -d)',
+    `trap 'rm -rf "$scratch"' EXIT`,
     `if [ -n "\${${password}:-}" ]; then`,
-    '  DOCKER_CONFIG=$(mktemp -d)',
-    '  export DOCKER_CONFIG',
-    `  trap 'rm -rf "$DOCKER_CONFIG"' EXIT`,
+    '  export DOCKER_CONFIG="$scratch"',
     `  login=$(printf '%s:%s' "$${user}" "$${password}" | base64 | tr -d '\\n')`,
-    `  printf '{"auths":{"%s":{"auth":"%s"}}}' ${quoted(host)} "$login" > "$DOCKER_CONFIG/config.json"`,
+    `  printf '{"auths":{"%s":{"auth":"%s"}}}' ${quoted(host)} "$login" > "$scratch/config.json"`,
     'fi',
-    `slipway image build ${quoted(folder)} --for step${wheels} --attest --push ${quoted(image.repository)}:"$(git rev-parse HEAD)"`,
+    `image=${quoted(image.repository)}:$(git rev-parse HEAD)`,
+    `slipway image build ${quoted(folder)} --for step${wheels} --attest --push "$image"`,
+    ...(image.signed ? signLines() : []),
   ]
 }
+
+/** The key is a text, or a file that holds it, as GitLab and Jenkins hand out what has several lines. */
+function signLines(): string[] {
+  return [
+    `key=$${IMAGE_KEY}`,
+    `[ -f "$key" ] || { key="$scratch/key"; printf '%s\\n' "$${IMAGE_KEY}" > "$key"; }`,
+    'slipway image sign "$image" --key "$key"',
+  ]
+}
+
+/** The variable with the private key that signs images. */
+export const IMAGE_KEY = 'SLIPWAY_IMAGE_KEY'
 
 function joined(folder: string, below: string): string {
   return folder === '.' ? below : `${folder}/${below}`

@@ -11,6 +11,10 @@ export const CI_FLAGS: readonly Flag[] = [
     value: 'REPOSITORY',
     meaning: 'With `init`: REGISTRY/REPOSITORY that the image of the steps goes to after a merge.',
   },
+  {
+    name: 'sign',
+    meaning: 'With `init` and an image: it is signed with the key that the CI system keeps as SLIPWAY_IMAGE_KEY.',
+  },
   { name: 'oidc', meaning: 'With `init`: jobs exchange their ID token, and no SLIPWAY_TOKEN is stored.' },
   {
     name: 'audience',

@@ -70,12 +70,14 @@ async function workflowOf(invocation: Invocation, { project, root }: Where): Pro
 /** Where the image goes; wheels that the project keeps are taken along. */
 async function imageOf(invocation: Invocation, project: string): Promise<Workflow['image']> {
   const repository = text(invocation, 'image')
+  const signed = invocation.flags['sign'] === true
+  if (repository === undefined && signed) throw new UsageError('--sign is for an image; name its place with --image')
   if (repository === undefined) return undefined
   if (!/^[a-z0-9][a-z0-9.-]*(?::\d+)?(?:\/[a-z0-9][a-z0-9._-]*)+$/.test(repository))
     throw new UsageError(`--image is "${repository}"; expected REGISTRY/REPOSITORY without a tag, which is the commit`)
   const entries = await readdir(project, { withFileTypes: true })
   const wheels = entries.some((one) => one.name === 'wheels' && one.isDirectory())
-  return { repository, wheels: wheels ? 'wheels' : undefined }
+  return { repository, wheels: wheels ? 'wheels' : undefined, signed }
 }
 
 /** Workflows are texts in which such names stand in several grammars. */
