@@ -60,7 +60,7 @@ export function hostApi(options: ApiOptions): Api {
   return async (method, path, body) => {
     for (let [faults, limited] = [0, 0]; ;) {
       const reply = await attempt(send, options, { method, path, body })
-      if (reply === undefined || reply.status >= 500) {
+      if (reply === undefined || reply.status >= 500 || isLocked(reply)) {
         const status = reply?.status ?? 0
         if (++faults > FAULTS)
           throw new HostRefusal(
@@ -114,6 +114,11 @@ async function attempt(
   }
 }
 
+/** GitLab while another call changes the same thing: nothing was done, and a moment later it is. */
+function isLocked({ status, body }: EgressReply): boolean {
+  return status === 409 && /resource lock/i.test(body.toString('utf8'))
+}
+
 /** How long a limit asks to wait, ms; undefined where the answer is of no limit. A 403 is one only if it says so. */
 function limitOf({ status, headers, body }: Answer, now: number, before: number): number | undefined {
   if (status !== 429 && status !== 403) return undefined
@@ -143,19 +148,27 @@ function refusal(method: string, path: string, { status, body }: Answer): HostRe
   return new HostRefusal(KINDS[status] ?? 'refused', status, `${method} ${path}: ${status} ${messageOf(body)}`.trim())
 }
 
-/** Every item of a list: pages of 100 until one is not full. */
+/** Every item of a list, in pages of 100. Which is the last one the host says: GitLab takes out of a page what the token may not see. */
 export async function everyPage(api: Api, path: string): Promise<Record<string, unknown>[]> {
   const all: Record<string, unknown>[] = []
   for (let page = 1; page <= MOST_PAGES; page++) {
-    const { body } = await api('GET', `${path}${path.includes('?') ? '&' : '?'}per_page=100&page=${page}`)
+    const { body, headers } = await api('GET', `${path}${path.includes('?') ? '&' : '?'}per_page=${PAGE}&page=${page}`)
     if (!Array.isArray(body)) throw new HostRefusal('refused', 200, `GET ${path}: the answer is no list`)
     const items: unknown[] = body
     all.push(...items.filter((item): item is Record<string, unknown> => typeof item === 'object' && item !== null))
-    if (body.length < 100) break
+    if (!isFollowed(headers, items.length)) break
   }
   return all
 }
 
+/** Whether another page comes. A host that says nothing of pages, as behind a proxy that takes headers away, has one behind each full page. */
+function isFollowed(headers: Answer['headers'], items: number): boolean {
+  const { link, 'x-next-page': next } = headers
+  if (typeof next === 'string') return next !== ''
+  return link === undefined ? items >= PAGE : /;\s*rel="?next\b/.test(String(link))
+}
+
+const PAGE = 100
 const MOST_PAGES = 100
 
 /** Whether it was done; false where what it is about is gone. */

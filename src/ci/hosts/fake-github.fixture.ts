@@ -84,7 +84,10 @@ export async function startGitHub(): Promise<FakeGitHub> {
       }
     }
     if (path === `${repo}/issues/7/comments`) {
-      if (method === 'GET') return pageOf(fake.comments, asked, `${fake.url}${path}`)
+      if (method === 'GET') {
+        const { items, link } = pageOf(fake.comments, asked, `${fake.url}${path}`, 30)
+        return { status: 200, body: items, ...(link !== '' && { headers: { link } }) }
+      }
       const refused = tooLong(body['body'], 'IssueComment')
       if (refused !== undefined) return refused
       return {

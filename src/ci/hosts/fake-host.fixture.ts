@@ -9,6 +9,8 @@ export interface Sent {
   readonly status: number
   readonly body: unknown
   readonly headers?: Readonly<Record<string, string>>
+  /** The body is sent as it is. */
+  readonly text?: boolean
 }
 
 export interface Asked {
@@ -64,7 +66,7 @@ export async function startFake(answer: Answering): Promise<FakeHost> {
     const sent = fault?.answers.shift() ?? own()
     if (wait > 0) await pause(wait / 2)
     response.writeHead(sent.status, { 'content-type': 'application/json; charset=utf-8', ...sent.headers })
-    response.end(sent.body === undefined ? '' : JSON.stringify(sent.body))
+    response.end(sent.body === undefined ? '' : sent.text === true ? String(sent.body) : JSON.stringify(sent.body))
   }
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   const fake: FakeHost = {
@@ -83,18 +85,26 @@ export async function startFake(answer: Answering): Promise<FakeHost> {
   return fake
 }
 
-/** A page of a list with the headers of GitHub (`Link`) and GitLab (`X-Next-Page`). */
-export function pageOf(items: readonly unknown[], { query }: Asked, base: string): Sent {
-  const size = Math.min(100, Number(query.get('per_page') ?? 30))
+export interface Page {
+  readonly items: readonly unknown[]
+  readonly page: number
+  readonly size: number
+  readonly pages: number
+  /** The header `Link` of the page; '' where it is the only one. */
+  readonly link: string
+}
+
+/** The page of a list that is asked for; `base` is its address without the query. */
+export function pageOf(items: readonly unknown[], { query }: Asked, base: string, usual: number): Page {
+  const size = Math.min(100, Number(query.get('per_page') ?? usual))
   const page = Number(query.get('page') ?? 1)
-  const more = page * size < items.length
-  return {
-    status: 200,
-    body: items.slice((page - 1) * size, page * size),
-    headers: {
-      'x-page': String(page),
-      'x-next-page': more ? String(page + 1) : '',
-      ...(more && { link: `<${base}?per_page=${size}&page=${page + 1}>; rel="next"` }),
-    },
+  const pages = Math.max(1, Math.ceil(items.length / size))
+  const to = (rel: string, number: number): string[] => {
+    const asked = new URLSearchParams(query)
+    asked.set('page', String(number))
+    asked.set('per_page', String(size))
+    return number < 1 || number > pages || number === page ? [] : [`<${base}?${asked}>; rel="${rel}"`]
   }
+  const links = [...to('prev', page - 1), ...to('next', page + 1), ...to('first', 1), ...to('last', pages)]
+  return { items: items.slice((page - 1) * size, page * size), page, size, pages, link: links.join(', ') }
 }

@@ -1,37 +1,30 @@
-/** Posting to fakes of GitHub and GitLab over real HTTP: pages, limits, tokens without rights, forks, faults, races. */
+/** Posting to a fake of GitHub over real HTTP: pages, limits, tokens without rights, forks, faults, races. */
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { ChangeReport } from '../../contract/changes/report.ts'
 import { changeReport, COMMIT, gate } from '../report.fixture.ts'
-import { hostApi, HostRefusal } from './api.ts'
+import { HostRefusal } from './api.ts'
+import type { Api } from './api.ts'
 import { BOT, PERSON, REPOSITORY, SECONDARY, startGitHub } from './fake-github.fixture.ts'
 import type { FakeGitHub } from './fake-github.fixture.ts'
-import { startGitLab } from './fake-gitlab.fixture.ts'
-import type { FakeGitLab } from './fake-gitlab.fixture.ts'
 import { github } from './github.ts'
-import { gitlab } from './gitlab.ts'
 import type { Host } from './host.ts'
+import { callsOf, done, NOW, tell } from './post.fixture.ts'
 import { post } from './post.ts'
-import type { Part } from './post.ts'
 
 let hub: FakeGitHub
-let lab: FakeGitLab
 beforeEach(async () => {
-  ;[hub, lab] = await Promise.all([startGitHub(), startGitLab()])
+  hub = await startGitHub()
 })
-afterEach(() => {
-  hub.close()
-  lab.close()
-})
+afterEach(() => hub.close())
 
 /** Waits that were asked for, ms. */
 let slept: number[] = []
-const NOW = 1_800_000_000_000
 
-function api(url: string, headers: Record<string, string>, patience = 600_000) {
-  slept = []
-  const sleep = (ms: number): Promise<void> => Promise.resolve(void slept.push(ms))
-  return hostApi({ url, headers, patience, sleep, now: () => NOW })
+function api(url: string, headers: Record<string, string>, patience = 600_000): Api {
+  const made = callsOf(url, headers, patience)
+  slept = made.slept
+  return made.calls
 }
 
 function onGitHub(token = 'ghs_job', { commit = COMMIT, pull = 7, patience = 600_000 } = {}): Host {
@@ -41,28 +34,6 @@ function onGitHub(token = 'ghs_job', { commit = COMMIT, pull = 7, patience = 600
     pull: pull === 0 ? undefined : pull,
   })
 }
-
-function onGitLab(token = 'glpat-project'): Host {
-  const calls = api(`${lab.url}/api/v4`, { 'private-token': token })
-  return gitlab(calls, { project: '5', commit: COMMIT, request: 3 })
-}
-
-function tell(
-  host: Host,
-  report = changeReport(),
-  reportOf: (commit: string) => Promise<ChangeReport | undefined> = () => Promise.resolve(undefined),
-): Promise<Part[]> {
-  return post(host, {
-    report,
-    commit: COMMIT,
-    page: (run) => `http://slipway/pipelines/${run}`,
-    secrets: ['ghs_job_secret'],
-    reportOf,
-  })
-}
-
-const done = (parts: readonly Part[]): Record<string, string> =>
-  Object.fromEntries(parts.map((part) => [part.what, part.done ? part.note : `no: ${part.note}`]))
 
 const SECRET = 'ghs_job.secret-1'
 
@@ -396,104 +367,5 @@ describe('limits of a host', () => {
     hub.fail(/GET .*comments/, { status: 200, body: '<html>' })
     assert.match(done(await tell(onGitHub()))['comment'] ?? '', /the answer is no list/)
     assert.ok(new HostRefusal('away', 0, 'x') instanceof Error)
-  })
-})
-
-describe('GitLab', () => {
-  it('gets a note and a status of the same report', async () => {
-    assert.deepEqual(done(await tell(onGitLab())), { 'commit status': 'posted', comment: 'posted' })
-    assert.match(lab.notes[0]?.body ?? '', /### Slipway: ✅ passed/)
-    assert.deepEqual([lab.statuses[0]?.['state'], lab.statuses[0]?.['name']], ['success', 'slipway/flights'])
-  })
-
-  it('takes a status that it has already, which GitLab calls a wrong transition', async () => {
-    await tell(onGitLab())
-    assert.deepEqual(done(await tell(onGitLab())), { 'commit status': 'posted', comment: 'there already' })
-    await tell(onGitLab(), changeReport({ verdict: 'failed' }))
-    assert.deepEqual(
-      lab.statuses.map((one) => one['state']),
-      ['success', 'failed'],
-    )
-    assert.equal(lab.notes.length, 1)
-  })
-
-  it('leaves system notes and those of others alone, over pages', async () => {
-    for (let i = 0; i < 130; i++)
-      lab.notes.push({ id: i, body: `n${i}`, author: { id: 1, username: 'ada' }, system: i % 2 === 0 })
-    await tell(onGitLab())
-    const [own] = lab.notes.filter(({ author }) => author.id === 90)
-    lab.notes.unshift({ id: 900, body: own?.body ?? '', author: { id: 1, username: 'ada' }, system: false })
-    await tell(onGitLab(), changeReport({ reason: 'otherwise' }))
-    assert.doesNotMatch(lab.notes[0]?.body ?? '', /otherwise/)
-    assert.match(own?.body ?? '', /otherwise/)
-  })
-
-  it('makes a note anew that was deleted by hand', async () => {
-    await tell(onGitLab())
-    lab.notes.length = 0
-    await tell(onGitLab())
-    assert.equal(lab.notes.length, 1)
-  })
-
-  it('waits for its limits as it says them', async () => {
-    const reset = String(NOW / 1000 + 33)
-    const limited = { status: 429, body: 'Retry later' }
-    lab.fail(
-      /POST .*notes/,
-      { ...limited, headers: { 'retry-after': '5' } },
-      { ...limited, headers: { 'ratelimit-remaining': '0', 'ratelimit-reset': reset } },
-    )
-    assert.equal(done(await tell(onGitLab()))['comment'], 'posted')
-    assert.deepEqual(slept, [5000, 33_000])
-    assert.equal(lab.notes.length, 1)
-  })
-
-  it('changes its note again where somebody edited it', async () => {
-    await tell(onGitLab())
-    const [own] = lab.notes
-    assert.ok(own)
-    const whole = own.body
-    own.body = whole.replace('passed', 'failed')
-    await tell(onGitLab())
-    assert.deepEqual(
-      lab.notes.map(({ body }) => body),
-      [whole],
-    )
-  })
-
-  it('has the report of the newest push when two come at once', async () => {
-    const newer = 'c'.repeat(40)
-    const second = changeReport({
-      run: { ...changeReport().run, id: 'pr_2', commit: newer, created_at: '2026-05-03T10:05:00.000Z' },
-    })
-    for (let seed = 0; seed < 6; seed++) {
-      lab.notes.length = 0
-      lab.head = newer
-      lab.delay = (call) => ((call * 7 + seed * 13) % 5) * 3
-      const reportOf = (commit: string): Promise<ChangeReport | undefined> =>
-        Promise.resolve(commit === newer ? second : undefined)
-      await Promise.all([
-        tell(onGitLab(), changeReport(), reportOf),
-        post(onGitLab(), { report: second, commit: newer, page: () => '', secrets: [], reportOf }),
-      ])
-      assert.equal(lab.notes.length, 1)
-      assert.match(lab.notes[0]?.body ?? '', new RegExp(`commit=${newer}`), `seed ${seed}`)
-    }
-  })
-
-  it('a token with too small a scope is told so, part by part', async () => {
-    const small = {
-      status: 403,
-      body: { error: 'insufficient_scope', error_description: 'The request requires higher privileges', scope: 'api' },
-    }
-    lab.fail(/POST .*statuses/, small)
-    lab.fail(/POST .*notes/, small)
-    const parts = done(await tell(onGitLab()))
-    for (const part of ['commit status', 'comment']) assert.match(parts[part] ?? '', /no right.*403 insufficient_scope/)
-    assert.deepEqual(slept, [])
-  })
-
-  it('a token without rights is told so', async () => {
-    for (const { note } of await tell(onGitLab('wrong'))) assert.match(note, /no right to it .*401 Unauthorized/)
   })
 })

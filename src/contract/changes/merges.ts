@@ -37,7 +37,9 @@ export const MergeTime = z.object({
     environment: ms.describe('until the first step could run'),
     training: ms.describe('all steps, with what they waited for'),
     gates: ms.describe('the verdict of the registry'),
-    rollout: ms.describe('from the verdict on, with what it waited for: an image, an earlier rollout, traffic, an approval'),
+    rollout: ms.describe(
+      'from the verdict on, with what it waited for: an image, an earlier rollout, traffic, an approval',
+    ),
   }),
 })
 export type MergeTime = z.output<typeof MergeTime>
