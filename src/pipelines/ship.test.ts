@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
+import type { Row } from '../store/db.ts'
 import { problem } from '../contract/errors.ts'
 import { ANA } from './bench.fixture.ts'
 import type { DeploymentWish } from './context/deps.ts'
@@ -17,7 +18,14 @@ const ENDPOINT = 'endpoint: {name: port, rollout: {canary: [10%]}}\n'
 const REGISTERED = { model: 'tide', version: '4', verdict: 'accepted', detail: '', tree: 'sha256:x', deployed: false }
 const BEN = { ...ANA, id: 'u9', name: 'ben', role: 'maintainer' } as const
 
-async function ended(t: TestContext, { yaml = PROJECT + ENDPOINT, row = {}, asks = true as boolean | Error } = {}) {
+interface Given {
+  readonly yaml?: string
+  readonly row?: Row
+  /** What the registry answers. */
+  readonly asks?: boolean | Error
+}
+
+async function ended(t: TestContext, { yaml = PROJECT + ENDPOINT, row = {}, asks = true }: Given = {}) {
   const asked: DeploymentWish[] = []
   const idle = await openIdle(t, {
     askDeployment(_t, wish) {

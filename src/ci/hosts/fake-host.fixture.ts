@@ -66,7 +66,13 @@ export async function startFake(answer: Answering): Promise<FakeHost> {
     const sent = fault?.answers.shift() ?? own()
     if (wait > 0) await pause(wait / 2)
     response.writeHead(sent.status, { 'content-type': 'application/json; charset=utf-8', ...sent.headers })
-    response.end(sent.body === undefined ? '' : sent.text === true ? String(sent.body) : JSON.stringify(sent.body))
+    response.end(
+      sent.body === undefined
+        ? ''
+        : typeof sent.body === 'string' && sent.text === true
+          ? sent.body
+          : JSON.stringify(sent.body),
+    )
   }
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   const fake: FakeHost = {
@@ -103,7 +109,7 @@ export function pageOf(items: readonly unknown[], { query }: Asked, base: string
     const asked = new URLSearchParams(query)
     asked.set('page', String(number))
     asked.set('per_page', String(size))
-    return number < 1 || number > pages || number === page ? [] : [`<${base}?${asked}>; rel="${rel}"`]
+    return number < 1 || number > pages || number === page ? [] : [`<${base}?${asked.toString()}>; rel="${rel}"`]
   }
   const links = [...to('prev', page - 1), ...to('next', page + 1), ...to('first', 1), ...to('last', pages)]
   return { items: items.slice((page - 1) * size, page * size), page, size, pages, link: links.join(', ') }
