@@ -23,20 +23,23 @@ export interface Patience {
 
 /** A body may be of any size, but comes with 4 kB a second, and at no time a minute behind that. */
 export const PATIENCE: Patience = { idleMs: 30_000, totalMs: 60_000, bytesPerMs: 4 }
+const PIECES = new Deadlines(PATIENCE.idleMs)
 
 /**
  * The body as chunks. Leaving the loop early does not close the connection; `discard` reads the rest. Throws `too_slow` for a body
- * that stands still or trickles.
+ * that stands still, and with the next piece of one that trickles.
  */
 export function chunksOf(request: IncomingMessage, patience: Patience = PATIENCE): AsyncIterable<Uint8Array> {
   const chunks = request.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array>
+  const idle = patience === PATIENCE ? PIECES : new Deadlines(patience.idleMs)
   let left = patience.totalMs
   const take = async (): Promise<IteratorResult<Uint8Array>> => {
     const began = performance.now()
-    const { idleMs, totalMs } = patience
-    const next = await (left < idleMs ? within(left, totalMs, chunks.next()) : within(idleMs, idleMs, chunks.next()))
-    const won = next.done === true ? 0 : next.value.length / patience.bytesPerMs
-    left = Math.min(patience.totalMs, left - (performance.now() - began) + won)
+    const next = await within(idle, patience.idleMs, chunks.next())
+    if (next.done === true) return next
+    left -= performance.now() - began
+    if (left < 0) throw tooSlow(patience.totalMs)
+    left = Math.min(patience.totalMs, left + next.value.length / patience.bytesPerMs)
     return next
   }
   return { [Symbol.asyncIterator]: () => ({ next: take, return: async () => (await chunks.return?.()) ?? DONE }) }
@@ -44,12 +47,23 @@ export function chunksOf(request: IncomingMessage, patience: Patience = PATIENCE
 
 const DONE = { done: true, value: undefined } as const
 
-/** Throws `too_slow` after so many ms, and names the limit that the caller has gone beyond. */
-function within<T>(ms: number, limit: number, work: Promise<T>): Promise<T> {
-  const { promise, resolve, reject } = Promise.withResolvers<T>()
-  const late = setTimeout(() => reject(problem('too_slow', { what: 'more of the body', limit })), Math.max(0, ms))
-  void work.then(resolve, reject).finally(() => clearTimeout(late))
-  return promise
+function tooSlow(limit: number): Error {
+  return problem('too_slow', { what: 'more of the body', limit })
+}
+
+/** Throws `too_slow` once its deadline is over, and names the limit that the caller has gone beyond. */
+function within<T>(deadlines: Deadlines, limit: number, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const late = deadlines.add(() => reject(tooSlow(limit)))
+    const settled = (then: () => void): void => {
+      deadlines.delete(late)
+      then()
+    }
+    work.then(
+      (value) => settled(() => resolve(value)),
+      (error: unknown) => settled(() => reject(error)),
+    )
+  })
 }
 
 /** What looks at the pieces of a body while they come, in order; what it throws refuses the body. */
