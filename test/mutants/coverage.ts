@@ -7,11 +7,14 @@ import { pathToFileURL } from 'node:url'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { ifJson, ifMissingNow } from '../../src/contract/absence/absent.ts'
 import { runTest } from './process.ts'
+import type { Ended } from './process.ts'
 
-/** One test file: how long it takes, and for each source the characters that it runs (1) or does not (0). */
+/** One test file: its times, and for each source that it loads the characters that it runs (1) or does not (0). */
 export interface Covered {
   readonly file: string
   readonly ms: number
+  /** The longest time in which it reported nothing. */
+  readonly silentMs: number
   readonly ran: ReadonlyMap<string, Uint8Array>
   /** True where it was kept from an earlier run, so that nothing has shown yet that the file passes here and now. */
   readonly kept?: boolean
@@ -19,67 +22,98 @@ export interface Covered {
 
 const LIMIT_MS = 300_000
 const KEPT = 'node_modules/.cache/mutants'
+const OWN = /^(?!.*\bnode_modules\/).*\.ts$/
 
-/** What a test file is made of beside itself; with the same texts it reaches the same characters. */
-const PARTS = ['src/**/*.ts', 'test/*.ts', 'test/fixtures/**/*.ts', 'python/slipway/**/*.py']
+/** What a test file reads beside the modules that it loads. */
+const READ = ['src/**/*.sql', 'test/fixtures/**/*.ts', 'python/slipway/**/*.py']
 
-/** A digest of all sources; a kept coverage is good while it and the test file are the same. */
-export function treeDigest(root: string): string {
-  const hash = createHash('sha256')
-  for (const file of globSync(PARTS, { cwd: root }).sort()) {
-    if (!file.endsWith('.test.ts')) hash.update(`${file}\n`).update(readFileSync(join(root, file)))
-  }
-  return hash.digest('hex')
-}
-
-/** What is asked of coverage: `digest` is that of the tree, `sources` are the texts by their path below `root`. */
-export interface CoverageJob {
+/** The files of a checkout as they are now. */
+export interface Tree {
   readonly root: string
+  /** Of all that is read and not loaded. */
   readonly digest: string
-  readonly sources: ReadonlyMap<string, string>
+  /** Of one file; empty where there is none. */
+  readonly digestOf: (file: string) => string
 }
 
-/** The coverage of a test file, kept from before where nothing has changed. Throws when the file does not pass. */
-export async function coverageOf(job: CoverageJob, file: string): Promise<Covered> {
-  const key = createHash('sha256')
-    .update(JSON.stringify([job.digest, file, ...job.sources]))
-    .update(readFileSync(join(job.root, file)))
-  const kept = join(job.root, KEPT, `${key.digest('hex')}.json`)
+/** The files of a checkout; a file is read once. */
+export function readTree(root: string): Tree {
+  const known = new Map<string, string>()
+  const digestOf = (file: string): string => {
+    const bytes = ifMissingNow(() => readFileSync(join(root, file)))
+    const digest = known.get(file) ?? (bytes === undefined ? '' : createHash('sha256').update(bytes).digest('hex'))
+    known.set(file, digest)
+    return digest
+  }
+  const hash = createHash('sha256')
+  for (const file of globSync(READ, { cwd: root }).sort()) hash.update(`${file} ${digestOf(file)}\n`)
+  return { root, digest: hash.digest('hex'), digestOf }
+}
+
+/** What lies on disk of a test file's coverage: good while all that it loaded and the rest of the tree are the same. */
+interface Kept {
+  readonly tree: string
+  readonly loaded: readonly (readonly [file: string, digest: string])[]
+  readonly ms: number
+  readonly silentMs: number
+  readonly ran: readonly (readonly [file: string, bits: string])[]
+}
+
+/** The coverage of a test file, kept from before where nothing that it loads has changed. Throws when the file does not pass. */
+export async function coverageOf(tree: Tree, file: string): Promise<Covered> {
+  const kept = join(tree.root, KEPT, `${createHash('sha256').update(file).digest('hex')}.json`)
   const before = readKept(kept)
-  if (before !== undefined) return { file, ...before, kept: true }
-  const covered = await measure(job, file)
-  const ran = [...covered.ran].map(([name, bits]) => [name, deflateRawSync(bits).toString('base64')])
-  mkdirSync(join(job.root, KEPT), { recursive: true })
-  writeFileSync(kept, JSON.stringify({ ms: covered.ms, ran }))
+  if (before !== undefined && isGood(before, tree)) {
+    const ran = before.ran.map(([name, bits]) => [name, inflateRawSync(Buffer.from(bits, 'base64'))] as const)
+    return { file, ms: before.ms, silentMs: before.silentMs, ran: new Map(ran), kept: true }
+  }
+  const covered = await measure(tree, file)
+  const loaded = [...covered.ran.keys()].map((name) => [name, tree.digestOf(name)] as const)
+  const ran = [...covered.ran].map(([name, bits]) => [name, deflateRawSync(bits).toString('base64')] as const)
+  const { ms, silentMs } = covered
+  mkdirSync(join(tree.root, KEPT), { recursive: true })
+  writeFileSync(kept, JSON.stringify({ tree: tree.digest, loaded, ms, silentMs, ran } satisfies Kept))
   return covered
 }
 
-function readKept(path: string): Pick<Covered, 'ms' | 'ran'> | undefined {
-  const text = ifMissingNow(() => readFileSync(path, 'utf8'))
-  if (text === undefined) return undefined
-  try {
-    const { ms, ran } = JSON.parse(text) as { ms: number; ran: [string, string][] }
-    return { ms, ran: new Map(ran.map(([name, bits]) => [name, inflateRawSync(Buffer.from(bits, 'base64'))])) }
-  } catch {
-    return undefined
-  }
+function readKept(path: string): Kept | undefined {
+  const text = readText(path)
+  return text === undefined ? undefined : (ifJson(text) as Kept | undefined)
 }
 
-/** Runs a test file without a fault; when it fails, its mutants could not be told. Throws then. Returns how long it took, in ms. */
-export async function requirePass(root: string, file: string, env: Readonly<Record<string, string>>): Promise<number> {
-  const ended = await runTest({ root, file, limitMs: LIMIT_MS, env })
+function isGood(kept: Kept, tree: Tree): boolean {
+  return kept.tree === tree.digest && kept.loaded.every(([name, digest]) => tree.digestOf(name) === digest)
+}
+
+/** Runs a test file without a fault; when it fails, its mutants could not be told. Throws then. */
+export async function requirePass(root: string, file: string, env: Readonly<Record<string, string>>): Promise<Ended> {
+  const ended = await runTest({ root, file, limitMs: LIMIT_MS, silentMs: LIMIT_MS, env })
   if (ended.result !== 'passed') throw new Error(`${file} does not pass without a fault\n${ended.output.slice(-4000)}`)
-  return ended.ms
+  return ended
 }
 
-async function measure({ root, sources }: CoverageJob, file: string): Promise<Covered> {
+async function measure({ root }: Tree, file: string): Promise<Covered> {
   const folder = mkdtempSync(join(tmpdir(), 'slw-coverage-'))
   try {
-    const ms = await requirePass(root, file, { NODE_V8_COVERAGE: folder })
-    return { file, ms, ran: readCoverage(root, folder, sources) }
+    const { ms, silentMs } = await requirePass(root, file, { NODE_V8_COVERAGE: folder })
+    return { file, ms, silentMs, ran: readCoverage(root, folder, loadedSources(root, folder)) }
   } finally {
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   }
+}
+
+/** The files of the checkout that any process of a run has loaded, with their texts. */
+function loadedSources(root: string, folder: string): Map<string, string> {
+  const urls = new Set(readdirSync(folder).flatMap((file) => readScripts(join(folder, file)).map(({ url }) => url)))
+  const prefix = `${pathToFileURL(root).href}/`
+  const names = [...urls].flatMap((url) => (url.startsWith(prefix) ? [url.slice(prefix.length)] : []))
+  const texts = names.filter((name) => OWN.test(name)).map((name) => [name, readText(join(root, name))] as const)
+  return new Map(texts.flatMap(([name, text]) => (text === undefined ? [] : [[name, text]])))
+}
+
+/** Undefined where a test has removed what it wrote and loaded. */
+function readText(path: string): string | undefined {
+  return ifMissingNow(() => readFileSync(path, 'utf8'))
 }
 
 /** The test files that run a character of a source: first the one of the same name, then the quickest. */

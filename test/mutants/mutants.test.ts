@@ -1,12 +1,15 @@
 /** Tests of the mutation runner: a weak test leaves a survivor, a good one kills it, wherever the code runs. */
 import assert from 'node:assert/strict'
-import { globSync, readFileSync } from 'node:fs'
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { describe, it, test } from 'node:test'
+import { coverageOf, readTree } from './coverage.ts'
 import { readEquivalents } from './equivalent.ts'
 import { mutantsOf, runPlace } from './mutants.ts'
 import type { MutationJob, Result } from './mutants.ts'
 import { PLACES } from './places.ts'
+import { runTest } from './process.ts'
 
 const FOLDER = 'test/mutants/fixture'
 const BOUND = 'used < limit → used <= limit'
@@ -121,5 +124,46 @@ describe('mutation runner', { concurrency: true }, () => {
     const sources = [`${FOLDER}/allowance.ts`]
     const place = { name: 'none', sources, tests: [`${FOLDER}/failing.fixture.ts`] }
     await assert.rejects(run('weak', { place }), /does not pass without a fault/)
+  })
+
+  it('a file is late when it says nothing for longer than it may, however long it may take in all', async () => {
+    const root = resolve(import.meta.dirname, '../..')
+    const limits = { root, limitMs: 120_000, silentMs: 3500, env: {} }
+    const ended = (name: string): ReturnType<typeof runTest> =>
+      runTest({ ...limits, file: `${FOLDER}/${name}.fixture.ts` })
+    const [silent, steady] = await Promise.all([ended('silent'), ended('steady')])
+    assert.deepEqual([silent.result, steady.result], ['late', 'passed'])
+    assert.ok(silent.ms < 60_000 && silent.silentMs >= 3400, JSON.stringify(silent))
+    assert.ok(steady.ms >= 3900 && steady.silentMs < 3500, JSON.stringify(steady))
+    assert.equal((await runTest({ ...limits, file: `${FOLDER}/steady.fixture.ts`, limitMs: 1000 })).result, 'late')
+  })
+
+  it('coverage is kept until something that the test loads has changed', async (t) => {
+    const root = mkdtempSync(join(tmpdir(), 'slipway-kept-'))
+    t.after(() => rmSync(root, { recursive: true }))
+    const write = (name: string, text: string): void => writeFileSync(join(root, name), text)
+    write('used.ts', 'export const one = (n: number): number => (n > 5 ? 2 : 1)\n')
+    write('other.ts', 'export const two = 2\n')
+    write(
+      'it.test.ts',
+      "import test from 'node:test'\nimport { one } from './used.ts'\ntest('one', () => void one(1))\n",
+    )
+    const measured = async (): Promise<[kept: boolean, bits: string]> => {
+      const { kept, ran } = await coverageOf(readTree(root), 'it.test.ts')
+      return [kept === true, (ran.get('used.ts') ?? []).join('')]
+    }
+    const [, bits] = await measured()
+    assert.match(bits, /^1+0+1+$/, 'the branch that is not taken')
+    assert.deepEqual(await measured(), [true, bits])
+    write('other.ts', 'export const two = 3\n')
+    assert.deepEqual(await measured(), [true, bits])
+    write('used.ts', 'export const one = (n: number): number => n\n')
+    const [kept, now] = await measured()
+    assert.deepEqual([kept, /^1+$/.test(now)], [false, true])
+    write('it.test.ts', "import test from 'node:test'\nimport './used.ts'\ntest('none', () => undefined)\n")
+    assert.match((await measured())[1], /0/)
+    mkdirSync(join(root, 'src'))
+    write('src/0001_made.sql', 'SELECT 1')
+    assert.equal((await measured())[0], false)
   })
 })

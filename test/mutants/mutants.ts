@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { coverageOf, requirePass, testsOf, treeDigest } from './coverage.ts'
+import { coverageOf, requirePass, readTree, testsOf } from './coverage.ts'
 import type { Covered } from './coverage.ts'
 import type { Equivalent } from './equivalent.ts'
 import { faultsOf } from './operators.ts'
@@ -62,13 +62,13 @@ export async function runPlace(job: MutationJob): Promise<Result> {
   const all = [...sources].flatMap(([file, source]) => mutantsOf(file, source))
   const wanted = all.filter((mutant) => `${mutant.file}:${mutant.lineNumber}:`.includes(job.only ?? ''))
   const chosen = sample(wanted, job)
-  const coverage = { root: job.root, digest: treeDigest(job.root), sources }
+  const tree = readTree(job.root)
   const fates = new Map<Mutant, Fate>()
   const killers = new Set<Covered>()
   for (const files of testFilesOf(job)) {
     const alive = chosen.filter((mutant) => isAlive(fates.get(mutant) ?? 'unreached'))
     if (alive.length === 0) break
-    const tests = await inLanes(job, files, (file) => coverageOf(coverage, file), 'coverage')
+    const tests = await inLanes(job, files, (file) => coverageOf(tree, file), 'coverage')
     await inLanes(
       job,
       alive,
@@ -134,9 +134,9 @@ async function fateOf(
   const { start, end, text } = mutant
   const served = { url: pathToFileURL(join(job.root, mutant.file)).href, start, end, text }
   for (const test of reaching) {
-    const limitMs = test.ms * SLOWER + GRACE_MS
+    const [limitMs, silentMs] = [test.ms, test.silentMs].map((ms) => ms * SLOWER + GRACE_MS) as [number, number]
     const env = { SLIPWAY_MUTANT: JSON.stringify(served), NODE_COMPILE_CACHE: join(job.root, KEPT_CODE) }
-    const { result } = await runTest({ root: job.root, file: test.file, limitMs, env })
+    const { result } = await runTest({ root: job.root, file: test.file, limitMs, silentMs, env })
     if (result !== 'passed') return { fate: result === 'late' ? 'late' : 'killed', by: test }
   }
   return { fate: reaching.length === 0 ? (before ?? 'unreached') : 'survived' }

@@ -23,6 +23,11 @@ export const PLACES: readonly MutantPlace[] = [
     name: 'rollout',
     sources: ['src/rollout/**/*.ts'],
     tests: ['src/rollout/**/*.test.ts'],
+    slow: [
+      'src/rollout/**/*.postgres.test.ts',
+      'src/rollout/{crash,door,rollout}.test.ts',
+      'src/rollout/controller/atomicity.test.ts',
+    ],
   },
   { name: 'registry/gates', sources: ['src/registry/gates/**/*.ts'], tests: ['src/registry/**/*.test.ts'] },
   { name: 'registry/aliases', sources: ['src/registry/aliases/**/*.ts'], tests: ['src/registry/**/*.test.ts'] },

@@ -7,17 +7,23 @@ import { performance } from 'node:perf_hooks'
 import { setTimeout as wait } from 'node:timers/promises'
 import { ifGone } from '../../src/contract/absence/absent.ts'
 
-/** How a test file ended; `output` is its TAP report, `ms` how long it took. */
+/** How a test file ended; `output` is its TAP report, `ms` how long it took, `silentMs` the longest time in which it reported nothing. */
 export interface Ended {
   readonly result: 'passed' | 'failed' | 'late'
   readonly output: string
   readonly ms: number
+  readonly silentMs: number
 }
 
-export interface TestJob {
+/** It is late beyond `limitMs` in all, or beyond `silentMs` without a word: one test that hangs need not hold up the time of its whole file. */
+export interface Limits {
+  readonly limitMs: number
+  readonly silentMs: number
+}
+
+export interface TestJob extends Limits {
   readonly root: string
   readonly file: string
-  readonly limitMs: number
   readonly env: Readonly<Record<string, string>>
 }
 
@@ -36,7 +42,6 @@ process.once('exit', () => {
 
 /** Runs a test file until its first failure, its end, or its limit. */
 export async function runTest(job: TestJob): Promise<Ended> {
-  const started = performance.now()
   const temporary = mkdtempSync(join(tmpdir(), 'slw-'))
   chmodSync(temporary, 0o755) // a PostgreSQL that runs as another user lives in it
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
@@ -53,12 +58,12 @@ export async function runTest(job: TestJob): Promise<Ended> {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  let output = ''
-  let late = false
   const end = (): void => kill(-(child.pid ?? 0), 'SIGKILL')
-  const timer = setTimeout(() => ((late = true), end()), job.limitMs)
+  const watch = new Watch(job, end)
+  let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (chunk: string) => {
+      watch.heard()
       output += chunk
       if (FAILED.test(output)) end()
     })
@@ -67,11 +72,41 @@ export async function runTest(job: TestJob): Promise<Ended> {
     child.on('error', () => done(null))
     child.on('exit', done)
   })
-  clearTimeout(timer)
+  const { late, ms, silentMs } = watch.stop()
   await endMarked(temporary)
   running.delete(temporary)
   removeTemporary(temporary)
-  return { result: late ? 'late' : code === 0 ? 'passed' : 'failed', output, ms: performance.now() - started }
+  return { result: late ? 'late' : code === 0 ? 'passed' : 'failed', output, ms, silentMs }
+}
+
+/** Ends what is late. */
+class Watch {
+  late = false
+  #silentMs = 0
+  readonly #started = performance.now()
+  #heard = this.#started
+  readonly #timer: NodeJS.Timeout
+  readonly #silence: NodeJS.Timeout
+
+  constructor({ limitMs, silentMs }: Limits, end: () => void) {
+    const give = (): void => ((this.late = true), end())
+    this.#timer = setTimeout(give, limitMs)
+    this.#silence = setTimeout(give, silentMs)
+  }
+
+  heard(): void {
+    const now = performance.now()
+    this.#silentMs = Math.max(this.#silentMs, now - this.#heard)
+    this.#heard = now
+    this.#silence.refresh()
+  }
+
+  stop(): { late: boolean; ms: number; silentMs: number } {
+    clearTimeout(this.#timer)
+    clearTimeout(this.#silence)
+    this.heard()
+    return { late: this.late, ms: this.#heard - this.#started, silentMs: this.#silentMs }
+  }
 }
 
 /** Removes a temporary folder. A file system that a killed test left mounted in it goes first. Linux only. */
