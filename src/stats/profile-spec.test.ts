@@ -50,6 +50,29 @@ describe('numeric features', () => {
     assert.deepEqual(numericOf([3, 4], { bins: 2 }).edges, [3, 3.5, 4])
   })
 
+  test('they begin at the least and end at the greatest value and rise, also where no number lies between two values', () => {
+    const next = 1 + Number.EPSILON
+    const columns = [
+      [1, next],
+      [next, 1, 1, next],
+      [1, next, 2],
+      [0, 1, next],
+      [-next, -1],
+      [0, Number.MIN_VALUE],
+      [1e300, 2e300],
+    ]
+    for (const values of columns) {
+      for (const bins of [2, 3, 64]) {
+        const { edges } = numericOf(values, { bins, plausible: { x: [-Infinity, Infinity] } })
+        assert.deepEqual([edges[0], edges.at(-1)], [Math.min(...values), Math.max(...values)], values.join())
+        assert.ok(
+          edges.every((edge, i) => i === 0 || edge > (edges[i - 1] ?? 0)),
+          edges.join(),
+        )
+      }
+    }
+  })
+
   test('one value and none have two edges all the same', () => {
     assert.deepEqual(numericOf([7, 7, 7]).edges, [7, 7 + 7e-9])
     assert.deepEqual(numericOf([0]).edges, [0, 1e-9])
