@@ -121,6 +121,48 @@ describe('the beginning of a rollout', { timeout: 60_000 }, () => {
     assert.deepEqual(await prepared(unfit), ['aborted', `the version cannot be served: ${unfit.message}`])
   })
 
+  it('challengers begin beside open ones only, each version once, and no more than the plan of any of them allows', async () => {
+    await ship(bench, { model: 'rivals' })
+    await round(bench)
+    for (let i = 0; i < 5; i++) await ship(bench, { model: 'rivals' })
+    const start = (version: string, challengers = 4): Promise<string> => {
+      const plan = Plan.parse({ ...QUICK, challengers })
+      return startRollout(bench.deps, ann, { endpoint: 'rivals', version, slices: [], plan })
+    }
+    const waits = (version: string, challengers?: number): Promise<void> =>
+      assert.rejects(start(version, challengers), { code: 'conflict', message: /is under way on rivals/ })
+    const put = (version: string, state: string): Promise<unknown> =>
+      bench.db.tx((t) =>
+        t.run("UPDATE rollouts SET state = ? WHERE endpoint = 'rivals' AND version = ?", [state, version]),
+      )
+    await start('2')
+    await start('3')
+    for (const version of ['2', '3']) {
+      await waits(version)
+      for (const state of ['canary', 'promoted', 'paused']) {
+        await put(version, state)
+        await waits('4')
+      }
+      await put(version, 'shadow')
+    }
+    await waits('4', 2)
+    await start('4', 3)
+    await waits('5', 8)
+    await bench.db.tx((t) =>
+      t.run("UPDATE rollouts SET plan = ? WHERE endpoint = 'rivals'", [JSON.stringify({ ...QUICK, challengers: 5 })]),
+    )
+    await start('5')
+    await waits('6', 4)
+    assert.deepEqual(
+      (await rollouts('rivals')).map((one) => `${one.version} ${one.state}`),
+      ['1 promoted', '2 shadow', '3 shadow', '4 starting', '5 starting'],
+    )
+    const groups = await bench.db.all<{ group_id: string | null }>(
+      "SELECT DISTINCT group_id FROM rollouts WHERE endpoint = 'rivals' AND version <> '1'",
+    )
+    assert.equal(groups.length, 1, 'all are compared with each other')
+  })
+
   it('by hand it has the plan that was given, or that of the newest rollout of its endpoint and model', async () => {
     const hours = (max_wait_hours: number) => Plan.parse({ ...QUICK, max_wait_hours })
     await begun('planned', { plan: hours(5) })

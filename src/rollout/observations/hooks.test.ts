@@ -181,6 +181,29 @@ describe('what is ingested for a rollout', { timeout: 60_000 }, () => {
     )
   })
 
+  it('users of an A/B are counted from its split on, not while it is a shadow, and of no other rollout', async () => {
+    const bought = { mode: 'ab', metrics: [{ name: 'bought' }], ab: { metric: 'bought', share: 5000, max_values: 100 } }
+    const users = async (endpoint: string): Promise<string[]> => {
+      const of = { ep: endpoint, ep_epoch: Number.MAX_SAFE_INTEGER }
+      const rows = [
+        { ...of, role: 'stable', ver: '1', key: `an ${++made}` },
+        { ...of, key: `a ${++made}` },
+        { ...of, role: 'stable', ver: '1' },
+      ] as const
+      return (await ofRows(rows, endpoint)).split('; ').filter((one) => one.startsWith('u '))
+    }
+    const plan = Plan.parse({ ...QUICK, shadow: { requests: 10, labels: 0 }, ...bought })
+    await begun('split', { plan })
+    assert.deepEqual(await users('split'), [])
+    await send(bench, 'split', { rows: 110, seed: 1 })
+    await round(bench)
+    assert.equal((await newest(bench.db, 'split')).state, 'canary')
+    assert.deepEqual(await users('split'), ['u 1 2'])
+    await toCanary('whole', { ...bought, ab: { ...bought.ab, share: 10_000 } })
+    assert.deepEqual(await users('whole'), [], 'where all meet the candidate nothing is divided')
+    assert.deepEqual(await users(ONE), [], 'a canary divides nobody')
+  })
+
   it('after a promotion only labels count, with the roles exchanged', async () => {
     await toCanary('watched', { watch: { labels: 1000, hours: 1000 } })
     const { id } = await newest(bench.db, 'watched')
