@@ -79,6 +79,32 @@ test('an alias that is taken away still stands for the version that it named las
   await moveAlias(room, root, { ...alias, version: '1' })
 })
 
+test('each comparison is with the alias that it names, as that stands at the moment or stood last', async () => {
+  const { room } = bench
+  const beside = (not_worse_than: string): Gate => ({ metric: 'auc', not_worse_than, margin: 0, confidence: 0.95 })
+  const gates = [beside('challenger'), beside('production')]
+  const add = async (auc: number) => registerVersion(room, root, await wanted(bench, { model: 'named', auc, gates }))
+  for (const auc of [0.6, 0.8, 0.7]) await add(auc)
+  const move = (alias: string, version: string) => moveAlias(room, root, { model: 'named', alias, version })
+  const judged = async (version: number): Promise<string[]> =>
+    (await judgeVersion(room, await requireVersion(room.db, 'named', version))).results.map(
+      (one) => `${one.outcome}: ${/version \d/.exec(one.reason)?.[0] ?? 'nothing'}`,
+    )
+  await move('production', '1')
+  await move('challenger', '2')
+  assert.deepEqual(await judged(3), ['failed: version 2', 'passed: version 1'])
+  await assert.rejects(move('production', '3'), { code: 'gate_refused', message: /version 2/ })
+  await move('challenger', '1')
+  assert.deepEqual(await judged(3), ['passed: version 1', 'passed: version 1'])
+  await move('challenger', '2')
+  await removeAlias(room, root, { model: 'named', alias: 'challenger' })
+  assert.deepEqual(await judged(3), ['failed: version 2', 'passed: version 1'])
+  assert.deepEqual((await judged(2))[1], 'passed: version 1', 'a version is not compared with itself')
+  await move('challenger', '3')
+  await move('production', '3')
+  assert.deepEqual(await judged(1), ['failed: version 3', 'failed: version 3'])
+})
+
 test('a model that is made again is not compared with versions of the former one', async () => {
   const { room } = bench
   const gates: Gate[] = [{ metric: 'auc', not_worse_than: 'production', margin: 0, confidence: 0.95 }]
