@@ -167,11 +167,14 @@ function imageResult(reason: string): GateResult {
 function refuseUnlessOverridden(who: Principal, entry: Entry, { failed, absolute }: Asked): void {
   if (entry.override !== true) throw refused(entry, failed)
   requireOverride(who, entry.reason)
-  if (entry.loads === true && absolute.length > 0) throw refused(entry, absolute, ' (no override helps against that)')
+  if (entry.loads === true && absolute.length > 0) throw refused(entry, absolute, AGAINST)
 }
 
-function refused({ model, version, as }: Entry, gates: readonly GateResult[], more = ''): Error {
-  const detail = `${refusalText(gates)}${more}`
+/** First, because a long message is cut. */
+const AGAINST = 'no override helps against this: '
+
+function refused({ model, version, as }: Entry, gates: readonly GateResult[], lead = ''): Error {
+  const detail = `${lead}${refusalText(gates)}`
   return problem('gate_refused', { model, version: String(version), alias: as, detail, gates })
 }
 
