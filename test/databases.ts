@@ -1,10 +1,11 @@
 /** Empty databases for tests that run on both drivers: SQLite in a temporary file, and a real PostgreSQL. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Db } from '../src/store/db.ts'
 import { migrate } from '../src/store/migrate.ts'
 import { openPostgres } from '../src/store/postgres/postgres.ts'
+import { keepBlank, writeBlank } from '../src/store/sqlite/blank.ts'
 import { openSqlite } from '../src/store/sqlite/sqlite.ts'
 import { startPostgres } from './postgres.ts'
 
@@ -18,8 +19,16 @@ export interface TestDatabase {
 
 /** A SQLite database without tables. */
 export async function emptySqlite(): Promise<TestDatabase> {
-  const folder = mkdtempSync(join(tmpdir(), 'slipway-database-'))
-  const where = join(folder, 'slipway.db')
+  return sqliteIn(newFile())
+}
+
+function newFile(): string {
+  return join(mkdtempSync(join(tmpdir(), 'slipway-database-')), 'slipway.db')
+}
+
+/** A database on a file in a folder of its own, which goes when it is closed. */
+function sqliteIn(where: string): TestDatabase {
+  const folder = dirname(where)
   const db = openSqlite(where)
   const close = async (): Promise<void> => {
     await db.close()
@@ -41,7 +50,11 @@ export async function emptyPostgres(): Promise<TestDatabase> {
 
 /** A SQLite database with the tables of this program. */
 export async function migratedSqlite(): Promise<TestDatabase> {
-  return migrated(await emptySqlite())
+  const file = newFile()
+  writeBlank(file)
+  const database = await migrated(sqliteIn(file))
+  keepBlank(file)
+  return database
 }
 
 /** A PostgreSQL database with the tables of this program. */

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { emptySqlite } from '../../test/databases.ts'
+import { migratedSqlite } from '../../test/databases.ts'
 import { auditLog } from '../auth/audit.ts'
 import { makeIds } from '../contract/ids.ts'
 import { openDiskBlobs } from '../store/blobs/disk.ts'
@@ -19,7 +19,7 @@ export interface Opened {
 
 /** Opens both rooms; `close` closes the database and removes the files. */
 export async function openRegistry(
-  open: () => Promise<{ db: Db; close(): Promise<void> }> = emptySqlite,
+  open: () => Promise<{ db: Db; close(): Promise<void> }> = migratedSqlite,
 ): Promise<Opened> {
   const opened = await open()
   const { db } = opened

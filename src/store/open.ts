@@ -14,6 +14,7 @@ import { migrate } from './migrate.ts'
 import { openPostgres } from './postgres/postgres.ts'
 import { openS3Blobs } from './blobs/s3/blobs.ts'
 import { s3Settings } from './blobs/s3/settings.ts'
+import { keepBlank, writeBlank } from './sqlite/blank.ts'
 import { openSqlite } from './sqlite/sqlite.ts'
 import { withReserve } from './reserve.ts'
 import { gatherStatistics } from './postgres/statistics.ts'
@@ -132,7 +133,10 @@ export function savedCopies(dataDir: string): string[] {
 /** A migrated store in a fresh temporary folder, for tests; `close` deletes it. */
 export async function openTemporaryStore(): Promise<Store & { close(): Promise<void> }> {
   const dataDir = mkdtempSync(join(tmpdir(), 'slipway-store-'))
+  const file = join(dataDir, DATABASE_FILE)
+  writeBlank(file)
   const store = await openStore({ dataDir })
+  keepBlank(file)
   return {
     ...store,
     close: async () => {
