@@ -30,6 +30,7 @@ const MOST_SECONDS = 60
 /** Folders and files of tests that take too long for each change: they run in the second part of the check. */
 const HEAVY = [
   'src/monitoring/rounds/crash.postgres.test.ts',
+  'src/monitoring/rounds/late.postgres.test.ts',
   'src/pipelines/drivers/local/landlock.test.ts',
   'test/lowering/',
   'test/images/',
