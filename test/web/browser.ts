@@ -32,12 +32,17 @@ export async function openBrowser(executablePath: string): Promise<Browser> {
   })
 }
 
-/** Breaches of WCAG A and AA on the page, each as one line. */
-export async function axeBreaches(page: Page): Promise<string[]> {
+/** The rules that depend on colours, so that another colour scheme may breach them where the first did not. */
+export const COLOURS = ['color-contrast', 'link-in-text-block'] as const
+const ALL = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']
+
+/** Breaches of WCAG A and AA on the page, or of these rules alone, each as one line. */
+export async function axeBreaches(page: Page, rules?: readonly string[]): Promise<string[]> {
   // the page's own policy forbids injected script elements; evaluation is not bound by it
-  await page.evaluate(axe)
+  if (!(await page.evaluate<boolean>('"axe" in window'))) await page.evaluate(axe)
+  const only = JSON.stringify(rules === undefined ? ALL : { type: 'rule', values: rules })
   const found = await page.evaluate<string[]>(
-    `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] })
+    `axe.run(document, { runOnly: ${only} })
        .then((result) => result.violations.map((one) => one.id + ': ' + one.nodes.slice(0, 3).map((node) => node.html.slice(0, 140) + ' ' + (node.any[0]?.message ?? '')).join(' | ')))`,
   )
   return found
