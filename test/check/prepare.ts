@@ -9,6 +9,7 @@ import { buildCrane, buildReferrersRegistry, findCrane, hasReferrersRegistry, NO
 import { ACT, ACTIONLINT, buildGoTool, findGoTool, ORAS } from '../programs/go-tools.ts'
 import type { GoTool } from '../programs/go-tools.ts'
 import { buildS3, hasS3 } from '../s3.ts'
+import { MLFLOW_CLIENT } from '../clients/packages.ts'
 import { PACKAGES } from '../serving-models.ts'
 import { CHROMIUM_MISSING, findChromium, findProgram } from '../tools.ts'
 import { secondsSince } from './progress.ts'
@@ -107,6 +108,7 @@ export function needs(): Need[] {
       bring: go === undefined ? 'there is no Go to build it with' : () => buildReferrersRegistry(go),
     },
     environment('scikit-learn', 'serving-models', PACKAGES),
+    environment('the mlflow client', 'MLFLOW_CLIENT', MLFLOW_CLIENT),
     environment('mlflow', `'${MLFLOW}'`, [MLFLOW]),
   ]
 }

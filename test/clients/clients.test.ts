@@ -16,7 +16,7 @@ const CLIENTS = [
 
 for (const { name, script, packages, checks: least } of CLIENTS) {
   test(`${name} over HTTP and gRPC`, { timeout: 900_000 }, async (t) => {
-    const python = await testEnv(packages).catch((error: Error) => error)
+    const python = await testEnv(packages, 'once').catch((error: Error) => error)
     if (python instanceof Error) {
       t.skip(`${name} cannot be installed here: ${python.message.split('\n')[0]}`)
       return

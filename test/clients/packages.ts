@@ -34,6 +34,15 @@ export const EXPORTED = {
 /** The library whose contributions ours equal. */
 export const SHAP = 'shap==0.51.0'
 
+/** The mlflow client as a notebook of scikit-learn has it, and an exporter of OpenTelemetry: one environment of several scenarios. */
+export const MLFLOW_CLIENT = [
+  'scikit-learn==1.7.2',
+  'pandas==2.3.3',
+  'numpy==2.2.6',
+  'mlflow-skinny==3.17.2',
+  'opentelemetry-exporter-otlp-proto-http',
+] as const
+
 /** KServe's client of its first and second protocol, over REST and gRPC. */
 export const KSERVE_CLIENT = ['kserve==0.21.0'] as const
 

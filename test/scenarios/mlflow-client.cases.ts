@@ -9,11 +9,11 @@ import { mlflowOutput } from '../output.ts'
 import type { Output } from '../output.ts'
 import type { App } from '../../src/options.ts'
 import { startPostgres } from '../postgres.ts'
+import { MLFLOW_CLIENT } from '../clients/packages.ts'
 import { testEnv } from '../python-env.ts'
 import { NO_S3, startS3 } from '../s3.ts'
 import type { TestS3 } from '../s3.ts'
 
-const PACKAGES = ['scikit-learn==1.7.2', 'pandas==2.3.3', 'numpy==2.2.6', 'mlflow-skinny==3.17.2']
 const PARTS = ['autolog', 'logging', 'search', 'artifacts', 'datasets', 'workspaces']
 
 /** The cases on a server that keeps what it is told here, and the files there. */
@@ -26,7 +26,7 @@ export function mlflowClientCases(database: 'SQLite' | 'PostgreSQL', files: 'dis
     let s3: TestS3 | undefined
 
     before(async () => {
-      python = await testEnv(PACKAGES)
+      python = await testEnv(MLFLOW_CLIENT)
       const server = database === 'PostgreSQL' ? await startPostgres() : undefined
       if (server !== undefined) stopDatabase = () => server.stop()
       if (files === 'S3') s3 = await startS3()

@@ -8,9 +8,9 @@ import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import { Findings, verdictOf } from '../../src/registry/scan/findings.ts'
 import { scanFile } from '../../src/registry/scan/scan.ts'
+import { MLFLOW_CLIENT } from '../clients/packages.ts'
 import { testEnv } from '../python-env.ts'
 
-const PACKAGES = ['scikit-learn==1.7.2', 'pandas==2.3.3', 'numpy==2.2.6', 'mlflow-skinny==3.17.2']
 const COUNT = 4000
 const SEED = process.env['SLIPWAY_POLYGLOT_SEED'] ?? '7'
 
@@ -25,10 +25,14 @@ describe('files in disguises', () => {
   let report: Report
   before(async () => {
     const script = join(import.meta.dirname, '../fixtures/registry_polyglots.py')
-    const { stdout } = await promisify(execFile)(await testEnv(PACKAGES), ['-B', script, folder, String(COUNT), SEED], {
-      timeout: 200_000,
-      maxBuffer: 64 * 1024 * 1024,
-    })
+    const { stdout } = await promisify(execFile)(
+      await testEnv(MLFLOW_CLIENT),
+      ['-B', script, folder, String(COUNT), SEED],
+      {
+        timeout: 200_000,
+        maxBuffer: 64 * 1024 * 1024,
+      },
+    )
     report = JSON.parse(stdout) as Report
   })
   after(() => rmSync(folder, { recursive: true, force: true }))

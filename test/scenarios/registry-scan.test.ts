@@ -10,14 +10,13 @@ import { Findings, verdictOf } from '../../src/registry/scan/findings.ts'
 import type { Finding } from '../../src/registry/scan/findings.ts'
 import { scanFile } from '../../src/registry/scan/scan.ts'
 import { prng } from '../../src/stats/prng.ts'
+import { MLFLOW_CLIENT } from '../clients/packages.ts'
 import { testEnv } from '../python-env.ts'
-
-const PACKAGES = ['scikit-learn==1.7.2', 'pandas==2.3.3', 'numpy==2.2.6', 'mlflow-skinny==3.17.2']
 
 describe('files as their libraries write them', () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-scan-'))
   before(async () => {
-    const python = await testEnv(PACKAGES)
+    const python = await testEnv(MLFLOW_CLIENT)
     const script = join(import.meta.dirname, '../fixtures/registry_scan.py')
     await promisify(execFile)(python, ['-B', script, folder], { timeout: 200_000 })
   })

@@ -16,9 +16,9 @@ import { trackingRoutes } from '../../src/tracking/routes.ts'
 import { evaluationRoutes } from '../../src/evaluation/routes.ts'
 import { llmRoutes } from '../../src/llm/routes.ts'
 import { traceRoutes } from '../../src/traces/routes.ts'
+import { MLFLOW_CLIENT } from '../clients/packages.ts'
 import { testEnv } from '../python-env.ts'
 
-const PACKAGES = ['scikit-learn==1.7.2', 'pandas==2.3.3', 'numpy==2.2.6', 'mlflow-skinny==3.17.2']
 const MODEL = 'gated-model'
 
 describe('the mlflow client and the registry', () => {
@@ -28,7 +28,7 @@ describe('the mlflow client and the registry', () => {
   let python = ''
 
   before(async () => {
-    python = await testEnv(PACKAGES)
+    python = await testEnv(MLFLOW_CLIENT)
     served = await serveRoutes(['maintainer'], (deps) => {
       db = deps.db
       room = { ...deps, modelsDir: join(deps.dataDir, 'models') }

@@ -12,9 +12,9 @@ import type { App } from '../../src/options.ts'
 import { prng } from '../../src/stats/prng.ts'
 import { otlpRequest } from '../otlp.ts'
 import { startPostgres } from '../postgres.ts'
+import { MLFLOW_CLIENT } from '../clients/packages.ts'
 import { testEnv } from '../python-env.ts'
 
-const PACKAGES = ['mlflow-skinny==3.17.2', 'opentelemetry-exporter-otlp-proto-http', 'numpy==2.2.6', 'pandas==2.3.3']
 const PARTS = ['nested_spans', 'equality', 'errors', 'search', 'tags_and_assessments', 'opentelemetry', 'deletion']
 
 /** The cases on one kind of database. */
@@ -70,7 +70,7 @@ export function traceCases(database: 'SQLite' | 'PostgreSQL'): void {
       ])
 
     it('the mlflow client and an OpenTelemetry exporter', { timeout: 280_000 }, async () => {
-      const { code, out } = await run(await testEnv(PACKAGES), { url: app.url, token })
+      const { code, out } = await run(await testEnv(MLFLOW_CLIENT), { url: app.url, token })
       const passed = [...out.matchAll(/^passed (\w+)$/gm)].map((match) => match[1])
       assert.deepEqual(passed, PARTS, out.slice(-3000))
       assert.equal(code, 0)
