@@ -6,7 +6,7 @@ import { ifGone } from '../../src/contract/absence/absent.ts'
 import { hasTestEnv, runProgram, testEnv } from '../python-env.ts'
 import { ENGINE_PACKAGES, NO_ENGINE } from '../images/engine.ts'
 import { buildCrane, buildReferrersRegistry, findCrane, hasReferrersRegistry, NO_REGISTRY } from '../images/registry.ts'
-import { ACT, ACTIONLINT, buildGoTool, findGoTool, ORAS } from '../programs/go-tools.ts'
+import { ACT, ACTIONLINT, buildGoTool, findGoTool, findSyft, ORAS, SYFT } from '../programs/go-tools.ts'
 import type { GoTool } from '../programs/go-tools.ts'
 import { buildS3, hasS3 } from '../s3.ts'
 import { MLFLOW_CLIENT } from '../clients/packages.ts'
@@ -65,6 +65,12 @@ export function needs(): Need[] {
     program(ACTIONLINT, 'ACTIONLINT', go),
     program(ACT, 'findGoTool(ACT)', go),
     program(ORAS, 'ORAS', go),
+    {
+      name: 'syft',
+      mark: 'findSyft',
+      present: async () => (await findSyft()) !== undefined,
+      bring: () => testEnv(SYFT, 'once').then(() => true),
+    },
     {
       name: 'browser',
       mark: 'findChromium',

@@ -7,11 +7,11 @@ import { after, before, describe, it } from 'node:test'
 import { startRecorded } from '../../src/cli/recorded-server.fixture.ts'
 import type { RecordedServer } from '../../src/cli/recorded-server.fixture.ts'
 import { answerModel, TEST_CACHE, writeModel } from '../../src/cli/image/image.fixture.ts'
-import { findGoTool, GRYPE, notHere, SYFT } from '../programs/go-tools.ts'
+import { findGoTool, findSyft, GRYPE, NO_SYFT, notHere } from '../programs/go-tools.ts'
 
 const root = join(tmpdir(), `slipway-scans-${process.pid}`)
 mkdirSync(root)
-const [syft, grype] = [await findGoTool(SYFT), await findGoTool(GRYPE)]
+const [syft, grype] = [await findSyft(), await findGoTool(GRYPE)]
 let server: RecordedServer
 before(async () => {
   process.env['SLIPWAY_CACHE'] = TEST_CACHE
@@ -36,7 +36,7 @@ describe('an image on the default base', () => {
   }
   before(() => server.slipway('image', 'build', 'delay', '--out', image))
 
-  it('has the packages that syft finds in its files', { skip: syft === undefined && notHere(SYFT) }, async () => {
+  it('has the packages that syft finds in its files', { skip: syft === undefined && NO_SYFT }, async () => {
     const { of } = await rows()
     const [, scanned, said = ''] = of['syft'] ?? []
     assert.equal(scanned, 'layers')

