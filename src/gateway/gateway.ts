@@ -12,7 +12,6 @@ import type { RoutingTable } from './table/table.ts'
 import type { PushReply } from './admin.ts'
 import { listenAdmin } from './admin.ts'
 import { engine } from './engine/engine.ts'
-import { listenGrpc } from './grpc/server.ts'
 import { predictionIds } from './ids.ts'
 import type { LiveTable, VariantMemory } from './traffic/live.ts'
 import { forget, goLive } from './traffic/live.ts'
@@ -90,7 +89,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     ...(options.patience !== undefined && { patience: options.patience }),
   }
   const servers = [await listen(deps, options)]
-  if (options.grpcPort !== undefined) servers.push(await listenGrpc(deps, { ...options, port: options.grpcPort }))
+  if (options.grpcPort !== undefined) {
+    // a gateway without gRPC starts sooner without it
+    const { listenGrpc } = await import('./grpc/server.ts')
+    servers.push(await listenGrpc(deps, { ...options, port: options.grpcPort }))
+  }
   const [port = 0, grpcPort = null] = servers.map((server) => server.port)
   const socket = socketPath(options.dataDir, options.index, process.pid)
   let stopping: Promise<void> | undefined

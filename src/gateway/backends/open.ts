@@ -6,8 +6,6 @@ import type { VariantRoute } from '../table/table.ts'
 import { backendKey } from '../table/table.ts'
 import type { Backend } from '../../scoring/rows/backend.ts'
 import { NativeBackend } from '../../scoring/native/backend.ts'
-import { OnnxBackend } from '../../scoring/onnx/backend.ts'
-import { PythonBackend } from './python.ts'
 
 export interface OpenOptions {
   /** Folder that receives what Python scorers print. */
@@ -24,11 +22,14 @@ export async function openBackend(variant: VariantRoute, wait: boolean, options:
   const { backend } = variant
   if (backend.kind === 'native') return new NativeBackend(backend.dir, variant.inputs)
   if (backend.kind === 'onnx') {
+    // loaded where it is asked for: an image that answers natively starts without it
+    const { OnnxBackend } = await import('../../scoring/onnx/backend.ts')
     const { runtime, file, sessions, answer } = backend
     const onnx = new OnnxBackend({ runtime, file, sessions, threads: 1, inputs: variant.inputs, answer })
     await onnx.start()
     return onnx
   }
+  const { PythonBackend } = await import('./python.ts')
   const key = createHash('sha256').update(backendKey(backend)).digest('hex').slice(0, 12)
   const pool = new PythonBackend({
     python: backend.python,

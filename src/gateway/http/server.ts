@@ -20,7 +20,6 @@ import { findTarget } from './paths.ts'
 import { nativeFailure } from '../protocols/native.ts'
 import type { Rates } from '../traffic/rates.ts'
 import { writeEarly, writeReply } from './reply.ts'
-import { secureServer } from './secure.ts'
 import type { Listening, ServerTimes } from './secure.ts'
 import type { GatewayView, PageTarget, PredictTarget } from './targets.ts'
 import { failureOf } from './targets.ts'
@@ -76,7 +75,11 @@ export async function listen(deps: HttpDeps, at: ListenAt): Promise<GatewayServe
     headersTimeout: headersMs,
     connectionsCheckingInterval: Math.min(5000, headersMs / 2),
   }
-  const listening = at.tls === undefined ? plainServer(times) : secureServer(at.tls, times, deps.fault)
+  const listening =
+    at.tls === undefined
+      ? plainServer(times)
+      : // HTTP/2 is loaded where it is spoken: a gateway without it starts sooner
+        (await import('./secure.ts')).secureServer(at.tls, times, deps.fault)
   // Both kinds of server tell the same events; requests of HTTP/2 have what is used here of those of HTTP/1.1.
   const server = listening.server as Server
   server.on('request', (request, response) => handle(deps, request, response))
