@@ -10,7 +10,7 @@ import { image } from './images/image.ts'
 import { install } from './program/install.ts'
 import { logMetric } from './tracking/log-metric.ts'
 import { monitors } from './monitoring/monitors.ts'
-import { packaging } from './notebook/package.ts'
+import { elsewhere, packaging } from './notebook/package.ts'
 import { overload } from './serving/overload.ts'
 import { postgres } from './tracking/postgres.ts'
 import { predict } from './serving/predict.ts'
@@ -47,8 +47,9 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
   steps,
   monitors,
   size,
-  package: packaging,
+  notebook: packaging,
   image,
+  elsewhere,
   'first-view': firstView,
   ui,
   install,
@@ -68,6 +69,7 @@ const ASKED = [
   'rollout-sim',
   'install',
   'image',
+  'elsewhere',
   'runs',
   'worst',
   'artifacts',
@@ -77,6 +79,7 @@ const ASKED = [
 
 /** Parts that answer one question together. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
+  package: ['notebook', 'image', 'elsewhere'],
   tracking: ['serve', 'log-metric', 'runs', 'worst', 'artifacts', 'traces', 'postgres', 'ui'],
   serving: ['serve', 'predict', 'serving-peers', 'shapes', 'explain', 'stalls', 'swap', 'chaos', 'overload'],
 }
