@@ -193,7 +193,7 @@ function recorded(now: number, empty: boolean): Recorded[] {
     on(registryApi.getPolicy, () => served.policy()),
     on(registryApi.aliasHistory, () => served.moves(now)),
     on(imagesApi.standings, () => served.standings(now)),
-    on(imagesApi.listEnvironments, () => ({ items: [], faults: [] })),
+    on(imagesApi.listEnvironments, () => ({ items: [], faults: some(served.standingFaults(now)) })),
     on(registryApi.lineage, () => served.lineage()),
     on(servingApi.listEndpoints, () => ({ items: endpoints })),
     on(servingApi.getEndpoint, ({ params }) => endpoints.find((one) => one.name === params['name'])),

@@ -202,6 +202,15 @@ export function standings(now: number): Reply<typeof imagesApi.standings> {
   }
 }
 
+/** What of them would be refused now, as Home tells it. */
+export function standingFaults(now: number): Reply<typeof imagesApi.listEnvironments>['faults'] {
+  return standings(now).items.flatMap(({ environment, standing, refusal, revoked }) => {
+    if (standing === null || refusal === null) return []
+    const { model, digest, version, at, actor } = standing
+    return [{ model, environment, digest, version, at, actor, refusal, revoked }]
+  })
+}
+
 /** What the model is held to: nothing besides its project file, and nothing waits. */
 export function policy(): Reply<typeof registryApi.getPolicy> {
   return {

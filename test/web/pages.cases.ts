@@ -14,7 +14,8 @@ const PAGES: readonly (readonly [name: string, path: string, texts: readonly str
     'home',
     '/',
     [
-      '4 items need attention',
+      '5 items need attention',
+      'in production is signed by a revoked key',
       'Temperature and dew point arrive in °C',
       'flight-delay',
       '2 75 %',
