@@ -1,9 +1,23 @@
 /** Images with one model of each kind, run by podman: what they answer is what the gateway and batch-predict of the server answer. */
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import type { TestContext } from 'node:test'
+import { promisify } from 'node:util'
 import { findPython } from '../../src/envs/python.ts'
 import { lockRequest } from '../../src/envs/lock.ts'
 import { requestOf } from '../../src/envs/request.ts'
@@ -15,6 +29,7 @@ import { onnxModels } from '../onnx-models.ts'
 import { testEnvFolder } from '../python-env.ts'
 import { PACKAGES } from '../serving-models.ts'
 import { answering, freePort, NO_ENGINE, startEngine } from './engine.ts'
+import { findCrane, NO_CRANE, NO_REGISTRY, startRegistry } from './registry.ts'
 
 const engine = startEngine()
 const skip = engine === undefined && NO_ENGINE
@@ -24,6 +39,39 @@ const TOKEN = 'slw_app.0123456789abcdef'
 const FIRST_MS = 600_000
 const CONFINED = ['--read-only', '--cap-drop=all', '--security-opt=no-new-privileges']
 const podman = (...args: string[]): Promise<string> => engine?.podman(...args) ?? Promise.reject(new Error(NO_ENGINE))
+
+/** Of an ELF header: EM_X86_64 and EM_AARCH64. */
+const MACHINES: Readonly<Record<string, number>> = { amd64: 62, arm64: 183 }
+const LIBRARIES = { python: /sklearn\/.*\.so$/, onnx: /libonnxruntime\.so[.\d]*$/ } as const
+
+/** The programs and libraries in layers of a layout, each with the processor it says it is for. */
+async function elves(dir: string, layers: readonly string[]): Promise<{ path: string; machine: number }[]> {
+  const to = mkdtempSync(join(root, 'layers-'))
+  for (const digest of layers)
+    await run('tar', ['-xzf', join(dir, 'blobs', digest.replace(':', '/')), '-C', to, '--no-same-owner'])
+  const files = readdirSync(to, { recursive: true, withFileTypes: true }).filter((one) => one.isFile())
+  const found = files.flatMap(({ parentPath, name }) => {
+    const head = headOf(join(parentPath, name))
+    const isElf = head.subarray(0, 4).toString('latin1') === '\x7fELF'
+    return isElf ? [{ path: join(parentPath, name).slice(to.length), machine: head.readUInt16LE(18) }] : []
+  })
+  rmSync(to, { recursive: true, force: true })
+  return found
+}
+
+function headOf(file: string): Buffer {
+  const head = Buffer.alloc(20)
+  const opened = openSync(file, 'r')
+  try {
+    readSync(opened, head)
+  } finally {
+    closeSync(opened)
+  }
+  return head
+}
+
+const run = promisify(execFile)
+const skopeo = async (...args: string[]): Promise<string> => (await run('skopeo', args)).stdout
 
 /** Versions of the control process that answer by each kind of backend. */
 const KINDS = { native: '1', python: '2', onnx: '5' } as const
@@ -124,6 +172,50 @@ describe('an image with a model', { skip }, () => {
       await assert.rejects(run('in.csv'), /expected INPUT OUTPUT/)
       await assert.rejects(run('in.csv', 'out.txt'), /out\.txt.*\.csv or \.parquet/)
     })
+  }
+
+  for (const kind of ['python', 'onnx'] as const)
+    it(`that answers by ${kind} is made for arm64 on this machine, with nothing of another processor in it`, async (t) => {
+      const dir = join(root, `both-${kind}`)
+      const args = ['image', 'build', `m/${KINDS[kind]}`, '--out', `layout:${dir}:v1`]
+      const platforms = ['amd64', 'arm64'].flatMap((one) => ['--platform', `linux/${one}`])
+      const { code, errors } = await control.slipway([...args, ...platforms], { SLIPWAY_CACHE: TEST_CACHE }, FIRST_MS)
+      assert.equal(code, 0, errors)
+      for (const [architecture, machine] of Object.entries(MACHINES)) {
+        const told = await skopeo('--override-os=linux', `--override-arch=${architecture}`, 'inspect', `oci:${dir}:v1`)
+        const { Architecture, Layers } = JSON.parse(told) as { Architecture: string; Layers: string[] }
+        assert.equal(Architecture, architecture)
+        const found = await elves(dir, Layers)
+        const names = found.map(({ path }) => path)
+        assert.ok(names.some((path) => path.endsWith('/node')) && names.some((path) => LIBRARIES[kind].test(path)))
+        assert.deepEqual(
+          found.filter((one) => one.machine !== machine),
+          [],
+        )
+      }
+      await judged(dir, t)
+    })
+
+  /** What crane says of the index and its images, in a registry. */
+  async function judged(dir: string, t: TestContext): Promise<void> {
+    const [registry, crane] = [await startRegistry(), await findCrane()]
+    if (registry === undefined || crane === undefined) {
+      t.diagnostic(registry === undefined ? NO_REGISTRY : NO_CRANE)
+      return registry?.stop()
+    }
+    try {
+      const name = `${registry.host}/both/m:v1`
+      const { code, errors } = await control.slipway(['image', 'push', `layout:${dir}:v1`, name], {}, FIRST_MS)
+      assert.equal(code, 0, errors)
+      assert.match(await crane('validate', '--remote', name), /PASS/)
+      const { manifests } = JSON.parse(await crane('manifest', name)) as { manifests: { platform: object }[] }
+      assert.deepEqual(
+        manifests.map(({ platform }) => platform),
+        Object.keys(MACHINES).map((architecture) => ({ architecture, os: 'linux' })),
+      )
+    } finally {
+      registry.stop()
+    }
   }
 
   it('is the same when it is built again', async () => {
