@@ -1,4 +1,5 @@
 /** Turns research code into a tested package: reads it, orders it, rewrites it, proves it, and writes the project in one go. */
+import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, stat, writeFile, cp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, extname, join, resolve } from 'node:path'
@@ -22,7 +23,7 @@ import { modules, type Package } from './output/modules.ts'
 import { projectFiles } from './output/project.ts'
 import { reportPage } from './output/report-page.ts'
 import { reportCells, type Report } from './output/report.ts'
-import { differing, judge, runOriginal, runPackage, type ProofOptions } from './proof/prove.ts'
+import { askSaved, differing, judge, runOriginal, runPackage, type ProofOptions } from './proof/prove.ts'
 import type { Proof } from './proof/compare.ts'
 import type { Run } from './proof/record.ts'
 import { sampleInputs, type Sample, type Sampled } from './proof/sample.ts'
@@ -85,14 +86,20 @@ export async function packageResearch(options: PackageOptions): Promise<Packaged
     const project = join(proving.scratch, 'project')
     const source = basename(options.file)
     const more = { environment, lock, inputs, goldens: golden.kept, answers: code.answers, source }
-    await writeTexts(project, new Map([...modules(whole), ...projectFiles({ ...whole, ...more })]), program)
+    const { local } = environment
+    await writeTexts(
+      project,
+      new Map([...modules({ ...whole, local }), ...projectFiles({ ...whole, local, ...more })]),
+      program,
+    )
     await copyInputs(inputs, project)
     await copyLocal(environment.local, proving.folder, project)
     const proof = await prove(
       { ...whole, project, original, shows, inputs: taken.inputs, settings: elsewhere(taken) },
       proving,
     )
-    const report = reportOf({ whole, proof, environment, lock, golden, source, samples: taken.samples })
+    const files = await digestsOf(join(project, 'src'))
+    const report = reportOf({ whole, proof, environment, lock, golden, source, samples: taken.samples, files })
     const pages = { 'report.json': `${JSON.stringify(report, null, 2)}\n`, 'report.html': reportPage(report) }
     await writeTexts(project, new Map(Object.entries(pages)), program)
     await settle(project, out)
@@ -340,7 +347,7 @@ function assemble(given: Analysed & { readonly name: string; readonly original: 
   const { name, program, model, lifted, sections, results, metrics, original } = given
   const drawn = new Set(original?.cells.flatMap(({ id, figures }) => (figures.length > 0 ? [id] : [])))
   const figures = original === undefined || original.failed !== null ? undefined : drawn
-  const made = { name, program, model, lifted, sections, results, metrics }
+  const made = { name, program, model, lifted, sections, results, metrics, local: [] }
   return { ...made, seen, figures, draws: draws(program) || drawn.size > 0 }
 }
 
@@ -354,12 +361,16 @@ async function prove(
   },
   proving: ProofOptions,
 ): Promise<Proof> {
-  const { original, program, sections, shows } = made
-  if (original === undefined)
-    return { verdict: 'not run', why: 'it was not asked for (--no-proof)', cells: [], predictions: 'not compared' }
-  if (original.failed !== null) return judge({ original, made: original, program, sections, shows })
+  const { original, program, sections, shows, metrics } = made
+  if (original === undefined) return NOT_RUN
+  const judged = { original, program, sections, shows, metrics }
+  if (original.failed !== null) return judge({ ...judged, made: original, saved: undefined })
   const run = await runPackage(made, proving)
-  const proof = judge({ original, made: run, program, sections, shows })
+  const before = judge({ ...judged, made: run, saved: undefined })
+  const proof =
+    before.verdict === 'not verified'
+      ? before
+      : judge({ ...judged, made: run, saved: await askSaved(made, run, proving) })
   if (proof.verdict !== 'not verified' || run.failed !== null) return proof
   // a second run of the original tells whether there is one thing to be equal to
   const scratch = join(proving.scratch, 'twice')
@@ -370,6 +381,14 @@ async function prove(
     : { ...proof, why: `the original computes something else in each run: ${unsteady}` }
 }
 
+const NOT_RUN: Proof = {
+  verdict: 'not run',
+  why: 'it was not asked for (--no-proof)',
+  cells: [],
+  predictions: 'not compared',
+  saved: { verdict: 'not compared', why: 'no proof was asked for' },
+}
+
 interface Reported {
   readonly whole: Package
   readonly proof: Proof
@@ -378,9 +397,24 @@ interface Reported {
   readonly golden: Goldens
   readonly source: string
   readonly samples: readonly Sample[]
+  readonly files: Readonly<Record<string, string>>
 }
 
-function reportOf({ whole, proof, environment, lock, golden, source, samples }: Reported): Report {
+/** Files of Python below a folder, with their digests. */
+async function digestsOf(folder: string): Promise<Record<string, string>> {
+  const entries = await readdir(folder, { recursive: true })
+  const paths = entries.filter((path) => path.endsWith('.py')).toSorted()
+  const digests = await Promise.all(
+    paths.map(async (path) =>
+      createHash('sha256')
+        .update(await readFile(join(folder, path)))
+        .digest('hex'),
+    ),
+  )
+  return Object.fromEntries(paths.map((path, at) => [path, `sha256:${digests[at]}`]))
+}
+
+function reportOf({ whole, proof, environment, lock, golden, source, samples, files }: Reported): Report {
   const { program, sections, model, name } = whole
   const code = new Map<number, string>()
   for (const { cell, body } of sections) code.set(cell, `${code.get(cell) ?? ''}${body}`)
@@ -397,6 +431,7 @@ function reportOf({ whole, proof, environment, lock, golden, source, samples }: 
     samples,
     lock: { hashed: lock.hashed, why: lock.why, packages: Object.keys(environment.closure).length },
     python: environment.python,
+    files,
   }
 }
 

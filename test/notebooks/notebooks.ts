@@ -12,6 +12,15 @@ const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')
 /** The packages of the fixtures: MLflow brings scikit-learn, pandas and matplotlib. */
 export const PACKAGES = ['mlflow==3.17.2']
 
+/** Packages of an environment without MLflow, such as most research has: nothing can be saved in it. */
+export const WITHOUT_MLFLOW = [
+  'scikit-learn==1.2.2',
+  'matplotlib==3.6.3',
+  'pandas==1.5.3',
+  'numpy==1.24.4',
+  'scipy==1.10.1',
+]
+
 export interface Packaged {
   readonly code: number
   readonly out: string

@@ -62,7 +62,7 @@ describe('slipway package', { concurrency: 2 }, () => {
     assert.deepEqual(made.report().lost, [{ cell: 5, text: 'best 0.123456' }])
     const python = await testEnv(PACKAGES)
     const tests = (): Promise<{ stderr: string }> => call(python, ['-m', 'unittest'], { cwd: made.folder })
-    assert.match((await tests()).stderr, /Ran 6 tests.*\n\nOK/)
+    assert.match((await tests()).stderr, /Ran 9 tests.*\n\nOK/)
     const golden = made.read('tests/test_golden.py')
     assert.match(golden, /\(5, "accuracy 0\.\d+"\)/)
     const { writeFileSync } = await import('node:fs')

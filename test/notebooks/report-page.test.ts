@@ -39,7 +39,13 @@ function report(): Report {
     package: 'explore',
     order: cells.map(({ cell }) => cell),
     model: HOSTILE,
-    proof: { verdict: 'not verified', why: `cell 3: ${HOSTILE}`, cells: [], predictions: 'not compared' },
+    proof: {
+      verdict: 'not verified',
+      why: `cell 3: ${HOSTILE}`,
+      cells: [],
+      predictions: 'not compared',
+      saved: { verdict: 'not verified', why: HOSTILE },
+    },
     cells,
     findings: [
       { code: 'D11', cell: 3, line: 1, found: HOSTILE, treatment: 'reported', action: HOSTILE },
@@ -50,6 +56,7 @@ function report(): Report {
     samples: [{ input: 'table_path', bytes: 2e9, kept: 51_000, rows: 1_000_000, why: '' }],
     lock: { hashed: false, why: HOSTILE, packages: 50 },
     python: '3.11.7',
+    files: {},
   }
 }
 

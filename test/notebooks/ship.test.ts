@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { promisify } from 'node:util'
+import type { Report } from '../../src/notebook/output/report.ts'
 import { testEnv } from '../python-env.ts'
 import { startTestServer } from '../server.ts'
 import { FIXTURES, notebookBench, writeNotebook } from './notebooks.ts'
@@ -46,6 +47,18 @@ test('slipway ship trains the package on the server, and the endpoint answers as
   const answer = (await reply.json()) as { predictions?: unknown }
   assert.equal(reply.status, 200, JSON.stringify(answer))
   assert.deepEqual(answer.predictions, expected, JSON.stringify(answer).slice(0, 500))
+  // the proof goes with the version, and is one of the code that the version brings
+  const read = async <T>(path: string): Promise<T> => {
+    const headers = { authorization: `Bearer ${server.token}` }
+    const found = await fetch(`${server.url}/v1/models/d14-figures/versions/1/${path}`, { headers })
+    assert.equal(found.status, 200, path)
+    return (await found.json()) as T
+  }
+  const { items } = await read<{ items: { path: string; digest: string }[] }>('files')
+  const report = await read<Report>('file?path=package-report.json')
+  const code = items.filter(({ path }) => path.startsWith('code/') && path.endsWith('.py'))
+  assert.equal(report.proof.verdict, 'verified')
+  assert.deepEqual(Object.fromEntries(code.map(({ path, digest }) => [path.slice(5), digest])), report.files)
 })
 
 /** Trains the package in a folder, loads what it saved as MLflow does, and asks it as a gateway does: by a table. */

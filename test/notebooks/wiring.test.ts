@@ -48,7 +48,7 @@ describe('slipway package', { concurrency: 2 }, () => {
     )
     assert.match(text, /def label\(row: Any, \*, LIMIT: int, mean_charge: Any\) -> Any:/)
     assert.match(text, /is_dear\(row\["charge"\], mean_charge=mean_charge\) and row\["tenure"\] < LIMIT/)
-    assert.match(text, /df\.apply\(functools\.partial\(label, LIMIT=LIMIT, mean_charge=mean_charge\), axis=1\)/)
+    assert.match(text, /df\.apply\(Bound\(label, LIMIT=LIMIT, mean_charge=mean_charge\), axis=1\)/)
     found(made, 'D4', 3, /label reads LIMIT, mean_charge/)
   })
 

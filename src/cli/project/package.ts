@@ -11,6 +11,8 @@ import { UsageError, type Invocation } from '../invocation/command.ts'
 const ORDERS: readonly Wanted[] = ['auto', 'document', 'executed']
 /** Seconds for each cell of the proof. */
 const LIMIT = 600
+/** Lines of what was not compared; the report has them all. */
+const MOST_UNSEEN = 12
 /** Inputs above this are sampled for the proof, MB. */
 const SAMPLE = 100
 
@@ -54,10 +56,18 @@ async function proved(options: PackageOptions, folder: string, out: Invocation['
   return proof === undefined || proof.verdict === 'not verified' ? 1 : 0
 }
 
-function proofLines({ verdict, why, cells, predictions }: Proof): string[] {
+function proofLines({ verdict, why, cells, predictions, saved }: Proof): string[] {
   const agreed = cells.filter((one) => one.verdict === 'verified' || one.verdict === 'within tolerance').length
   const counts = `${agreed} of ${cells.length} cells verified, predictions ${predictions}`
-  return [`Proof: ${verdict}${why === '' ? '' : `: ${why}`}`, ...(cells.length > 0 ? [counts] : [])]
+  const kept = `Saved model: ${saved.verdict}${saved.why === '' ? '' : `: ${saved.why}`}`
+  const unseen = cells.flatMap(({ cell, skipped }) => skipped.map((one) => `Not compared: cell ${cell}: ${one}`))
+  const rest = unseen.length > MOST_UNSEEN ? [`Not compared: ${unseen.length - MOST_UNSEEN} more`] : []
+  return [
+    `Proof: ${verdict}${why === '' ? '' : `: ${why}`}`,
+    ...(cells.length > 0 ? [counts, kept] : []),
+    ...unseen.slice(0, MOST_UNSEEN),
+    ...rest,
+  ]
 }
 
 function summary(report: Report): string[] {

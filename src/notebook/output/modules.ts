@@ -1,11 +1,12 @@
 /** Writes the modules of the package: config, features, train, predict, and figures where the code draws. */
 import { edited, type Edit } from '../rewrite/edit.ts'
 import type { Definition } from '../facts/facts.ts'
-import type { Lifted } from '../rewrite/lifting.ts'
+import { boundName, type Lifted } from '../rewrite/lifting.ts'
 import type { Model } from '../rewrite/model.ts'
 import { cellFacts, cellOf, functionsOf, seedSetting, type Placed, type Program } from '../rewrite/program.ts'
 import { chunksOf, type Section } from '../rewrite/sections.ts'
 import { hintOf, type Seen } from './hints.ts'
+import { BOUND, FIGURES } from './whole-modules.ts'
 import { importLines, mentions } from './imports.ts'
 
 export interface Package {
@@ -23,6 +24,8 @@ export interface Package {
   readonly draws: boolean
   /** Cells of which the run has seen figures; undefined where nothing was run. */
   readonly figures: ReadonlySet<number> | undefined
+  /** Modules that lie beside the notebook and come with the package. */
+  readonly local: readonly string[]
 }
 
 /** Path to text of the modules. */
@@ -36,6 +39,8 @@ export function modules(given: Package): Map<string, string> {
     [`${folder}/predict.py`, predictModule(given)],
   ])
   if (given.draws) files.set(`${folder}/figures.py`, FIGURES)
+  const bound = boundName(given.program)
+  if ([...files.values()].some((text) => mentions(text, bound))) files.set(`${folder}/bound.py`, BOUND)
   return files
 }
 
@@ -122,6 +127,10 @@ interface ModuleParts {
 function moduleText({ name, program }: Package, { head, parts, first, own }: ModuleParts): string {
   const body = parts.join('\n\n')
   const figures = mentions(body, 'keep_figures') ? [`from ${name}.figures import keep_figures`] : []
+  const bound = boundName(program)
+  const binds = mentions(body, bound)
+    ? [`from ${name}.bound import Bound${bound === 'Bound' ? '' : ` as ${bound}`}`]
+    : []
   const logging = mentions(body, 'logger')
   const typing = mentions(body, 'Any') ? ['from typing import Any'] : []
   const lines = importLines(program, body, first)
@@ -131,7 +140,7 @@ function moduleText({ name, program }: Package, { head, parts, first, own }: Mod
     ...standard.filter((line) => !lines.includes(line)),
     ...lines,
   ]
-  const ours = [...own.filter((line) => line.startsWith(`from ${name}.`)), ...figures].toSorted()
+  const ours = [...own.filter((line) => line.startsWith(`from ${name}.`)), ...figures, ...binds].toSorted()
   const known = new Set(program.facts.standard)
   const isStandard = (line: string): boolean => known.has(/^(?:from|import) (\w+)/.exec(line)?.[1] ?? '')
   const groups = [
@@ -266,6 +275,10 @@ def main(model: Path, **settings: Any) -> dict[str, float]:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     state = run(Config(**settings))
     save(predictor_of(state), ${rows}, model)
+    report = Path(__file__).resolve().parents[2] / "report.json"
+    if report.exists() and model.is_dir():
+        # the proof goes with the model
+        (model / "package-report.json").write_bytes(report.read_bytes())
     return metrics_of(state)
 `
 }
@@ -277,7 +290,7 @@ function metricsBody(metrics: readonly string[]): string {
     return {name: float(value) for name, value in numbers.items()}`
 }
 
-function predictModule({ name, model, program }: Package): string {
+function predictModule({ name, model, program, local }: Package): string {
   const transforms = [...new Set(model.chain.filter(({ kind }) => kind === 'transform').map((one) => one.name))]
   const functions = [...new Set(model.chain.filter(({ kind }) => kind === 'function').map((one) => one.name))]
   const fields = ['    model: Any', ...transforms.map((one) => `    ${one}: Any`)]
@@ -289,6 +302,7 @@ function predictModule({ name, model, program }: Package): string {
   const whole =
     plain && transforms.length > 0 ? `Pipeline([${parts.join(', ')}, ("model", predictor.model)])` : 'predictor.model'
   const method = model.method
+  const code = `[${[name, ...local].map((one) => `"${one}"`).join(', ')}]`
   return `"""Answers rows: the same steps as in training, then the model."""
 
 from __future__ import annotations
@@ -324,12 +338,20 @@ def save(predictor: Predictor, rows: Any, folder: Path) -> None:
 
     # MLflow takes tables and no column on its own: it becomes the only one of a table
     column = hasattr(rows, "to_frame") and not hasattr(rows, "columns")
-    example = None if rows is None else rows[:5]
-    answers = None if example is None else predict(predictor, example)
-    if column:
-        example = example.to_frame(rows.name or "rows")
-    signature = None if example is None else infer_signature(example, answers)
-    common = {"signature": signature, "input_example": example}
+    table = rows.to_frame(rows.name or "rows") if column else rows
+    # of all rows, for one that lacks a value says that the column may lack it
+    signature = None if rows is None else infer_signature(table, predict(predictor, rows))
+    home = Path(__file__).resolve().parents[1]
+    common: dict[str, Any] = {
+        "signature": signature,
+        "input_example": None if rows is None else table[:5],
+        # whoever loads the model does not have the package
+        "code_paths": [str(one) for name in ${code} for one in (home / name, home / f"{name}.py") if one.exists()],
+    }
+    lock = home.parent / "requirements.lock"
+    if lock.exists():
+        lines = [line.split(";")[0].split() for line in lock.read_text(encoding="utf-8").splitlines()]
+        common["pip_requirements"] = [words[0] for words in lines if words and "==" in words[0]]
 ${plain ? plainSave(whole, method) : PYFUNC}
 `
 }
@@ -363,29 +385,4 @@ const PYFUNC = `    import mlflow.pyfunc
             """One answer for each row."""
             return predict(predictor, model_input.iloc[:, 0] if column else model_input)
 
-    mlflow.pyfunc.save_model(path=str(folder), python_model=Answers(), code_paths=[str(Path(__file__).parent)], **common)`
-
-const FIGURES = `"""Keeps figures as files instead of showing them."""
-
-from __future__ import annotations
-
-from pathlib import Path
-
-import matplotlib.pyplot as plt
-
-_folder: list[Path] = []
-
-
-def keep_in(folder: str) -> None:
-    """From now on figures are written to this folder."""
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    _folder[:] = [Path(folder)]
-
-
-def keep_figures(name: str) -> None:
-    """Write every open figure to the folder, if there is one, and close it."""
-    for number in plt.get_fignums():
-        if _folder:
-            plt.figure(number).savefig(_folder[0] / f"{name}_{number}.png")
-        plt.close(number)
-`
+    mlflow.pyfunc.save_model(path=str(folder), python_model=Answers(), **common)`

@@ -29,7 +29,8 @@ export function projectFiles(given: Project): Map<string, string> {
     ['tests/test_steps.py', stepTests(given)],
     ['tests/test_golden.py', goldenTests(given)],
     ['tests/test_predict.py', predictTests(given)],
-    ['.slipwayignore', 'report.html\nreport.json\n'],
+    ['tests/test_saved.py', savedTests(given)],
+    ['.slipwayignore', 'report.html\n'],
   ])
 }
 
@@ -101,16 +102,19 @@ function valueOf(source: string): unknown {
 }
 
 function wholeRun({ name }: Project): string {
-  return `"""One run of the whole package, shared by the tests: what it gave back, which steps it took, what it said."""
+  return `"""One run of the step of the pipeline, shared by the tests: what it gave back and saved, which steps it took, what it said."""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
+import importlib.util
 import io
 import logging
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -118,7 +122,9 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from ${name} import train  # noqa: E402
-from ${name}.config import Config  # noqa: E402
+
+#: Saving the model takes it; it is in requirements.lock.
+MLFLOW = importlib.util.find_spec("mlflow") is not None
 
 
 class Whole(NamedTuple):
@@ -127,6 +133,9 @@ class Whole(NamedTuple):
     state: dict[str, Any]
     called: dict[str, int]
     text: str
+    #: What \`main\` gave back, and where it saved the model.
+    metrics: dict[str, float]
+    model: Path
 
 
 @functools.cache
@@ -144,14 +153,28 @@ def whole() -> Whole:
         if event == "call" and frame.f_code.co_filename.startswith(home):
             called[frame.f_code.co_name] = called.get(frame.f_code.co_name, 0) + 1
 
-    with contextlib.redirect_stdout(text):
+    state: dict[str, Any] = {}
+    run = train.run
+
+    def kept(settings: Any) -> dict[str, Any]:
         sys.setprofile(look)
         try:
-            state = train.run(Config())
+            state.update(run(settings))
         finally:
             sys.setprofile(None)
-            logger.removeHandler(handler)
-    return Whole(state, called, text.getvalue())
+        return state
+
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    train.run = kept
+    if not MLFLOW:
+        train.save = lambda predictor, rows, folder: None
+    try:
+        with contextlib.redirect_stdout(text):
+            metrics = train.main(Path(folder.name, "model"))
+    finally:
+        logger.removeHandler(handler)
+    return Whole(state, called, text.getvalue(), metrics, Path(folder.name, "model"))
 `
 }
 
@@ -269,6 +292,75 @@ class PredictTests(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "at least one"):
             predict(predictor_of(whole().state), [])
 ${rows}${compare}
+
+if __name__ == "__main__":
+    unittest.main()
+`
+}
+
+function savedTests({ name, model, metrics }: Project): string {
+  const rows =
+    model.rows === undefined
+      ? ''
+      : `
+    @unittest.skipUnless(MLFLOW, "mlflow-skinny of requirements.lock is not installed here")
+    def test_the_saved_model_answers_as_the_predictor(self) -> None:
+        rows = whole().state["${model.rows}"]
+        with tempfile.TemporaryDirectory() as folder:
+            asked, answered = Path(folder, "asked.pickle"), Path(folder, "answered.pickle")
+            asked.write_bytes(pickle.dumps(rows))
+            self.ask(str(asked), str(answered))
+            found = pickle.loads(answered.read_bytes())
+        self.assertEqual(repr(list(found)), repr(list(predict(predictor_of(whole().state), rows))))
+`
+  return `"""What \`main\` leaves: numbers that judge the model, and a model that a process without the package loads and asks."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+from tests.whole import MLFLOW, whole  # isort: skip  it finds the package
+
+from ${name}.predict import predict
+from ${name}.train import predictor_of
+
+ASK = """
+import pickle, sys
+from pathlib import Path
+import mlflow.pyfunc
+model = mlflow.pyfunc.load_model(sys.argv[1])
+if len(sys.argv) > 2:
+    rows = pickle.loads(Path(sys.argv[2]).read_bytes())
+    column = hasattr(rows, "to_frame") and not hasattr(rows, "columns")
+    Path(sys.argv[3]).write_bytes(pickle.dumps(model.predict(rows.to_frame(rows.name or "rows") if column else rows)))
+"""
+
+
+class SavedTests(unittest.TestCase):
+    """What a server relies on."""
+
+    def ask(self, *words: str) -> None:
+        """Load the model where nothing leads to the package, and let it answer."""
+        path = {"PYTHONPATH": ""}
+        with tempfile.TemporaryDirectory() as elsewhere:
+            command = [sys.executable, "-c", ASK, str(whole().model), *words]
+            subprocess.run(command, cwd=elsewhere, env={**os.environ, **path}, check=True)
+
+    @unittest.skipUnless(MLFLOW, "mlflow-skinny of requirements.lock is not installed here")
+    def test_the_model_is_saved_and_can_be_loaded(self) -> None:
+        self.ask()
+${rows}
+    def test_main_gives_back_the_numbers_that_judge_the_model(self) -> None:
+        state = whole().state
+        wanted = {name: float(state[name]) for name in ${JSON.stringify(metrics)} if getattr(state[name], "ndim", 0) == 0 and hasattr(state[name], "__float__")}
+        self.assertEqual(whole().metrics, wanted)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -45,6 +45,7 @@ function factList({ proof, cells, model, order, python, lock, samples }: Report)
   const facts: [string, string][] = [
     ['cells', `${agreed} of ${cells.length} verified${empty === 0 ? '' : `, ${empty} with nothing to compare`}`],
     ['predictions', proof.predictions],
+    ['saved model', `${proof.saved.verdict}${proof.saved.why === '' ? '' : `: ${proof.saved.why}`}`],
     ...samples.map((one): [string, string] => ['data', sampleText(one)]),
     ['model', model],
     ['order', order.join(' ')],

@@ -35,6 +35,8 @@ export interface Report {
   readonly samples: readonly Sample[]
   readonly lock: { readonly hashed: boolean; readonly why: string; readonly packages: number }
   readonly python: string
+  /** The code that was proved: path below src → digest. */
+  readonly files: Readonly<Record<string, string>>
 }
 
 /** The cells of a report. `code` is what became of a cell: function texts of the package. */

@@ -21,12 +21,20 @@ export interface CellVerdict {
   readonly skipped: readonly string[]
 }
 
+/** What becomes of the model that `main` of the package saves. */
+export interface Saved {
+  readonly verdict: Verdict | 'not compared'
+  /** What differs, or why it was not compared; empty where its answers are those of the original. */
+  readonly why: string
+}
+
 export interface Proof {
   readonly verdict: Verdict | 'not run'
   /** Why it is not verified, or was not run; empty where it is. */
   readonly why: string
   readonly cells: readonly CellVerdict[]
   readonly predictions: Verdict | 'not compared'
+  readonly saved: Saved
 }
 
 export interface Sides {
@@ -69,8 +77,13 @@ export function compareCell(
     compared,
     variables: names,
     differences: found.differences.slice(0, 20),
-    skipped: found.skipped.slice(0, 20),
+    skipped: shortened(found.skipped),
   }
+}
+
+/** The first of many, and how many more there are. */
+function shortened(all: readonly string[]): string[] {
+  return all.length <= 20 ? [...all] : [...all.slice(0, 20), `${all.length - 20} more`]
 }
 
 /** Variables that only the original has. */
@@ -171,11 +184,12 @@ class Comparison {
     else if (at >= 0) this.differ(`figure ${at + 1} differs`)
   }
 
-  /** What cannot be looked at is skipped as a whole variable; of parts only those are named that are too many to look at. */
+  /** What cannot be looked at is named, wherever in a value it is; it has the same name in both runs. */
   #unseen(a: Described, b: Described, path: string): void {
     if (b.k === 'fault') this.differ(`${path}: ${b.why}`)
-    else if (a.k !== b.k) this.differ(`${path}: only one of both can be looked at`)
-    else if (a.k === 'skip' && (path.endsWith('.rest') || !/[.[]/.test(path))) this.skipped.push(`${path}: ${a.why}`)
+    else if (a.k !== 'skip' || b.k !== 'skip') this.differ(`${path}: only one of both can be looked at`)
+    else if (a.name !== b.name) this.differ(`${path}: ${a.why} in the original, ${b.why} in the package`)
+    else this.skipped.push(`${path}: ${a.why}`)
   }
 
   #dict(a: Of<'dict'>, b: Of<'dict'>, path: string): void {

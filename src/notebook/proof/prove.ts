@@ -10,6 +10,7 @@ import { edited } from '../rewrite/edit.ts'
 import { cellFacts, draws, seedOf, type Input, type Program } from '../rewrite/program.ts'
 import type { Section } from '../rewrite/sections.ts'
 import { compareCell, comparePredictions, compareWritten, saidBy, type CellVerdict, type Proof } from './compare.ts'
+import { compareMetrics, compareSaved } from './step.ts'
 import type { CellRecord, Run } from './record.ts'
 import { runRecorded } from './run.ts'
 
@@ -64,20 +65,28 @@ export async function runOriginal(
   return runRecorded(request, { ...options, folder, env: { MPLCONFIGDIR: join(options.scratch, 'matplotlib') }, say })
 }
 
-/** Runs the package whose project lies in a folder. */
-export async function runPackage(
-  made: {
-    readonly project: string
-    readonly name: string
-    readonly program: Program
-    readonly model: Model
-    readonly sections: readonly Section[]
-    readonly draws: boolean
-    /** Settings that differ from those of the project: inputs of which there is a sample. */
-    readonly settings: Readonly<Record<string, string>>
-  },
-  options: ProofOptions,
-): Promise<Run> {
+export interface Made {
+  /** Folder of the project. */
+  readonly project: string
+  readonly name: string
+  readonly program: Program
+  readonly model: Model
+  readonly sections: readonly Section[]
+  /** Variables that `main` gives back as numbers. */
+  readonly metrics: readonly string[]
+  readonly draws: boolean
+  /** Settings that differ from those of the project: inputs of which there is a sample. */
+  readonly settings: Readonly<Record<string, string>>
+}
+
+/** Where `main` of the package writes the model, and where the rows lie that it is asked then. */
+const places = ({ scratch }: ProofOptions): { model: string; asked: string } => ({
+  model: join(scratch, 'package', 'model'),
+  asked: join(scratch, 'package', 'rows.pickle'),
+})
+
+/** Runs `main` of the package. */
+export async function runPackage(made: Made, options: ProofOptions): Promise<Run> {
   const { program, model, sections, settings } = made
   const request = {
     what: 'packaged',
@@ -91,11 +100,25 @@ export async function runPackage(
     network: options.network,
     rows: model.rows ?? '',
     last: program.order.at(-1) ?? 0,
+    ...places(options),
   }
   const say = (line: string): void => options.say(`the package runs: ${line}`)
   const env = { ...Object.fromEntries(program.secrets), MPLCONFIGDIR: join(options.scratch, 'matplotlib') }
   return runRecorded(request, { ...options, folder: join(options.scratch, 'package'), env, say })
 }
+
+/** Asks the model that `main` saved, in a process without the package; undefined where none was saved. */
+export async function askSaved({ name, program }: Made, run: Run, options: ProofOptions): Promise<Run | undefined> {
+  if (run.failed !== null || run.saved?.state !== 'saved') return undefined
+  options.say('the saved model answers')
+  const folder = join(options.scratch, 'saved')
+  const given = { network: options.network, modules: options.modules, seed: seedOf(program), ...places(options) }
+  const request = { what: 'saved', package: name, ...given }
+  return runRecorded(request, { ...options, limit: Math.max(options.limit, LOADING), folder, env: {} })
+}
+
+/** Loading a model may take this long, seconds. */
+const LOADING = 300
 
 /** Where two runs of the original differ; undefined where they do not. */
 export function differing(first: Run, second: Run): string | undefined {
@@ -113,26 +136,40 @@ export function differing(first: Run, second: Run): string | undefined {
 interface Judged {
   readonly original: Run
   readonly made: Run
+  /** The answers of the saved model; undefined where it could not be asked. */
+  readonly saved: Run | undefined
+  /** Variables that `main` gives back. */
+  readonly metrics: readonly string[]
   readonly program: Program
   readonly sections: readonly Section[]
   readonly shows: ReadonlySet<number>
 }
 
 /** The verdict on two runs. `shows` are cells whose shown value the package sends to its log. */
-export function judge({ original, made, program, sections, shows }: Judged): Proof {
-  const none = { cells: [] as CellVerdict[], predictions: 'not compared' as const }
+export function judge(judged: Judged): Proof {
+  const { original, made, saved, metrics } = judged
   if (original.failed !== null)
     return {
       verdict: 'not verified',
       why: `the original does not run: cell ${original.failed.cell}: ${original.failed.why}`,
-      ...none,
+      cells: [],
+      predictions: 'not compared',
+      saved: { verdict: 'not compared', why: 'the original does not run' },
     }
-  const cells = original.cells.map((cell) => verdictOf({ original, made, program, sections, shows }, cell))
+  const cells = original.cells.map((cell) => verdictOf(judged, cell))
   const asked = comparePredictions(original, made)
-  const why = reasonOf(cells, made, [...(asked?.differences ?? []), ...compareWritten(original.written, made.written)])
-  const verdicts = [...cells, ...(asked === undefined ? [] : [asked])].map(({ verdict }) => verdict)
+  const kept = compareSaved(original, made, saved)
+  const whole = [
+    ...(asked?.differences ?? []),
+    ...compareWritten(original.written, made.written),
+    ...compareMetrics(original, made, metrics),
+    ...(kept.verdict === 'not verified' ? [kept.why] : []),
+  ]
+  const why = reasonOf(cells, made, whole)
+  const verdicts = [...cells, ...(asked === undefined ? [] : [asked]), kept].map(({ verdict }) => verdict)
   const agreed = verdicts.includes('within tolerance') ? 'within tolerance' : 'verified'
-  return { verdict: why === '' ? agreed : 'not verified', why, cells, predictions: asked?.verdict ?? 'not compared' }
+  const predictions = asked?.verdict ?? 'not compared'
+  return { verdict: why === '' ? agreed : 'not verified', why, cells, predictions, saved: kept }
 }
 
 /** Why a package is not verified; empty where it is. */

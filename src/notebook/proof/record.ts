@@ -17,7 +17,8 @@ export type Described =
   | { readonly k: 'list'; readonly t: string; readonly v: readonly Described[] }
   | { readonly k: 'dict'; readonly t: string; readonly v: readonly (readonly [string, Described])[] }
   | { readonly k: 'again'; readonly v: number }
-  | { readonly k: 'skip' | 'fault'; readonly why: string }
+  | { readonly k: 'skip'; readonly why: string; readonly name?: string }
+  | { readonly k: 'fault'; readonly why: string }
 
 export interface CellRecord {
   readonly id: number
@@ -28,11 +29,22 @@ export interface CellRecord {
   readonly values: Readonly<Record<string, Described>>
 }
 
+export interface Saving {
+  /** `skipped` where it could not be tried here. */
+  readonly state: 'saved' | 'skipped' | 'failed'
+  /** Empty where it was saved. */
+  readonly why: string
+}
+
 export interface RunRecord {
   readonly cells: readonly CellRecord[]
   readonly failed: { readonly cell: number; readonly why: string } | null
   readonly types?: Readonly<Record<string, { readonly module: string; readonly name: string }>>
   readonly probe: Described | null
+  /** What `main` of the package gave back, by name. */
+  readonly metrics?: Readonly<Record<string, Described>> | null
+  /** What became of the model that `main` of the package was to save. */
+  readonly saved?: Saving
   /** Top-level modules that were imported while the original ran. */
   readonly modules?: readonly string[]
 }

@@ -20,6 +20,8 @@ export interface RunOptions {
   readonly say: (line: string) => void
 }
 
+/** Saving a model may take this long, ms: the process ends it itself before. */
+const SAVING_MS = 910_000
 /** Code that does not come back to Python is ended this long after its time, ms. */
 const GRACE_MS = 10_000
 
@@ -104,9 +106,10 @@ function runPython(
     let watch = setTimeout(stop, limit * 1000 + 60_000)
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       cell = Number(text.trim().split('\n').at(-1)) || cell
-      say(`cell ${cell}`)
+      const saving = text.includes('saving')
+      say(saving ? 'saving the model' : `cell ${cell}`)
       clearTimeout(watch)
-      watch = setTimeout(stop, limit * 1000 + GRACE_MS)
+      watch = setTimeout(stop, saving ? SAVING_MS : limit * 1000 + GRACE_MS)
     })
     child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-20_000)))
     const end = (more = ''): void => {

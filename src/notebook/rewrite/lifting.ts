@@ -2,7 +2,7 @@
 import { refusal } from '../read/refusal.ts'
 import type { Closing, Definition, Statement } from '../facts/facts.ts'
 import type { Edit } from './edit.ts'
-import { change, functionsOf, report, variablesOf, type Placed, type Program } from './program.ts'
+import { change, freshName, functionsOf, report, variablesOf, type Placed, type Program } from './program.ts'
 
 /** Parameters that each function of the package gets in addition. */
 export type Lifted = ReadonlyMap<string, readonly string[]>
@@ -26,12 +26,15 @@ export function liftGlobals(program: Program): Lifted {
     })
   }
   for (const placed of program.placed) passOn(program, placed, lifted)
-  reportLate(program)
+  reportLate(program, lifted)
   return lifted
 }
 
-/** What stays in its step keeps the variables of that step: said where a later statement binds one of them anew. */
-function reportLate(program: Program): void {
+/**
+ * What stays in its step keeps the variables of that step, and what is handed on those of that place: said where a later statement binds
+ * one of them anew.
+ */
+function reportLate(program: Program, lifted: Lifted): void {
   const variables = variablesOf(program)
   const last = new Map<string, Placed>()
   for (const placed of program.placed)
@@ -39,7 +42,10 @@ function reportLate(program: Program): void {
       for (const name of [...placed.statement.binds, ...placed.statement.maybe]) last.set(name, placed)
   for (const [at, { cell, role, statement }] of program.placed.entries()) {
     if (role !== 'body') continue
-    for (const name of statement.later) {
+    const handed = statement.names.flatMap((one) =>
+      one.read && one.call === null && !shadowed(statement, one.name, one.start) ? (lifted.get(one.name) ?? []) : [],
+    )
+    for (const name of new Set([...statement.later, ...handed])) {
       const anew = last.get(name)
       if (anew === undefined || anew.cell === cell || !variables.has(name) || program.placed.indexOf(anew) <= at)
         continue
@@ -137,12 +143,16 @@ function passOn(program: Program, placed: Placed, lifted: Lifted): void {
     const given = names.map((name) => `${name}=${name}`).join(', ')
     if (found.call !== null) addArgument(program.edits.get(placed.cell) ?? [], found.call, given)
     else {
-      program.extraImports.add('import functools')
-      const text = `functools.partial(${found.name}, ${given})`
+      const text = `${boundName(program)}(${found.name}, ${given})`
       program.edits.get(placed.cell)?.push({ start: found.start, end: found.end, text })
     }
     if (placed.role !== 'function') for (const name of names) placed.needs.add(name)
   }
+}
+
+/** What a function that is handed on is bound by, in the package. */
+export function boundName(program: Program): string {
+  return freshName(program, 'Bound')
 }
 
 /** Whether a name means a parameter or a variable of the function that it stands in. */

@@ -8,18 +8,11 @@ import { gunzipSync } from 'node:zlib'
 import type { Report } from '../../../src/notebook/output/report.ts'
 import { cachedFolder, testEnv, type Run } from '../../python-env.ts'
 import { findPython } from '../../tools.ts'
+import { WITHOUT_MLFLOW } from '../notebooks.ts'
 
 const MAIN = join(import.meta.dirname, '../../../src/cli/main.ts')
-const TIME = ['matplotlib==3.6.3', 'pandas==1.5.3', 'numpy==1.24.4', 'scipy==1.10.1']
 /** One environment for all libraries but scikit-learn, whose own examples know nothing of the others. */
-const OTHERS = [
-  'scikit-learn==1.2.2',
-  ...TIME,
-  'statsmodels==0.13.5',
-  'imbalanced-learn==0.10.1',
-  'hmmlearn==0.3.2',
-  'lmfit==1.1.0',
-]
+const OTHERS = [...WITHOUT_MLFLOW, 'statsmodels==0.13.5', 'imbalanced-learn==0.10.1', 'hmmlearn==0.3.2', 'lmfit==1.1.0']
 
 /** A notebook or script, and the variable with its model where it fits several. */
 type Named = readonly [name: string, model?: string]
@@ -80,7 +73,7 @@ const SKLEARN: Source = {
   library: 'scikit-learn',
   from: 'python-sklearn-doc 1.2.1+dfsg-1 of Debian 12',
   fetch: deb('python-sklearn-doc', '1.2.1+dfsg-1', '4e244556326064e87e7563e3e544c2288d44b5719db2d7b3a85c9a84ae93488d'),
-  libraries: ['scikit-learn==1.2.2', ...TIME],
+  libraries: WITHOUT_MLFLOW,
   notebooks: [
     ['plot_adaboost_twoclass'],
     ['plot_confusion_matrix'],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import functools
 import hashlib
 import json
 import types
@@ -30,7 +31,9 @@ TIME = "a measured time"
 ADDRESSES = ("_stop_words_id",)
 #: What one text says all of.
 PLAIN = (str, int, float, bytes, datetime.date, datetime.time, datetime.timedelta, decimal.Decimal, type(None))
-SKIPPED = (
+#: What runs, and is no value.
+CODE = (
+    functools.partial,
     types.ModuleType,
     types.FunctionType,
     types.BuiltinFunctionType,
@@ -39,6 +42,8 @@ SKIPPED = (
     types.CoroutineType,
     type,
 )
+METHODS = (types.MethodType, types.BuiltinFunctionType)
+CODE_NAMES = ("ufunc", "cython_function_or_method", "_ArrayFunctionDispatcher")
 
 
 class Describer:
@@ -51,6 +56,8 @@ class Describer:
         self.home = home
         self.parts = 0
         self.cut = False
+        #: How many parts were not looked at, since the beginning.
+        self.unseens = 0
         self.seen: dict[int, int] = {}
         self.held: list[object] = []
 
@@ -79,10 +86,13 @@ class Describer:
         if isinstance(value, (bytes, bytearray)):
             return {"k": "exact", "v": hashlib.sha256(bytes(value)).hexdigest()}
         module = str(getattr(type(value), "__module__", "")).split(".")[0]
-        if isinstance(value, SKIPPED) or type(value).__name__ in ("partial", "ufunc", "cython_function_or_method"):
-            return {"k": "skip", "why": "functions, classes and modules are not compared"}
+        if type(value).__name__ == "Bound" and type(value).__module__ == f"{self.home}.bound":
+            # a function of the notebook that the package hands on with what it read there
+            value = value.function
+        if isinstance(value, CODE) or type(value).__name__ in CODE_NAMES:
+            return self.of_code(value, depth)
         if module in SHOWN:
-            return {"k": "skip", "why": f"{module} only shows"}
+            return self.unseen(f"{module} only shows", type(value).__name__)
         if id(value) in self.seen:
             return {"k": "again", "v": self.seen[id(value)]}
         self.seen[id(value)] = len(self.seen)
@@ -91,6 +101,38 @@ class Describer:
         known = {"numpy": self.of_numpy, "pandas": self.of_pandas, "scipy": self.of_scipy, "torch": self.of_torch}.get(module)
         found = known(value, depth) if known is not None else None
         return found or self.of_container(value, depth) or self.of_object(value, depth)
+
+    def unseen(self, why: str, name: str) -> dict[str, Any]:
+        """A part that is not compared; `name` is, as both runs have it."""
+        self.unseens += 1
+        return {"k": "skip", "why": why, "name": name}
+
+    def of_code(self, value: Any, depth: int) -> dict[str, Any]:
+        """What runs: that of libraries by its name, which stands for it; that of the notebook is named and not compared."""
+        if isinstance(value, types.ModuleType):
+            return {"k": "exact", "v": f"module {value.__name__}"}
+        if isinstance(value, functools.partial):
+            parts = [self.part(one, depth + 1) for one in (value.func, value.args, value.keywords)]
+            return {"k": "list", "t": "partial", "v": parts}
+        owner = getattr(value, "__self__", None)
+        if isinstance(value, METHODS) and owner is not None and not isinstance(owner, types.ModuleType):
+            name = str(getattr(value, "__name__", ""))
+            return {"k": "dict", "t": f"method {name}", "v": [["of", self.part(owner, depth + 1)]]}
+        if isinstance(value, (types.GeneratorType, types.CoroutineType)):
+            return self.unseen(f"the {type(value).__name__} {value.__name__}", value.__name__)
+        kind = "class" if isinstance(value, type) else "function"
+        name = str(getattr(value, "__qualname__", getattr(value, "__name__", "")))
+        module = str(getattr(value, "__module__", None) or type(value).__module__)
+        if self.is_own(module):
+            last = name.split(".")[-1]
+            return self.unseen(f"the {kind} {last} of the notebook", last)
+        if "<" in name:
+            return self.unseen(f"the {kind} {name} of {module}", name)
+        return {"k": "exact", "v": f"{kind} {module}.{name}"}
+
+    def is_own(self, module: str) -> bool:
+        """Whether a module is the notebook, or the package that came of it."""
+        return module == "__main__" or (self.home != "" and module.split(".")[0] == self.home)
 
     def numbers(self, array: Any, kind: str) -> dict[str, Any]:
         """An array of numbers: the digest of all, and a part of them for a tolerance."""
@@ -200,14 +242,21 @@ class Describer:
         answer: list[tuple[str, dict[str, Any]]] = []
         rest = hashlib.sha256()
         beyond = 0
+        unseens = self.unseens
         for key, one in pairs:
             part = self.part(one, depth + 1)
             if self.parts <= KEPT_PARTS:
                 answer.append((key, part))
+                unseens = self.unseens
             else:
                 beyond += 1
                 rest.update(digest([key, without_places(part)]).encode())
-        return [*answer, (f"the other {beyond}", {"k": "exact", "v": rest.hexdigest()})] if beyond else answer
+        if beyond:
+            answer.append((f"the other {beyond}", {"k": "exact", "v": rest.hexdigest()}))
+        if self.unseens > unseens:
+            lacking = {"k": "skip", "why": "functions, or what only shows", "name": str(self.unseens - unseens)}
+            answer.append((f"of the other {beyond}", lacking))
+        return answer
 
     def plain_numbers(self, values: Any) -> dict[str, Any]:
         """A list of floats without NumPy."""
@@ -246,7 +295,8 @@ class Describer:
             return {"k": "exact", "v": reduced}
         _, arguments, *rest = reduced
         state = rest[0] if rest else None
-        parts: list[Any] = [["arguments", self.part([one for one in arguments if not isinstance(one, type)], depth + 1)]]
+        own = [["class", self.of_code(type(value), depth)]] if self.is_own(str(type(value).__module__)) else []
+        parts: list[Any] = [*own, ["arguments", self.part([one for one in arguments if not isinstance(one, type)], depth + 1)]]
         if state is not None:
             parts.append(["state", self.part(kept(state), depth + 1)])
         for label, items in zip(("items", "pairs"), rest[1:3]):
@@ -257,7 +307,7 @@ class Describer:
     def name(self, value: Any) -> str:
         """The class of a value; one of the package stands for one of the notebook."""
         module = str(type(value).__module__)
-        if module == "__main__" or (self.home and module.split(".")[0] == self.home):
+        if self.is_own(module):
             module = "notebook"
         return f"{module}.{type(value).__qualname__.split('<locals>.')[-1]}"
 
