@@ -26,6 +26,7 @@ import { trackingApi } from '../../src/contract/tracking.ts'
 import { staticFiles } from '../../src/http/static.ts'
 import * as changes from './fixture-changes.ts'
 import * as watched from './fixture-monitoring.ts'
+import * as proofs from './fixture-proofs.ts'
 import * as released from './fixture-rollouts.ts'
 import * as served from './fixture-serving.ts'
 import * as tables from './fixture-tables.ts'
@@ -195,6 +196,7 @@ function recorded(now: number, empty: boolean): Recorded[] {
     on(imagesApi.standings, () => served.standings(now)),
     on(imagesApi.listEnvironments, () => ({ items: [], faults: some(served.standingFaults(now)) })),
     on(registryApi.lineage, () => served.lineage()),
+    on(registryApi.versionFiles, ({ params }) => proofs.versionFiles(params['version'] ?? '')),
     on(servingApi.listEndpoints, () => ({ items: endpoints })),
     on(servingApi.getEndpoint, ({ params }) => endpoints.find((one) => one.name === params['name'])),
     // a new one is answered like the first, for what matters is what was written
@@ -305,6 +307,8 @@ async function handle(job: Job): Promise<void> {
   const { request, response } = job
   const url = new URL(request.url ?? '/', 'http://fixture')
   if (/\/(changes|events|logs)$/.test(url.pathname)) return streamed(response, url.pathname)
+  const version = /^\/v1\/models\/[^/]+\/versions\/([^/]+)\/file$/.exec(url.pathname)?.[1]
+  if (version !== undefined) return void response.end(proofs.reportText(version))
   if (url.pathname.startsWith('/v1/')) return answered(job, url)
   if (url.pathname === '/get-artifact') return artifact(response, url.searchParams.get('path') ?? '')
   const page = await job.pages(url.pathname)

@@ -93,12 +93,26 @@ const PAGES: readonly (readonly [name: string, path: string, texts: readonly str
       'os.system',
       'approved by grace',
       'signed with a trusted key',
+      'No proof',
     ],
+  ],
+  [
+    'version-proof-of-other-code',
+    '/models/flight-delay/versions/2',
+    ['Proof of the notebook', 'not of this code', 'explore/train.py', 'Prove it again'],
   ],
   [
     'version-onnx',
     '/models/flight-delay/versions/3',
-    ['by ONNX Runtime in the gateway', 'exported from the model', '2.2 MiB', '2.4e-7 of the answer', 'probabilities'],
+    [
+      'by ONNX Runtime in the gateway',
+      'exported from the model',
+      '2.2 MiB',
+      '2.4e-7 of the answer',
+      'probabilities',
+      'explore_v3_FINAL.ipynb',
+      'the function log_charge of the notebook',
+    ],
   ],
   [
     'endpoints',

@@ -19,6 +19,17 @@ export async function call<R extends Route>(
   return await client.call<R>(at<R>(method, path), rest, signal)
 }
 
+/** The text of a file that a route streams; method and path must be those of the contract. Throws CallError. */
+export async function fileText<R extends Route>(
+  method: R['method'],
+  path: R['path'],
+  request: Request<R> & { readonly signal?: AbortSignal },
+): Promise<string> {
+  const { signal, ...rest } = request
+  const response = await client.open<R>(at<R>(method, path), rest, signal)
+  return response.text()
+}
+
 /** True when the answer says that there is no session, so that the login page must be shown. */
 export function isLoggedOut(error: unknown): boolean {
   return error instanceof CallError && error.status === 401

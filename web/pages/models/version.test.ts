@@ -4,7 +4,9 @@ import { test } from 'node:test'
 import { pageMarkup, textOf } from '../../../test/web/components.ts'
 import type { Surroundings } from '../../../test/web/components.ts'
 import { mergeTimes } from '../../../test/web/fixture-rollouts.ts'
+import { reportText, versionFiles } from '../../../test/web/fixture-proofs.ts'
 import { versions } from '../../../test/web/fixture-serving.ts'
+import { readProof } from '../../data/models/package-proof.ts'
 
 const VERSION = versions(Date.now()).find((one) => one.version === '3')
 const { model } = VERSION ?? { model: '' }
@@ -248,4 +250,36 @@ test('a version that a merge brought into production says how long that took and
   )
   const none = textOf(await page({}, { data: [[key, { items: [], median_ms: null, slowest: null }]] }))
   assert.doesNotMatch(none, /Merge to promoted/)
+})
+
+const PROOFS: readonly (readonly [what: string, found: unknown, shown: RegExp, never: RegExp])[] = [
+  ['none', { state: 'absent' }, /No proof/, /verified/i],
+  ['a broken one', { state: 'broken', why: 'it has no verdict' }, /unreadable.*it has no verdict/is, /verified/i],
+  ['one of this code', readProof(reportText('3'), versionFiles('3').items), /within tolerance/, /not of this code/],
+  [
+    'one of other code',
+    readProof(reportText('2'), versionFiles('2').items),
+    /not of this code.*changed after the proof.*explore\/train\.py/s,
+    /unreadable/,
+  ],
+]
+
+for (const [what, found, shown, never] of PROOFS)
+  test(`the proof of a notebook: ${what}`, async () => {
+    const html = await page({}, { data: [[['models', 'proof', model, '3'], found]] })
+    const panel = html.split('<h2>Proof of the notebook')[1]?.split('</section>')[0] ?? ''
+    assert.match(textOf(panel), shown)
+    assert.doesNotMatch(textOf(panel), never)
+  })
+
+test('the proof of a notebook shows each cell, what was changed and why, and what was not compared', async () => {
+  const html = await page(
+    {},
+    { data: [[['models', 'proof', model, '3'], readProof(reportText('3'), versionFiles('3').items)]] },
+  )
+  const panel = html.split('<h2>Proof of the notebook')[1]?.split('</section>')[0] ?? ''
+  assert.equal(panel.match(/data-row/g)?.length, 20)
+  assert.match(textOf(panel), /D6.*churn_v3_FINAL\.csv.*changed.*copied into data/s)
+  assert.match(textOf(panel), /not compared: .*log_charge of the notebook/)
+  assert.match(textOf(panel), /D2.*order 2 1 3/s)
 })

@@ -15,6 +15,7 @@ import { ModelDescription } from '../../parts/model/description.tsx'
 import { AliasHistory } from '../../parts/model/moves.tsx'
 import { Facts, Page, Panel } from '../../parts/page/page.tsx'
 import { NewEndpoint } from '../../parts/version/new-endpoint.tsx'
+import { PackageProofPanel } from '../../parts/version/package-proof.tsx'
 import { Signature } from '../../parts/version/signature.tsx'
 import { overrideSentence } from '../../parts/endpoint/variants.tsx'
 import { Scanned, ScanResult } from '../../parts/version/scan.tsx'
@@ -74,6 +75,7 @@ export function VersionPage() {
             <Panel title="File scan" {...(one.scan && { note: <Scanned scan={one.scan} /> })} flush long>
               <ScanResult scan={one.scan} />
             </Panel>
+            <PackageProofPanel model={name} version={number} />
             <ModelDescription model={name} version={number} description={one.description} tags={one.tags} />
             <Panel title="Lineage" note="from data to endpoints">
               <LineagePart name={name} number={number} />
