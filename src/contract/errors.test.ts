@@ -52,6 +52,7 @@ describe('each row', () => {
       payload_too_large: 413,
       too_many_values: 413,
       unsupported_media_type: 415,
+      unsupported_encoding: 415,
       unprocessable: 422,
       too_costly: 422,
       too_many_requests: 429,

@@ -70,6 +70,11 @@ export const ERRORS = {
     message: 'content type "{value}" is not supported; expected {expected}',
     help: 'Set the Content-Type header to a supported type.',
   },
+  unsupported_encoding: {
+    status: 415,
+    message: 'the header Content-Encoding is "{value}"; expected {expected}',
+    help: 'Send the body in an encoding that is named, or as it is.',
+  },
   unprocessable: { status: 422, message: '{detail}', help: 'Correct what the message names.' },
   too_costly: {
     status: 422,

@@ -25,6 +25,8 @@ export interface Route {
   readonly status?: number
   /** Numbers of its bodies are `Numeral`s where a double would change them; without it all are doubles. */
   readonly numerals?: boolean
+  /** A stream whose handler unpacks what its header Content-Encoding names; other streams with such a header are refused. */
+  readonly unpacks?: boolean
   /** The protocol whose error shape the route answers with (default slipway). */
   readonly dialect?: 'slipway' | 'mlflow' | 'oip'
   /**

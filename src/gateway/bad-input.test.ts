@@ -69,8 +69,8 @@ test('whole numbers around 2^53 and at the ends of int64 keep every digit in JSO
 })
 
 test('compressed bodies: whole ones are read, cut ones and bombs refused', async () => {
-  const send = async (body: Buffer): Promise<[number, string]> => {
-    const headers = { 'content-encoding': 'gzip' }
+  const send = async (body: Buffer, encoding = 'gzip'): Promise<[number, string]> => {
+    const headers = { 'content-encoding': encoding }
     const response = await fetch(`http://${gateway.http}/v1/endpoints/floats:predict`, {
       method: 'POST',
       headers,
@@ -82,6 +82,8 @@ test('compressed bodies: whole ones are read, cut ones and bombs refused', async
   assert.match((await send(packed)).join(' '), /^200 .*"predictions":\[1\.5\]/)
   assert.match((await send(packed.subarray(0, packed.length - 6))).join(' '), /^400 .*not valid gzip/)
   assert.match((await send(gzipSync(Buffer.alloc(64 * 1024 * 1024)))).join(' '), /^413 .*larger than 16777216 bytes/)
+  const named = /^415 .*Content-Encoding is \W+snappy\W+; expected gzip, deflate, zstd or br/
+  assert.match((await send(packed, 'snappy')).join(' '), named)
 })
 
 /** Sends raw bytes, closes this side of the connection if asked, and returns all that came back. */

@@ -11,6 +11,7 @@ import { readJson } from './json.ts'
 import type { Call, Mounted } from './mount.ts'
 import { chunksOf, readBytes } from './callers/request-body.ts'
 import type { Patience } from './callers/request-body.ts'
+import { encodingOf, refuseEncoding, unpack } from './callers/unpack.ts'
 
 /** Largest JSON body of a route that names no limit, bytes. */
 const BODY_LIMIT = 1024 * 1024
@@ -29,14 +30,19 @@ export interface Received {
   readonly patience: Patience
 }
 
-/** Reads and checks a call. Throws `invalid_field`, `malformed_body`, `payload_too_large` or `unsupported_media_type`. */
+/** Reads and checks a call. Throws `invalid_field`, `malformed_body`, `payload_too_large`, `unsupported_media_type` or `unsupported_encoding`. */
 export async function parseCall(received: Received, mounted: Mounted): Promise<Call> {
   const { route } = mounted
   const { request } = received
   const params = check(route.params, received.params, 'path')
   const query =
     route.query === undefined ? undefined : check(route.query, parseQuery(queryOf(request.url ?? '')), 'query')
-  const body = route.body === 'stream' ? chunksOf(request, received.patience) : await readBody(request, route)
+  const encoding = request.headers['content-encoding']
+  if (route.body === 'stream' && route.unpacks !== true) refuseEncoding(encoding)
+  const body =
+    route.body === 'stream'
+      ? chunksOf(request, received.patience)
+      : await readBody(request, route, encodingOf(encoding))
   return new ReceivedCall(received, { params, query, body }, route.reply === 'events')
 }
 
@@ -107,15 +113,19 @@ function check(schema: ZodType | undefined, value: unknown, where: string): unkn
   return parsed.data
 }
 
-async function readBody(request: IncomingMessage, route: Mounted['route']): Promise<unknown> {
+async function readBody(
+  request: IncomingMessage,
+  route: Mounted['route'],
+  encoding: string | undefined,
+): Promise<unknown> {
   if (route.body === undefined) return undefined
   const type = request.headers['content-type']
   const coming = new Coming()
   // what is no JSON is refused for its type, whatever brackets it has
-  const bytes = await readBytes(request, {
-    limit: route.limit ?? BODY_LIMIT,
-    look: isJson(type) ? coming.look : undefined,
-  })
+  const { limit = BODY_LIMIT } = route
+  const look = isJson(type) && encoding === undefined ? coming.look : undefined
+  const sent = await readBytes(request, { limit, look })
+  const bytes = encoding === undefined || sent.length === 0 ? sent : await unpack(sent, encoding, limit)
   const parsed = bytes.length === 0 ? emptyBody() : parseJson(bytes, type, { route, coming })
   const value = parsed instanceof Promise ? await parsed : parsed
   return typeof route.body === 'string' ? value : check(route.body, value, 'body')

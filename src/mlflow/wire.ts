@@ -50,6 +50,7 @@ const OWN: Partial<Record<ErrorCode, MlflowCode>> = {
   malformed_body: 'INVALID_PARAMETER_VALUE',
   unprocessable: 'INVALID_PARAMETER_VALUE',
   unsupported_media_type: 'INVALID_PARAMETER_VALUE',
+  unsupported_encoding: 'INVALID_PARAMETER_VALUE',
   payload_too_large: 'INVALID_PARAMETER_VALUE',
   too_many_values: 'INVALID_PARAMETER_VALUE',
   too_slow: 'INVALID_PARAMETER_VALUE',
@@ -91,9 +92,14 @@ function wrongType({ data }: Problem): Problem {
   return invalid(`Bad Request. Content-Type must be one of ['${String(data['expected'])}'].`)
 }
 
+function wrongEncoding({ data }: Problem): Problem {
+  return invalid(`Unsupported Content-Encoding: ${String(data['value'])}. Expected: ${String(data['expected'])}`)
+}
+
 /** Renders any problem as MLflow does; give it as `fail` to `mount`. */
 export function mlflowFailure(error: Problem, requestId: string): Raw {
   if (error.code === 'unsupported_media_type') return mlflowFailure(wrongType(error), requestId)
+  if (error.code === 'unsupported_encoding') return mlflowFailure(wrongEncoding(error), requestId)
   const given = error.data['mlflow_code'] as MlflowCode | undefined
   const code = given ?? OWN[error.code] ?? 'INTERNAL_ERROR'
   const status = given !== undefined || error.code === 'already_exists' ? CODES[code].status : error.status

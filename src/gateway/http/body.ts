@@ -1,8 +1,8 @@
 /** Reads the body of a request: bounded in size and in memory of all requests together, decompressed where it came compressed. */
 import type { IncomingMessage } from 'node:http'
-import { brotliDecompress, gunzip, inflate, zstdDecompress } from 'node:zlib'
 import { problem } from '../../contract/errors.ts'
 import { Gathered } from '../../http/callers/gathered.ts'
+import { encodingOf, unpack } from '../../http/callers/unpack.ts'
 
 /** What bodies may take. `held` counts the bytes of all bodies that are being read. */
 export interface BodyBudget {
@@ -21,23 +21,9 @@ export interface BodyEnds {
   readonly fail: (error: unknown) => void
 }
 
-type Unpack = (
-  bytes: Buffer,
-  options: { maxOutputLength: number },
-  done: (error: Error | null, out: Buffer) => void,
-) => void
-
-const UNPACK: Readonly<Record<string, Unpack>> = {
-  gzip: gunzip,
-  'x-gzip': gunzip,
-  deflate: inflate,
-  br: brotliDecompress,
-  zstd: zstdDecompress,
-}
-
 /** Reads and, where Content-Encoding says so, decompresses the body. A request that breaks off ends without a call. */
 export function readBody(request: IncomingMessage, budget: BodyBudget, ends: BodyEnds): void {
-  const encoding = encodingOf(request)
+  const encoding = encodingOf(request.headers['content-encoding'])
   const { maxBody } = budget
   if (Number(request.headers['content-length'] ?? 0) > maxBody) throw problem('payload_too_large', { limit: maxBody })
   let gathered: Gathered | undefined = new Gathered(Number(request.headers['content-length'] ?? 0))
@@ -81,7 +67,7 @@ export function readBody(request: IncomingMessage, budget: BodyBudget, ends: Bod
     const body = gathered?.whole() ?? Buffer.alloc(0)
     release()
     if (encoding === undefined) ends.done(body)
-    else unpack(encoding, body, maxBody, ends)
+    else void unpack(body, encoding, maxBody).then(ends.done, ends.fail)
   }
   request.on('data', take)
   request.on('end', end)
@@ -89,25 +75,5 @@ export function readBody(request: IncomingMessage, budget: BodyBudget, ends: Bod
   request.on('close', () => {
     request.off('end', end)
     release()
-  })
-}
-
-function encodingOf(request: IncomingMessage): string | undefined {
-  const encoding = request.headers['content-encoding']?.trim().toLowerCase()
-  if (encoding === undefined || encoding === 'identity' || encoding === '') return undefined
-  if (Object.hasOwn(UNPACK, encoding)) return encoding
-  const expected = 'an uncompressed body, or gzip, deflate, zstd or br'
-  throw problem('unsupported_media_type', { value: `content-encoding ${encoding.slice(0, 50)}`, expected })
-}
-
-function unpack(encoding: string, body: Buffer, maxBody: number, ends: BodyEnds): void {
-  ;(UNPACK[encoding] as Unpack)(body, { maxOutputLength: maxBody }, (error, out) => {
-    if (error === null) {
-      ends.done(out)
-      return
-    }
-    const bomb = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
-    if (bomb) ends.fail(problem('payload_too_large', { limit: maxBody }))
-    else ends.fail(problem('malformed_body', { expected: encoding, detail: error.message }))
   })
 }

@@ -1,10 +1,8 @@
 /** OTLP over HTTP: spans from MLflow's clients and from any OpenTelemetry exporter, as protobuf or JSON, also compressed. */
-import { promisify } from 'node:util'
-import { gunzip, inflate, inflateRaw } from 'node:zlib'
-import type { InputType } from 'node:zlib'
-import { problem } from '../../contract/errors.ts'
+import { Problem, problem } from '../../contract/errors.ts'
 import { route } from '../../contract/route.ts'
 import { Gathered } from '../../http/callers/gathered.ts'
+import { encodingOf, unpack } from '../../http/callers/unpack.ts'
 import { Coming } from '../../http/json-shape.ts'
 import type { Shape } from '../../http/json-shape.ts'
 import { readJson } from '../../http/json.ts'
@@ -38,6 +36,7 @@ export function otlpRoutes(room: Tracking): Mounted[] {
       'Take spans in (OTLP over HTTP, protobuf or JSON); the header x-mlflow-experiment-id names their experiment',
     access: { verb: 'write', resource: 'runs' },
     body: 'stream',
+    unpacks: true,
     reply: 'stream',
     dialect: 'mlflow',
     limit: SENT_LIMIT,
@@ -56,10 +55,10 @@ async function takeSpans(room: Tracking, call: TraceCall): Promise<Raw> {
   if (type !== PROTOBUF && type !== JSON_TYPE) {
     throw invalid(`Invalid Content-Type: ${type ?? 'none'}. Expected: ${PROTOBUF} or ${JSON_TYPE}`)
   }
-  const encoding = header(call, 'content-encoding')?.trim().toLowerCase()
+  const encoding = encodingOf(header(call, 'content-encoding'))
   const coming = new Coming(MOST_JSON_VALUES)
-  const sent = await collect(call, type === JSON_TYPE && isPlain(encoding) ? coming.look : undefined)
-  const batch = await readBatch(await unpack(sent, encoding), type, coming.shape)
+  const sent = await collect(call, type === JSON_TYPE && encoding === undefined ? coming.look : undefined)
+  const batch = await readBatch(await unpacked(sent, encoding), type, coming.shape)
   if (batch.resources === 0) throw invalid('Invalid OpenTelemetry format - no spans found')
   batch.spans.forEach(checkIds)
   await logSpans(room, call.who, { experiment_id: experiment, run_id: header(call, 'x-mlflow-run-id') }, batch.spans)
@@ -82,32 +81,16 @@ async function collect({ body, headers }: TraceCall, look?: (chunk: Uint8Array) 
   return gathered.whole()
 }
 
-function isPlain(encoding: string | undefined): boolean {
-  return encoding === undefined || encoding === 'identity'
-}
-
-type Unpacker = (buffer: InputType, options: { maxOutputLength: number }) => Promise<Buffer>
-
-const UNPACKERS: Readonly<Record<string, readonly Unpacker[]>> = {
-  gzip: [promisify(gunzip) as Unpacker],
-  // some senders leave zlib's frame away
-  deflate: [promisify(inflate) as Unpacker, promisify(inflateRaw) as Unpacker],
-}
-
-async function unpack(body: Buffer, encoding: string | undefined): Promise<Buffer> {
-  if (encoding === undefined || isPlain(encoding)) return body
-  const ways = Object.hasOwn(UNPACKERS, encoding) ? UNPACKERS[encoding] : undefined
-  if (ways === undefined) throw invalid(`Unsupported Content-Encoding: ${encoding}. Expected: gzip or deflate`)
-  for (const way of ways) {
-    try {
-      return await way(body, { maxOutputLength: UNPACKED_LIMIT })
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
-        throw problem('payload_too_large', { limit: UNPACKED_LIMIT })
-      }
-    }
+/** Throws in MLflow's words what it refuses likewise. */
+async function unpacked(body: Buffer, encoding: string | undefined): Promise<Buffer> {
+  if (encoding === undefined) return body
+  try {
+    return await unpack(body, encoding, UNPACKED_LIMIT)
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'malformed_body')
+      throw invalid(`Failed to decompress ${encoding} payload`)
+    throw error
   }
-  throw invalid(`Failed to decompress ${encoding} payload`)
 }
 
 async function readBatch(body: Buffer, type: string, shape: Shape | undefined): Promise<Batch> {
