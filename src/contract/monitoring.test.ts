@@ -37,8 +37,8 @@ edges('a monitor', MonitorSettings, { labels: {}, reactions: {}, attribution: {}
   ['slices', [[], copies(10, 'a')], [copies(11, 'a'), 'carrier', [5]]],
   [
     'false_alerts',
-    ['1 per month', '0 per day', '12 per week'],
-    ['1 per year', 'one per month', '1.5 per day', '1 a day', '', 1],
+    ['1 per month', '3 per day', '12 per week'],
+    ['0 per month', '00 per day', '1 per year', 'one per month', '1.5 per day', '1 a day', '', 1],
   ],
   ['reactions.drift', [[], ['incident', 'retrain', 'rollback', 'halt'], ABSENT], [['page'], 'incident', null]],
   ['reactions.quality', [[], ['halt'], ABSENT], [['mail'], null]],

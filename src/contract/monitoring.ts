@@ -42,7 +42,7 @@ export const MonitorSettings = z.strictObject({
   slices: z.array(z.string()).max(10).default([]),
   false_alerts: z
     .string()
-    .regex(/^\d+ per (day|week|month)$/, 'a rate, for example "1 per month"')
+    .regex(/^0*[1-9]\d* per (day|week|month)$/, 'a rate of at least 1, for example "1 per month"')
     .default('1 per month'),
   reactions: z
     .strictObject({

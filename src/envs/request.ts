@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { problem } from '../contract/errors.ts'
 import { unjudged } from './unjudged.ts'
+import { isMet } from './versions.ts'
 
 /** Files and lines from which an environment is resolved. */
 export interface EnvRequest {
@@ -70,14 +71,26 @@ async function fromFile(
   if (text === undefined) throw refuse(`python.${kind}: the file "${path}" is not in the project`)
   if (kind === 'requirements') return { requires, kind, files: await withIncluded(path, text, read) }
   if (kind === 'pyproject') {
-    return { requires: narrowed(requires, section('project', text)), kind, files: { 'pyproject.toml': text } }
+    return {
+      requires: met(narrowed(requires, section('project', text)), path),
+      kind,
+      files: { 'pyproject.toml': text },
+    }
   }
   const beside = path.includes('/') ? `${path.slice(0, path.lastIndexOf('/'))}/pyproject.toml` : 'pyproject.toml'
   const project = await read(beside)
   if (project === undefined) throw refuse(`python.lock: "${beside}" is not beside "${path}"`)
   // the lock's own range stands before its first section
   const range = narrowed(narrowed(requires, text.split(/^\[/m, 1)[0] ?? ''), section('project', project))
-  return { requires: range, kind, files: { 'uv.lock': text, 'pyproject.toml': project } }
+  return { requires: met(range, beside), kind, files: { 'uv.lock': text, 'pyproject.toml': project } }
+}
+
+/** The range, where some Python 3 is in it. */
+function met(range: string, path: string): string {
+  if (isMet(range)) return range
+  throw refuse(
+    `python.requires: got "${range}" with requires-python of "${path}", expected a range with a Python 3 in it`,
+  )
 }
 
 /** The lines of a section of TOML. */

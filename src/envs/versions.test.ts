@@ -1,7 +1,7 @@
 /** Version ranges against what Python's own `packaging` says of them (PEP 440). */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { satisfies } from './versions.ts'
+import { isMet, satisfies } from './versions.ts'
 
 const VERSIONS = '2.7.18 3.8.0 3.9.18 3.10.0 3.10.1 3.10.13 3.11.0 3.11.7 3.12.0 3.13.0 3.13.2 3.14.0 4.0.0'.split(' ')
 
@@ -33,6 +33,23 @@ const INSIDE: readonly (readonly [range: string, versions: string])[] = [
   ['~= 3.11', '3.11.0 3.11.7 3.12.0 3.13.0 3.13.2 3.14.0'],
   ['>=3.10.1,<3.10.13', '3.10.1'],
 ]
+
+test('a range is met where some Python 3 is in it', () => {
+  for (const [range] of INSIDE) assert.equal(isMet(range), true, range)
+  for (const range of [
+    '>=3.13,<3.10',
+    '>3.11.4,<3.11.5',
+    '==3.11.4,!=3.11.4',
+    '==3.11.*,!=3.11',
+    '~=3.10.2,<3.10.2',
+    '<3',
+    '>=4',
+  ])
+    // a Python 3.11.1 is no 3.11.0
+    assert.equal(isMet(range), range === '==3.11.*,!=3.11', range)
+  for (const range of ['>3.11.4,<3.11.6', '>=3.99', '!=3.10.*,>=3.10', '~=3.10.14'])
+    assert.equal(isMet(range), true, range)
+})
 
 describe('a range', () => {
   for (const [range, versions] of INSIDE) {

@@ -11,6 +11,18 @@ export function satisfies(version: string, range: string): boolean {
     .every((match) => match !== null && holds(release, match[1] ?? '', match[2] ?? '', match[3] !== undefined))
 }
 
+/** Minor versions of Python 3 that a range is asked for. */
+const MINORS = 100
+
+/** True when some Python 3 satisfies the range: only next to the releases that it names something may change. */
+export function isMet(range: string): boolean {
+  const named = (range.match(/\d+(?:\.\d+)*/g) ?? []).map((version) => parse(version)[2] ?? 0)
+  const patches = new Set([0, ...named.flatMap((patch) => [Math.max(0, patch - 1), patch, patch + 1])])
+  for (let minor = 0; minor < MINORS; minor++)
+    for (const patch of patches) if (satisfies(`3.${minor}.${patch}`, range)) return true
+  return false
+}
+
 function holds(release: Release, operator: string, text: string, wild: boolean): boolean {
   const bound = parse(text)
   const prefix = compare(release.slice(0, bound.length), bound) === 0

@@ -1,4 +1,5 @@
 /** A project folder of the user as an upload: its files without what is left out, and its project file. */
+import { isUtf8 } from 'node:buffer'
 import { readFile, readdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
@@ -21,14 +22,28 @@ export async function submitProject(
   file = PROJECT_FILE,
 ): Promise<Reply<typeof pipelinesApi.createPipelineVersion>> {
   const root = resolve(folder)
-  const text = await ifMissing(readFile(join(root, file), 'utf8'))
-  if (text === undefined) throw new UsageError(`there is no ${file} in ${root}; slipway init makes one`)
+  const bytes = await ifMissing(readFile(join(root, file)))
+  if (bytes === undefined) throw new UsageError(`there is no ${file} in ${root}; slipway init makes one`)
+  const { text, fault } = decoded(bytes)
+  if (fault !== undefined) throw new UsageError(`${file}:${fault.line}: ${fault.message}`)
   const files = await projectFiles(root, [file])
   const source = await gitSource(root)
   const tree = await client.call(pipelinesApi.uploadTree, { body: Readable.toWeb(Readable.from(writeArchive(files))) })
   return client.call(pipelinesApi.createPipelineVersion, {
     body: { text, tree: tree.digest, file, ...(source !== undefined && { source }) },
   })
+}
+
+/** The text of a project file, and the first place where it is none: what stands there is read as a mark then. */
+export function decoded(bytes: Buffer): { text: string; fault?: { line: number; message: string } } {
+  const text = bytes.toString('utf8')
+  if (isUtf8(bytes)) return { text }
+  const again = Buffer.from(text)
+  let at = 0
+  while (bytes[at] === again[at]) at++
+  const line = bytes.subarray(0, at).toString('latin1').split('\n').length
+  const byte = (bytes[at] ?? 0).toString(16).padStart(2, '0')
+  return { text, fault: { line, message: `got byte 0x${byte}, expected text in UTF-8` } }
 }
 
 /**

@@ -12,7 +12,7 @@ after(() => rmSync(root, { recursive: true, force: true }))
 
 let made = 0
 
-function project(files: Readonly<Record<string, string>>): string {
+function project(files: Readonly<Record<string, string | Buffer>>): string {
   const folder = join(root, `project-${++made}`)
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, name)), { recursive: true })
@@ -199,6 +199,116 @@ describe('slipway validate', () => {
       [packaged.code, packaged.lines[0]],
       [0, 'note: not checked here: run "nomod:main"; only the environment can tell'],
     )
+  })
+
+  const broken: readonly (readonly [what: string, code: string | Buffer, says: RegExp])[] = [
+    [
+      'a bracket that is not closed',
+      `${CODE}x = (1,\n\ny = 2\n`,
+      /^job\.py:3: got "x = \(1,", expected code of Python \('\(' was never closed, says Python 3\.\d+\.\d+\S*\)$/,
+    ],
+    [
+      'a colon that is missing',
+      'def load(table): pass\ndef fit(table)\n  pass\n',
+      /^job\.py:2: got "def fit\(table\)", expected code of Python \(.*':'/,
+    ],
+    [
+      'an indent that fits none',
+      `${CODE}if True:\n    a = 1\n  b = 2\n`,
+      /^job\.py:5: got "b = 2", expected code of Python \(unindent/,
+    ],
+    [
+      'what only the compiler sees',
+      `${CODE}return 1\n`,
+      /^job\.py:3: got "return 1", expected code of Python \('return' outside function/,
+    ],
+    [
+      'bytes that are no UTF-8',
+      Buffer.concat([Buffer.from(`${CODE}# caf`), Buffer.from([0xe9, 10])]),
+      /^job\.py:3: got "byte 0xe9", expected text in UTF-8$/,
+    ],
+    [
+      'an encoding that nobody knows',
+      `# coding: latin-17\n${CODE}`,
+      /^job\.py:1: got "unknown encoding: latin-17", expected text in UTF-8$/,
+    ],
+    ['a zero byte', `${CODE}x = "\0"\n`, /^job\.py:\d: got .*expected code of Python \(.*null byte/],
+  ]
+  for (const [what, code, says] of broken)
+    it(`names ${what} in a module, beside faults of the project file`, async () => {
+      const [good, bad] = [
+        await validate(project({ 'slipway.yaml': GOOD, 'job.py': code })),
+        await validate(project({ 'slipway.yaml': GOOD.replace('load.table', 'load.tabel'), 'job.py': code })),
+      ]
+      const told = ({ lines }: Said): string[] => lines.filter((line) => !line.startsWith('note: '))
+      assert.deepEqual([good.code, told(good).length, told(good)[1]], [1, 2, '1 fault'])
+      assert.match(good.lines[0] ?? '', says)
+      const [{ valid, faults } = { valid: true, faults: [] }] = good.data as { valid: boolean; faults: object[] }[]
+      assert.deepEqual([valid, faults.length], [false, 1])
+      assert.deepEqual([bad.code, told(bad).length, told(bad)[2]], [1, 3, '2 faults'])
+      assert.match(bad.lines[0] ?? '', /^slipway\.yaml:5: .*tabel/)
+      assert.match(bad.lines[1] ?? '', says)
+    })
+
+  it('looks at what a step imports or runs, notes what one may load, and leaves the rest alone', async () => {
+    const wrong = 'def (:\n'
+    const files = {
+      'slipway.yaml': GOOD,
+      'job.py': `import parts.deep\n${CODE}`,
+      'parts/deep.py': wrong,
+      'old.py': wrong,
+    }
+    const imported = await validate(project(files))
+    assert.match(
+      imported.lines.join('\n'),
+      /^parts\/deep\.py:1: got "def \(:", expected code of Python \([^\n]*\n1 fault$/,
+    )
+    const followed = await validate(
+      project({
+        ...files,
+        'job.py': `import importlib\nimportlib.import_module(input())\n${CODE}`,
+        'parts/deep.py': '',
+      }),
+    )
+    assert.equal(followed.code, 0)
+    assert.match(
+      followed.lines.join('\n'),
+      /^note: old\.py:1: got "def \(:", .*; whether a step loads it cannot be told$/m,
+    )
+    const command = GOOD.replace('run: job:fit', 'run: [python, ./old.py]')
+    const run = await validate(project({ ...files, 'slipway.yaml': command, 'parts/deep.py': '' }))
+    assert.deepEqual([run.code, run.lines.some((line) => line.startsWith('old.py:1: got "def (:"'))], [1, true])
+  })
+
+  it('runs none of the code, and takes an encoding that Python knows', async () => {
+    const folder = project({
+      'slipway.yaml': GOOD,
+      'job.py': Buffer.concat([
+        Buffer.from('# coding: latin-1\nname = "caf'),
+        Buffer.from([0xe9]),
+        Buffer.from(`"\nopen("made", "w")\n${CODE}`),
+      ]),
+    })
+    assert.equal((await validate(folder)).code, 0)
+    assert.deepEqual(readdirSync(folder).toSorted(), ['job.py', 'slipway.yaml'])
+  })
+
+  it('says where nobody here can tell whether the code compiles', async () => {
+    const text = `${GOOD}python: {requires: "==3.99.*"}\n`
+    const { code, lines } = await validate(project({ 'slipway.yaml': text, 'job.py': `${CODE}def (:\n` }))
+    assert.equal(code, 0)
+    assert.ok(
+      lines.includes('note: not checked here: whether the code compiles; this machine has no Python ==3.99.*'),
+      lines.join('\n'),
+    )
+  })
+
+  it('names the line of a project file at which it is no UTF-8, and what else is wrong', async () => {
+    const text = GOOD.replace('[table]}', '[table]} # café').replace('load.table', 'load.tabel')
+    const { code, lines } = await validate(project({ 'slipway.yaml': Buffer.from(text, 'latin1'), 'job.py': CODE }))
+    assert.deepEqual([code, lines.length], [1, 3])
+    assert.match(lines[1] ?? '', /^slipway\.yaml:5: .*tabel/)
+    assert.equal(lines[0], 'slipway.yaml:4: got byte 0xe9, expected text in UTF-8')
   })
 
   it('tells faults of the form, of names, of code and of packages at once', async () => {

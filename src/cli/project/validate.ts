@@ -2,48 +2,104 @@
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { createReadStream } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, normalize, resolve } from 'node:path'
 import { ifMissing } from '../../contract/absence/absent.ts'
 import { Problem } from '../../contract/errors.ts'
+import { moduleFile, moduleOf } from '../../pipelines/spec/closure.ts'
 import { laterModules, laterNames } from '../../pipelines/spec/later.ts'
 import { readProject, type Fault } from '../../pipelines/spec/parse.ts'
+import type { Project } from '../../pipelines/spec/project.ts'
 import { compileSpec, type PipelineSpec } from '../../pipelines/spec/spec.ts'
+import type { PackedFile } from '../../store/blobs/archive.ts'
 import { openDiskBlobs } from '../../store/blobs/disk.ts'
 import { putManifest } from '../../store/blobs/trees.ts'
 import { UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
-import { PROJECT_FILE, projectFiles } from './files.ts'
+import { decoded, PROJECT_FILE, projectFiles } from './files.ts'
+import { syntaxFaults } from './syntax.ts'
 
 /** Files of a project that are larger are neither code nor lists of packages, and are not read, bytes. */
 const READ_LIMIT = 1024 * 1024
 /** Stands for the content of a file that is not read. */
 const UNREAD = `sha256:${'0'.repeat(64)}`
 
+/** A fault of the project file, or of another file of the project. */
+type Told = Fault & { readonly file?: string }
+
 /** 0 when the file can be run, 1 with every fault when not. */
 export async function run(invocation: Invocation): Promise<number> {
   const { out } = invocation
   const path = await fileOf(invocation.args[0] ?? '.')
   const file = basename(path)
-  const text = await readFile(path, 'utf8')
+  const { text, fault } = decoded(await readFile(path))
   const read = readProject(text)
   // with the code, even where the file itself has faults: all are told at once
-  const checked = read.project === undefined ? read : await compiled(dirname(path), file, text)
-  const faults = 'faults' in checked ? checked.faults.toSorted((a, b) => a.line - b.line) : []
-  const known = 'spec' in checked ? [...new Set(checked.spec.steps.flatMap((step) => step.code.warnings))] : []
-  const modules = 'spec' in checked ? laterModules(checked.spec) : []
+  const checked = read.project === undefined ? undefined : await compiled(dirname(path), file, text)
+  const code = checked === undefined ? NOTHING : await codeFaults(read.project, checked)
+  const faults: readonly Told[] = [
+    ...(fault === undefined ? [] : [{ ...fault, key: '' }]),
+    ...(checked?.faults ?? read.faults).toSorted((a, b) => a.line - b.line),
+    ...code.faults,
+  ]
+  const spec = checked?.spec
   const warnings = [
-    ...known,
-    ...modules,
+    ...(spec === undefined ? [] : new Set(spec.steps.flatMap((step) => step.code.warnings))),
+    ...(spec === undefined ? [] : laterModules(spec)),
     ...(read.project === undefined || read.left.length > 0 ? [] : laterNames(read.project)),
+    ...code.warnings,
   ]
   out.data({ file: path, valid: faults.length === 0, faults, warnings })
-  for (const fault of faults) {
-    out.line(`${file}:${fault.line}: ${fault.key === '' ? '' : `${fault.key}: `}${fault.message}`)
-  }
+  for (const { line, key, message, file: where = file } of faults)
+    out.line(`${where}:${line}: ${key === '' ? '' : `${key}: `}${message}`)
   for (const warning of warnings) out.line(`note: ${warning}`)
-  if ('spec' in checked) out.line(`${file} can be run: ${counted(checked.spec.steps.length, 'step')}`)
+  if (spec !== undefined && faults.length === 0) out.line(`${file} can be run: ${counted(spec.steps.length, 'step')}`)
   else out.line(counted(faults.length, 'fault'))
   return faults.length === 0 ? 0 : 1
+}
+
+interface Code {
+  readonly faults: readonly Told[]
+  readonly warnings: readonly string[]
+}
+
+const NOTHING: Code = { faults: [], warnings: [] }
+
+/** What of the project's Python does not compile: a fault where a step runs it, a note where nobody can tell whether one does. */
+async function codeFaults(project: Project | undefined, { files, spec }: Compiled): Promise<Code> {
+  const sources = files.flatMap(({ path, source }) =>
+    path.endsWith('.py') && typeof source === 'string' ? [{ path, source }] : [],
+  )
+  const followed = (spec?.steps ?? []).filter(({ code }) => code.warnings.length === 0)
+  const run = new Set([
+    ...entriesOf(project, new Map(sources.map(({ path }) => [path, true]))),
+    ...followed.flatMap(({ code }) => Object.keys(code.files)),
+  ])
+  const perhaps = new Set((spec?.steps ?? []).flatMap(({ code }) => Object.keys(code.files)))
+  const asked = sources.filter(({ path }) => run.has(path) || perhaps.has(path))
+  if (asked.length === 0) return NOTHING
+  const range = spec?.environment.requires ?? project?.python?.requires ?? ANY_PYTHON
+  const found = await syntaxFaults(asked, range)
+  if (found === undefined)
+    return {
+      faults: [],
+      warnings: [`not checked here: whether the code compiles; this machine has no Python ${range}`],
+    }
+  return {
+    faults: found.filter(({ file }) => run.has(file)).map((fault) => ({ ...fault, key: '' })),
+    warnings: found
+      .filter(({ file }) => !run.has(file))
+      .map(({ file, line, message }) => `${file}:${line}: ${message}; whether a step loads it cannot be told`),
+  }
+}
+
+const ANY_PYTHON = '>=3.10'
+
+/** The files that steps begin with: of a module, or named by a command. */
+function entriesOf(project: Project | undefined, sources: ReadonlyMap<string, unknown>): string[] {
+  return Object.values(project?.pipeline.steps ?? {}).flatMap(({ run }) => {
+    if (typeof run === 'string') return moduleFile(moduleOf(run), sources) ?? []
+    return run.map((word) => normalize(String(word))).filter((word) => sources.has(word))
+  })
 }
 
 /** The project file that an argument names: itself, or the one of a folder. */
@@ -58,25 +114,29 @@ async function fileOf(given: string): Promise<string> {
   return file
 }
 
+interface Compiled {
+  readonly files: readonly PackedFile[]
+  /** Absent where there are faults. */
+  readonly spec?: PipelineSpec
+  readonly faults: readonly Fault[]
+}
+
 /** What the server would make of the project, with its code; small files are put where the compiler looks for them. */
-async function compiled(
-  root: string,
-  file: string,
-  text: string,
-): Promise<{ spec: PipelineSpec } | { faults: readonly Fault[] }> {
+async function compiled(root: string, file: string, text: string): Promise<Compiled> {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-validate-'))
+  const files = await projectFiles(root, [file])
   try {
     const blobs = openDiskBlobs(folder)
-    const files = (await projectFiles(root, [file])).map(async ({ path, size, executable, source }) => {
+    const kept = files.map(async ({ path, size, executable, source }) => {
       const digest = size > READ_LIMIT ? UNREAD : (await blobs.put(streamOf(source))).digest
       return { path, size, executable, digest }
     })
-    const { digest } = await putManifest(blobs, await Promise.all(files))
-    return { spec: await compileSpec(blobs, text, digest, file) }
+    const { digest } = await putManifest(blobs, await Promise.all(kept))
+    return { files, spec: await compileSpec(blobs, text, digest, file), faults: [] }
   } catch (error) {
     if (!(error instanceof Problem) || error.code !== 'unprocessable') throw error
     const { faults = [{ line: 1, key: '', message: error.message }] } = error.data as { faults?: readonly Fault[] }
-    return { faults }
+    return { files, faults }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

@@ -4,6 +4,7 @@ import { Numeral } from '../../contract/values/numerals.ts'
 import { MonitorSettings } from '../../contract/monitoring.ts'
 import { GivenGates } from '../../contract/registry.ts'
 import { Plan, PlanFields } from '../../contract/rollout-plan.ts'
+import { isMet } from '../../envs/versions.ts'
 import { parseBytes, parseDuration } from './units.ts'
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/
@@ -118,7 +119,9 @@ const Python = z.strictObject({
     .string()
     .regex(/^\s*(~=|==|!=|<=|>=|<|>)\s*\d+(\.\d+)*(\.\*)?(\s*,\s*(~=|==|!=|<=|>=|<|>)\s*\d+(\.\d+)*(\.\*)?)*\s*$/, {
       error: 'a version range, for example ">=3.10" or ">=3.10,<3.13"',
+      abort: true,
     })
+    .refine(isMet, 'a range with a Python 3 in it, for example ">=3.10,<3.13"')
     .default('>=3.10'),
   packages: z.array(z.string().min(1).max(500)).max(500).optional().describe('what to install, as in requirements.txt'),
   requirements: z.string().max(1024).optional().describe('a requirements file of the project'),
