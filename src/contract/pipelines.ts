@@ -285,6 +285,8 @@ export const CodeSource = z.strictObject({
 export type CodeSource = z.output<typeof CodeSource>
 export type GivenSource = z.input<typeof CodeSource>
 
+const newest = z.enum(['true']).optional().describe('only the newest run of each project')
+
 export const pipelinesApi = {
   uploadTree: route({
     method: 'POST',
@@ -366,7 +368,7 @@ export const pipelinesApi = {
     path: '/v1/pipeline-runs',
     summary: 'List pipeline runs, newest first',
     access: read,
-    query: page.extend({ project: name.optional(), state: z.enum(RUN_STATES).optional() }),
+    query: page.extend({ project: name.optional(), state: z.enum(RUN_STATES).optional(), newest }),
     reply: listOf(PipelineRunRow),
   }),
   stepQueue: route({

@@ -78,6 +78,7 @@ function runRoutes(room: Pipelines): Mounted[] {
       const rows = await listRuns(context.deps.db, {
         project: who.project ?? query.project,
         state: query.state,
+        newest: query.newest === 'true',
         before: parseToken(query.page_token),
         limit: query.limit + 1,
       })

@@ -38,7 +38,10 @@ const PAGES: readonly PageCase[] = [
       [['rollouts', 'list', ''], NO_ITEMS],
       [['rollouts', 'under way'], NO_ITEMS],
       [['pipelines', 'list', ''], NO_ITEMS],
+      [['pipelines', 'newest'], NO_ITEMS],
+      [['runs', 'failed'], NO_ITEMS],
       [['runs', 'recent'], NO_ITEMS],
+      [['models', 'all environments'], { items: [], faults: [] }],
       [['endpoints', 'list'], NO_ITEMS],
     ],
     empty: [NO_ITEMS, /slipway demo/],
@@ -254,7 +257,7 @@ test('one list of Home that fails is named, and the others are shown', async () 
     started_at: new Date().toISOString(),
     ended_at: new Date().toISOString(),
   }
-  const data = (home.beside ?? []).map(([key, value]) => [key, key[1] === 'recent' ? { items: [run] } : value] as const)
+  const data = (home.beside ?? []).map(([key, value]) => [key, key[1] === 'failed' ? { items: [run] } : value] as const)
   const text = textOf(await show({ ...home, beside: data }, { failed: [[home.key, REFUSAL]] }))
   assert.match(text, /The incidents could not be loaded/)
   assert.match(text, /Run brave failed/)

@@ -64,13 +64,15 @@ function runOf(random: Seeded, id: number): FeedRun {
 }
 
 function historyOf(random: Seeded) {
+  // the API gives the newest first
+  const pipelineRuns = random
+    .list(6, (i) => pipelineOf(random, i))
+    .sort((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at))
   return {
     incidents: random.list(5, (i) => incidentOf(random, i)),
     rollouts: random.list(5, (i) => rolloutOf(random, i)),
-    // the API gives the newest first
-    pipelineRuns: random
-      .list(6, (i) => pipelineOf(random, i))
-      .sort((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at)),
+    pipelineRuns,
+    newest: pipelineRuns.filter(({ project }, i) => pipelineRuns.findIndex((other) => other.project === project) === i),
     runs: random.list(5, (i) => runOf(random, i)),
   }
 }
@@ -111,7 +113,7 @@ test('each need leads to a page, with one act, and is told in a sentence', () =>
 test('rows are told of incidents that have some, not of those of a watched search', () => {
   property(100, (random) => {
     const incident = { ...incidentOf(random, 1), state: 'open' }
-    const [need] = needs(NOW, { incidents: [incident], rollouts: [], pipelineRuns: [] })
+    const [need] = needs(NOW, { incidents: [incident], rollouts: [], newest: [] })
     assert.equal(need?.detail.includes('affected'), incident.kind !== 'search')
   })
 })

@@ -41,10 +41,10 @@ const run = {
   created_at: at(3 * HOUR),
   finished_at: at(3 * HOUR),
 }
-const none = { incidents: [], rollouts: [], pipelineRuns: [] }
+const none = { incidents: [], rollouts: [], pipelineRuns: [], newest: [] }
 
 test('what needs someone is told with the one act, incidents first', () => {
-  const found = needs(NOW, { incidents: [incident], rollouts: [rollout], pipelineRuns: [run] })
+  const found = needs(NOW, { incidents: [incident], rollouts: [rollout], newest: [run] })
   assert.deepEqual(
     found.map(({ title, path, act }) => [title, path, act]),
     [
@@ -88,7 +88,7 @@ test('what is resolved, promoted, mended since or older than a day needs nobody'
     needs(NOW, {
       incidents: [{ ...incident, state: 'resolved' }],
       rollouts: [{ ...rollout, state: 'promoted' }],
-      pipelineRuns: [mended, run, { ...run, project: 'b', finished_at: at(30 * HOUR) }],
+      newest: [mended, { ...run, project: 'b', finished_at: at(30 * HOUR) }],
     }),
     [],
   )
@@ -97,12 +97,8 @@ test('what is resolved, promoted, mended since or older than a day needs nobody'
 test('what happened within a day is listed, the newest first', () => {
   const resolved = { ...incident, opened_at: at(30 * HOUR), resolved_at: at(4 * HOUR), state: 'resolved' }
   const failed = { id: 't1', name: 'brave-heron', status: 'FAILED', ended_at: at(HOUR / 2) }
-  const list = recentChanges(NOW, {
-    incidents: [resolved],
-    rollouts: [rollout],
-    pipelineRuns: [run],
-    runs: [failed, { ...failed, id: 't2', status: 'FINISHED' }],
-  })
+  const runs = [failed, { ...failed, id: 't2', status: 'FINISHED' }]
+  const list = recentChanges(NOW, { incidents: [resolved], rollouts: [rollout], pipelineRuns: [run], runs }, 12)
   assert.deepEqual(
     list.map((one) => one.text),
     [

@@ -81,21 +81,19 @@ export function imageNeeds(faults: readonly StandingFault[]): Need[] {
   }))
 }
 
-/** Open incidents, rollouts that wait for a person, and each project's newest run when it failed or was refused within a day. */
+/** Open incidents, rollouts that wait for a person, and each project's newest run, of which `newest` has one a project, when it failed or was refused within a day. */
 export function needs(
   now: number,
   from: {
     incidents: readonly FeedIncident[]
     rollouts: readonly FeedRollout[]
-    pipelineRuns: readonly FeedPipelineRun[]
+    newest: readonly FeedPipelineRun[]
   },
 ): Need[] {
-  const seen = new Set<string>()
-  const newest = from.pipelineRuns.filter(({ project }) => !seen.has(project) && seen.add(project))
   return [
     ...from.incidents.filter((one) => one.state !== 'resolved').map(incidentNeed),
     ...from.rollouts.filter((one) => one.state === 'paused' || one.awaits !== null).map(rolloutNeed),
-    ...newest
+    ...from.newest
       .filter((one) => (one.outcome === 'failed' || one.outcome === 'refused') && isRecent(one.finished_at, now))
       .map(runNeed),
   ]
@@ -160,7 +158,7 @@ export function recentChanges(
     pipelineRuns: readonly FeedPipelineRun[]
     runs: readonly FeedRun[]
   },
-  most = 12,
+  most: number,
 ): Change[] {
   const all = [
     ...from.incidents.flatMap(incidentChanges),

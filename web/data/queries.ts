@@ -373,6 +373,15 @@ export const pipelineRuns = (project = '') =>
         query: { limit: 100, ...(project !== '' && { project }) },
       }),
   })
+/** The newest run of each project. */
+export const newestPipelineRuns = queryOptions({
+  queryKey: ['pipelines', 'newest'],
+  queryFn: ({ signal }) =>
+    call<typeof pipelinesApi.listPipelineRuns>('GET', '/v1/pipeline-runs', {
+      signal,
+      query: { limit: 100, newest: 'true' },
+    }),
+})
 export const stepQueue = queryOptions({
   queryKey: ['pipelines', 'queue'],
   queryFn: ({ signal }) => call<typeof pipelinesApi.stepQueue>('GET', '/v1/step-queue', { signal }),
@@ -421,13 +430,23 @@ export const rates = queryOptions({
   queryKey: ['cost', 'rates'],
   queryFn: ({ signal }) => call<typeof costApi.rates>('GET', '/v1/cost/rates', { signal }),
 })
-/** The newest runs, for the search and for Home. */
+/** The newest runs, for the search, and for Home to know whether there are any. */
 export const recentRuns = queryOptions({
   queryKey: ['runs', 'recent'],
   queryFn: ({ signal }) =>
     call<typeof trackingApi.listRuns>('GET', '/v1/runs', {
       signal,
       query: { limit: 100, order_by: ['attributes.start_time DESC'] },
+    }),
+})
+
+/** Runs that failed, those that ended last first. */
+export const failedRuns = queryOptions({
+  queryKey: ['runs', 'failed'],
+  queryFn: ({ signal }) =>
+    call<typeof trackingApi.listRuns>('GET', '/v1/runs', {
+      signal,
+      query: { limit: 100, filter: "attributes.status = 'FAILED'", order_by: ['attributes.end_time DESC'] },
     }),
 })
 

@@ -62,6 +62,8 @@ const KEYS = {
   rollouts: ['rollouts', 'list', ''],
   open: ['rollouts', 'under way'],
   pipelines: ['pipelines', 'list', ''],
+  newest: ['pipelines', 'newest'],
+  failed: ['runs', 'failed'],
   runs: ['runs', 'recent'],
   endpoints: ['endpoints', 'list'],
 } as const
@@ -74,7 +76,13 @@ function home(
   merges: object = NO_MERGES,
   faults: readonly object[] = [],
 ): Promise<string> {
-  const whole = { incidents: [], rollouts: [], open: [], pipelines: [], runs: [], endpoints: [ENDPOINT], ...parts }
+  const nothing = { incidents: [], rollouts: [], open: [], pipelines: [], newest: [], failed: [], runs: [] }
+  // of few runs of one project the first is its newest, and those that failed are among the newest
+  const beside = {
+    ...(Array.isArray(parts.pipelines) && { newest: parts.pipelines.slice(0, 1) }),
+    ...(Array.isArray(parts.runs) && { failed: parts.runs }),
+  }
+  const whole = { ...nothing, endpoints: [ENDPOINT], ...beside, ...parts }
   const entries = Object.entries(whole) as [Part, readonly object[] | Error | undefined][]
   // a list says by a token that there is more, as a page of the API does
   const page = (items: readonly object[]) =>
@@ -143,6 +151,48 @@ test('where more incidents are open than are read, the figure says that it is cu
   assert.match(cut, /100 items and more need attention: only the newest open incidents are read here\./)
   const whole = textOf(await home({ incidents: [...many(40, 'open'), ...many(110, 'resolved')] }))
   assert.match(whole, /40 items need attention\./)
+})
+
+test('a failed run and a project that failed are told however many runs began later', async () => {
+  const later = Array.from({ length: 150 }, (_, i) => ({
+    ...RUN,
+    id: `run-${i}`,
+    status: 'FINISHED',
+    ended_at: ago(1),
+  }))
+  const others = Array.from({ length: 150 }, (_, i) => ({
+    ...PIPELINE,
+    id: `q${i}`,
+    project: 'busy',
+    outcome: 'succeeded',
+    state: 'succeeded',
+    finished_at: ago(1500),
+  }))
+  const html = await home({ runs: later, failed: [RUN], pipelines: others, newest: [others[0] ?? {}, PIPELINE] })
+  assert.deepEqual(lines(html, 'changes'), [['failed Run brave failed', '/runs/run1']])
+  assert.deepEqual(lines(html, 'needs'), [
+    ['refused A gate refused the model of flights Auc is too low · Show the gates', '/pipelines/p1'],
+  ])
+  assert.match(textOf(html), /1 item needs attention\./)
+  assert.match(textOf(html), /Last 24 hours of the newest 100 pipeline runs/)
+})
+
+test('a list that is cut says of what it tells', async () => {
+  const failed = Array.from({ length: 13 }, (_, i) => ({ ...RUN, id: `run${i}`, ended_at: ago(i) }))
+  assert.match(textOf(await home({ failed })), /Last 24 hours the newest 12 /)
+  assert.equal(lines(await home({ failed }), 'changes').length, 12)
+  assert.doesNotMatch(textOf(await home({ failed: failed.slice(1) })), /the newest 12/)
+  const rollouts = Array.from({ length: 101 }, (_, i) => ({ ...ROLLOUT, id: `r${i}`, state: 'promoted' }))
+  const incidents = Array.from({ length: 101 }, (_, i) => ({ ...INCIDENT, id: `i${i}`, state: 'resolved' }))
+  assert.match(
+    textOf(await home({ rollouts, incidents })),
+    /Last 24 hours the newest 12, of the newest 100 incidents and rollouts/,
+  )
+  const newest = Array.from({ length: 101 }, (_, i) => ({ ...PIPELINE, id: `p${i}`, project: `p${i}` }))
+  assert.match(
+    textOf(await home({ newest })),
+    /100 items and more need attention: only the newest projects are read here/,
+  )
 })
 
 test('a rollout that waits behind newer ones is named, and one that both lists have is named once', async () => {

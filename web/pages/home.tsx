@@ -15,13 +15,17 @@ import { useNow, RelativeTime } from '../parts/page/relative-time.tsx'
 import { storageNeeds } from '../data/storage.ts'
 import * as read from '../data/queries.ts'
 
+/** Changes that Home lists. */
+const SHOWN = 12
+
 const BEGIN = ['./slipway demo', './slipway init my-project', 'cd my-project && slipway ship']
 
 export function HomePage() {
   const endpoints = useQuery(read.endpoints)
-  const { waiting, from, failed, storage, faults, cut } = useFeed()
+  const { waiting, from, failed, storage, faults, cut, parts } = useFeed()
   const now = useNow()
-  const nothing = from.pipelineRuns.length === 0 && from.runs.length === 0
+  const nothing = from.pipelineRuns.length === 0 && from.any.length === 0
+  const changes = recentChanges(now, from, SHOWN + 1)
   const open = [...storageNeeds(storage, now), ...imageNeeds(faults), ...needs(now, from)]
   // what could not be read is not said to be nothing
   const known = !waiting && failed.length === 0
@@ -41,8 +45,8 @@ export function HomePage() {
       </Panel>
       <MergeTimesPanel />
       <StepQueuePanel />
-      <Panel title="Last 24 hours" flush>
-        <Changes items={recentChanges(now, from)} known={known} />
+      <Panel title="Last 24 hours" flush {...noteOf(changes.length > SHOWN, parts)}>
+        <Changes items={changes.slice(0, SHOWN)} known={known} />
       </Panel>
     </Page>
   )
@@ -54,7 +58,9 @@ function useFeed() {
   const rollouts = useQuery(read.rollouts())
   const open = useQuery(read.openRollouts)
   const pipelineRuns = useQuery(read.pipelineRuns())
-  const runs = useQuery(read.recentRuns)
+  const newest = useQuery(read.newestPipelineRuns)
+  const runs = useQuery(read.failedRuns)
+  const any = useQuery(read.recentRuns)
   const storage = useQuery(read.storage)
   const environments = useQuery(read.environments)
   const parts = [
@@ -62,7 +68,9 @@ function useFeed() {
     { ...rollouts, what: 'The rollouts' },
     { ...open, what: 'The rollouts that are under way' },
     { ...pipelineRuns, what: 'The pipeline runs' },
-    { ...runs, what: 'The runs' },
+    { ...newest, what: 'The newest run of each project' },
+    { ...runs, what: 'The failed runs' },
+    { ...any, what: 'The runs' },
     { ...environments, what: 'The environments of images' },
   ]
   return {
@@ -70,7 +78,17 @@ function useFeed() {
     storage: storage.data,
     faults: environments.data?.faults ?? [],
     // open ones come first: behind a page that ends with one there are more
-    cut: incidents.data?.next_page_token !== undefined && incidents.data.items.at(-1)?.state !== 'resolved',
+    cut: named({
+      'open incidents': hasMore(incidents) && itemsOf(incidents).at(-1)?.state !== 'resolved',
+      rollouts: hasMore(open),
+      projects: hasMore(newest),
+    }),
+    // failed runs come by their end: behind more of them than are shown nothing is missing
+    parts: named({
+      incidents: hasMore(incidents),
+      rollouts: hasMore(rollouts),
+      'pipeline runs': hasMore(pipelineRuns),
+    }),
     failed: [...parts, { ...storage, what: 'The state of the store' }].filter(
       (query) => query.isError && !isRouteUnknown(query.error),
     ),
@@ -78,9 +96,21 @@ function useFeed() {
       incidents: itemsOf(incidents),
       rollouts: joined(itemsOf(open), itemsOf(rollouts)),
       pipelineRuns: itemsOf(pipelineRuns),
+      newest: itemsOf(newest),
       runs: itemsOf(runs),
+      any: itemsOf(any),
     },
   }
+}
+
+/** Whether a list goes on behind the page that was read. */
+function hasMore({ data }: { data?: { readonly next_page_token?: string | undefined } | undefined }): boolean {
+  return data?.next_page_token !== undefined
+}
+
+/** The names of what is true. */
+function named(facts: Readonly<Record<string, boolean>>): string[] {
+  return Object.keys(facts).filter((name) => facts[name])
 }
 
 function itemsOf<T>({ data }: { data?: { readonly items: readonly T[] } | undefined }): readonly T[] {
@@ -93,12 +123,21 @@ function joined(open: readonly read.Rollout[], newest: readonly read.Rollout[]):
   return [...newest, ...open.filter(({ id }) => !known.has(id))]
 }
 
-function leadOf(open: readonly Need[], cut: boolean): string {
-  if (cut)
-    return `${plural(open.length, 'item')} and more need attention: only the newest open incidents are read here.`
+function leadOf(open: readonly Need[], cut: readonly string[]): string {
+  if (cut.length > 0)
+    return `${plural(open.length, 'item')} and more need attention: only the newest ${cut.join(' and ')} are read here.`
   return open.length === 0
     ? 'Nothing needs attention.'
     : `${plural(open.length, 'item')} ${open.length === 1 ? 'needs' : 'need'} attention.`
+}
+
+/** What the list of changes leaves out: those behind the last one, and those of older things. */
+function noteOf(isCut: boolean, parts: readonly string[]): { note?: string } {
+  const said = [
+    ...(isCut ? [`the newest ${SHOWN}`] : []),
+    ...(parts.length > 0 ? [`of the newest 100 ${parts.join(' and ')}`] : []),
+  ]
+  return said.length === 0 ? {} : { note: said.join(', ') }
 }
 
 function Begin() {

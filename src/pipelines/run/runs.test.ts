@@ -100,6 +100,26 @@ test('runs come newest first, in pages that neither repeat nor leave out runs of
   assert.deepEqual(await list(idle, { project: 'mine', state: 'waiting', before: [first, 'pr_c'] }), ['pr_b'])
 })
 
+test('of each project the newest run alone is listed, in pages too', async (t) => {
+  const idle = await openIdle(t)
+  assert.deepEqual(await list(idle, { newest: true }), [])
+  for (const [id, project] of [
+    ['pr_a', 'one'],
+    ['pr_c', 'two'],
+    ['pr_b', 'two'],
+    ['pr_d', 'three'],
+  ] as const)
+    await idle.begin(files(project), { id })
+  idle.clock.now += 5
+  await idle.begin(files('one'), { id: 'pr_0' })
+  await idle.setRun('pr_c', { state: 'failed' })
+  assert.deepEqual(await list(idle, { newest: true }), ['pr_0', 'pr_d', 'pr_c'])
+  assert.deepEqual(await list(idle, { newest: true, limit: 1, before: [idle.clock.now, 'pr_0'] }), ['pr_d'])
+  assert.deepEqual(await list(idle, { newest: true, project: 'two' }), ['pr_c'])
+  assert.deepEqual(await list(idle, { newest: true, state: 'failed' }), ['pr_c'])
+  assert.deepEqual(await list(idle, { newest: true, project: 'four' }), [])
+})
+
 test('each run of a list has the states of its own steps, in their order', async (t) => {
   const idle = await openIdle(t)
   await idle.begin(files(), { id: 'pr_1' })

@@ -172,12 +172,24 @@ export async function reproduceRun(
   return { id, proof: open }
 }
 
+/** The newest run of each project, found by one look into the index a project, however many runs there are. */
+const NEWEST = `WITH RECURSIVE projects (project) AS (
+    SELECT MIN(project) FROM pipeline_runs
+    UNION ALL
+    SELECT (SELECT MIN(r.project) FROM pipeline_runs r WHERE r.project > p.project) FROM projects p WHERE p.project IS NOT NULL
+  ), newest (id) AS (
+    SELECT (SELECT r.id FROM pipeline_runs r WHERE r.project = p.project ORDER BY r.created_at DESC, r.id DESC LIMIT 1)
+      FROM projects p WHERE p.project IS NOT NULL
+  )`
+
 /** Runs, newest first, before a position of `created_at` and id, with the states of their steps. */
 export async function listRuns(
   reader: Reader,
   query: {
     readonly project: string | undefined
     readonly state: string | undefined
+    /** Only the newest run of each project. */
+    readonly newest?: boolean
     readonly before: [number, string] | undefined
     readonly limit: number
   },
@@ -188,7 +200,7 @@ export async function listRuns(
     ...(query.state === undefined ? [] : [{ sql: 'AND state = ?', value: query.state }]),
   ]
   const rows = await reader.all(
-    `SELECT * FROM pipeline_runs WHERE (created_at < ? OR (created_at = ? AND id < ?))
+    `${query.newest === true ? NEWEST : ''} SELECT * FROM pipeline_runs WHERE ${query.newest === true ? 'id IN (SELECT id FROM newest) AND' : ''} (created_at < ? OR (created_at = ? AND id < ?))
      ${filters.map(({ sql }) => sql).join(' ')} ORDER BY created_at DESC, id DESC LIMIT ?`,
     [at, at, id, ...filters.map(({ value }) => value), query.limit],
   )
