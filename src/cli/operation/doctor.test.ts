@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { endpointViewApi } from '../../contract/endpoint-view.ts'
@@ -13,7 +14,7 @@ import { imagesApi } from '../../contract/images/images.ts'
 import { pipelinesApi } from '../../contract/pipelines.ts'
 import type { Reply } from '../../contract/route.ts'
 import { servingApi } from '../../contract/serving.ts'
-import { systemApi } from '../../contract/system.ts'
+import { storageApi, systemApi } from '../../contract/system.ts'
 import { AT, endpoint, monitor, variant } from '../answers.fixture.ts'
 import { startRecorded } from '../recorded-server.fixture.ts'
 import type { RecordedServer } from '../recorded-server.fixture.ts'
@@ -148,6 +149,88 @@ describe('the doctor', () => {
     server.answer(systemApi.live, fault)
     const said = `${server.url}: the database is not available: it cannot be reached`
     assert.deepEqual(await finding('Server'), { what: 'Server', ok: false, detail: said })
+  })
+
+  describe('of a server that the environment names', () => {
+    const away = join(tmpdir(), 'slipway-doctor-of-nobody')
+    const state = (low: boolean): Reply<typeof storageApi.state> => ({
+      disk: { free_bytes: low ? 107_374_182 : 40 * 1024 ** 3, least_bytes: 0.25 * 1024 ** 3, low },
+      database: { kind: 'sqlite', state: 'sound', detail: 'sound', remedy: null, looked_at: null, checksums: null },
+      blobs: {
+        corrupt: [],
+        corrupt_count: 0,
+        missing_count: 0,
+        compared_at: null,
+        looked_at: null,
+        round: { began_at: null, ended_at: null, blobs: 0, bytes: 0 },
+      },
+    })
+    const said = async (url = server.url): Promise<Map<string, string>> => {
+      process.env['SLIPWAY_URL'] = url
+      try {
+        const { lines } = await server.slipway('doctor', '--data', away)
+        return new Map(lines.map((line) => [/^\S+ +([^:]+): /.exec(line)?.[1] ?? '', line]))
+      } finally {
+        delete process.env['SLIPWAY_URL']
+      }
+    }
+
+    it('tells its disk and its state, and not those of a folder here', async () => {
+      server.answer(storageApi.state, state(false))
+      server.answer(authApi.whoami, { id: 'u1', name: 'ada', role: 'viewer', project: null })
+      server.answer(systemApi.live, {
+        ok: true,
+        writable: true,
+        corrupt: { database: false, blobs: 0 },
+        room: 'low',
+        version: '1',
+      })
+      server.answer(servingApi.listEndpoints, { items: [endpoint()] })
+      const found = await withToken('slw_mine', () => said())
+      assert.deepEqual(
+        ['Disk', 'Folder', 'Server', 'Token', 'Endpoints', 'Storage'].map((what) => found.get(what)),
+        [
+          `ok   Disk: 40.0 GiB free in the data folder of ${server.url}`,
+          `warn Folder: that of ${server.url} cannot be seen from here; run slipway doctor on its machine`,
+          `FAIL Server: ${server.url} answers, and its disk is almost full: large writes are refused; free space in its data folder`,
+          'ok   Token: SLIPWAY_TOKEN, of ada (viewer)',
+          'ok   Endpoints: 1 answer',
+          'ok   Storage: database: sound; files are looked at each night',
+        ],
+      )
+      assert.equal(server.asked(storageApi.state)[0]?.authorization, 'Bearer slw_mine')
+      server.answer(storageApi.state, state(true))
+      const low = await withToken('slw_mine', () => said())
+      assert.equal(
+        low.get('Disk'),
+        `FAIL Disk: 0.1 GiB free in the data folder of ${server.url}; free at least 0.3 GiB`,
+      )
+      server.answer(storageApi.state, problem('forbidden', { role: 'service', verb: 'read', resource: 'server' }))
+      const refused = await withToken('slw_mine', () => said())
+      assert.match(refused.get('Disk') ?? '', /^FAIL Disk: could not be asked for: /)
+    })
+
+    it('says what stands in the way: no token, and nobody who answers', async () => {
+      const none = await said()
+      assert.match(
+        none.get('Token') ?? '',
+        /^FAIL Token: .*token cannot be read: ENOENT.*; set SLIPWAY_TOKEN to one of http/,
+      )
+      const dead = await withToken('slw_mine', () => said('http://127.0.0.1:9'))
+      const gone = 'FAIL Server: http://127.0.0.1:9 does not answer; is the address right, and does it run?'
+      assert.equal(dead.get('Server'), gone)
+      assert.match(dead.get('Disk') ?? '', /^FAIL Disk: could not be asked for: no answer from http:\/\/127\.0\.0\.1:9/)
+    })
+
+    it('is as without it where the folder is that of the server', async () => {
+      process.env['SLIPWAY_URL'] = `${server.url}/`
+      try {
+        assert.match((await finding('Disk')).detail, new RegExp(` GiB free in ${server.data}`))
+        assert.match((await finding('Folder')).detail, new RegExp(server.data))
+      } finally {
+        delete process.env['SLIPWAY_URL']
+      }
+    })
   })
 
   it('names the endpoints that nobody watches, with the remedy; one that was switched off is no fault', async () => {

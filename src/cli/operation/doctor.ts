@@ -1,7 +1,7 @@
 /** `slipway doctor`: looks for what commonly goes wrong on a machine, and says the remedy. */
 import { execFile } from 'node:child_process'
 import { access, constants, readFile, statfs } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { CallError, createClient } from '../../client/client.ts'
 import type { Client } from '../../client/client.ts'
@@ -13,6 +13,7 @@ import { monitoringApi } from '../../contract/monitoring.ts'
 import { pipelinesApi } from '../../contract/pipelines.ts'
 import { servingApi } from '../../contract/serving.ts'
 import { storageApi, systemApi } from '../../contract/system.ts'
+import { text } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { config } from '../invocation/config.ts'
 import { dataDir, readServerFile } from '../invocation/server.ts'
@@ -35,22 +36,22 @@ const MOST_NAMED = 5
 const LONGEST_WAIT_S = 60
 
 export async function run(invocation: Invocation): Promise<number> {
-  const data = dataDir(invocation)
+  const place = await placeOf(invocation)
   const findings = await Promise.all([
     node(),
     python(),
-    disk(data),
-    folder(data),
-    server(data),
-    ownToken(data),
-    endpoints(data),
-    monitors(data),
-    steps(data),
-    storage(data),
-    audit(data),
-    webhooks(data),
-    images(data),
-    isolation(data),
+    disk(place),
+    folder(place),
+    server(place),
+    ownToken(place),
+    endpoints(place),
+    monitors(place),
+    steps(place),
+    storage(place),
+    audit(place),
+    webhooks(place),
+    images(place),
+    isolation(place),
   ])
   invocation.out.data(findings)
   for (const finding of findings) {
@@ -59,6 +60,25 @@ export async function run(invocation: Invocation): Promise<number> {
     invocation.out.line(`${mark} ${finding.what}: ${finding.detail}`)
   }
   return findings.every((finding) => finding.ok) ? 0 : 1
+}
+
+/** What is looked at: a data folder of this machine, or a server somewhere else, whose folder and machine cannot be seen from here. */
+interface Place {
+  readonly data: string
+  /** Of the server; undefined where none runs in the folder. */
+  readonly url: string | undefined
+  readonly tokenFile: string
+  readonly isElsewhere: boolean
+}
+
+/** The server is that of the flag or of the environment, as for every command; else the one that runs in the folder. */
+async function placeOf(invocation: Invocation): Promise<Place> {
+  const data = dataDir(invocation)
+  const found = await readServerFile(data)
+  const given = text(invocation, 'url') ?? config('SLIPWAY_URL')
+  const url = given ?? found?.url
+  const isElsewhere = given !== undefined && given.replace(/\/+$/, '') !== found?.url
+  return { data, url, tokenFile: found?.token_file ?? join(data, 'token'), isElsewhere }
 }
 
 async function node(): Promise<Finding> {
@@ -91,7 +111,15 @@ async function python(): Promise<Finding> {
   }
 }
 
-async function disk(data: string): Promise<Finding> {
+/** How much is free where the data lie; of a server elsewhere that is what it tells. */
+async function disk(place: Place): Promise<Finding> {
+  const { data, url, isElsewhere } = place
+  if (isElsewhere)
+    return asked(place, 'Disk', async (client) => {
+      const { disk: told } = await client.call(storageApi.state)
+      const free = `${gib(told.free_bytes)} GiB free in the data folder of ${url}`
+      return { ok: !told.low, detail: told.low ? `${free}; free at least ${gib(told.least_bytes)} GiB` : free }
+    })
   const folder = await nearest(data)
   const writable = await access(folder, constants.W_OK).then(
     () => true,
@@ -109,7 +137,11 @@ async function disk(data: string): Promise<Finding> {
 }
 
 /** Whether the data folder and its secrets are its owner's alone. */
-async function folder(data: string): Promise<Finding> {
+async function folder({ data, url, isElsewhere }: Place): Promise<Finding> {
+  if (isElsewhere) {
+    const detail = `that of ${url} cannot be seen from here; run slipway doctor on its machine`
+    return { what: 'Folder', ok: true, warn: true, detail }
+  }
   const open = openPlaces(data).map(({ path, mode, wanted }) => `${path} is ${octal(mode)}: chmod ${octal(wanted)} it`)
   if (open.length === 0) return { what: 'Folder', ok: true, detail: `${data} is its owner's alone` }
   return { what: 'Folder', ok: false, detail: `other users of this machine reach secrets: ${open.join('; ')}` }
@@ -124,19 +156,21 @@ async function nearest(folder: string): Promise<string> {
   return exists || dirname(folder) === folder ? folder : nearest(dirname(folder))
 }
 
-async function server(data: string): Promise<Finding> {
-  const file = await readServerFile(data)
-  if (file === undefined) return { what: 'Server', ok: true, detail: `none runs in ${data}` }
+async function server({ data, url, isElsewhere }: Place): Promise<Finding> {
+  if (url === undefined) return { what: 'Server', ok: true, detail: `none runs in ${data}` }
   try {
-    const health = await createClient({ url: file.url }).call(systemApi.live)
+    const health = await createClient({ url }).call(systemApi.live)
     const why = health.corrupt.database ? 'its database is damaged' : 'is the disk full, or the database out of reach?'
-    if (!health.writable) return { what: 'Server', ok: false, detail: `${file.url} refuses writes: ${why}` }
-    if (health.room === 'enough') return { what: 'Server', ok: true, detail: `${file.url} answers` }
-    const detail = `${file.url} answers, and its disk is almost full: large writes are refused; free space in ${data}`
+    if (!health.writable) return { what: 'Server', ok: false, detail: `${url} refuses writes: ${why}` }
+    if (health.room === 'enough') return { what: 'Server', ok: true, detail: `${url} answers` }
+    const where = isElsewhere ? 'its data folder' : data
+    const detail = `${url} answers, and its disk is almost full: large writes are refused; free space in ${where}`
     return { what: 'Server', ok: false, detail }
   } catch (error) {
-    const gone = `${file.url} does not answer although server.json names it; start it again: slipway serve --data ${data}`
-    return { what: 'Server', ok: false, detail: isUnanswered(error) ? gone : `${file.url}: ${messageOf(error)}` }
+    const gone = isElsewhere
+      ? `${url} does not answer; is the address right, and does it run?`
+      : `${url} does not answer although server.json names it; start it again: slipway serve --data ${data}`
+    return { what: 'Server', ok: false, detail: isUnanswered(error) ? gone : `${url}: ${messageOf(error)}` }
   }
 }
 
@@ -149,56 +183,56 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-async function ownToken(data: string): Promise<Finding> {
-  const running = await readServerFile(data)
-  if (running === undefined) return { what: 'Token', ok: true, detail: 'made at the first start' }
-  const { token_file: file, url } = running
+async function ownToken({ url, tokenFile: file, isElsewhere }: Place): Promise<Finding> {
+  if (url === undefined) return { what: 'Token', ok: true, detail: 'made at the first start' }
   const given = config('SLIPWAY_TOKEN')
   if (given !== undefined) return givenToken(url, given)
   try {
-    const holds = (await readFile(file, 'utf8')).startsWith('slw_')
+    const token = (await readFile(file, 'utf8')).trim()
+    if (isElsewhere) return await givenToken(url, token, file)
+    const holds = token.startsWith('slw_')
     return { what: 'Token', ok: holds, detail: holds ? file : `${file} holds no token` }
   } catch (error) {
-    const detail = `${file} cannot be read: ${messageOf(error)}; run as the user that started the server`
+    const remedy = isElsewhere ? `set SLIPWAY_TOKEN to one of ${url}` : 'run as the user that started the server'
+    const detail = `${file} cannot be read: ${messageOf(error)}; ${remedy}`
     return { what: 'Token', ok: false, detail }
   }
 }
 
 /** A token that only the server can judge: while that does not answer, nothing is said against the token. */
-async function givenToken(url: string, token: string): Promise<Finding> {
+async function givenToken(url: string, token: string, from = 'SLIPWAY_TOKEN'): Promise<Finding> {
   const what = 'Token'
   try {
     const who = await createClient({ url, token }).call(authApi.whoami)
-    return { what, ok: true, detail: `SLIPWAY_TOKEN, of ${who.name} (${who.role})` }
+    return { what, ok: true, detail: `${from}, of ${who.name} (${who.role})` }
   } catch (error) {
     const refused = error instanceof CallError && error.status === 401
     return {
       what,
       ok: false,
-      detail: `SLIPWAY_TOKEN ${refused ? 'does not hold' : 'could not be tried'}: ${messageOf(error)}`,
+      detail: `${from} ${refused ? 'does not hold' : 'could not be tried'}: ${messageOf(error)}`,
     }
   }
 }
 
 /** What a running server is asked, with the token of the environment or of the folder. */
 async function asked(
-  data: string,
+  { url, tokenFile }: Place,
   what: string,
   ask: (client: Client) => Promise<Omit<Finding, 'what'>>,
 ): Promise<Finding> {
-  const running = await readServerFile(data)
-  if (running === undefined) return { what, ok: true, detail: 'looked at while a server runs' }
+  if (url === undefined) return { what, ok: true, detail: 'looked at while a server runs' }
   try {
-    const token = config('SLIPWAY_TOKEN') ?? (await readFile(running.token_file, 'utf8')).trim()
-    return { what, ...(await ask(createClient({ url: running.url, token }))) }
+    const token = config('SLIPWAY_TOKEN') ?? (await readFile(tokenFile, 'utf8')).trim()
+    return { what, ...(await ask(createClient({ url, token }))) }
   } catch (error) {
     return { what, ok: false, detail: `could not be asked for: ${(error as Error).message}` }
   }
 }
 
 /** Whether every version that an endpoint names answers. */
-function endpoints(data: string): Promise<Finding> {
-  return asked(data, 'Endpoints', async (client) => {
+function endpoints(place: Place): Promise<Finding> {
+  return asked(place, 'Endpoints', async (client) => {
     const { items } = await client.call(servingApi.listEndpoints)
     const faults = items.flatMap(({ name, variants }) =>
       variants.flatMap(({ version, fault }) => (fault === null ? [] : [`${name} version ${version}: ${fault}`])),
@@ -209,8 +243,8 @@ function endpoints(data: string): Promise<Finding> {
 }
 
 /** Whether every endpoint is watched; one whose monitor a person switched off is told and no fault. */
-function monitors(data: string): Promise<Finding> {
-  return asked(data, 'Monitors', async (client) => {
+function monitors(place: Place): Promise<Finding> {
+  return asked(place, 'Monitors', async (client) => {
     const { items } = await client.call(endpointViewApi.listWatched)
     const out = items.filter(({ watched }) => watched.state === 'unwatched')
     const told = out.map(({ endpoint, watched: { detail, since, remedy } }) => {
@@ -228,8 +262,8 @@ function monitors(data: string): Promise<Finding> {
 }
 
 /** Whether other people's code is kept from what is the server's. */
-function isolation(data: string): Promise<Finding> {
-  return asked(data, 'Isolation', async (client) => {
+function isolation(place: Place): Promise<Finding> {
+  return asked(place, 'Isolation', async (client) => {
     const { isolation: found } = await client.call(systemApi.info)
     const by = found.layers.length === 0 ? 'by nothing' : `by ${found.layers.join(' and ')}`
     const held = found.held.length === 0 ? '' : `; tried, they cannot ${found.held.join('; cannot ')}`
@@ -241,8 +275,8 @@ function isolation(data: string): Promise<Finding> {
 }
 
 /** Whether what stands in environments might still come there. */
-function images(data: string): Promise<Finding> {
-  return asked(data, 'Images', async (client) => {
+function images(place: Place): Promise<Finding> {
+  return asked(place, 'Images', async (client) => {
     const { items, faults } = await client.call(imagesApi.listEnvironments)
     if (items.length === 0) return { ok: true, detail: 'no environments yet' }
     if (faults.length === 0)
@@ -256,8 +290,8 @@ function images(data: string): Promise<Finding> {
 }
 
 /** Whether steps of pipelines move: some may wait for a place, but not for long while none runs. */
-function steps(data: string): Promise<Finding> {
-  return asked(data, 'Steps', async (client) => {
+function steps(place: Place): Promise<Finding> {
+  return asked(place, 'Steps', async (client) => {
     const queue = await client.call(pipelinesApi.stepQueue)
     const { running: active, waiting, cpus, memory_bytes: memory } = queue
     const oldest = (queue.oldest_wait_ms ?? 0) / 1000
@@ -270,8 +304,8 @@ function steps(data: string): Promise<Finding> {
 }
 
 /** Whether the database and the files are what was written. */
-function storage(data: string): Promise<Finding> {
-  return asked(data, 'Storage', async (client) => {
+function storage(place: Place): Promise<Finding> {
+  return asked(place, 'Storage', async (client) => {
     const { database, blobs } = await client.call(storageApi.state)
     const files = (wanted: string): string => {
       const named = blobs.corrupt.filter(({ fault }) => fault === wanted).slice(0, MOST_NAMED)
@@ -292,8 +326,8 @@ function storage(data: string): Promise<Finding> {
 }
 
 /** Whether the audit chain is what its checkpoints have signed; only who may read it is told. */
-function audit(data: string): Promise<Finding> {
-  return asked(data, 'Audit', async (client) => {
+function audit(place: Place): Promise<Finding> {
+  return asked(place, 'Audit', async (client) => {
     const verdict = await ifRefused(client.call(authApi.verifyAudit), 'forbidden')
     if (verdict === undefined) return { ok: true, detail: 'this token may not read it' }
     const { ok, reason, seq, rows, checkpoints } = verdict
@@ -310,14 +344,14 @@ const OPEN_PLACES = [
 ] as const
 
 /** Whether the webhooks that are told of incidents take messages, and their addresses lie sealed. */
-function webhooks(data: string): Promise<Finding> {
-  return asked(data, 'Webhooks', async (client) => {
-    const text = await (await client.open(monitoringApi.metrics)).text()
-    const states = text.split('\n').filter((line) => line.startsWith('slipway_webhook_failing{'))
+function webhooks(place: Place): Promise<Finding> {
+  return asked(place, 'Webhooks', async (client) => {
+    const figures = await (await client.open(monitoringApi.metrics)).text()
+    const states = figures.split('\n').filter((line) => line.startsWith('slipway_webhook_failing{'))
     const failing = states.filter((line) => line.endsWith(' 1')).map((line) => labelled(line))
-    const dead = sum(valuesOf(text, 'slipway_messages', 'state="dead"'))
+    const dead = sum(valuesOf(figures, 'slipway_messages', 'state="dead"'))
     const unsealed = OPEN_PLACES.flatMap(([where, noun]) => {
-      const count = sum(valuesOf(text, 'slipway_unsealed_addresses', `where="${where}"`))
+      const count = sum(valuesOf(figures, 'slipway_unsealed_addresses', `where="${where}"`))
       return count === 0 ? [] : [`${count} ${noun}${count === 1 ? '' : 's'}`]
     })
     if (unsealed.length > 0) {
@@ -342,8 +376,8 @@ function labelled(line: string): string {
 }
 
 /** Values of the samples of a family whose labels hold a text, from Prometheus' text format. */
-function valuesOf(text: string, family: string, label: string): number[] {
-  const samples = text.split('\n').filter((line) => line.startsWith(`${family}{`) && line.includes(label))
+function valuesOf(figures: string, family: string, label: string): number[] {
+  const samples = figures.split('\n').filter((line) => line.startsWith(`${family}{`) && line.includes(label))
   return samples.map((line) => Number(line.slice(line.lastIndexOf(' ') + 1)))
 }
 
