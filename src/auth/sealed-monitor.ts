@@ -26,6 +26,22 @@ export function holdsOpenAddress(settings: Settings): boolean {
   return open
 }
 
+/**
+ * What whoever writes a project file should know of its addresses, sealed ones included, one line each: the file stands in clear among the files of its
+ * version, in backups and wherever its text is kept, whatever is sealed.
+ */
+export function addressWarnings(settings: Settings): string[] {
+  const warnings: string[] = []
+  withAddresses(settings, ({ name, url }) => {
+    const key = name === 'webhook' ? 'monitor.webhook' : `monitor.webhooks "${name}"`
+    const told = `got ${maskedUrl(url)}, whose hidden part is a secret that everybody who reads this file or a copy of it has`
+    if (isSecret(url))
+      warnings.push(`${key}: ${told}; expected "$SLIPWAY_WEBHOOK_NAME", a variable of the server that holds it`)
+    return url
+  })
+  return warnings
+}
+
 /** The address itself. Throws `unprocessable` where another key than the server's has sealed it, or it was put under another server's name. */
 export function openedAddress(seal: Seal, url: string): string {
   const sealed = SEALED.exec(url)?.[1]

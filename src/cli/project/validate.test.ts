@@ -148,6 +148,37 @@ describe('slipway validate', () => {
     assert.match(lines[0] ?? '', /^note: .*job\.py/)
   })
 
+  it('notes addresses whose secret stands in the file, and shows none', async () => {
+    const watched = (webhook: string): string =>
+      `${WATCHED.slice(0, WATCHED.indexOf('  reference'))}  webhook: ${webhook}
+  webhooks: [{name: chat, url: "https://hooks.example.com/T0/secret-word"}, {name: ops, url: "$SLIPWAY_WEBHOOK_OPS"}]
+`
+    const { code, lines, data } = await validate(
+      project({ 'slipway.yaml': watched('"https://ada:secret-word@pager.example.com/"'), 'job.py': CODE }),
+    )
+    const rest =
+      'whose hidden part is a secret that everybody who reads this file or a copy of it has; expected "$SLIPWAY_WEBHOOK_NAME", a variable of the server that holds it'
+    assert.deepEqual(
+      [code, lines],
+      [
+        0,
+        [
+          `note: monitor.webhook: got https://pager.example.com/***, ${rest}`,
+          `note: monitor.webhooks "chat": got https://hooks.example.com/***, ${rest}`,
+          'slipway.yaml can be run: 2 steps',
+        ],
+      ],
+    )
+    assert.doesNotMatch(JSON.stringify(data), /secret-word/)
+    const named = watched('$SLIPWAY_WEBHOOK_PAGER').replace(
+      'https://hooks.example.com/T0/secret-word',
+      'https://alerts.example.com/',
+    )
+    assert.deepEqual((await validate(project({ 'slipway.yaml': named, 'job.py': CODE }))).lines, [
+      'slipway.yaml can be run: 2 steps',
+    ])
+  })
+
   it('says of names that only others know who can tell', async () => {
     const later = `${WATCHED.slice(0, WATCHED.indexOf('  reference'))}  derived: [x]
   same_unit: [[y, z]]

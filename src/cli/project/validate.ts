@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { createReadStream } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, normalize, resolve } from 'node:path'
+import { addressWarnings } from '../../auth/sealed-monitor.ts'
 import { ifMissing } from '../../contract/absence/absent.ts'
 import { Problem } from '../../contract/errors.ts'
 import { moduleFile, moduleOf } from '../../pipelines/spec/closure.ts'
@@ -43,6 +44,7 @@ export async function run(invocation: Invocation): Promise<number> {
   ]
   const spec = checked?.spec
   const warnings = [
+    ...addressWarnings(read.project?.monitor ?? {}),
     ...(spec === undefined ? [] : new Set(spec.steps.flatMap((step) => step.code.warnings))),
     ...(spec === undefined ? [] : laterModules(spec)),
     ...(read.project === undefined || read.left.length > 0 ? [] : laterNames(read.project)),

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { freshSeal } from '../../auth/seal.fixture.ts'
 import { PipelineRun, PipelineRunRow } from '../../contract/pipelines.ts'
 import { openIdle, type Idle } from './idle.fixture.ts'
 import { entryText, viewCache, viewRow, viewRun, viewVersion, type RunView } from './view.ts'
@@ -190,6 +191,21 @@ test('a version shows its steps, model, endpoint and each warning once', async (
   const none = viewVersion(await requireVersion(idle.store.db, bare.version_id))
   const command = 'a step runs a command: every file of the project is part of the key'
   assert.deepEqual([none.model, none.endpoint, none.warnings], [null, null, [command]])
+})
+
+test('a version names the address whose secret stands in its project file, without it, sealed as it is kept', async (t) => {
+  const idle = await openIdle(t, { seal: freshSeal() })
+  const address = 'https://hooks.example.com/T0/word'
+  const yaml = `${FILES['slipway.yaml']}monitor: {webhook: "${address}", webhooks: [{name: ops, url: $SLIPWAY_WEBHOOK_OPS}]}\n`
+  const { run } = await idle.read(await idle.begin({ ...FILES, 'slipway.yaml': yaml }))
+  const version = await requireVersion(idle.store.db, run.version_id)
+  assert.doesNotMatch(JSON.stringify(version), /word/)
+  const [said, ...others] = viewVersion(version).warnings.filter((text) => text.startsWith('monitor.'))
+  assert.match(
+    said ?? '',
+    /^monitor\.webhook: got https:\/\/hooks\.example\.com\/\*\*\*, .*expected "\$SLIPWAY_WEBHOOK_NAME"/,
+  )
+  assert.deepEqual(others, [])
 })
 
 test('a result taken from another run is a hit; the parts of a command are joined', () => {

@@ -1,4 +1,5 @@
 /** Rows as the contract shows them. */
+import { addressWarnings } from '../../auth/sealed-monitor.ts'
 import type { z } from 'zod'
 import type { Attempt, Cache, PipelineRun, PipelineRunRow, PipelineVersion, Step } from '../../contract/pipelines.ts'
 import { toTime } from '../../contract/fields.ts'
@@ -101,7 +102,12 @@ function notGranted({ kept }: { readonly kept: string | null }): { not_granted?:
 
 function warningsOf(spec: PipelineSpec): string[] {
   const outdated = isOutdated(spec) ? [OUTDATED_VERSION] : []
-  return [...outdated, ...(spec.warnings ?? []), ...new Set(spec.steps.flatMap((step) => step.code.warnings))]
+  return [
+    ...outdated,
+    ...addressWarnings(spec.monitor ?? {}),
+    ...(spec.warnings ?? []),
+    ...new Set(spec.steps.flatMap((step) => step.code.warnings)),
+  ]
 }
 
 /** Said of a version that was made before the rules of now. */
