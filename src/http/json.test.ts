@@ -1,6 +1,8 @@
 /** Strict JSON: what is refused and in which words, and that the walk agrees with the parser about everything else. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { NUMERALS, readNumeral } from '../contract/values/numerals.ts'
+import { prng } from '../stats/prng.ts'
 import { DEEPEST } from './json-shape.ts'
 import { readJson } from './json.ts'
 
@@ -56,4 +58,34 @@ test('bad syntax is told by the parser', () => {
   for (const text of ['{"a":', '{a:1}', "{'a':1}", '[1,]', '01', 'NaN', '"\t"', '{"a":1}}']) {
     assert.throws(() => strict(text), refused(/not valid JSON/), text)
   }
+})
+
+test('numbers with a meaning of their own are read in slices, and are those of a reviver over the whole', async () => {
+  const random = prng(41)
+  const numbers = ['1', '2.5', '1.0', '-0', '9007199254740993', '1e3', '"1.0"', '12345678901234567890']
+  const row = (): string =>
+    `{"a":${numbers[random.below(numbers.length)]},"b":[${numbers[random.below(numbers.length)]}]}`
+  const text = `{"rows":[${Array.from({ length: 50_000 }, row).join()}],"last":1.0}`
+  const expected = JSON.parse(text, (_key, value: unknown, context?: { readonly source?: string }) =>
+    typeof value === 'number' ? readNumeral(context?.source ?? '') : value,
+  ) as unknown
+  const counts = [0]
+  const exact = {
+    ...NUMERALS,
+    read(source: string) {
+      counts.push((counts.pop() ?? 0) + 1)
+      return NUMERALS.read(source)
+    },
+  }
+  let going = true
+  const nextTurn = (): void => {
+    counts.push(0)
+    if (going) setImmediate(nextTurn)
+  }
+  setImmediate(nextTurn)
+  const value = await readJson(Buffer.from(text), { uniqueKeys: false, exact })
+  going = false
+  assert.deepEqual(value, expected)
+  const all = counts.reduce((sum, one) => sum + one, 0)
+  assert.ok(Math.max(...counts) < all / 3, `${Math.max(...counts)} of ${all} numbers in one turn`)
 })
