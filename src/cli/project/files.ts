@@ -1,5 +1,4 @@
 /** A project folder of the user as an upload: its files without what is left out, and its project file. */
-import { isUtf8 } from 'node:buffer'
 import { readFile, readdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
@@ -9,6 +8,7 @@ import { pipelinesApi } from '../../contract/pipelines.ts'
 import type { Reply } from '../../contract/route.ts'
 import { writeArchive } from '../../store/blobs/archive.ts'
 import type { PackedFile } from '../../store/blobs/archive.ts'
+import { decoded } from '../../pipelines/spec/code.ts'
 import { IGNORE_FILE, readIgnore, type Ignore } from '../../pipelines/spec/ignore.ts'
 import { UsageError } from '../invocation/command.ts'
 import { gitSource } from './git.ts'
@@ -32,18 +32,6 @@ export async function submitProject(
   return client.call(pipelinesApi.createPipelineVersion, {
     body: { text, tree: tree.digest, file, ...(source !== undefined && { source }) },
   })
-}
-
-/** The text of a project file, and the first place where it is none: what stands there is read as a mark then. */
-export function decoded(bytes: Buffer): { text: string; fault?: { line: number; message: string } } {
-  const text = bytes.toString('utf8')
-  if (isUtf8(bytes)) return { text }
-  const again = Buffer.from(text)
-  let at = 0
-  while (bytes[at] === again[at]) at++
-  const line = bytes.subarray(0, at).toString('latin1').split('\n').length
-  const byte = (bytes[at] ?? 0).toString(16).padStart(2, '0')
-  return { text, fault: { line, message: `got byte 0x${byte}, expected text in UTF-8` } }
 }
 
 /**

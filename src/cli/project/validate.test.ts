@@ -148,6 +148,17 @@ describe('slipway validate', () => {
     assert.match(lines[0] ?? '', /^note: .*job\.py/)
   })
 
+  it('names lists of packages and rules of what is left out that are no text', async () => {
+    const odd = Buffer.from('six\n# café\n', 'latin1')
+    for (const [file, says] of [
+      ['requirements.txt', 'slipway.yaml:1: requirements.txt:2: got byte 0xe9, expected text in UTF-8'],
+      ['.slipwayignore', 'slipway.yaml:1: .slipwayignore:2: got byte 0xe9, expected text in UTF-8'],
+    ] as const) {
+      const { code, lines } = await validate(project({ 'slipway.yaml': GOOD, 'job.py': CODE, [file]: odd }))
+      assert.deepEqual([code, lines], [1, [says, '1 fault']])
+    }
+  })
+
   it('notes addresses whose secret stands in the file, and shows none', async () => {
     const watched = (webhook: string): string =>
       `${WATCHED.slice(0, WATCHED.indexOf('  reference'))}  webhook: ${webhook}

@@ -5,7 +5,7 @@ import { isBare, requestOf, sourceWarnings, type EnvRequest, type ReadFile } fro
 import type { Blobs } from '../../store/blobs/blobs.ts'
 import { hashOf } from './canonical.ts'
 import { closureOf, moduleFile, moduleOf, type Closure, type Code } from './closure.ts'
-import { readCode, type ReadCode } from './code.ts'
+import { readCode, textIn, type ReadCode } from './code.ts'
 import { needsOf, splitReference } from './meaning.ts'
 import { dotted, faulty, linesIn, readProject, type Fault } from './parse.ts'
 import { rolloutPlan, type Project, type ProjectStep } from './project.ts'
@@ -74,7 +74,7 @@ export async function compileSpec(blobs: Blobs, text: string, tree: string, file
   const byPath = new Map(code.files.map((file) => [file.path, file]))
   const read = async (path: string): Promise<string | undefined> => {
     const found = byPath.get(path)
-    return found === undefined ? undefined : (await blobs.bytes(found.digest)).toString('utf8')
+    return found === undefined ? undefined : textIn(path, await blobs.bytes(found.digest))
   }
   const lineOf = linesIn(text)
   const asked = await environmentOf(project, lineOf, read)
