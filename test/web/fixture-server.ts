@@ -52,6 +52,12 @@ function list<T extends { readonly id: string }>(items: readonly T[]) {
   return ({ params }: Asked): T | undefined => items.find((item) => item.id === params['id'])
 }
 
+/** Of a list from the newest on, whether one is the newest of its project, where that is asked. */
+function isNewest(asked: boolean) {
+  return ({ project }: { readonly project: string }, at: number, all: readonly { readonly project: string }[]) =>
+    !asked || all.findIndex((other) => other.project === project) === at
+}
+
 /** Every recorded reply; `empty` is a server on which nothing has happened. */
 function recorded(now: number, empty: boolean): Recorded[] {
   const some = <T>(items: T[]): T[] => (empty ? [] : items)
@@ -228,8 +234,8 @@ function recorded(now: number, empty: boolean): Recorded[] {
     on(monitoringApi.heatmap, () => watched.heatmap()),
     on(monitoringApi.feature, ({ params }) => watched.feature(params['feature'] ?? '')),
     on(monitoringApi.performance, ({ query }) => watched.performance(query.get('slice'))),
-    on(pipelinesApi.listPipelineRuns, () => ({
-      items: pipelineRuns.map((run) => ({
+    on(pipelinesApi.listPipelineRuns, ({ query }) => ({
+      items: pipelineRuns.filter(isNewest(query.get('newest') !== null)).map((run) => ({
         ...run,
         steps: Object.fromEntries(run.steps.map((step) => [step.name, step.state])),
       })),
