@@ -148,7 +148,7 @@ test('where more incidents are open than are read, the figure says that it is cu
   const many = (count: number, state: string) =>
     Array.from({ length: count }, (_, i) => ({ ...INCIDENT, id: `${state}${i}`, state }))
   const cut = textOf(await home({ incidents: many(150, 'open') }))
-  assert.match(cut, /100 items and more need attention: only the newest open incidents are read here\./)
+  assert.match(cut, /At least 100 items need attention: only the newest 100 open incidents are read here\./)
   const whole = textOf(await home({ incidents: [...many(40, 'open'), ...many(110, 'resolved')] }))
   assert.match(whole, /40 items need attention\./)
 })
@@ -186,12 +186,12 @@ test('a list that is cut says of what it tells', async () => {
   const incidents = Array.from({ length: 101 }, (_, i) => ({ ...INCIDENT, id: `i${i}`, state: 'resolved' }))
   assert.match(
     textOf(await home({ rollouts, incidents })),
-    /Last 24 hours the newest 12, of the newest 100 incidents and rollouts/,
+    /Last 24 hours the newest 12, of the newest 100 incidents and 100 rollouts/,
   )
   const newest = Array.from({ length: 101 }, (_, i) => ({ ...PIPELINE, id: `p${i}`, project: `p${i}` }))
   assert.match(
     textOf(await home({ newest })),
-    /100 items and more need attention: only the newest projects are read here/,
+    /At least 100 items need attention: only the newest 100 projects are read here/,
   )
 })
 

@@ -78,17 +78,12 @@ function useFeed() {
     storage: storage.data,
     faults: environments.data?.faults ?? [],
     // open ones come first: behind a page that ends with one there are more
-    cut: named({
-      'open incidents': hasMore(incidents) && itemsOf(incidents).at(-1)?.state !== 'resolved',
-      rollouts: hasMore(open),
-      projects: hasMore(newest),
-    }),
+    cut: [
+      ...(itemsOf(incidents).at(-1)?.state === 'resolved' ? [] : cutOf(incidents, 'open incidents')),
+      ...cutOf(newest, 'projects'),
+    ],
     // failed runs come by their end: behind more of them than are shown nothing is missing
-    parts: named({
-      incidents: hasMore(incidents),
-      rollouts: hasMore(rollouts),
-      'pipeline runs': hasMore(pipelineRuns),
-    }),
+    parts: [...cutOf(incidents, 'incidents'), ...cutOf(rollouts, 'rollouts'), ...cutOf(pipelineRuns, 'pipeline runs')],
     failed: [...parts, { ...storage, what: 'The state of the store' }].filter(
       (query) => query.isError && !isRouteUnknown(query.error),
     ),
@@ -103,14 +98,14 @@ function useFeed() {
   }
 }
 
-/** Whether a list goes on behind the page that was read. */
-function hasMore({ data }: { data?: { readonly next_page_token?: string | undefined } | undefined }): boolean {
-  return data?.next_page_token !== undefined
+interface PageOf {
+  readonly items: readonly unknown[]
+  readonly next_page_token?: string | undefined
 }
 
-/** The names of what is true. */
-function named(facts: Readonly<Record<string, boolean>>): string[] {
-  return Object.keys(facts).filter((name) => facts[name])
+/** How many were read of a list that goes on behind them; nothing where it does not. */
+function cutOf({ data }: { data?: PageOf | undefined }, name: string): string[] {
+  return data?.next_page_token === undefined ? [] : [`${data.items.length} ${name}`]
 }
 
 function itemsOf<T>({ data }: { data?: { readonly items: readonly T[] } | undefined }): readonly T[] {
@@ -125,7 +120,7 @@ function joined(open: readonly read.Rollout[], newest: readonly read.Rollout[]):
 
 function leadOf(open: readonly Need[], cut: readonly string[]): string {
   if (cut.length > 0)
-    return `${plural(open.length, 'item')} and more need attention: only the newest ${cut.join(' and ')} are read here.`
+    return `At least ${plural(open.length, 'item')} ${open.length === 1 ? 'needs' : 'need'} attention: only the newest ${cut.join(' and ')} are read here.`
   return open.length === 0
     ? 'Nothing needs attention.'
     : `${plural(open.length, 'item')} ${open.length === 1 ? 'needs' : 'need'} attention.`
@@ -135,7 +130,7 @@ function leadOf(open: readonly Need[], cut: readonly string[]): string {
 function noteOf(isCut: boolean, parts: readonly string[]): { note?: string } {
   const said = [
     ...(isCut ? [`the newest ${SHOWN}`] : []),
-    ...(parts.length > 0 ? [`of the newest 100 ${parts.join(' and ')}`] : []),
+    ...(parts.length > 0 ? [`of the newest ${parts.join(' and ')}`] : []),
   ]
   return said.length === 0 ? {} : { note: said.join(', ') }
 }
