@@ -163,7 +163,7 @@ const REFUSED: [string, Sent, number, RegExp][] = [
     'an unknown content-encoding',
     { body: 'x', headers: { 'content-encoding': 'rot13' } },
     415,
-    /content-encoding rot13/,
+    /Content-Encoding is "rot13"; expected gzip, deflate, zstd or br/,
   ],
   ['a body beyond the limit', { body: 'x'.repeat(17 * 1024 * 1024) }, 413, /larger than 16777216 bytes/],
   ['a 10 MB text', { body: { inputs: { ...GOOD, c: 7, x: 'y'.repeat(10_000_000) } } }, 400, /inputs\.x: got yyy/],

@@ -146,7 +146,7 @@ export function traceCases(database: 'SQLite' | 'PostgreSQL'): void {
       const refusals: [Promise<Response>, number, RegExp][] = [
         [send(good, { 'x-mlflow-experiment-id': '' }), 422, /x-mlflow-experiment-id/],
         [send(good, { 'content-type': 'text/plain' }), 400, /Invalid Content-Type: text\/plain/],
-        [send(good, { 'content-encoding': 'br' }), 400, /Unsupported Content-Encoding: br/],
+        [send(good, { 'content-encoding': 'compress' }), 400, /Unsupported Content-Encoding: compress/],
         [send(good, { 'content-encoding': 'gzip' }), 400, /Failed to decompress gzip/],
         [send(new Uint8Array()), 400, /no spans found/],
         [send('{"resourceSpans": {}}'), 400, /resourceSpans is not a list/],
