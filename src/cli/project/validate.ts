@@ -9,7 +9,7 @@ import { Problem } from '../../contract/errors.ts'
 import { moduleFile, moduleOf } from '../../pipelines/spec/closure.ts'
 import { decoded } from '../../pipelines/spec/code.ts'
 import { laterModules, laterNames } from '../../pipelines/spec/later.ts'
-import { readProject, type Fault } from '../../pipelines/spec/parse.ts'
+import { readProject, type Fault, type Read } from '../../pipelines/spec/parse.ts'
 import type { Project } from '../../pipelines/spec/project.ts'
 import { compileSpec, type PipelineSpec } from '../../pipelines/spec/spec.ts'
 import type { PackedFile } from '../../store/blobs/archive.ts'
@@ -43,21 +43,30 @@ export async function run(invocation: Invocation): Promise<number> {
     ...(checked?.faults ?? read.faults).toSorted((a, b) => a.line - b.line),
     ...code.faults,
   ]
-  const spec = checked?.spec
-  const warnings = [
-    ...addressWarnings(read.project?.monitor ?? {}),
-    ...(spec === undefined ? [] : new Set(spec.steps.flatMap((step) => step.code.warnings))),
-    ...(spec === undefined ? [] : laterModules(spec)),
-    ...(read.project === undefined || read.left.length > 0 ? [] : laterNames(read.project)),
-    ...code.warnings,
-  ]
+  const warnings = [...warningsOf(read, checked?.spec), ...code.warnings]
   out.data({ file: path, valid: faults.length === 0, faults, warnings })
-  for (const { line, key, message, file: where = file } of faults)
-    out.line(`${where}:${line}: ${key === '' ? '' : `${key}: `}${message}`)
+  for (const one of faults) out.line(lineOf(one, file))
   for (const warning of warnings) out.line(`note: ${warning}`)
-  if (spec !== undefined && faults.length === 0) out.line(`${file} can be run: ${counted(spec.steps.length, 'step')}`)
-  else out.line(counted(faults.length, 'fault'))
-  return faults.length === 0 ? 0 : 1
+  const steps = faults.length === 0 ? checked?.spec?.steps : undefined
+  out.line(
+    steps === undefined ? counted(faults.length, 'fault') : `${file} can be run: ${counted(steps.length, 'step')}`,
+  )
+  return steps === undefined ? 1 : 0
+}
+
+function lineOf({ line, key, message, file }: Told, projectFile: string): string {
+  return `${file ?? projectFile}:${line}: ${key === '' ? '' : `${key}: `}${message}`
+}
+
+/** What should be known of a project that is no fault. */
+function warningsOf({ project, left }: Read, spec: PipelineSpec | undefined): string[] {
+  return [
+    ...addressWarnings(project?.monitor ?? {}),
+    ...(spec === undefined
+      ? []
+      : [...new Set(spec.steps.flatMap((step) => step.code.warnings)), ...laterModules(spec)]),
+    ...(project === undefined || left.length > 0 ? [] : laterNames(project)),
+  ]
 }
 
 interface Code {
