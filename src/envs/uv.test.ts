@@ -131,6 +131,18 @@ describe('a failure of uv', () => {
       /^the package index has no package "sixx"; check its name/,
     ],
     [
+      'of a file that is another than the lock has, and what to do',
+      'Using CPython 3.11.7 interpreter at: /usr/bin/python3\nResolved 1 package in 445ms\nerror: Failed to download `six==1.16.0`\n  cause: Hash mismatch for `six==1.16.0`\n\nExpected:\n  sha256:00\nComputed:\n  sha256:8a',
+      'unprocessable',
+      /^the package index has another file of six==1\.16\.0 than the lock names by its hash; where you trust it, lock the package anew$/,
+    ],
+    [
+      'behind what uv said of its way',
+      'Using CPython 3.11.7 interpreter at: /usr/bin/python3\nResolved 1 package in 445ms\nerror: no space',
+      'unprocessable',
+      /^the environment cannot be made: error: no space$/,
+    ],
+    [
       'that nobody foresaw, with its own words',
       'error: something new\nwith two lines',
       'unprocessable',

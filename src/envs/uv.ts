@@ -98,8 +98,15 @@ export function explainUv(stderr: string): Error {
       reason: 'packages',
     })
   }
+  const other = /Hash mismatch for `?([^`\n]+)/.exec(text)?.[1]
+  if (other !== undefined) {
+    const detail = `the package index has another file of ${other} than the lock names by its hash; where you trust it, lock the package anew`
+    return problem('unprocessable', { detail, reason: 'packages' })
+  }
+  // what uv says of its way before it fails would leave no room for why
+  const why = text.slice(Math.max(0, text.search(/^\s*(?:error:|×)/m)))
   return problem('unprocessable', {
-    detail: `the environment cannot be made: ${text.slice(-2000)}`,
+    detail: `the environment cannot be made: ${why.slice(-2000).trim()}`,
     reason: 'packages',
   })
 }
