@@ -1,9 +1,11 @@
 /** What is asked of GitHub, and what its fake answers, held against GitHub's own description of its API (`@octokit/openapi`). */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, it } from 'node:test'
 import { hostApi } from '../../src/ci/hosts/api.ts'
+import { placeOf } from '../../src/ci/hosts/environment.ts'
 import { BOT, startGitHub } from '../../src/ci/hosts/fake-github.fixture.ts'
 import type { FakeGitHub } from '../../src/ci/hosts/fake-github.fixture.ts'
 import type { Asked, Sent } from '../../src/ci/hosts/fake-host.fixture.ts'
@@ -26,6 +28,18 @@ const folder =
         const file = 'package/generated/api.github.com.json'
         await run('tar', ['xzf', 'octokit-openapi-23.0.2.tgz', '--strip-components=2', file], { cwd: into })
         await run('rm', ['octokit-openapi-23.0.2.tgz'], { cwd: into })
+      })
+const EVENTS = '7.6.1'
+const examples =
+  npm === undefined
+    ? undefined
+    : await cachedFolder(`octokit-webhooks-examples-${EVENTS}`, async (into, run) => {
+        const file = 'package/api.github.com/index.json'
+        await run('mkdir', ['-p', into])
+        await run(npm, ['pack', '--silent', `@octokit/webhooks-examples@${EVENTS}`], { cwd: into })
+        const pack = `octokit-webhooks-examples-${EVENTS}.tgz`
+        await run('tar', ['xzf', pack, '--strip-components=2', file], { cwd: into })
+        await run('rm', [pack], { cwd: into })
       })
 const skip = folder === undefined && `no npm, or no ${PACKAGE}: it is brought once`
 
@@ -97,3 +111,47 @@ it('what GitHub does not know is found', { skip }, async () => {
   ]
   for (const [i, one] of found.entries()) assert.match(faults[i] ?? '', one)
 })
+
+interface Recorded {
+  readonly name: string
+  readonly examples: readonly Readonly<Record<string, unknown>>[]
+}
+interface RecordedPull {
+  readonly number: number
+  readonly head: { readonly sha: string }
+  readonly base: { readonly sha: string; readonly repo: { readonly full_name: string } }
+}
+
+it(
+  'recorded events say of which change a job is, and whether it is of a fork',
+  { skip: examples === undefined && skip },
+  () => {
+    const all = JSON.parse(readFileSync(join(examples ?? '', 'index.json'), 'utf8')) as Recorded[]
+    const of = (name: string) => all.find((one) => one.name === name)?.examples ?? []
+    const placed = (event: unknown) => placeOf('github', { GITHUB_SHA: COMMIT }, event)
+    const pulls = of('pull_request')
+    assert.ok(pulls.length > 20 && of('push').length > 5 && of('workflow_run').length > 3)
+    for (const event of pulls) {
+      const pull = event['pull_request'] as RecordedPull
+      const { commit, change, target, isBase, fork } = placed(event)
+      assert.deepEqual(
+        [commit, change, target, isBase, fork],
+        [pull.head.sha, pull.number, pull.base.sha, false, false],
+      )
+      const { full_name } = pull.base.repo
+      for (const repo of [null, { full_name: `eve/${full_name.split('/')[1]}` }])
+        assert.equal(placed({ ...event, pull_request: { ...pull, head: { ...pull.head, repo } } }).fork, true)
+    }
+    for (const event of of('push')) {
+      const before = String(event['before'])
+      const { change, commit, target, fork } = placed(event)
+      assert.deepEqual([change, commit, fork], [undefined, COMMIT, false])
+      assert.equal(target, /^0+$/.test(before) ? undefined : before)
+    }
+    for (const event of of('workflow_run')) {
+      assert.equal(placed(event).fork, false)
+      const run = { ...(event['workflow_run'] as object), head_repository: { full_name: 'eve/octo-repo' } }
+      assert.equal(placed({ ...event, workflow_run: run }).fork, true)
+    }
+  },
+)
