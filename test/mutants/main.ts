@@ -1,8 +1,8 @@
 /**
  * Mutation testing: puts one small fault at a time into a source and asks whether the tests beside it fail.
  *
- * `npm run mutants -- [PLACE…] [--budget N | --all] [--only PART] [--seed TEXT] [--lanes N] [--quick] [--list]`; exit code 1 when a
- * place is under 85 % or the list of equivalent mutants is wrong.
+ * `npm run mutants -- [PLACE…] [--budget N | --all] [--only PART] [--seed TEXT] [--lanes N] [--minutes N] [--quick]
+ * [--list]`; exit code 1 when a place is under 85 % or the list of equivalent mutants is wrong.
  */
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -26,6 +26,7 @@ const OPTIONS = {
   only: { type: 'string' },
   seed: { type: 'string', default: 'slipway' },
   lanes: { type: 'string', default: '2' },
+  minutes: { type: 'string' },
   quick: { type: 'boolean', default: false },
   list: { type: 'boolean', default: false },
 } as const
@@ -57,10 +58,11 @@ function report(place: MutantPlace, { total, judgements, stale }: Result, second
   const late = count((one) => one.fate === 'late')
   const killed = late + count((one) => one.fate === 'killed')
   const unreached = count((one) => one.fate === 'unreached' && one.why === undefined)
-  const survived = judgements.length - killed - equivalent
+  const undecided = count((one) => one.fate === 'undecided' && one.why === undefined)
+  const survived = judgements.length - killed - equivalent - undecided
   const counted = judgements.length - equivalent
   const share = counted === 0 ? 1 : killed / counted
-  const alive = judgements.filter((one) => one.fate === 'survived' || one.fate === 'unreached')
+  const alive = judgements.filter(({ fate }) => fate !== 'killed' && fate !== 'late')
   alive.sort((a, b) =>
     a.mutant.file < b.mutant.file ? -1 : a.mutant.file > b.mutant.file ? 1 : a.mutant.start - b.mutant.start,
   )
@@ -73,13 +75,14 @@ function report(place: MutantPlace, { total, judgements, stale }: Result, second
     `${killed} killed${late > 0 ? ` (${late} by time)` : ''}`,
     `${survived} survived${unreached > 0 ? ` (${unreached} never run)` : ''}`,
     `${equivalent} equivalent`,
+    ...(undecided > 0 ? [`${undecided} undecided`] : []),
   ]
   console.log(`${place.name}: ${parts.join(', ')}: ${(share * 100).toFixed(1)} % killed, ${seconds.toFixed(0)} s`)
   return share >= ENOUGH && stale.length === 0
 }
 
 /** A whole number from 1 on. Throws with the option's name otherwise. */
-function wholeNumber(name: 'budget' | 'lanes', text: string): number {
+function wholeNumber(name: 'budget' | 'lanes' | 'minutes', text: string): number {
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
   throw new Error(`--${name} is "${text}"; expected a whole number from 1 on`)
 }
@@ -91,6 +94,7 @@ async function main(): Promise<number> {
   )
   let ok = true
   const [budget, lanes] = [wholeNumber('budget', values.budget), wholeNumber('lanes', values.lanes)]
+  const minutes = values.minutes === undefined ? Infinity : wholeNumber('minutes', values.minutes)
   for (const place of places(positionals)) {
     const started = performance.now()
     const result = await runPlace({
@@ -101,10 +105,13 @@ async function main(): Promise<number> {
       seed: values.seed,
       quick: values.quick,
       lanes,
+      isOver: () => performance.now() - started > minutes * 60_000,
       equivalents,
       onProgress: showProgress,
     })
     showProgress('')
+    if (result.judgements.length === 0 && result.total > 0)
+      throw new Error(`${place.name}: no mutant was judged in ${minutes} minutes`)
     if (result.judgements.length === 0)
       throw new Error(`${place.name} has no mutant${values.only === undefined ? '' : ` at "${values.only}"`}`)
     ok = report(place, result, (performance.now() - started) / 1000, values.list) && ok

@@ -91,6 +91,18 @@ describe('mutation runner', { concurrency: true }, () => {
     assert.deepEqual([total, judgements.length], [2, 2])
   })
 
+  it('when its time is over no other mutant is begun, and one that not all of its tests were asked about is undecided', async () => {
+    const over = async (asked: number): Promise<string[]> => {
+      let times = 0
+      const { judgements } = await run('weak', { only: 'allowance.ts:5:', lanes: 1, isOver: () => ++times > asked })
+      return judgements.map(({ fate }) => fate)
+    }
+    assert.deepEqual(await over(0), [])
+    assert.deepEqual(await over(2), ['undecided'])
+    const [first, ...more] = await over(3)
+    assert.deepEqual([first === 'survived' || first === 'killed', more], [true, []])
+  })
+
   it('slow tests are asked for what the others let pass, and for nothing else', async () => {
     const slow = (quick: string, named: string): MutationJob['place'] => ({
       name: 'slow',

@@ -20,8 +20,11 @@ export interface Mutant extends Fault {
   readonly change: string
 }
 
-/** `unreached`: no test runs the line. `late`: the tests did not end in time, which counts as killed. */
-export type Fate = 'killed' | 'late' | 'survived' | 'unreached'
+/**
+ * `unreached`: no test runs the line. `late`: the tests did not end in time, which counts as killed. `undecided`: the time of the whole
+ * run was over before all its tests had been asked, which counts as survived.
+ */
+export type Fate = 'killed' | 'late' | 'survived' | 'unreached' | 'undecided'
 
 export interface Judgement {
   readonly mutant: Mutant
@@ -40,6 +43,8 @@ export interface MutationJob {
   /** Leaves the slow test files out. */
   readonly quick?: boolean
   readonly lanes: number
+  /** Whether the time is over: then no other mutant is begun, and those that were not are left out of the result. */
+  readonly isOver?: () => boolean
   readonly equivalents: readonly Equivalent[]
   readonly onProgress: (text: string) => void
 }
@@ -67,12 +72,13 @@ export async function runPlace(job: MutationJob): Promise<Result> {
   const killers = new Set<Covered>()
   for (const files of testFilesOf(job)) {
     const alive = chosen.filter((mutant) => isAlive(fates.get(mutant) ?? 'unreached'))
-    if (alive.length === 0) break
+    if (alive.length === 0 || job.isOver?.() === true) break
     const tests = await inLanes(job, files, (file) => coverageOf(tree, file), 'coverage')
     await inLanes(
       job,
       alive,
       async (mutant) => {
+        if (job.isOver?.() === true) return
         const { fate, by } = await fateOf(job, mutant, tests, fates.get(mutant))
         fates.set(mutant, fate)
         if (by !== undefined) killers.add(by)
@@ -81,7 +87,8 @@ export async function runPlace(job: MutationJob): Promise<Result> {
     )
   }
   await checkKillers(job, killers)
-  const judgements = chosen.map((mutant) => judge(mutant, fates.get(mutant) ?? 'unreached', job.equivalents))
+  const judged = chosen.filter((mutant) => fates.has(mutant))
+  const judgements = judged.map((mutant) => judge(mutant, fates.get(mutant) ?? 'unreached', job.equivalents))
   return { total: wanted.length, judgements, stale: staleOf(job, all, judgements) }
 }
 
@@ -134,6 +141,7 @@ async function fateOf(
   const { start, end, text } = mutant
   const served = { url: pathToFileURL(join(job.root, mutant.file)).href, start, end, text }
   for (const test of reaching) {
+    if (job.isOver?.() === true) return { fate: 'undecided' }
     const [limitMs, silentMs] = [test.ms, test.silentMs].map((ms) => ms * SLOWER + GRACE_MS) as [number, number]
     const env = { SLIPWAY_MUTANT: JSON.stringify(served), NODE_COMPILE_CACHE: join(job.root, KEPT_CODE) }
     const { result } = await runTest({ root: job.root, file: test.file, limitMs, silentMs, env })
@@ -147,7 +155,7 @@ function names(entry: Equivalent, mutant: Mutant): boolean {
 }
 
 function isAlive(fate: Fate): boolean {
-  return fate === 'survived' || fate === 'unreached'
+  return fate === 'survived' || fate === 'unreached' || fate === 'undecided'
 }
 
 function judge(mutant: Mutant, fate: Fate, equivalents: readonly Equivalent[]): Judgement {
