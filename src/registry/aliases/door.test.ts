@@ -185,6 +185,19 @@ test('gates that are not asked are not judged, unless the files do harm; signatu
   }
 })
 
+test('a model or a version that is not there is told as such, and nothing is done', async () => {
+  const model = await make([])
+  for (const [entry, named] of [
+    [entryOf('no-such-model'), /^model "no-such-model" does not exist$/],
+    [entryOf(model, { version: 7 }), /^model version "door-.*7" does not exist$/],
+  ] as const) {
+    const told = (error: Problem): boolean => error.code === 'not_found' && named.test(error.message)
+    await assert.rejects(mayEnter(bench.room, ann, entry), told)
+    const refused = await go(ann, entry)
+    assert.ok(refused instanceof Error && told(refused), JSON.stringify(refused))
+  }
+})
+
 test('a version that is signed, and whose image is, comes in', async () => {
   const model = await make(['signature', 'image'])
   await sign(model)
