@@ -137,3 +137,32 @@ test('scores that are no probabilities have no calibration', async () => {
   assert.equal(await ownCalibration(bench.room, { ...candidate, evaluation }), null)
   assert.equal(await ownCalibration(bench.room, { ...candidate, evaluation: null }), null)
 })
+
+test('calibration is of labels that are all 0 or 1 and of scores that all lie between them, both included', async () => {
+  const CASES: readonly [string, boolean][] = [
+    ['0,0\n1,1', true],
+    ['1,0.5', true],
+    ['', false],
+    ['0,0.2\n1,0.7\n2,0.9', false],
+    ['2,0.9\n0,0.2\n1,0.7', false],
+    ['0,0.2\n0.5,0.7', false],
+    ['-1,0.2\n1,0.7', false],
+    ['0,0.2\n1,1.01', false],
+    ['0,-0.01\n1,0.7', false],
+  ]
+  for (const [text, known] of CASES) {
+    const evaluation = await table(`y,score\n${text}\n`)
+    const found = await ownCalibration(bench.room, { ...candidate, evaluation })
+    assert.equal(found !== null, known, text)
+  }
+})
+
+test('a version that left no rows is compared by its figures alone', async () => {
+  for (const evaluation of [null, await table('y,score\n')]) {
+    const found = await compareVersions(room(), { candidate: { ...candidate, evaluation }, other: base, gated: [] })
+    assert.deepEqual([found.slices, found.calibration], [[], null])
+    const { value, n, delta } = found.metrics['trees'] ?? {}
+    assert.deepEqual([value, n, delta], [4, null, 1])
+    near(found.metrics['log_loss']?.delta, lossOf(score) - 0.5)
+  }
+})

@@ -4,7 +4,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { openedOnce } from '../../../test/opened.ts'
 import type { Gate } from '../../contract/registry.ts'
-import { root, wanted } from '../bench.cases.ts'
+import { person, root, wanted } from '../bench.cases.ts'
 import type { Bench } from '../bench.cases.ts'
 import { requireModel } from '../context/context.ts'
 import { openRegistry } from '../opened.fixture.ts'
@@ -128,4 +128,40 @@ test('a renamed model carries its policy and is held to that of its new name as 
   await writePolicy(bench.room, root, 'm5', { gates: [], require_signature: false, keys: [] })
   assert.deepEqual(await carry('m5', 'm4'), [{ model: 'm4', gates: '[]', keys: '[]', require_signature: 0 }])
   assert.equal((await signersOf(bench.room.db, 'm3')).required, true, 'other models keep theirs')
+})
+
+test('another key is believed by whoever may promote where nothing is asked of keys, and by an admin with a reason where it is', async () => {
+  const [a, b] = [pemOf('prime256v1'), pemOf('prime256v1')]
+  const maintainer = person('maintainer', null)
+  const asks = [false, true].flatMap((files) => [false, true].map((image) => [files, image] as const))
+  let made = 0
+  for (const [files, image] of asks) {
+    for (const [filesNow, imageNow] of asks) {
+      const model = `keys-${++made}`
+      await make(model)
+      const policy = { gates: [], require_signature: files, require_image_signature: image, keys: [a] }
+      await writePolicy(bench.room, maintainer, model, policy)
+      const next = { ...policy, require_signature: filesNow, require_image_signature: imageNow, keys: [a, b] }
+      const dropped = (files && !filesNow) || (image && !imageNow)
+      const added = (files || image) && (filesNow || imageNow)
+      const name = `${files}, ${image} → ${filesNow}, ${imageNow}`
+      if (!dropped && !added) {
+        assert.deepEqual((await writePolicy(bench.room, maintainer, model, next)).keys, [a, b], name)
+        continue
+      }
+      await assert.rejects(writePolicy(bench.room, maintainer, model, next), { code: 'forbidden' }, name)
+      await assert.rejects(writePolicy(bench.room, root, model, next), { code: 'invalid_field' }, name)
+      assert.deepEqual((await writePolicy(bench.room, root, model, { ...next, reason: 'why' })).keys, [a, b], name)
+      const row = await bench.room.db.get<{ detail: string }>(
+        "SELECT detail FROM audit WHERE resource_id = ? AND verb = 'promote' ORDER BY seq DESC LIMIT 1",
+        [model],
+      )
+      const { loosened } = JSON.parse(row?.detail ?? '{}') as { loosened?: string[] }
+      assert.equal(
+        loosened?.some((one) => one.endsWith(' is believed too')),
+        added,
+        name,
+      )
+    }
+  }
 })
