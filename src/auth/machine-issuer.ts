@@ -1,5 +1,4 @@
 /** The public keys of issuers of OIDC tokens: by discovery, kept for a while, read again when a key is new. */
-import { createLocalJWKSet, errors } from 'jose'
 import type { FlattenedJWSInput, JSONWebKeySet, JWSHeaderParameters, CryptoKey } from 'jose'
 import { ifJson } from '../contract/absence/absent.ts'
 import { Problem, problem } from '../contract/errors.ts'
@@ -16,6 +15,9 @@ export type KeyOf = (header: JWSHeaderParameters, token: FlattenedJWSInput) => P
 const KEPT_MS = 10 * 60_000
 const APART_MS = 30_000
 
+/** Loaded by the first token of a machine: most servers get none, and it is a twentieth of their start. */
+const jose = () => import('jose')
+
 interface Kept {
   readonly find: KeyOf
   readonly at: number
@@ -27,6 +29,7 @@ export function issuerKeys(send: Egress, clock: Clock): (issuer: string) => KeyO
   const ask = async (issuer: string): Promise<Kept> => {
     try {
       const set = await fetchKeys(send, issuer)
+      const { createLocalJWKSet } = await jose()
       return { find: createLocalJWKSet(set), at: clock() }
     } catch (error) {
       // what failed is asked for again by the next
@@ -46,6 +49,7 @@ export function issuerKeys(send: Egress, clock: Clock): (issuer: string) => KeyO
     try {
       return await keys.find(header, token)
     } catch (error) {
+      const { errors } = await jose()
       if (!(error instanceof errors.JWKSNoMatchingKey) || !isOld(keys, APART_MS)) throw error
       return (await read(issuer)).find(header, token)
     }
