@@ -53,6 +53,12 @@ test('other texts, short values and what is no text stay', () => {
   })
 })
 
+test('a value is not copied where there is nothing to hide', () => {
+  const value = { list: ['text', { deep: 'text' }] }
+  for (const secrets of [[], ['', 'abc']]) assert.equal(masked(value, masker(secrets)), value)
+  assert.notEqual(masked(value, masker(['none of it'])), value)
+})
+
 test('a secret that was given as a param is not shown with its run', async (t: TestContext) => {
   const idle = await openIdle(t, { secret: () => Promise.resolve('s3cr3t-value') })
   const files = {
