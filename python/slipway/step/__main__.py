@@ -1,4 +1,4 @@
-"""Runs the package by its path: the supervisor, or with ``--run`` the user's code in the environment of the step."""
+"""Runs the package by its path: the supervisor, with ``--nursery`` what forks it, with ``--run`` the user's code of a step."""
 
 import os
 import sys
@@ -11,9 +11,14 @@ if __name__ == "__main__":
         from slipway.step.call import main
 
         sys.exit(main(sys.argv))
+    if sys.argv[2:] == ["--nursery"]:
+        from slipway.step.nursery import Nursery
+
+        Nursery(sys.argv[1]).run()
+        sys.exit()
     from slipway.step.launch import begin
 
-    begun = begin(sys.argv)
+    begun = begin(sys.argv[1], sys.stdin.read())
     # loaded now, while the child starts already
     from slipway.step.supervisor import supervise
 

@@ -1,13 +1,14 @@
 """Starts one attempt of a pipeline step, as soon as can be, and then supervises it.
 
 Run as ``python -I -S …/slipway/step SPEC.json`` by the machine's own interpreter, in a session of its own, with the environment
-of the step as JSON on standard input. The process forks: the child is confined and becomes the user's code in the step's
-environment, the parent becomes the supervisor (slipway.step.supervisor), whose modules are imported while the child starts already.
+of the step as JSON on standard input, or forked from a process that has loaded it already (slipway.step.nursery). The process forks:
+the child is confined and becomes the user's code in the step's environment, the parent becomes the supervisor
+(slipway.step.supervisor), whose modules are imported while the child starts already.
 Nothing of the user's runs in the parent, and nothing here needs the server, so an attempt outlives it.
 
 Keys of the spec: ``attempt``, ``fence``, ``dir`` (folder of the files below), ``python`` (interpreter of the environment), ``policy``
-(see slipway.confine.enter; null = unconfined), ``home`` (where a confined attempt has its home folder), ``cwd``, ``entry``
-(``module:function`` or a list of arguments), ``inputs`` and
+(see slipway.confine.enter; null = unconfined), ``home`` (where a confined attempt has its home folder), ``user_home`` and
+``linked`` (see slipway.step.home), ``cwd``, ``entry`` (``module:function`` or a list of arguments), ``inputs`` and
 ``outputs`` (name to path), ``params``, ``secret_env`` (names of environment variables whose values are secret), ``timeout_s``,
 ``grace_s``, ``memory_bytes``, ``log_bytes`` (numbers or null), ``pythonpath``,
 ``unheld`` (files of the project that the step's cache key does not hold).
@@ -17,13 +18,13 @@ from __future__ import annotations
 
 import os
 import resource
-import sys
 import time
 
 # what the standard modules `signal`, `json` and `typing` would load costs as much as all else before the fork
 from _signal import SIG_BLOCK, SIG_UNBLOCK, SIGHUP, SIGINT, SIGTERM, pthread_sigmask
 
 from slipway.quick_json import loads
+from slipway.step.home import make_home
 from slipway.step.memory import MemoryGroup, adopt_orphans, limit_allocations
 
 TYPE_CHECKING = False
@@ -47,12 +48,15 @@ class Started:
         self.child, self.reader, self.group, self.began = child, reader, group, began
 
 
-def begin(argv: list[str]) -> tuple[dict[str, Any], dict[str, str], Started]:
-    """Starts the attempt that the spec file describes; returns in the parent alone, with what the supervisor needs."""
-    with open(argv[1], encoding="utf-8") as file:
+def begin(path: str, variables: str) -> tuple[dict[str, Any], dict[str, str], Started]:
+    """Starts the attempt that the spec file describes, with a JSON object of variables; returns in the parent alone, with what the
+    supervisor needs."""
+    with open(path, encoding="utf-8") as file:
         spec = loads(file.read())
-    environment: dict[str, str] = loads(sys.stdin.read())
+    environment: dict[str, str] = loads(variables)
     os.chdir(spec["dir"])
+    if spec["policy"] is not None and "home" in spec:
+        spec["policy"]["write"] += make_home(spec["home"], spec["user_home"], spec["linked"])
     os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     reader, writer = os.pipe()

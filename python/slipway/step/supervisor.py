@@ -16,6 +16,7 @@ import signal
 import time
 from typing import Any
 
+from slipway.step.home import remove_home
 from slipway.step.launch import ASKED_TO_END, Started
 from slipway.step.log import RedactedLog, is_maskable
 from slipway.step.masking import SHORTEST
@@ -49,6 +50,8 @@ def supervise(spec: dict[str, Any], environment: dict[str, str], started: Starte
     started.group.close()
     give_back_rights(spec["dir"])
     write_json("exit.json", supervisor.verdict(started.began))
+    if "home" in spec:
+        remove_home(spec["home"])
     return 0
 
 

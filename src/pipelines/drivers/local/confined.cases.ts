@@ -1,15 +1,14 @@
 /** The local driver passes what every driver must do with confined steps too. */
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { dirname } from 'node:path'
 import { describe } from 'node:test'
 import type { Layer, Plan } from '../../../isolation/plan.ts'
 import { probeMachine, type Probed } from '../../../isolation/probe.ts'
 import { driverCases } from '../driver.cases.ts'
+import { python } from './attempt.fixture.ts'
 import { localDriver } from './driver.ts'
 
-const python = execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' }).trim()
 const found = await probed()
 /** The layers that this machine has. */
 export const LAYERS = found.layers as Layer[]

@@ -1,6 +1,6 @@
 /** The local driver passes what every driver must do. */
 import assert from 'node:assert/strict'
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,9 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { openDiskBlobs } from '../../../store/blobs/disk.ts'
 import { putTree } from '../../../store/blobs/trees.ts'
 import { driverCases } from '../driver.cases.ts'
+import { programAttempt, python } from './attempt.fixture.ts'
 import { localDriver } from './driver.ts'
-
-const python = execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' }).trim()
 
 driverCases({ python, open: ({ blobs, folder }) => localDriver({ blobs, folder, clock: Date.now }) })
 
@@ -26,23 +25,7 @@ test('a clock that is set makes no attempt silent, and one that is silent is tol
   const driver = localDriver({ blobs, folder: join(root, 'attempts'), clock: () => Date.now() + off })
   const code = (await putTree(blobs, join(root, 'code'))).digest
   const attempt = 'att_silence'
-  await driver.submit({
-    attempt,
-    fence: 'f',
-    python,
-    entry: ['python3', '-c', 'import time; time.sleep(60)'],
-    code,
-    inputs: {},
-    outputs: [],
-    params: {},
-    env: {},
-    secrets: {},
-    timeout_ms: null,
-    grace_ms: 100,
-    memory_bytes: null,
-    log_bytes: 1000,
-    unheld: [],
-  })
+  await driver.submit(programAttempt(attempt, code, 'import time; time.sleep(60)'))
   t.after(() => driver.kill(attempt))
   const silence = async (): Promise<number> => {
     const status = await driver.get(attempt, 'f')

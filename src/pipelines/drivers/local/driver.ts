@@ -11,7 +11,7 @@ import { PACKAGE_DIR, policyOf, type Plan } from '../../../isolation/plan.ts'
 import type { Blobs } from '../../../store/blobs/blobs.ts'
 import { materialise, putTree } from '../../../store/blobs/trees.ts'
 import type { AttemptSpec, AttemptStatus, Driver, Exit, Usage } from '../driver.ts'
-import { makeHome, writtenInHome } from './home.ts'
+import { Nursery } from './nursery.ts'
 import { cpuOfMarked, end, isAlive, killMarked, marked, signal, startOf, type ProcessRef } from './processes.ts'
 
 /** The environment variable that marks every process of an attempt. */
@@ -44,6 +44,8 @@ class LocalDriver implements Driver {
   readonly #folder: string
   readonly #clock: () => number
   readonly #plan: Plan | null
+  /** Forks attempts; only of the machine's own interpreter, which is the same for all. */
+  readonly #nursery: Nursery | undefined
   readonly #listeners: ((attempt: string) => void)[] = []
   /** The newest heartbeat of each attempt, and since when there is no newer one, ms of the monotonic clock. */
   readonly #beats = new Map<string, { readonly at: number; readonly since: number }>()
@@ -53,6 +55,10 @@ class LocalDriver implements Driver {
     this.#folder = options.folder
     this.#clock = options.clock
     this.#plan = options.plan ?? null
+    const { python } = this.#plan ?? {}
+    const ended = (attempt: string): void => this.#ended(attempt)
+    if (python !== undefined)
+      this.#nursery = new Nursery({ python, program: SUPERVISOR, folder: this.#folder, mark: MARK, ended })
   }
 
   async submit(spec: AttemptSpec): Promise<void> {
@@ -61,14 +67,13 @@ class LocalDriver implements Driver {
     await rm(dir, { recursive: true, force: true })
     await mkdir(join(dir, 'out'), { recursive: true, mode: 0o700 })
     for (const name of ['tmp', 'in', 'said']) await mkdir(join(dir, name))
-    if (this.#plan !== null)
-      await makeHome({ place: join(dir, HOME), user: process.env['HOME'] ?? '', write: this.#plan.write })
     await materialise(this.#blobs, spec.code, join(dir, 'work'), { writable: true })
     for (const [name, digest] of Object.entries(spec.inputs)) {
       await materialise(this.#blobs, digest, join(dir, 'in', name), { link: true })
     }
     await writeFile(join(dir, 'spec.json'), JSON.stringify(this.#wrapperSpec(spec, dir)), { mode: 0o600 })
-    await this.#spawn(spec, dir)
+    await checkRunnable(spec.python)
+    await this.#start(spec, dir)
   }
 
   async get(attempt: string, fence: string): Promise<AttemptStatus> {
@@ -148,6 +153,10 @@ class LocalDriver implements Driver {
     this.#listeners.push(listener)
   }
 
+  #ended(attempt: string): void {
+    this.#listeners.forEach((listen) => listen(attempt))
+  }
+
   #dir(attempt: string): string {
     if (!/^[\w-]+$/.test(attempt)) throw new Error(`not an attempt's id: ${attempt}`)
     return join(this.#folder, attempt)
@@ -163,9 +172,11 @@ class LocalDriver implements Driver {
       policy: policyOf(this.#plan, {
         show: [dir],
         fixed: [join(dir, 'in')],
-        write: [...['work', 'out', 'tmp', 'said'].map((name) => join(dir, name)), ...writtenInHome(join(dir, HOME))],
+        write: ['work', 'out', 'tmp', 'said'].map((name) => join(dir, name)),
       }),
       home: join(dir, HOME),
+      user_home: process.env['HOME'] ?? '',
+      linked: this.#plan?.write ?? [],
       cwd: work,
       entry: spec.entry,
       inputs: mapValues(Object.keys(spec.inputs), (name) => join(dir, 'in', name)),
@@ -181,10 +192,23 @@ class LocalDriver implements Driver {
     }
   }
 
-  async #spawn(spec: AttemptSpec, dir: string): Promise<void> {
+  /** Starts the wrapper: forked where it can be, else by an interpreter of its own. */
+  async #start(spec: AttemptSpec, dir: string): Promise<void> {
+    const variables = environment(spec, dir, this.#plan === null ? {} : { HOME: join(dir, HOME) })
+    const pid = await this.#nursery?.start(spec.attempt, variables)
+    if (pid !== undefined) return await this.#remember(dir, pid)
+    if (this.#nursery !== undefined) {
+      // one that was lost may have started it without saying so
+      const found = await this.#process(spec.attempt)
+      if (found !== undefined) return await this.#remember(dir, found.pid)
+      if ((await readExit(dir, spec.fence)) !== undefined) return
+    }
+    await this.#spawn(spec, dir, variables)
+  }
+
+  async #spawn(spec: AttemptSpec, dir: string, variables: Readonly<Record<string, string>>): Promise<void> {
     const errors = await open(join(dir, 'wrapper.log'), 'a', 0o600)
     try {
-      await access(spec.python, constants.X_OK)
       const child = spawn(this.#plan?.python ?? spec.python, ['-I', '-S', SUPERVISOR, join(dir, 'spec.json')], {
         cwd: dir,
         // the supervisor is no part of the step: what a project sets must not reach it
@@ -192,11 +216,10 @@ class LocalDriver implements Driver {
         detached: true,
         stdio: ['pipe', errors.fd, errors.fd],
       })
-      child.once('exit', () => this.#listeners.forEach((listen) => listen(spec.attempt)))
+      child.once('exit', () => this.#ended(spec.attempt))
       await new Promise<void>((resolve, reject) => child.once('spawn', resolve).once('error', reject))
       child.unref()
-      const home = this.#plan === null ? {} : { HOME: join(dir, HOME) }
-      await tell(child, JSON.stringify(environment(spec, dir, home)))
+      await tell(child, JSON.stringify(variables))
       await this.#remember(dir, child.pid ?? 0)
     } catch (error) {
       throw problem('upstream_failed', { what: spec.python, detail: (error as Error).message }, error)
@@ -224,6 +247,15 @@ class LocalDriver implements Driver {
       if (/slipway[./]step/.test(command) && !command.includes('--run') && start !== undefined) return { pid, start }
     }
     return undefined
+  }
+}
+
+/** Throws `upstream_failed` for an interpreter that cannot be run. */
+async function checkRunnable(python: string): Promise<void> {
+  try {
+    await access(python, constants.X_OK)
+  } catch (error) {
+    throw problem('upstream_failed', { what: python, detail: (error as Error).message }, error)
   }
 }
 

@@ -1,0 +1,135 @@
+/** A nursery that is lost is replaced, one that cannot start is given up, and a server that is killed takes it along and nothing else. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ifGone } from '../../../contract/absence/absent.ts'
+import { openDiskBlobs } from '../../../store/blobs/disk.ts'
+import { putTree } from '../../../store/blobs/trees.ts'
+import type { AttemptSpec, Driver } from '../driver.ts'
+import { programAttempt, python } from './attempt.fixture.ts'
+import { localDriver } from './driver.ts'
+import { Nursery } from './nursery.ts'
+import { startOf } from './processes.ts'
+
+const LINUX = { skip: process.platform === 'linux' ? false : 'steps are forked on Linux only' }
+const root = mkdtempSync(join(tmpdir(), 'slipway-nursery-'))
+const folder = join(root, 'attempts')
+const blobs = openDiskBlobs(join(root, 'blobs'))
+mkdirSync(join(root, 'code'))
+writeFileSync(join(root, 'code', 'a.txt'), '')
+const code = (await putTree(blobs, join(root, 'code'))).digest
+after(() => rmSync(root, { recursive: true, force: true }))
+
+/** No layer confines, so that the test is the same on every machine; the interpreter is the plan's. */
+const open = (): Driver =>
+  localDriver({ blobs, folder, clock: Date.now, plan: { python, layers: [], hide: [], write: [] } })
+
+const spec = (attempt: string, program?: string): AttemptSpec => programAttempt(attempt, code, program)
+
+/** Nurseries of this folder by what the system tells of their arguments and marks: those that they forked bear another mark. */
+function nurseries(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => told(pid, 'cmdline').includes(`${folder}/\0--nursery`) && told(pid, 'environ').includes('=-----'))
+    .map(Number)
+}
+
+function told(pid: string, file: string): string {
+  return ifGone(() => readFileSync(`/proc/${pid}/${file}`, 'latin1')) ?? ''
+}
+
+async function ended(driver: Driver, attempt: string): Promise<string> {
+  for (const until = Date.now() + 30_000; Date.now() < until; await sleep(20)) {
+    const status = await driver.get(attempt, 'f')
+    if (status.state !== 'running') return status.state === 'finished' ? status.exit.class : status.state
+  }
+  return 'it still runs'
+}
+
+async function allGone(pids: readonly number[]): Promise<void> {
+  for (
+    const until = Date.now() + 10_000;
+    (await Promise.all(pids.map(startOf))).some((start) => start !== undefined);
+  ) {
+    assert.ok(Date.now() < until, 'a process that should have ended is there')
+    await sleep(20)
+  }
+}
+
+test('attempts share a nursery; one that was killed is replaced, and what it had started goes on', LINUX, async () => {
+  const driver = open()
+  await driver.submit(spec('att_1', 'import time; time.sleep(2)'))
+  await driver.submit(spec('att_2'))
+  const first = nurseries()
+  assert.equal(first.length, 1)
+  process.kill(first[0] ?? 0, 'SIGKILL')
+  await allGone(first)
+  await driver.submit(spec('att_3'))
+  const second = nurseries()
+  assert.equal(second.length, 1)
+  assert.notDeepEqual(second, first)
+  for (const attempt of ['att_1', 'att_2', 'att_3']) assert.equal(await ended(driver, attempt), 'ok', attempt)
+})
+
+test('an attempt whose nursery is killed before it answers is started once', LINUX, async () => {
+  const driver = open()
+  await driver.submit(spec('att_4'))
+  for (const [number, wait] of [0, 1, 2, 4, 8, 16].entries()) {
+    const notes = join(root, `notes-${number}`)
+    const submitted = driver.submit(spec(`att_killed_${number}`, `open(${JSON.stringify(notes)}, "a").write("x")`))
+    // the moment at which it dies is another each time
+    await sleep(wait)
+    for (const pid of nurseries()) process.kill(pid, 'SIGKILL')
+    await submitted
+    const outcome = await ended(driver, `att_killed_${number}`)
+    const ran = ifGone(() => readFileSync(notes, 'utf8')) ?? ''
+    assert.ok((outcome === 'ok' && ran === 'x') || (outcome === 'absent' && ran === ''), `${outcome}: ${ran}`)
+  }
+})
+
+test('a nursery that cannot start is tried three times, and then not again', LINUX, async () => {
+  const [starts, failing] = [join(root, 'starts'), join(root, 'failing')]
+  writeFileSync(failing, `#!/bin/sh\necho start >> ${starts}\n`, { mode: 0o755 })
+  const ended = (): void => assert.fail('nothing ended')
+  for (const interpreter of [failing, join(root, 'nothing')]) {
+    const nursery = new Nursery({ python: interpreter, program: 'none', folder, mark: 'MARK', ended })
+    for (let i = 0; i < 5; i++) assert.equal(await nursery.start('att_x', {}), undefined)
+  }
+  assert.equal(readFileSync(starts, 'utf8'), 'start\n'.repeat(3))
+})
+
+test('with a name that has no room among its marks an attempt is started without it', LINUX, async () => {
+  const driver = open()
+  const attempt = `att_${'x'.repeat(80)}`
+  await driver.submit(spec(attempt))
+  assert.equal(await ended(driver, attempt), 'ok')
+})
+
+test('a killed server takes its nursery along; the step is found by the next one', LINUX, async () => {
+  const settings = { plan: { python, layers: [], hide: [], write: [] }, folder }
+  const program = `
+    import { localDriver } from ${JSON.stringify(join(import.meta.dirname, 'driver.ts'))}
+    import { openDiskBlobs } from ${JSON.stringify(join(import.meta.dirname, '../../../store/blobs/disk.ts'))}
+    const blobs = openDiskBlobs(${JSON.stringify(join(root, 'blobs'))})
+    await localDriver({ blobs, clock: Date.now, ...${JSON.stringify(settings)} }).submit(${JSON.stringify(spec('att_5', 'import time; time.sleep(2)'))})
+    console.log('up')
+    setInterval(() => {}, 1000)`
+  const known = nurseries()
+  const server = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  await once(server.stdout, 'data')
+  const [nursery = 0] = nurseries().filter((pid) => !known.includes(pid))
+  assert.ok(nursery > 0)
+  server.kill('SIGKILL')
+  await allGone([nursery])
+  const next = open()
+  assert.equal((await next.get('att_5', 'f')).state, 'running')
+  await next.submit(spec('att_5'))
+  assert.equal(await ended(next, 'att_5'), 'ok')
+})
