@@ -1,12 +1,16 @@
 /** The start of an attempt: its row comes first, the driver is told what the project file says, and what fails has its class. */
 import assert from 'node:assert/strict'
+import { cpus, machine, totalmem, type } from 'node:os'
 import { describe, test } from 'node:test'
 import { problem } from '../../contract/errors.ts'
+import { type Context, stepOf } from '../context/context.ts'
 import type { AttemptRow } from '../context/rows.ts'
+import type { PipelinesDeps } from '../context/deps.ts'
 import type { AttemptSpec } from '../drivers/driver.ts'
 import { serve, type Server } from './attempts.fixture.ts'
 import { LOCK } from './idle.fixture.ts'
 import { launchAttempt, openAttempt } from './launch.ts'
+import { recordOf } from './record.ts'
 import { trackingRunOf } from './tracking-run.ts'
 
 function project(step: string): Record<string, string> {
@@ -243,6 +247,25 @@ describe('what fails ends the attempt with its class', () => {
     assert.match(attempts[0]?.failure?.message ?? '', /"GONE" of step "train" is not set; set SLIPWAY_SECRET_GONE/)
     assert.deepEqual(server.driver.submitted, [])
   })
+  for (const [when, waits] of [
+    ['before', 0],
+    ['while', 20],
+  ] as const)
+    test(`a stop that comes ${when} it waits for an environment that is never done: nothing is submitted`, async (t) => {
+      const never = new Promise<string>(() => undefined)
+      const envs = { lock: () => Promise.resolve(LOCK), python: () => never } as unknown as PipelinesDeps['envs']
+      const server = await serve(t, { envs })
+      const id = await ready(server)
+      const attempt = await opened(server, id)
+      await server.setRun(id, { desired_state: 'cancel' })
+      assert.ok(attempt)
+      const signal = waits === 0 ? AbortSignal.abort() : AbortSignal.timeout(waits)
+      const launch = launchAttempt(server.context, await server.read(id), attempt, signal)
+      const late = AbortSignal.timeout(10_000)
+      await Promise.race([launch, new Promise((_, no) => late.addEventListener('abort', () => no(late.reason)))])
+      assert.equal((await server.read(id)).attempts[0]?.state, 'cancelled')
+      assert.deepEqual(server.driver.submitted, [])
+    })
   test('a wish to cancel that came meanwhile: nothing is submitted', async (t) => {
     const server = await serve(t)
     const id = await ready(server)
@@ -256,4 +279,29 @@ describe('what fails ends the attempt with its class', () => {
     assert.deepEqual(server.driver.submitted, [])
     assert.deepEqual(server.finished, [`KILLED ${trackingRunOf(attempt.id)}`])
   })
+})
+
+test('the record names the machine where local attempts run, in tag and file; of other places nobody knows it', async (t) => {
+  const server = await serve(t)
+  const tree = await server.read(await ready(server))
+  const step = stepOf(await server.context.spec(tree.run.version_id), 'train')
+  const on = async (name: string): Promise<[tag: unknown, file: unknown]> => {
+    const driver = Object.defineProperty(Object.create(server.driver) as typeof server.driver, 'name', { value: name })
+    const deps = { ...server.context.deps, driver }
+    const context = Object.defineProperty(Object.create(server.context) as Context, 'deps', { value: deps })
+    const { tags, files } = await recordOf(context, tree, step)
+    const { hardware } = JSON.parse(Buffer.from(files['slipway/record.json'] ?? '').toString()) as {
+      hardware?: unknown
+    }
+    return [tags['slipway.record.hardware'] && JSON.parse(tags['slipway.record.hardware']), hardware]
+  }
+  const [tag, file] = await on('local')
+  assert.deepEqual(tag, file)
+  assert.partialDeepStrictEqual(file, {
+    machine: machine(),
+    system: type(),
+    cores: cpus().length,
+    memory_bytes: totalmem(),
+  })
+  assert.deepEqual(await on('kubernetes'), [undefined, undefined])
 })
