@@ -16,7 +16,7 @@ export const CONFIG: readonly ConfigKey[] = [
   {
     key: 'SLIPWAY_TOKEN',
     default: 'from the file "token" of the data folder',
-    meaning: 'Token that the command line sends.',
+    meaning: 'Token that the command line sends; that of the folder goes to the server of that folder alone.',
   },
   {
     key: 'SLIPWAY_IMPORT_TOKEN',

@@ -96,7 +96,7 @@ describe('the address of the server', () => {
 describe('the token', () => {
   it('is that of the environment, else of the file that the server names, else of the data folder', async () => {
     const data = folder({ token: ' of-folder \n' })
-    const url = 'http://host'
+    const url = 'http://127.0.0.1:4600'
     assert.equal((await connect(asked({ data, url }))).token, 'of-folder')
     const other = join(folder({ secret: 'of-server\n' }), 'secret')
     writeFileSync(join(data, 'server.json'), serverFile(url, other))
@@ -106,7 +106,28 @@ describe('the token', () => {
   })
 
   it('is empty where there is none', async () => {
-    assert.equal((await connect(asked({ data: folder(), url: 'http://host' }))).token, '')
+    assert.equal((await connect(asked({ data: folder(), url: 'http://127.0.0.1:4600' }))).token, '')
+  })
+
+  it('of the folder goes to the server of the folder, by each of its names, and to no other', async () => {
+    const data = folder({ token: 'of-folder' })
+    writeFileSync(join(data, 'server.json'), serverFile('http://127.0.0.1:4600', join(data, 'token')))
+    const sent = async (url: string): Promise<string> => (await connect(asked({ data, url }))).token
+    for (const own of ['http://127.0.0.1:4600/', 'http://localhost:4600', 'http://[::1]:4600/prefix'])
+      assert.equal(await sent(own), 'of-folder', own)
+    const others = [
+      'http://127.0.0.1:4601',
+      'https://127.0.0.1:4600',
+      'https://elsewhere.example',
+      'http://127.example.org:4600',
+    ]
+    for (const other of others) assert.equal(await sent(other), '', other)
+  })
+
+  it('of a folder without a running server goes to no other machine', async () => {
+    const data = folder({ token: 'of-folder' })
+    for (const url of ['http://elsewhere.example:4600', 'https://localhost.example.org'])
+      assert.equal((await connect(asked({ data, url }))).token, '', url)
   })
 })
 

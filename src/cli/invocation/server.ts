@@ -43,8 +43,27 @@ export async function connect(invocation: Invocation): Promise<Connection> {
   if (url !== undefined && !/^https?:\/\/[^/]/.test(url))
     throw new UsageError(`the server address is "${url}"; expected one that begins with http:// or https://`)
   if (url === undefined) throw new Error(`no server runs in ${data}\nStart one: slipway serve --data ${data}`)
-  const token =
-    config('SLIPWAY_TOKEN') ?? (await readFile(found?.token_file ?? join(data, 'token'), 'utf8').catch(() => '')).trim()
+  const token = config('SLIPWAY_TOKEN') ?? (await folderToken(url, data, found))
   const server = found ?? { url, gateway_url: '', grpc_address: null, pid: 0, version: '', token_file: '' }
   return { client: createClient({ url, ...(token !== '' && { token }) }), server, token }
+}
+
+/** The token of the data folder; empty where it has none, and for every server but its own: nobody else may see it. */
+async function folderToken(url: string, data: string, found: ServerFile | undefined): Promise<string> {
+  if (!isServerOf(url, found)) return ''
+  return (await readFile(found?.token_file ?? join(data, 'token'), 'utf8').catch(() => '')).trim()
+}
+
+const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/
+
+/** Whether an address is that of a folder's server, by whatever name of this machine; while none is noted, that of any server of this machine. */
+export function isServerOf(url: string, found: Pick<ServerFile, 'url'> | undefined): boolean {
+  const [asked, own] = [addressOf(url), addressOf(found?.url ?? url)]
+  return asked !== undefined && asked === own && (found !== undefined || asked.startsWith('this machine'))
+}
+
+function addressOf(url: string): string | undefined {
+  if (!URL.canParse(url)) return undefined
+  const { protocol, hostname, port } = new URL(url)
+  return `${LOOPBACK.test(hostname) ? 'this machine' : hostname} ${protocol} ${port}`
 }

@@ -16,7 +16,7 @@ import { storageApi, systemApi } from '../../contract/system.ts'
 import { text } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { config } from '../invocation/config.ts'
-import { dataDir, readServerFile } from '../invocation/server.ts'
+import { dataDir, isServerOf, readServerFile } from '../invocation/server.ts'
 import { octal, openPlaces } from '../../store/owner-only.ts'
 import { paint } from '../invocation/output.ts'
 
@@ -69,6 +69,8 @@ interface Place {
   readonly url: string | undefined
   readonly tokenFile: string
   readonly isElsewhere: boolean
+  /** Whether the token of the folder may be sent to it. */
+  readonly isTrusted: boolean
 }
 
 /** The server is that of the flag or of the environment, as for every command; else the one that runs in the folder. */
@@ -77,8 +79,9 @@ async function placeOf(invocation: Invocation): Promise<Place> {
   const found = await readServerFile(data)
   const given = text(invocation, 'url') ?? config('SLIPWAY_URL')
   const url = given ?? found?.url
-  const isElsewhere = given !== undefined && given.replace(/\/+$/, '') !== found?.url
-  return { data, url, tokenFile: found?.token_file ?? join(data, 'token'), isElsewhere }
+  const isElsewhere = given !== undefined && (found === undefined || !isServerOf(given, found))
+  const isTrusted = url !== undefined && isServerOf(url, found)
+  return { data, url, tokenFile: found?.token_file ?? join(data, 'token'), isElsewhere, isTrusted }
 }
 
 async function node(): Promise<Finding> {
@@ -183,10 +186,11 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-async function ownToken({ url, tokenFile: file, isElsewhere }: Place): Promise<Finding> {
+async function ownToken({ url, tokenFile: file, isElsewhere, isTrusted }: Place): Promise<Finding> {
   if (url === undefined) return { what: 'Token', ok: true, detail: 'made at the first start' }
   const given = config('SLIPWAY_TOKEN')
   if (given !== undefined) return givenToken(url, given)
+  if (!isTrusted) return { what: 'Token', ok: false, detail: `none: set SLIPWAY_TOKEN to one of ${url}` }
   try {
     const token = (await readFile(file, 'utf8')).trim()
     if (isElsewhere) return await givenToken(url, token, file)
@@ -217,14 +221,15 @@ async function givenToken(url: string, token: string, from = 'SLIPWAY_TOKEN'): P
 
 /** What a running server is asked, with the token of the environment or of the folder. */
 async function asked(
-  { url, tokenFile }: Place,
+  { url, tokenFile, isTrusted }: Place,
   what: string,
   ask: (client: Client) => Promise<Omit<Finding, 'what'>>,
 ): Promise<Finding> {
   if (url === undefined) return { what, ok: true, detail: 'looked at while a server runs' }
   try {
-    const token = config('SLIPWAY_TOKEN') ?? (await readFile(tokenFile, 'utf8')).trim()
-    return { what, ...(await ask(createClient({ url, token }))) }
+    const given = config('SLIPWAY_TOKEN')
+    const token = given ?? (isTrusted ? (await readFile(tokenFile, 'utf8')).trim() : undefined)
+    return { what, ...(await ask(createClient({ url, ...(token !== undefined && { token }) }))) }
   } catch (error) {
     return { what, ok: false, detail: `could not be asked for: ${(error as Error).message}` }
   }
