@@ -96,7 +96,7 @@ function own(made: Json): Values {
       subject: 'repo:o/r:ref:refs/heads/main',
       claims: { repository_id: '1' },
     },
-    '/v1/searches': { id: made['search'] },
+    '/v1/searches': { id: made['search'], name: 'new' },
     '/v1/retention': { id: made['rule'], name: 'new' },
     '/v1/rollouts': { id: made['rollout'], action: 'abort' },
     '/v1/models/': OF_MODEL,
