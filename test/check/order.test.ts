@@ -14,6 +14,19 @@ test('files that train and roll out begin first, then whole servers, then source
   ])
 })
 
+test('files with browsers are spread among those with servers, each list in its order', () => {
+  const servers = Array.from({ length: 8 }, (_, i) => `test/scenarios/s${i}.test.ts`)
+  const order = longestFirst(['test/web/a.test.ts', 'test/web/b.test.ts', ...servers, 'src/a.test.ts'])
+  assert.deepEqual(
+    order.map((file) => file.replace(/.*\/(\w+)\.test\.ts/, '$1')),
+    ['s0', 's1', 's2', 'a', 's3', 's4', 's5', 'b', 's6', 's7', 'a'],
+  )
+  assert.deepEqual(longestFirst(['test/web/a.test.ts', 'test/web/b.test.ts']), [
+    'test/web/a.test.ts',
+    'test/web/b.test.ts',
+  ])
+})
+
 test('a story on PostgreSQL is for the second part, a suite of a driver beside its sources is for the first', () => {
   assert.equal(isHeavy('test/scenarios/messages.postgres.test.ts'), true)
   assert.equal(isHeavy('test/scenarios/messages.sqlite.test.ts'), false)

@@ -1,8 +1,9 @@
 /** Runs the tests of the Python package with the standard library's runner and tells what passed, failed and was skipped. */
 import { existsSync, globSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { outputOf } from '../output.ts'
-import { emptyTally } from './tally.ts'
+import { emptyTally, sum } from './tally.ts'
 import type { Tally } from './tally.ts'
 
 /** All Python tests together have failed when they have not ended after this long. */
@@ -16,24 +17,46 @@ export function pythonTests(root: string): string[] {
 }
 
 /**
- * Runs them with the given interpreter; the report is everything that Python printed. `ended` is told how many tests have
- * ended so far. Does not throw on failures.
+ * Runs them with the given interpreter, in as many processes as there are cores, each with every so manieth file; the report is everything
+ * that Python printed. `ended` is told how many tests have ended so far. Does not throw on failures.
  */
 export async function runPythonSuite(
   root: string,
   python: string,
   ended: (tests: number) => void = () => undefined,
 ): Promise<{ tally: Tally; report: string }> {
-  const { code, out: report } = await outputOf(
-    python,
-    ['-B', '-m', 'unittest', 'discover', '-v', '-s', 'tests', '-t', '.'],
-    {
-      cwd: join(root, 'python'),
-      env: { ...process.env, PYTHONUNBUFFERED: '1', PYTHONDONTWRITEBYTECODE: '1' },
-      limitMs: LIMIT_MS,
-      written: (out) => ended(out.match(RESULT)?.length ?? 0),
-    },
+  const modules = pythonTests(root).map((file) =>
+    file
+      .replace(/^python\//, '')
+      .replace(/\.py$/, '')
+      .replaceAll('/', '.'),
   )
+  const parts = Array.from({ length: Math.min(modules.length, availableParallelism()) }, (_, part) =>
+    modules.filter((_, at) => at % availableParallelism() === part),
+  )
+  const counts = parts.map(() => 0)
+  const results = await Promise.all(
+    parts.map((part, at) =>
+      runModules(root, [python, ...part], (tests) => {
+        counts[at] = tests
+        ended(counts.reduce((total, one) => total + one, 0))
+      }),
+    ),
+  )
+  return { tally: sum(results.map((one) => one.tally)), report: results.map((one) => one.report).join('\n') }
+}
+
+async function runModules(
+  root: string,
+  [python = '', ...modules]: readonly string[],
+  ended: (tests: number) => void,
+): Promise<{ tally: Tally; report: string }> {
+  const { code, out: report } = await outputOf(python, ['-B', '-m', 'unittest', '-v', ...modules], {
+    cwd: join(root, 'python'),
+    env: { ...process.env, PYTHONUNBUFFERED: '1', PYTHONDONTWRITEBYTECODE: '1' },
+    limitMs: LIMIT_MS,
+    written: (out) => ended(out.match(RESULT)?.length ?? 0),
+  })
   return { tally: readUnittest(report, code), report }
 }
 
