@@ -94,10 +94,24 @@ class ValueTests(unittest.TestCase):
             with self.subTest(one=str(one)[:30], other=str(other)[:30]):
                 self.assertNotEqual(self.described(one), self.described(other))
 
-    def test_what_cannot_be_compared_says_why(self) -> None:
-        for value in (unittest, len, Point, (one for one in [1])):
-            self.assertEqual(self.described(value)["k"], "skip")
-        self.assertIn("compared", self.described(len)["why"])
+    def test_what_cannot_be_compared_is_named(self) -> None:
+        def own() -> None: ...
+
+        own.__module__ = "__main__"
+        kind = type("Thing", (), {"__module__": "__main__"})
+        for value, why in (
+            (own, "the function own of the notebook"),
+            (kind, "the class Thing of the notebook"),
+            ((one for one in [1]), "the generator <genexpr>"),
+        ):
+            self.assertEqual(self.described([value])["v"][0]["k"], "skip")
+            self.assertEqual(self.described(value)["why"], why)
+
+    def test_functions_classes_and_modules_of_libraries_are_compared_by_name(self) -> None:
+        for one, other in ((len, print), (Point, Fraction), (unittest, datetime)):
+            self.assertEqual(self.described(one)["k"], "exact")
+            self.assertEqual(self.described(one), self.described(one))
+            self.assertNotEqual(self.described(one), self.described(other))
 
     def test_a_class_of_the_package_stands_for_one_of_the_notebook(self) -> None:
         notebook = type("Thing", (), {"__module__": "__main__"})
