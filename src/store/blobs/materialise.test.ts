@@ -6,6 +6,8 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
+  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -156,6 +158,26 @@ test('eight files are stored at once, whichever is first the names are right, an
   for (const file of await treeFiles(blobs, digest)) assert.equal(file.digest, digestOf(`text ${file.path.slice(1)}`))
   const full = new Error('no space left')
   await assert.rejects(putTree(changed({ put: () => Promise.reject(full) }), path), full)
+})
+
+test('a store that refuses a file unread leaves none open', { skip: !existsSync('/proc/self/fd') }, async () => {
+  const path = join(root, 'refused')
+  mkdirSync(path)
+  writeFileSync(join(path, 'file'), 'text')
+  const full = new Error('no space left')
+  await assert.rejects(putTree(changed({ put: () => Promise.reject(full) }), path), full)
+  await new Promise((done) => setTimeout(done, 100))
+  const names = readdirSync('/proc/self/fd').map((fd) => {
+    try {
+      return readlinkSync(join('/proc/self/fd', fd))
+    } catch {
+      return ''
+    }
+  })
+  assert.deepEqual(
+    names.filter((name) => name.startsWith(path)),
+    [],
+  )
 })
 
 test('a link is no file or folder to be stored, whatever it leads to', async () => {

@@ -42,10 +42,20 @@ export async function putTree(blobs: Blobs, path: string): Promise<TreeInfo> {
   if (!found.isDirectory() && !found.isFile()) throw special(path)
   const files = await mapSome(sources, async ({ path, source }): Promise<TreeFile> => {
     const { mode } = await lstat(source)
-    const { digest, size } = await blobs.put(createReadStream(source))
+    const { digest, size } = await putFile(blobs, source)
     return { path, size, digest, executable: (mode & 0o100) !== 0 }
   })
   return putManifest(blobs, files)
+}
+
+/** A store that refuses before it reads leaves the file open, or its fault to nobody: both would be the server's. */
+async function putFile(blobs: Blobs, source: string): ReturnType<Blobs['put']> {
+  const body = createReadStream(source)
+  try {
+    return await blobs.put(body)
+  } finally {
+    body.destroy()
+  }
 }
 
 /** Stores the files of a tar stream as a tree; see `readArchive` for what is refused. */
