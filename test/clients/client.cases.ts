@@ -1,20 +1,22 @@
-/** The unmodified clients of KServe, MLServer and Triton against a gateway of echo models, over HTTP and gRPC. */
+/** What the unmodified clients of KServe, MLServer and Triton are asked to do: calls of a gateway of echo models, over HTTP and gRPC. */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { testEnv } from '../python-env.ts'
 import { echoModel, serveModels } from './gateway.ts'
-import { KSERVE_CLIENT, MLSERVER_CLIENT, TRITON_CLIENT } from './packages.ts'
 import { runChecks } from './program.ts'
 
-/** A client: its script beside this file, what it needs, and how many checks it makes at least. */
-const CLIENTS = [
-  { name: 'tritonclient', script: 'triton_client.py', packages: TRITON_CLIENT, checks: 60 },
-  { name: 'kserve', script: 'kserve_client.py', packages: KSERVE_CLIENT, checks: 38 },
-  { name: 'mlserver', script: 'mlserver_client.py', packages: MLSERVER_CLIENT, checks: 16 },
-] as const
+export interface Client {
+  readonly name: string
+  /** Its script beside this file. */
+  readonly script: string
+  readonly packages: readonly string[]
+  /** How many checks it makes at least. */
+  readonly checks: number
+}
 
-for (const { name, script, packages, checks: least } of CLIENTS) {
+/** The test of one client. */
+export function clientCase({ name, script, packages, checks: least }: Client): void {
   test(`${name} over HTTP and gRPC`, { timeout: 900_000 }, async (t) => {
     const python = await testEnv(packages, 'once').catch((error: Error) => error)
     if (python instanceof Error) {
