@@ -55,7 +55,11 @@ export async function keepPicture(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(ARTIFACTS, `${name}.png`), fullPage: true })
 }
 
-/** How many pixels the page is wider than its window: 0 when nothing is cut off. */
+/** How many pixels the page is wider than its window: 0 when nothing is cut off. What follows a new size has a second to do so. */
 export async function overflow(page: Page): Promise<number> {
-  return page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth')
+  const wide = (): Promise<number> =>
+    page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth')
+  for (const end = performance.now() + 1000; performance.now() < end; await page.waitForTimeout(50))
+    if ((await wide()) <= 0) return 0
+  return wide()
 }
