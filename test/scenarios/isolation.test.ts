@@ -81,7 +81,9 @@ async function world(t: TestContext, mode: string): Promise<World> {
   const attempts = join(data, 'attempts')
   const ready = (): string | undefined =>
     existsSync(attempts)
-      ? readdirSync(attempts).find((name) => existsSync(join(attempts, name, 'work', 'secret.txt')))
+      ? readdirSync(attempts).find((name) =>
+          ['work/secret.txt', 'process.json'].every((file) => existsSync(join(attempts, name, file))),
+        )
       : undefined
   for (const end = performance.now() + LIMIT_MS; ready() === undefined && performance.now() < end;) await sleep(50)
   const attempt = join(attempts, ready() ?? assert.fail('the other run did not begin'))
