@@ -57,16 +57,28 @@ const adds = (id: number) => (t: SqliteTx) => t.run('INSERT INTO rows (id) VALUE
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 describe('group commit', () => {
-  it('runs transactions in the order in which they came, and tells them in it', async () => {
+  it('has a transaction in each commit, however long the machine stands still in between', async (t) => {
+    const { group, syncs, ids } = open()
+    let now = 0
+    // a second goes by between any two looks at the clock
+    const clock = t.mock.method(performance, 'now', () => (now += 1000))
+    await Promise.all([1, 2, 3].map((id) => group.add(adds(id))))
+    clock.mock.restore()
+    assert.deepEqual([ids(), syncs.length], [[1, 2, 3], 3])
+  })
+
+  it('runs transactions in the order in which they came, and tells them in it', async (t) => {
+    // however long they take, they are one group
+    t.mock.method(performance, 'now', () => 0)
     const { group, syncs } = open()
     const [ran, told, followed]: [number[], number[], number[]] = [[], [], []]
     await Promise.all(
       Array.from({ length: 30 }, (_, i) =>
         group
-          .add(async (t) => {
+          .add(async (tx) => {
             ran.push(i)
-            t.afterCommit(() => followed.push(i))
-            await adds(i)(t)
+            tx.afterCommit(() => followed.push(i))
+            await adds(i)(tx)
             return i
           })
           .then((value) => told.push(value as number)),

@@ -136,7 +136,7 @@ export class GroupCommit {
     const watch = setInterval(() => this.#overdue?.(new Error(OVERDUE)), 0)
     try {
       for (const member of batch) {
-        if (performance.now() - started > GROUP_MS) break
+        if (members.length > 0 && performance.now() - started > GROUP_MS) break
         members.push(member)
         outcomes.push(await this.#runOne(member.work))
       }
