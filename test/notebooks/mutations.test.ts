@@ -1,43 +1,12 @@
 /** The proof, put to the proof: wrong rewrites of packages, one at a time, are each found; and the packages themselves are not. */
-import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { proveAgain } from '../../src/notebook/package.ts'
-import { testEnv } from '../python-env.ts'
-import { FIXTURES, IMPORTS, notebookBench, PACKAGES, WITHOUT_MLFLOW, writeNotebook } from './notebooks.ts'
+import { FIXTURES, IMPORTS, notebookBench, WITHOUT_MLFLOW, writeNotebook } from './notebooks.ts'
+import { findsEach } from './wrong-rewrites.ts'
+import type { Mutation } from './wrong-rewrites.ts'
 
 const bench = notebookBench()
 after(bench.end)
-
-type Mutation = readonly [what: string, module: string, from: string, to: string]
-
-/** What `main` and `save` are put to: where MLflow is. */
-const SAVED: Readonly<Record<string, readonly Mutation[]>> = {
-  d12_serving: [
-    ['a main that saves no model', 'train', 'save(predictor_of(state), state["X_test"], model)', 'pass'],
-    [
-      'a model that is saved for other columns',
-      'train',
-      'state["X_test"], model',
-      'state["X_test"][["charge"]], model',
-    ],
-    [
-      'a saved model that asks another way',
-      'predict',
-      'if column else model_input',
-      'if column else model_input[::-1]',
-    ],
-    ['a saved model without its code', 'predict', 'if one.exists()]', 'if not one.exists()]'],
-  ],
-  d14_figures: [
-    ['a main that gives back no numbers', 'train', 'return metrics_of(state)', 'return {}'],
-    ['other numbers than those that judge', 'train', 'float(value) for', 'float(value) / 2 for'],
-    ['a saved model that was not fitted', 'predict', 'whole = predictor.model', 'whole = type(predictor.model)()'],
-    ['a saved model that is asked for something else', 'predict', '"predict"', '"predict_proba"'],
-  ],
-}
 
 /** What shows in an environment without MLflow, where nothing is saved and a proof takes less time. */
 const MUTATIONS: Readonly<Record<string, readonly Mutation[]>> = {
@@ -127,103 +96,21 @@ const HIDDEN_MUTATIONS: readonly Mutation[] = [
   ['the end of a long list', 'features', '(at, at / 2) for', '(at, at / 2 if at < 14000 else 0.0) for'],
 ]
 
-/** A notebook whose saved model is a pipeline of scikit-learn, and takes an array. */
-const SCALED = [
-  `${IMPORTS}\nfrom sklearn.preprocessing import StandardScaler\ndf = pd.read_csv("churn.csv")`,
-  'X = df[["tenure", "charge"]].to_numpy()\ny = df["churn"]',
-  'scaler = StandardScaler()\nA = scaler.fit_transform(X)\nmodel = LogisticRegression().fit(A, y)\nmodel.predict(A)',
-]
-
-describe('the tests of a package', () => {
-  it('fail where main saves nothing, or a model that answers something else', async () => {
-    const made = await bench.run('d14_figures', '--no-proof')
-    const python = await testEnv(PACKAGES)
-    const faults = (module: string, from: string, to: string): Promise<string> => {
-      const path = join(made.folder, 'src/d14_figures', `${module}.py`)
-      const text = readFileSync(path, 'utf8')
-      assert.ok(text.includes(from), from)
-      writeFileSync(path, text.replace(from, to))
-      return new Promise((resolve) => {
-        execFile(python, ['-m', 'unittest', 'tests.test_saved'], { cwd: made.folder }, (_, __, said) => {
-          writeFileSync(path, text)
-          resolve([...said.matchAll(/^(?:FAIL|ERROR): (\w+)/gm)].map(([, name]) => name).join(' '))
-        })
-      })
-    }
-    assert.equal(await faults('train', 'import', 'import'), '')
-    const [loaded, answers, numbers] = [
-      'test_the_model_is_saved_and_can_be_loaded',
-      'test_the_saved_model_answers_as_the_predictor',
-      'test_main_gives_back_the_numbers_that_judge_the_model',
-    ]
-    const save = /save\(predictor_of.*\)/.exec(made.read('src/d14_figures/train.py'))?.[0] ?? 'no call of save'
-    const alike = await faults('train', save, 'pass')
-    assert.equal(alike, `${loaded} ${answers}`)
-    assert.equal(await faults('predict', '"predict"', '"predict_proba"'), answers)
-    assert.equal(await faults('train', 'return metrics_of(state)', 'return {}'), numbers)
-  })
-})
-
 describe('the proof', () => {
   for (const [fixture, mutations] of Object.entries(MUTATIONS))
     it(`finds each of ${mutations.length} wrong rewrites of ${fixture}, and none in what was not touched`, () =>
-      findsEach(fixture, join(FIXTURES, `${fixture}.ipynb`), mutations, WITHOUT_MLFLOW))
-
-  for (const [fixture, mutations] of Object.entries(SAVED))
-    it(`finds each of ${mutations.length} wrong ways to save ${fixture}`, () =>
-      findsEach(fixture, join(FIXTURES, `${fixture}.ipynb`), mutations, PACKAGES))
-
-  it('finds a step that is left out of the pipeline that is saved', () =>
-    findsEach(
-      'scaled',
-      writeNotebook(bench.folder, 'scaled', SCALED),
-      [['a saved model without its scaler', 'predict', '("scaler", predictor.scaler), ', '']],
-      PACKAGES,
-    ))
+      findsEach(bench, {
+        name: fixture,
+        file: join(FIXTURES, `${fixture}.ipynb`),
+        mutations,
+        packages: WITHOUT_MLFLOW,
+      }))
 
   it('finds what differs in parts of values that no line shows', () =>
-    findsEach('hidden', writeNotebook(bench.folder, 'hidden', HIDDEN), HIDDEN_MUTATIONS, WITHOUT_MLFLOW))
+    findsEach(bench, {
+      name: 'hidden',
+      file: writeNotebook(bench.folder, 'hidden', HIDDEN),
+      mutations: HIDDEN_MUTATIONS,
+      packages: WITHOUT_MLFLOW,
+    }))
 })
-
-async function findsEach(
-  name: string,
-  file: string,
-  mutations: readonly Mutation[],
-  packages: readonly string[],
-): Promise<void> {
-  const python = await testEnv(packages)
-  const made = await bench.run(file, '--no-proof', '--python', python)
-  assert.equal(made.code, 0, made.said)
-  const folders = mutations.map(([, module, from, to], at) => {
-    const copy = `${made.folder}-${at}`
-    cpSync(made.folder, copy, { recursive: true })
-    const path = join(copy, 'src', name, `${module}.py`)
-    const text = readFileSync(path, 'utf8')
-    assert.equal(text.split(from).length, 2, `${from} stands once in ${module}:\n${text}`)
-    writeFileSync(
-      path,
-      text.replace(from, () => to),
-    )
-    return copy
-  })
-  const options = {
-    file,
-    out: undefined,
-    python,
-    data: [],
-    order: 'auto' as const,
-    model: undefined,
-    proof: true,
-    network: false,
-    offline: true,
-    limit: 60,
-    sampleAbove: 0,
-    say: () => undefined,
-  }
-  const [untouched, ...proofs] = await proveAgain(options, [made.folder, ...folders])
-  assert.deepEqual([untouched?.verdict, untouched?.why], ['verified', ''])
-  assert.equal(untouched?.saved.verdict, packages === PACKAGES ? 'verified' : 'not compared')
-  const missed = mutations.filter((_, at) => proofs[at]?.verdict !== 'not verified').map(([what]) => what)
-  assert.deepEqual(missed, [])
-  for (const proof of proofs) assert.notEqual(proof.why, '')
-}
