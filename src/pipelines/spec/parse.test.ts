@@ -230,3 +230,22 @@ test('a rollout with people, times and numbers of the business is read, and what
   ]
   for (const [from, to, expected] of faults) assert.throws(() => parseProject(rich.replace(from, to)), expected)
 })
+
+test('of very many faults the first are told, and that there are more', () => {
+  const unknown = Array.from({ length: 5000 }, (_, i) => `k${i}: 1`).join('\n')
+  const wrong = Array.from({ length: 500 }, (_, i) => `    s${i}: {run: 1}`).join('\n')
+  for (const [text, first] of [
+    [`project: p\n${unknown}\n`, /"k0","message":"unknown key/],
+    [`project: p\npipeline:\n  steps:\n${wrong}\n`, /"pipeline\.steps\.s0\.run/],
+  ] as const)
+    assert.throws(
+      () => parseProject(text),
+      (error: Error & { data?: { faults?: readonly unknown[] } }) => {
+        const told = JSON.stringify(error.data?.faults ?? error.message)
+        assert.match(told, first)
+        assert.match(told, /more than 100 faults; mend these first/)
+        assert.ok((error.data?.faults ?? []).length <= 102)
+        return true
+      },
+    )
+})

@@ -15,6 +15,9 @@ export interface Salvaged {
 /** Rounds after which nothing more is tried: each leaves something out. */
 const ROUNDS = 20
 
+/** Most faults, and most unknown keys of one place, that are told of one look: each is compared with those before it. */
+const MOST = 100
+
 /** What stands where something that must be there is missing or wrong; nobody sees it. */
 const STAND_INS: Readonly<Record<string, unknown>> = { project: 'project', run: ['run'] }
 
@@ -25,15 +28,25 @@ export function salvage(data: unknown): Salvaged {
   for (let round = 0; round < ROUNDS; round++) {
     const parsed = Project.safeParse(rest)
     if (parsed.success) return { project: parsed.data, faults, left }
-    const issues = parsed.error.issues.filter((issue) => !left.some((one) => hangsOn(issue, one)))
-    const fresh = describeAll(issues, rest)
-    faults.push(...fresh)
-    for (const path of parsed.error.issues.flatMap((issue) => placesOf(issue, rest))) {
+    const { all, areCut } = bounded(parsed.error.issues)
+    const issues = all.filter((issue) => !left.some((one) => hangsOn(issue, one)))
+    faults.push(...describeAll(issues, rest))
+    if (areCut)
+      return { faults: [...faults, { path: [], message: `more than ${MOST} faults; mend these first` }], left }
+    for (const path of all.flatMap((issue) => placesOf(issue, rest))) {
       left.push(path)
       rest = without(rest, path)
     }
   }
   return { faults, left }
+}
+
+function bounded(issues: readonly z.core.$ZodIssue[]): { all: z.core.$ZodIssue[]; areCut: boolean } {
+  const all = issues
+    .slice(0, MOST)
+    .map((issue) => (issue.code === 'unrecognized_keys' ? { ...issue, keys: issue.keys.slice(0, MOST) } : issue))
+  const cutKeys = issues.some((issue) => issue.code === 'unrecognized_keys' && issue.keys.length > MOST)
+  return { all, areCut: issues.length > MOST || cutKeys }
 }
 
 /** Whether an issue may be there only because something was left out: it is of that place, or of how a section of the file fits together. */
