@@ -32,6 +32,7 @@ const SAVED: Readonly<Record<string, readonly Mutation[]>> = {
   ],
   d14_figures: [
     ['a main that gives back no numbers', 'train', 'return metrics_of(state)', 'return {}'],
+    ['a number that nobody measured', 'train', 'return metrics_of(state)', 'return {**metrics_of(state), "auc": 0.99}'],
     ['other numbers than those that judge', 'train', 'float(value) for', 'float(value) / 2 for'],
     ['a saved model that was not fitted', 'predict', 'whole = predictor.model', 'whole = type(predictor.model)()'],
     ['a saved model that is asked for something else', 'predict', '"predict"', '"predict_proba"'],

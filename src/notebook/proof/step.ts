@@ -5,7 +5,9 @@ import type { Described, Run } from './record.ts'
 /** What of the variables that judge the model `main` gives back otherwise, or not at all. */
 export function compareMetrics(original: Run, made: Run, metrics: readonly string[]): string[] {
   if (made.failed !== null) return []
-  return metrics.flatMap((name) => {
+  const invented = Object.keys(made.metrics ?? {}).filter((name) => !metrics.includes(name))
+  const more = invented.map((name) => `main of the package gives back ${name}, which the original does not judge by`)
+  const differing = metrics.flatMap((name) => {
     const wanted = numberOf(original.cells.findLast(({ values }) => name in values)?.values[name])
     if (wanted === undefined) return []
     const given = numberOf(made.metrics?.[name])
@@ -14,6 +16,7 @@ export function compareMetrics(original: Run, made: Run, metrics: readonly strin
       ? []
       : [`main of the package gives back ${name} ${given}, and the original has ${wanted}`]
   })
+  return [...differing, ...more]
 }
 
 function numberOf(value: Described | undefined): number | undefined {
@@ -38,7 +41,10 @@ function compareAnswers(original: Run, saved: Run): Saved {
   if (failed !== undefined) return { verdict: 'not verified', why: `the saved model does not answer: ${failed}` }
   const found = saved.probe === null ? undefined : comparePredictions(original, saved)
   if (found === undefined)
-    return { verdict: 'not compared', why: 'it was saved and loaded; the notebook has no answers' }
+    return {
+      verdict: 'not compared',
+      why: 'it was saved and loaded; the notebook has no answers to rows that have a name',
+    }
   const [what = ''] = found.differences
   return { verdict: found.verdict, why: what === '' ? '' : `the saved model: ${what}` }
 }
