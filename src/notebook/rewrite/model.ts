@@ -156,7 +156,9 @@ function withChain(program: Program, name: string, fit: Fit | undefined, fits: r
     chain,
     rows,
     method,
-    probe: rows === undefined ? undefined : `${name}.${method}(${from})`,
+    // what it asks with an expression has no name here, and the rows of the fit were never asked
+    probe:
+      rows === undefined || (asked === undefined && asks(program, name)) ? undefined : `${name}.${method}(${from})`,
   }
 }
 
@@ -171,6 +173,14 @@ function askOf(program: Program, name: string): { from: string; at: number; meth
     if (model === name && method !== 'score' && from !== undefined && once) return { from, at, method }
   }
   return undefined
+}
+
+/** Whether the notebook asks the model for answers at all. */
+function asks(program: Program, name: string): boolean {
+  return callsOf(program).some(({ call }) => {
+    const [, model, method] = ASKS.exec(call.text) ?? []
+    return model === name && method !== 'score'
+  })
 }
 
 /** The variable that is the first argument of a call. */
