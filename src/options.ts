@@ -1,5 +1,6 @@
 /** What the control process is started with, and what it then is to whoever started it. */
 import type { Route } from './contract/route.ts'
+import type { KubernetesSettings, SlurmSettings } from './contract/values/drivers.ts'
 import type { TlsFiles } from './gateway/http/tls.ts'
 import type { Patience } from './http/callers/request-body.ts'
 import type { Mode } from './isolation/isolation.ts'
@@ -17,6 +18,10 @@ export interface AppOptions {
   readonly grpcPort?: number
   /** Certificate and key of predictions, PEM files; absent = without TLS. */
   readonly gatewayTls?: TlsFiles
+  /** The private key, as PEM, by which reproductions are attested; absent = they are not. */
+  readonly signingKey?: string
+  /** Files that steps, models and builds do not see: keys of the server. */
+  readonly secretFiles?: readonly string[]
   /** Gateway processes. */
   readonly gateways: number
   /** Folder of the built pages; default dist/web. */
@@ -28,7 +33,7 @@ export interface AppOptions {
   readonly logLevel: string
   /** Address under which people reach the pages; default: that of this server. */
   readonly pagesUrl?: string
-  /** Private hosts that webhooks may reach. */
+  /** Private hosts that webhooks and declared sources may reach. */
   readonly egressAllow?: readonly string[]
   /** Silence after which a run is lost, and time that a blob is unreachable before it goes, ms; default 30 minutes, 24 hours. */
   readonly silentMs?: number
@@ -37,15 +42,29 @@ export interface AppOptions {
   readonly patience?: Patience
   /** Longest read of the database that a caller waits for, ms; default 15 s. */
   readonly longestReadMs?: number
+  /** A Ray cluster on which steps may run: the address of its head, and its token where it asks for one. */
+  readonly ray?: { readonly url: string; readonly token?: string | undefined }
+  /** A Kubernetes cluster on which steps may run. */
+  readonly kubernetes?: KubernetesSettings
+  /** A Slurm cluster on which steps may run, by its slurmrestd. */
+  readonly slurm?: SlurmSettings
+  /** Address at which machines of a cluster reach this server; default: that on which it listens. */
+  readonly nodeUrl?: string
+  /** What tells steps that their machine is taken away, as `ec2` or `file:PATH`; default nothing. */
+  readonly notice?: string
   /** Whether steps, models and builds are confined; default auto: as far as the machine can. */
   readonly isolation?: Mode
   /** Folders that these may write besides their own. */
   readonly writable?: readonly string[]
+  /** Folders from which declared sources are read; default none. */
+  readonly sourceFolders?: readonly string[]
   /** Memory of steps that name none, bytes; absent = as much as there is. */
   readonly stepMemory?: number
   /** Cores and bytes that all steps that run may take; absent = of the machine. */
   readonly stepCpusTotal?: number
   readonly stepMemoryTotal?: number
+  /** How long the steps of a machine are waited for after it was last heard of, ms; default 15 minutes. */
+  readonly awayMs?: number
   /** Told where the server is when it has started, before `/v1/health` says so. */
   readonly announced?: (at: Announced) => Promise<void>
   /** Adds POST /__reset, for other projects' test suites. */

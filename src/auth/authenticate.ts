@@ -13,16 +13,16 @@ export type Authenticate = (request: { headers: IncomingHttpHeaders; method: str
 
 /** Makes the check. With `open` (only with --no-auth on loopback) a call without credential is an admin's. */
 export function authenticator(tokens: Tokens, open: boolean): Authenticate {
-  return async ({ headers }) => {
-    const text = headers.authorization
-    if (text !== undefined) return tokens.find(tokenOf(text))
-    const session = cookieOf(headers.cookie)
+  const withoutToken = async (cookie: string | undefined): Promise<Principal | undefined> => {
+    const session = cookieOf(cookie)
     if (session !== undefined) {
       const who = await ifRefused(tokens.findSession(session), 'unauthenticated')
       if (who !== undefined) return who
     }
     return open ? OPEN : undefined
   }
+  return ({ headers: { authorization, cookie } }) =>
+    authorization === undefined ? withoutToken(cookie) : tokens.find(tokenOf(authorization))
 }
 
 const OPEN: Principal = { id: 'anyone', name: 'anyone', role: 'admin', project: null, token_id: null }

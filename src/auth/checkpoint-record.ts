@@ -3,7 +3,7 @@ import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sig
 import type { KeyObject } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
 import { GENESIS } from './audit.ts'
-import { keptFile } from './kept-file.ts'
+import { keptFile } from '../store/kept-file.ts'
 
 /** What a checkpoint says. `restored`: from here on the chain is that of a backup, and rows that were signed after it are not missed. */
 export interface Checkpoint {

@@ -1,6 +1,7 @@
 /** Exchanges the ID token of a machine for a token of ours: by exact claims of a trust, once, for a short while. */
 import { decodeJwt, errors, jwtVerify } from 'jose'
 import type { JWTPayload } from 'jose'
+import { minute } from '../client/clock.ts'
 import type { Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
 import type { Clock } from '../contract/ids.ts'
@@ -34,15 +35,7 @@ const MOST_AGE_S = 15 * 60
 /** The last moment that a date can name, ms; an ID token may claim to end after it. */
 const LAST_TIME = 8.64e15
 /** Events of GitHub that the owner of the repository or its members set off. What others can set off may only read. */
-const OWN_EVENTS = new Set([
-  'push',
-  'pull_request',
-  'merge_group',
-  'workflow_dispatch',
-  'schedule',
-  'release',
-  'deployment',
-])
+const OWN_EVENTS = new Set('push pull_request merge_group workflow_dispatch schedule release deployment'.split(' '))
 
 /** Throws `unauthenticated` with the reason, and `unavailable` or `upstream_failed` where the issuer's keys cannot be had. */
 export async function exchange(
@@ -60,6 +53,8 @@ export async function exchange(
   )
   return give(deps, trust, claims)
 }
+
+const NO_TRUST = 'no trust has its audience, subject and claims'
 
 function issuerOf(token: string): string {
   try {
@@ -83,12 +78,20 @@ async function verify({ keys, clock }: ExchangeDeps, issuer: string, token: stri
     })
     return payload
   } catch (error) {
-    if (error instanceof errors.JOSEError) throw refused(error.message)
+    if (error instanceof errors.JOSEError) throw refused(`${error.message}${clocks(error, clock())}`)
     // jose says so of keys that are too short or no keys at all
     if (error instanceof TypeError || error instanceof DOMException)
       throw refused(`the key of its issuer cannot be used: ${error.message}`)
     throw error
   }
+}
+
+/** Of a token whose times do not hold: what it says and what this server's clock says, for one of the two is wrong. */
+function clocks(error: Error, now: number): string {
+  const times = error as { readonly claim?: unknown; readonly payload?: JWTPayload }
+  const said = ['iat', 'nbf', 'exp'].includes(String(times.claim)) ? times.payload?.[String(times.claim)] : undefined
+  if (typeof said !== 'number') return ''
+  return `; it says ${minute(said * 1000)}, and the clock of this server ${minute(now)}`
 }
 
 /** Every text is the same, letter by letter. A claim that is a number is no text. */
@@ -103,7 +106,7 @@ function holds({ audience, subject, claims }: TrustRow, payload: JWTPayload): bo
 function chosen(trusts: readonly TrustRow[], name: string | undefined): TrustRow {
   const named = name === undefined ? trusts : trusts.filter((one) => one.name === name)
   const [first, second] = named
-  if (first === undefined) throw refused('no trust has its audience, subject and claims')
+  if (first === undefined) throw refused(NO_TRUST)
   if (second !== undefined) throw refused('several trusts hold; name the one that is meant')
   return first
 }
@@ -118,6 +121,9 @@ async function give(deps: ExchangeDeps, trust: TrustRow, claims: JWTPayload): Pr
   const who: Principal = { id: trust.id, name: trust.name, role, project: trust.project, token_id: null }
   const detail = { action: 'exchange', trust: trust.name, issuer: trust.issuer, subject: trust.subject }
   const token = await deps.db.tx(async (t) => {
+    // its issuer may have been slow, and the trust been removed meanwhile
+    const held = await trustsOf(t, trust.issuer)
+    if (!held.some(({ id }) => id === trust.id)) throw refused(NO_TRUST)
     await t.run('DELETE FROM machine_exchanges WHERE expires_at < ?', [now - TOLERANCE_S * 2000])
     const until = Math.min(Math.round((claims.exp ?? 0) * 1000), LAST_TIME)
     const added = await t.run(

@@ -26,14 +26,18 @@ let asked: EgressRequest[]
 /** Replies by address: a status, or a body of JSON or text; an error is thrown. */
 let replies: Record<string, unknown>
 let find: ReturnType<typeof issuerKeys>
+/** Every answer waits for it. */
+let slow: Promise<void> = Promise.resolve()
 
 beforeEach(() => {
   now = START
   asked = []
+  slow = Promise.resolve()
   replies = { [CONFIGURATION]: { issuer: ISSUER, jwks_uri: KEYS }, [KEYS]: { keys: [first] } }
   find = issuerKeys(
     async (request) => {
       asked.push(request)
+      await slow
       const reply = replies[request.url]
       if (reply instanceof Error) throw reply
       const body = typeof reply === 'string' ? reply : JSON.stringify(reply)
@@ -45,6 +49,11 @@ beforeEach(() => {
 
 const key = (kid: string, issuer = ISSUER): ReturnType<KeyOf> =>
   find(issuer)({ alg: 'EdDSA', kid }, { payload: '', signature: '', protected: '' })
+/** Rejects where something waits. */
+async function inTime<T>(asked: Promise<T>): Promise<T> {
+  const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error('it waits')), 60_000).unref())
+  return Promise.race([asked, late])
+}
 /** How often the keys themselves were asked for. */
 const reads = (): number => asked.filter(({ url }) => url === KEYS).length
 
@@ -96,6 +105,32 @@ describe('keys', () => {
     now += 5 * MINUTE
     await assert.rejects(key('first'), errors.JWKSMultipleMatchingKeys)
     assert.equal(reads(), 1)
+  })
+
+  test('that are known are taken while unknown ones are asked for, of an issuer that is slow or away', async () => {
+    await key('first')
+    now += 31_000
+    const { promise: answer, resolve } = Promise.withResolvers<void>()
+    slow = answer
+    const unknown = key('second')
+    for (let i = 0; i < 3; i++) assert.equal((await inTime(key('first'))).type, 'public')
+    replies[KEYS] = 503
+    resolve()
+    await assert.rejects(unknown, { code: 'unavailable' })
+    assert.equal((await key('first')).type, 'public', 'what is known holds for its ten minutes')
+    now += 10 * MINUTE
+    await assert.rejects(key('first'), { code: 'unavailable' })
+    replies[KEYS] = { keys: [second] }
+    await key('second')
+    await assert.rejects(key('first'), errors.JWKSNoMatchingKey)
+  })
+
+  test('that are unknown are asked for once by all that name them', async () => {
+    await key('first')
+    now += 31_000
+    replies[KEYS] = { keys: [second] }
+    await Promise.all([key('second'), key('second'), key('second')])
+    assert.equal(reads(), 2)
   })
 
   test('that could not be had are asked for by the next', async () => {

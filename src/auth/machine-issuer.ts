@@ -23,29 +23,34 @@ interface Kept {
   readonly at: number
 }
 
-/** The keys of each issuer; only those of trusts are ever asked for, so nobody makes this server call where they like. */
+/**
+ * The keys of each issuer; only those of trusts are ever asked for, so nobody makes this server call where they like. What is known is
+ * taken while unknown keys are asked for: else whoever names one would have all others wait for a slow issuer.
+ */
 export function issuerKeys(send: Egress, clock: Clock): (issuer: string) => KeyOf {
-  const kept = new Map<string, Promise<Kept>>()
+  const kept = new Map<string, Kept>()
+  const asking = new Map<string, Promise<Kept>>()
   const ask = async (issuer: string): Promise<Kept> => {
     try {
       const set = await fetchKeys(send, issuer)
       const { createLocalJWKSet } = await jose()
-      return { find: createLocalJWKSet(set), at: clock() }
-    } catch (error) {
+      const found = { find: createLocalJWKSet(set), at: clock() }
+      kept.set(issuer, found)
+      return found
+    } finally {
       // what failed is asked for again by the next
-      kept.delete(issuer)
-      throw error
+      asking.delete(issuer)
     }
   }
   const read = (issuer: string): Promise<Kept> => {
-    const asked = ask(issuer)
-    kept.set(issuer, asked)
+    const asked = asking.get(issuer) ?? ask(issuer)
+    asking.set(issuer, asked)
     return asked
   }
   const isOld = ({ at }: Kept, most: number): boolean => clock() - at > most || at > clock()
   return (issuer) => async (header, token) => {
-    let keys = await (kept.get(issuer) ?? read(issuer))
-    if (isOld(keys, KEPT_MS)) keys = await read(issuer)
+    const known = kept.get(issuer)
+    const keys = known === undefined || isOld(known, KEPT_MS) ? await read(issuer) : known
     try {
       return await keys.find(header, token)
     } catch (error) {

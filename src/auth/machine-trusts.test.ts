@@ -34,7 +34,7 @@ openedOnce(openTemporaryStore, (store) => {
 beforeEach(async () => {
   now = START
   await db.tx(async (t) => {
-    for (const table of ['machine_trusts', 'machine_exchanges', 'audit']) await t.run(`DELETE FROM ${table}`)
+    for (const table of ['machine_trusts', 'machine_exchanges', 'tokens', 'audit']) await t.run(`DELETE FROM ${table}`)
   })
 })
 
@@ -248,6 +248,20 @@ describe('an exchange', async () => {
     now++
     await exchanged(next)
     assert.deepEqual(await until(), [START + 9 * MINUTE, START + 9 * MINUTE])
+  })
+
+  test('by a trust that is removed while the issuer is asked for its keys gives no token', async () => {
+    const [held] = await listTrusts(deps(), admin)
+    assert.ok(held)
+    const slow: ExchangeDeps['keys'] = (issuer) => async (header, token) => {
+      await removeTrust(deps(), admin, held.id)
+      return keys(issuer)(header, token)
+    }
+    const asked = { id_token: await idToken() }
+    await assert.rejects(exchange({ ...parts(), keys: slow }, asked), refused(/no trust has its audience/))
+    assert.deepEqual(await db.all("SELECT name FROM tokens WHERE name LIKE 'ci:%'"), [])
+    await make()
+    await exchange(parts(), asked)
   })
 
   test('tells a fault of the keys or of the database as it is', async () => {

@@ -1,7 +1,7 @@
 /** Keeps secrets unreadable in the database: AES-256-GCM with a key that lies in the data folder. */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { problem } from '../contract/errors.ts'
-import { keptFile } from './kept-file.ts'
+import { keptFile } from '../store/kept-file.ts'
 
 const ALGORITHM = 'aes-256-gcm'
 const KEY_BYTES = 32

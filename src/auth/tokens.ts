@@ -19,6 +19,8 @@ export interface TokenRow {
   readonly revoked_at: number | null
   /** The attempt of a step whose token it is; null for every other. */
   readonly attempt: string | null
+  /** What the node that runs the attempt may do with it; null for the token of the step itself, and for every other. */
+  readonly node: 'claim' | 'work' | null
 }
 
 export interface NewToken {
@@ -28,6 +30,8 @@ export interface NewToken {
   readonly expires_at?: number | null
   /** The attempt with which it ends. */
   readonly attempt?: string
+  /** For the node that runs the attempt, in place of the step itself. */
+  readonly node?: 'claim' | 'work'
 }
 
 export interface TokensDeps {
@@ -57,6 +61,10 @@ export interface Tokens {
   list(project?: string | null): Promise<TokenRow[]>
   /** Throws `not_found` for one that is revoked already or, where the caller is of one project, belongs to another. */
   revoke(who: Principal, id: string): Promise<void>
+  /** Whether a token of this id was revoked; false where there is none, as for the server itself or a step that has ended. */
+  isRevoked(id: string): Promise<boolean>
+  /** Lets the token of a node be good until then (ms), in a transaction of the caller's. */
+  renew(t: Tx, id: string, until: number): Promise<void>
   /** Deletes the tokens of an attempt, in the transaction that ends it. `forget` is to be called once that is committed. */
   endAttempt(t: Tx, attempt: string): Promise<void>
   /** Lets go of what was found a moment ago, so that what was deleted is refused at once. */
@@ -69,7 +77,7 @@ export interface Tokens {
   openSession(code: string): Promise<{ secret: string; maxAgeS: number }>
   findSession(secret: string): Promise<Principal>
   closeSession(secret: string): Promise<void>
-  /** Every token that is valid now, for the gateway's table; those of attempts end there within ten minutes unless they are told again. */
+  /** Every token that is valid now and may predict, for the gateway's table: none of nodes; those of attempts end there within ten minutes unless they are told again. */
   valid(): Promise<TokenRow[]>
 }
 
@@ -96,12 +104,7 @@ export function tokens(deps: TokensDeps): Tokens {
   return {
     create: (who, wanted) => db.tx((t) => create(deps, t, who, { wanted, detail: { action: 'create' } })),
     createIn: (t, who, wanted, detail) => create(deps, t, who, { wanted, detail }),
-    list: (project = null) =>
-      project === null
-        ? db.all<TokenRow>('SELECT * FROM tokens WHERE attempt IS NULL ORDER BY created_at, id')
-        : db.all<TokenRow>('SELECT * FROM tokens WHERE attempt IS NULL AND project = ? ORDER BY created_at, id', [
-            project,
-          ]),
+    list: (project = null) => list(db, project),
     async revoke(who, id) {
       await db.tx(async (t) => {
         const sql = 'UPDATE tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL'
@@ -112,6 +115,10 @@ export function tokens(deps: TokensDeps): Tokens {
         await deps.audit.record(t, who, { verb: 'manage', resource: 'tokens', id, detail: { action: 'revoke' } })
       })
       forget()
+    },
+    isRevoked: async (id) => (await byId(id))?.revoked_at != null,
+    async renew(t, id, until) {
+      await t.run("UPDATE tokens SET expires_at = ? WHERE id = ? AND node = 'work'", [until, id])
     },
     async endAttempt(t, attempt) {
       await t.run('DELETE FROM tokens WHERE attempt = ?', [attempt])
@@ -146,12 +153,17 @@ export function tokens(deps: TokensDeps): Tokens {
     async valid() {
       const now = clock()
       const rows = await db.all<TokenRow>(
-        'SELECT * FROM tokens WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)',
+        'SELECT * FROM tokens WHERE node IS NULL AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)',
         [now],
       )
       return rows.map((row) => leased(row, now))
     },
   }
+}
+
+function list(db: Db, project: string | null): Promise<TokenRow[]> {
+  const [own, values] = project === null ? ['', []] : ['AND project = ?', [project]]
+  return db.all<TokenRow>(`SELECT * FROM tokens WHERE attempt IS NULL ${own} ORDER BY created_at, id`, values)
 }
 
 /** The token of an attempt is good for a gateway that hears nothing more for one to two of these, ms. */
@@ -206,6 +218,7 @@ async function create(
     expires_at: wanted.expires_at ?? null,
     revoked_at: null,
     attempt: wanted.attempt ?? null,
+    node: wanted.node ?? null,
   }
   await insert(t, row)
   const made = { token: `slw_${row.id}.${secret}`, row }
@@ -219,8 +232,19 @@ async function create(
 
 async function insert(t: Tx, row: TokenRow): Promise<void> {
   await t.run(
-    'INSERT INTO tokens (id, hash, name, role, project, created_at, created_by, expires_at, attempt) VALUES (?,?,?,?,?,?,?,?,?)',
-    [row.id, row.hash, row.name, row.role, row.project, row.created_at, row.created_by, row.expires_at, row.attempt],
+    'INSERT INTO tokens (id, hash, name, role, project, created_at, created_by, expires_at, attempt, node) VALUES (?,?,?,?,?,?,?,?,?,?)',
+    [
+      row.id,
+      row.hash,
+      row.name,
+      row.role,
+      row.project,
+      row.created_at,
+      row.created_by,
+      row.expires_at,
+      row.attempt,
+      row.node,
+    ],
   )
 }
 
@@ -252,7 +276,8 @@ function alive(row: TokenRow, now: number): TokenRow {
 
 function principal(row: TokenRow): Principal {
   const who = { id: row.id, name: row.name, role: row.role, project: row.project, token_id: row.id }
-  return row.attempt === null ? who : { ...who, attempt: row.attempt }
+  if (row.attempt === null) return who
+  return { ...who, attempt: row.attempt, ...(row.node !== null && { node: row.node }) }
 }
 
 async function createLink(deps: TokensDeps, who: Principal): Promise<string> {

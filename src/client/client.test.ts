@@ -4,13 +4,13 @@ import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
-import { pino } from 'pino'
 import { z } from 'zod'
 import { callError } from '../../test/call-error.ts'
+import { freePort } from '../../test/programs/free-port.ts'
 import { problem } from '../contract/errors.ts'
 import { route } from '../contract/route.ts'
 import { mount } from '../http/mount.ts'
-import { startServer } from '../http/server.ts'
+import { startOpen } from '../http/open-server.fixture.ts'
 import type { RunningServer } from '../http/server.ts'
 import { address, CallError, createClient, refused } from './client.ts'
 
@@ -47,14 +47,8 @@ describe('the client', () => {
   const aborted: string[] = []
 
   before(async () => {
-    server = await startServer({
-      host: '127.0.0.1',
-      port: 0,
-      logger: pino({ level: 'silent' }),
-      // the client opens a connection again after an abort and sends nothing on it
-      graceMs: 50,
-      authenticate: async () => undefined,
-      routes: [
+    server = await startOpen(
+      [
         mount(get, ({ params, query }) => ({
           ...params,
           at: query.at ?? null,
@@ -76,7 +70,11 @@ describe('the client', () => {
           return {}
         }),
       ],
-    })
+      {
+        // the client opens a connection again after an abort and sends nothing on it
+        graceMs: 50,
+      },
+    )
   })
   after(() => server.stop())
 
@@ -163,10 +161,7 @@ describe('the client', () => {
 
 describe('without a server', () => {
   test('a call says where nobody answered and what to do', async () => {
-    const probe = createServer().listen(0, '127.0.0.1')
-    await new Promise((resolve) => probe.once('listening', resolve))
-    const url = `http://127.0.0.1:${(probe.address() as AddressInfo).port}`
-    await new Promise((resolve) => probe.close(resolve))
+    const url = `http://127.0.0.1:${await freePort()}`
     await assert.rejects(createClient({ url }).call(fail), (error: unknown) => {
       assert.ok(error instanceof CallError)
       assert.deepEqual([error.code, error.status], ['unreachable', 0])

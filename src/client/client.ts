@@ -1,6 +1,8 @@
 /** Typed calls of Slipway's API, made from the contract: `client.call(runsApi.get, {params: {id}})`. Runs in Node and in browsers. */
-import { parseNumerals } from '../contract/values/numerals.ts'
 import type { Reply, Request, Route } from '../contract/route.ts'
+import { ForeignAnswer, readAnswer, toldBy } from './answers.ts'
+import type { ErrorBody } from './answers.ts'
+import { clockWords } from './clock.ts'
 
 /** An error that the server answered: its code, status, message, advice and request id. `unreachable` when there was no answer. */
 export class CallError extends Error {
@@ -21,19 +23,17 @@ export class CallError extends Error {
   }
 }
 
-interface ErrorBody {
-  readonly code: string
-  readonly message: string
-  readonly help?: string
-  readonly request_id?: string
-  readonly details?: Readonly<Record<string, unknown>>
-}
-
 export interface ClientOptions {
   /** `http://host:port`, or '' in a page of the server itself. */
   readonly url: string
   readonly token?: string
   readonly headers?: Readonly<Record<string, string>>
+  /** Called before each request, which is not sent where it throws. */
+  readonly before?: () => Promise<void>
+  /** Why no token is sent, and what to do; said where the server asks for one. */
+  readonly withheld?: string
+  /** Answers are held against the contract: who is there need not be a Slipway server. */
+  readonly checked?: boolean
 }
 
 export interface Client {
@@ -53,6 +53,7 @@ export function createClient(options: ClientOptions): Client {
         : streamed
           ? (request.body as NonNullable<RequestInit['body']>)
           : JSON.stringify(request.body)
+    await options.before?.()
     const response = await fetch(options.url + address(route, request), {
       method: route.method,
       headers: {
@@ -66,7 +67,8 @@ export function createClient(options: ClientOptions): Client {
     }).catch((error: unknown) => {
       throw unreachable(options.url, error)
     })
-    if (response.status >= 400) throw await refused(response)
+    if (response.status >= 400) throw await refused(response, options.withheld)
+    if (options.checked === true) await expectServer(response, route, options.url)
     return response
   }
   return {
@@ -74,11 +76,38 @@ export function createClient(options: ClientOptions): Client {
     open,
     async call(route, request, signal) {
       const response = await open(route, request, signal)
-      return (route.numerals === true ? parseNumerals(await response.text()) : await response.json()) as Reply<
-        typeof route
-      >
+      const text = await textOf(response, options.url)
+      try {
+        return readAnswer(route, text, options.checked === true) as Reply<typeof route>
+      } catch (error) {
+        if (error instanceof ForeignAnswer) throw foreign(options.url, response.status, error.message)
+        throw error
+      }
     },
   }
+}
+
+/** Each answer of a server has an id; of one that is no JSON there is nothing else to know it by. Throws CallError. */
+async function expectServer(response: Response, { method, path, reply }: Route, url: string): Promise<void> {
+  if (typeof reply !== 'string' || response.headers.has('x-request-id')) return
+  await response.body?.cancel()
+  throw foreign(url, response.status, `its answer to ${method} ${path} has no x-request-id`)
+}
+
+/** The whole text of an answer. Throws `unreachable` where it breaks off. */
+export async function textOf(response: Response, url: string): Promise<string> {
+  return response.text().catch((error: unknown) => {
+    throw unreachable(url, error)
+  })
+}
+
+/** What answers there is another program; `what` says by which answer that is seen. */
+export function foreign(url: string, status: number, what: string): CallError {
+  return new CallError(status, {
+    code: 'foreign_server',
+    message: `what answers at ${url} is no Slipway server: ${what}`,
+    help: 'Is the address right? Name that of a server with --url or SLIPWAY_URL.',
+  })
 }
 
 /** The path and query of a call. */
@@ -97,7 +126,8 @@ export function address(route: Route, request: { params?: unknown; query?: unkno
 /** What `fetch` threw, as an error that says whose answer is missing. */
 export function unreachable(url: string, error: unknown): Error {
   if (error instanceof Error && error.name === 'AbortError') return error
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
+  const cause =
+    error instanceof Error && error.cause instanceof Error ? clockWords(error.cause, Date.now()) : String(error)
   return new CallError(0, {
     code: 'unreachable',
     message: `no answer from ${url}: ${cause}`,
@@ -105,14 +135,9 @@ export function unreachable(url: string, error: unknown): Error {
   })
 }
 
-/** The error that a response of 400 or more tells, of the server or of a gateway. */
-export async function refused(response: Response): Promise<CallError> {
-  const text = await response.text()
-  try {
-    const parsed = JSON.parse(text) as { error?: ErrorBody }
-    if (parsed.error !== undefined) return new CallError(response.status, parsed.error)
-  } catch {
-    // not JSON: the text itself is all there is to say
-  }
-  return new CallError(response.status, { code: 'unknown', message: text.slice(0, 500) || response.statusText })
+/** The error that a response of 400 or more tells, of the server or of a gateway; where it asks for a token, why none was sent. */
+export async function refused(response: Response, withheld?: string): Promise<CallError> {
+  const body = toldBy(await response.text(), response.statusText || `status ${response.status}`)
+  const help = response.status === 401 ? withheld : undefined
+  return new CallError(response.status, help === undefined ? body : { ...body, help })
 }

@@ -6,7 +6,7 @@ import type { Principal, Resource, Role, Verb } from './access.ts'
 
 type Grants = Partial<Record<Verb, readonly Resource[]>>
 
-const READABLE = 'server runs artifacts models pipelines endpoints rollouts monitors incidents cost'.split(
+const READABLE = 'server runs artifacts models pipelines attempts endpoints rollouts monitors incidents cost'.split(
   ' ',
 ) as Resource[]
 
@@ -55,16 +55,19 @@ describe('roles', () => {
   })
 })
 
+/** What people and programs are asked about: how an attempt goes is said by its node alone. */
+const ASKED = RESOURCES.filter((resource) => resource !== 'attempts')
+
 describe('a token of one project', () => {
   const who = (role: Role, project: string | null): Principal => ({ id: 'x', name: 'x', role, project, token_id: 'x' })
 
   test('of an admin reaches all but what concerns every project at once', () => {
     const refused = VERBS.flatMap((verb) =>
-      RESOURCES.filter((resource) => !permits(who('admin', 'blue'), { verb, resource })).map(
+      ASKED.filter((resource) => !permits(who('admin', 'blue'), { verb, resource })).map(
         (resource) => `${verb} ${resource}`,
       ),
     )
-    const managed = RESOURCES.filter((resource) => resource !== 'tokens').map((resource) => `manage ${resource}`)
+    const managed = ASKED.filter((resource) => resource !== 'tokens').map((resource) => `manage ${resource}`)
     const audit = VERBS.map((verb) => `${verb} audit`)
     assert.deepEqual(new Set(refused), new Set([...managed, ...audit]))
   })
@@ -72,11 +75,19 @@ describe('a token of one project', () => {
   test('of any role may no more than one of all projects', () => {
     for (const role of ROLES)
       for (const verb of VERBS)
-        for (const resource of RESOURCES) {
+        for (const resource of ASKED) {
           const access = { verb, resource }
           assert.equal(permits(who(role, null), access), allows(role, access))
           if (permits(who(role, 'blue'), access)) assert.ok(allows(role, access), `${role} ${verb} ${resource}`)
         }
+  })
+
+  test('of a node says how its attempt goes, and may nothing else', () => {
+    const node: Principal = { ...who('admin', null), attempt: 'a', node: 'work' }
+    const granted = VERBS.flatMap((verb) => RESOURCES.filter((resource) => permits(node, { verb, resource })))
+    assert.deepEqual(new Set(granted), new Set(['attempts']))
+    for (const role of ROLES)
+      for (const verb of VERBS) assert.equal(permits(who(role, null), { verb, resource: 'attempts' }), false)
   })
 
   test('may what is public', () => assert.equal(permits(who('service', 'blue'), 'public'), true))

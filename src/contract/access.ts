@@ -23,6 +23,7 @@ export const RESOURCES = [
   'artifacts',
   'models',
   'pipelines',
+  'attempts',
   'endpoints',
   'rollouts',
   'monitors',
@@ -36,6 +37,11 @@ export type Resource = (typeof RESOURCES)[number]
 /** The access rule of a route. `public` is for health checks, the UI's shell and the login link alone. */
 export type Access = 'public' | { readonly verb: Verb; readonly resource: Resource }
 
+/** What a role must be granted to call a route. */
+export function may(verb: Verb, resource: Resource): Access {
+  return { verb, resource }
+}
+
 /** Who makes a call. `project` null = every project. */
 export interface Principal {
   readonly id: string
@@ -45,6 +51,8 @@ export interface Principal {
   readonly token_id: string | null
   /** The attempt of a step whose token it is; absent for people and programs. */
   readonly attempt?: string
+  /** A node that runs the attempt: it may take it up (`claim`), or say how it goes (`work`); absent for everybody else. */
+  readonly node?: 'claim' | 'work'
 }
 
 const BUILD: readonly Resource[] = ['runs', 'artifacts', 'models', 'pipelines']
@@ -99,6 +107,9 @@ function isBeyondSteps(access: Exclude<Access, 'public'>): boolean {
  */
 export function permits(who: Principal, access: Access): boolean {
   if (access === 'public') return true
+  // a node says how its attempt goes, and nothing of anything else; nobody else says that
+  const isNode = who.node !== undefined
+  if (isNode || access.resource === 'attempts') return isNode && access.resource === 'attempts'
   if (who.attempt !== undefined && isBeyondSteps(access)) return false
   return allows(who.role, access) && (who.project === null || !wholeServer(access))
 }

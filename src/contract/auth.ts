@@ -1,7 +1,7 @@
 /** Routes of identity: tokens, the UI's login, who am I, the audit trail. */
 import { z } from 'zod'
-import { ROLES } from './access.ts'
-import { id, listOf, page, time } from './fields.ts'
+import { ROLES, may } from './access.ts'
+import { allOf, byId, done, id, listOf, page, time } from './fields.ts'
 import { route } from './route.ts'
 
 export const Token = z.object({
@@ -33,7 +33,7 @@ export const authApi = {
     method: 'GET',
     path: '/v1/me',
     summary: 'Who the credential belongs to',
-    access: { verb: 'read', resource: 'server' },
+    access: may('read', 'server'),
     reply: z.object({ id: z.string(), name: z.string(), role: z.enum(ROLES), project: z.string().nullable() }),
   }),
   createToken: route({
@@ -41,7 +41,7 @@ export const authApi = {
     path: '/v1/tokens',
     summary: 'Make a token; its text is shown this once',
     secret: { made: 'token', field: 'row' },
-    access: { verb: 'manage', resource: 'tokens' },
+    access: may('manage', 'tokens'),
     body: z.object({
       name: z.string().min(1).max(128),
       role: z.enum(ROLES),
@@ -54,23 +54,23 @@ export const authApi = {
     method: 'GET',
     path: '/v1/tokens',
     summary: 'List tokens, without their secrets',
-    access: { verb: 'manage', resource: 'tokens' },
-    reply: z.object({ items: z.array(Token) }),
+    access: may('manage', 'tokens'),
+    reply: allOf(Token),
   }),
   revokeToken: route({
     method: 'DELETE',
     path: '/v1/tokens/:id',
     summary: 'Revoke a token and end its sessions',
-    access: { verb: 'manage', resource: 'tokens' },
-    params: z.object({ id }),
-    reply: z.object({}),
+    access: may('manage', 'tokens'),
+    params: byId,
+    reply: done,
     errors: ['not_found'],
   }),
   createLoginLink: route({
     method: 'POST',
     path: '/v1/login-links',
     summary: 'Make a link that opens the web UI once, within 15 minutes',
-    access: { verb: 'read', resource: 'server' },
+    access: may('read', 'server'),
     reply: z.object({ url: z.string() }),
   }),
   login: route({
@@ -87,13 +87,13 @@ export const authApi = {
     path: '/v1/logout',
     summary: 'End the session of the cookie',
     access: 'public',
-    reply: z.object({}),
+    reply: done,
   }),
   listAudit: route({
     method: 'GET',
     path: '/v1/audit',
     summary: 'Read the audit trail, newest first',
-    access: { verb: 'read', resource: 'audit' },
+    access: may('read', 'audit'),
     query: page.extend({ resource: z.string().max(64).optional(), resource_id: z.string().max(256).optional() }),
     reply: listOf(AuditEntry),
   }),
@@ -101,7 +101,7 @@ export const authApi = {
     method: 'POST',
     path: '/v1/audit/verify',
     summary: 'Walk the hash chain of the audit trail and say whether it is whole and what its checkpoints have signed',
-    access: { verb: 'read', resource: 'audit' },
+    access: may('read', 'audit'),
     reply: z.object({
       ok: z.boolean(),
       rows: z.number().int().optional(),
@@ -127,7 +127,7 @@ export const authApi = {
     method: 'POST',
     path: '/v1/audit/checkpoints',
     summary: 'Sign how far the audit trail goes now, or say that the database was restored to an older state',
-    access: { verb: 'manage', resource: 'audit' },
+    access: may('manage', 'audit'),
     body: z.strictObject({ note: z.string().min(1).max(500).optional(), restored: z.boolean().optional() }),
     reply: z.object({ line: z.string() }),
   }),

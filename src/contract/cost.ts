@@ -1,6 +1,7 @@
 /** Routes of cost: what runs, endpoints, projects and days cost, and the rate card that prices them. */
 import { z } from 'zod'
-import { microDollars, time } from './fields.ts'
+import { may } from './access.ts'
+import { allOf, microDollars, time } from './fields.ts'
 import { route } from './route.ts'
 
 /** What is metered. cpu: a vCPU for an hour; memory: a GiB for an hour; storage: a GiB for a month of 30 days. */
@@ -52,7 +53,7 @@ export type CostBy = z.output<typeof CostBy>
 export const CostReport = z.object({ items: z.array(CostItem), total_micro_dollars: microDollars })
 export type CostReport = z.output<typeof CostReport>
 
-const READ = { verb: 'read', resource: 'cost' } as const
+const READ = may('read', 'cost')
 
 export const costApi = {
   report: route({
@@ -73,13 +74,13 @@ export const costApi = {
     path: '/v1/cost/rates',
     summary: 'The rate card, newest price first',
     access: READ,
-    reply: z.object({ items: z.array(Rate) }),
+    reply: allOf(Rate),
   }),
   setRates: route({
     method: 'PUT',
     path: '/v1/cost/rates',
     summary: 'Add prices that hold from a time on; entries keep the price they were written with',
-    access: { verb: 'manage', resource: 'cost' },
+    access: may('manage', 'cost'),
     body: z.strictObject({
       rates: z
         .array(
@@ -93,7 +94,7 @@ export const costApi = {
         .min(1)
         .max(100),
     }),
-    reply: z.object({ items: z.array(Rate) }),
+    reply: allOf(Rate),
     errors: ['invalid_field', 'conflict'],
   }),
 }

@@ -1,9 +1,9 @@
 /** Routes that the page of an endpoint needs beside the endpoint itself: its latency over time, whether it is watched, a prediction to try it. */
 import { z } from 'zod'
-import { name, time, VARIANT_ROLES } from './fields.ts'
+import { may } from './access.ts'
+import { allOf, byName, time, VARIANT_ROLES } from './fields.ts'
 import { route } from './route.ts'
 
-const named = z.object({ name })
 const column = z.array(z.number().nullable()).describe('ms inside the gateway, one a window; null without requests')
 
 /** One version in one role; all lists have one entry a window. */
@@ -63,15 +63,15 @@ export const endpointViewApi = {
     method: 'GET',
     path: '/v1/monitors',
     summary: 'Of every endpoint whether it is watched, since when it is not, why, and the remedy',
-    access: { verb: 'read', resource: 'monitors' },
-    reply: z.object({ items: z.array(z.object({ endpoint: z.string(), watched: Watched })) }),
+    access: may('read', 'monitors'),
+    reply: allOf(z.object({ endpoint: z.string(), watched: Watched })),
   }),
   latency: route({
     method: 'GET',
     path: '/v1/endpoints/:name/latency',
     summary: 'Latency and errors of each variant over time, from the prediction log; quantiles to within 2 %',
-    access: { verb: 'read', resource: 'endpoints' },
-    params: named,
+    access: may('read', 'endpoints'),
+    params: byName,
     query: z.object({
       from: time.optional().describe('default: `span_s` before `until`'),
       until: time.optional().describe('default: just after the newest prediction'),
@@ -86,8 +86,8 @@ export const endpointViewApi = {
     path: '/v1/endpoints/:name/try',
     summary:
       'Ask the endpoint for the prediction of one row as any caller would; it is logged and watched like every other',
-    access: { verb: 'predict', resource: 'endpoints' },
-    params: named,
+    access: may('predict', 'endpoints'),
+    params: byName,
     body: z.strictObject({ inputs: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])) }),
     reply: z.object({
       status: z.number().int().describe('what the gateway answered with'),

@@ -1,9 +1,12 @@
 /** Routes of monitoring: labels, profiles, checks, performance, incidents and reactions. */
 import { z } from 'zod'
+import { INCIDENT_KINDS } from './monitors/incident-kinds.ts'
 import { Watched } from './endpoint-view.ts'
 import { CheckLimit, UntimelyRows } from './monitors/untimely.ts'
-import { id, listOf, name, page, time } from './fields.ts'
+import { may } from './access.ts'
+import { allOf, byId, byName, id, listOf, page, time } from './fields.ts'
 import { NAMED_ADDRESS } from './secrets/addresses.ts'
+import { SEVERITIES } from './monitors/severities.ts'
 import { route } from './route.ts'
 
 /** A length of time: a whole number of minutes, hours, days or weeks. */
@@ -15,9 +18,6 @@ export const WatchedSearch = z.strictObject({
   more_than: z.number().int().min(0).max(1000).default(0).describe('an incident is opened when it finds more runs'),
 })
 export type WatchedSearch = z.output<typeof WatchedSearch>
-
-export const SEVERITIES = ['high', 'medium', 'low', 'info'] as const
-export type Severity = (typeof SEVERITIES)[number]
 
 /** Address of a webhook: it is a secret, is shown without its path, and may lie in the server's environment. */
 const Address = z
@@ -199,7 +199,7 @@ export const Incident = z.object({
   id,
   endpoint: z.string(),
   title: z.string().describe('of the worst cause that is open; once all have ended, of the worst'),
-  kind: z.enum(['drift', 'quality', 'freshness', 'serving', 'search', 'unanswered', 'notification', 'unwatched']),
+  kind: z.enum(INCIDENT_KINDS),
   severity: z.enum(SEVERITIES).describe('that of the worst cause that is open; once all have ended, of the worst'),
   state: z.enum(['open', 'acknowledged', 'resolved']),
   opened_at: time,
@@ -270,16 +270,15 @@ export const Notice = z.object({
 })
 export type Notice = z.output<typeof Notice>
 
-const endpointParams = z.object({ name })
-const READ = { verb: 'read', resource: 'monitors' } as const
+const READ = may('read', 'monitors')
 
 export const monitoringApi = {
   putLabels: route({
     method: 'POST',
     path: '/v1/endpoints/:name/labels',
     summary: 'Deliver labels by prediction id, all or none; late ones open their windows again',
-    access: { verb: 'label', resource: 'endpoints' },
-    params: endpointParams,
+    access: may('label', 'endpoints'),
+    params: byName,
     limit: 16 * 1024 * 1024,
     body: z.strictObject({
       labels: z
@@ -319,8 +318,8 @@ export const monitoringApi = {
     method: 'PUT',
     path: '/v1/endpoints/:name/monitor',
     summary: 'Set what is monitored and how it reacts',
-    access: { verb: 'write', resource: 'monitors' },
-    params: endpointParams,
+    access: may('write', 'monitors'),
+    params: byName,
     body: MonitorSettings,
     reply: MonitorSettings,
     errors: ['not_found', 'bad_request', 'conflict'],
@@ -330,7 +329,7 @@ export const monitoringApi = {
     path: '/v1/endpoints/:name/monitor',
     summary: 'The settings, limits and state of an endpoint’s monitor',
     access: READ,
-    params: endpointParams,
+    params: byName,
     reply: z.object({
       settings: MonitorSettings,
       watched: Watched,
@@ -366,7 +365,7 @@ export const monitoringApi = {
     path: '/v1/endpoints/:name/monitor/heatmap',
     summary: 'Features × time: the effect of each check, null where there is not enough data',
     access: READ,
-    params: endpointParams,
+    params: byName,
     query: z.object({
       from: time.optional(),
       to: time.optional(),
@@ -390,7 +389,7 @@ export const monitoringApi = {
     path: '/v1/endpoints/:name/monitor/features/:feature',
     summary: 'One feature now and at baseline: distribution, nulls, new categories, checks',
     access: READ,
-    params: endpointParams.extend({ feature: z.string().min(1).max(250) }),
+    params: byName.extend({ feature: z.string().min(1).max(250) }),
     query: z.object({ from: time.optional(), to: time.optional() }),
     reply: z.object({
       feature: z.string(),
@@ -408,7 +407,7 @@ export const monitoringApi = {
     path: '/v1/endpoints/:name/performance',
     summary: 'Quality by window, version and slice, with intervals and label coverage',
     access: READ,
-    params: endpointParams,
+    params: byName,
     query: z.object({
       from: time.optional(),
       to: time.optional(),
@@ -416,14 +415,14 @@ export const monitoringApi = {
       slice: z.string().optional(),
       version: z.string().optional(),
     }),
-    reply: z.object({ items: z.array(Performance) }),
+    reply: allOf(Performance),
     errors: ['not_found'],
   }),
   listIncidents: route({
     method: 'GET',
     path: '/v1/incidents',
     summary: 'Incidents, open ones first',
-    access: { verb: 'read', resource: 'incidents' },
+    access: may('read', 'incidents'),
     query: page.extend({
       endpoint: z.string().optional(),
       state: z.enum(['open', 'acknowledged', 'resolved']).optional(),
@@ -434,8 +433,8 @@ export const monitoringApi = {
     method: 'GET',
     path: '/v1/incidents/:id',
     summary: 'An incident: cause, evidence, timeline, actions',
-    access: { verb: 'read', resource: 'incidents' },
-    params: z.object({ id }),
+    access: may('read', 'incidents'),
+    params: byId,
     reply: Incident,
     errors: ['not_found'],
   }),
@@ -443,8 +442,8 @@ export const monitoringApi = {
     method: 'POST',
     path: '/v1/incidents/:id/actions',
     summary: 'Acknowledge, resolve, mark rows bad, retrain or roll back',
-    access: { verb: 'write', resource: 'incidents' },
-    params: z.object({ id }),
+    access: may('write', 'incidents'),
+    params: byId,
     body: z.strictObject({
       action: z.enum(['acknowledge', 'resolve', 'mark_bad', 'retrain', 'rollback', 'false_alarm']),
       reason: z.string().max(1000).default(''),
@@ -457,20 +456,20 @@ export const monitoringApi = {
     path: '/v1/endpoints/:name/messages',
     summary: 'Messages about incidents to the webhooks, newest first; `state=dead` shows what was given up',
     access: READ,
-    params: endpointParams,
+    params: byName,
     query: z.object({
       state: z.enum(['waiting', 'delivered', 'dead']).optional(),
       limit: z.coerce.number().int().min(1).max(1000).default(100),
     }),
-    reply: z.object({ items: z.array(Notice) }),
+    reply: allOf(Notice),
     errors: ['not_found'],
   }),
   resendNotice: route({
     method: 'POST',
     path: '/v1/endpoints/:name/messages/:id/resend',
     summary: 'Send a message again, under its id',
-    access: { verb: 'write', resource: 'monitors' },
-    params: endpointParams.extend({ id: z.string().min(1).max(300) }),
+    access: may('write', 'monitors'),
+    params: byName.extend({ id: z.string().min(1).max(300) }),
     body: z.strictObject({}),
     reply: Notice,
     errors: ['not_found', 'conflict'],
@@ -480,7 +479,7 @@ export const monitoringApi = {
     path: '/v1/endpoints/:name/bad-rows',
     summary: 'Event-time ranges and prediction ids that were marked bad: training leaves them out',
     access: READ,
-    params: endpointParams,
+    params: byName,
     reply: z.object({
       ranges: z.array(
         z.object({ incident_id: z.string(), from: time, to: time.nullable(), features: z.array(z.string()) }),
@@ -493,7 +492,7 @@ export const monitoringApi = {
     method: 'GET',
     path: '/metrics',
     summary: 'Figures of monitors and pipelines as Prometheus reads them',
-    access: { verb: 'read', resource: 'server' },
+    access: may('read', 'server'),
     reply: 'text',
   }),
 }

@@ -2,17 +2,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ABSENT, copies, defaults, edges } from './edges.cases.ts'
-import {
-  ATTEMPT_STATES,
-  CodeSource,
-  digest,
-  FAILURES,
-  PATCH_BYTES,
-  PipelineRunRow,
-  pipelinesApi,
-  RUN_STATES,
-  STEP_STATES,
-} from './pipelines.ts'
+import { ATTEMPT_STATES, FAILURES, PipelineRunRow, pipelinesApi, RUN_STATES, STEP_STATES } from './pipelines.ts'
+import { digest } from './values/digest.ts'
+import { CodeSource, PATCH_BYTES } from './values/code-source.ts'
 
 const text = (size: number): string => 'x'.repeat(size)
 const HASH = `sha256:${'0123456789abcdef'.repeat(4)}`
@@ -90,6 +82,7 @@ defaults(
     force: false,
     register: true,
     strict: false,
+    set: {},
     deploy: false,
     trigger: 'manual',
   },
@@ -125,7 +118,7 @@ test('states that clients rely on', () => {
   assert.ok(ATTEMPT_STATES.includes('lost'))
   assert.deepEqual(
     new Set(FAILURES),
-    new Set(['user', 'environment', 'out_of_memory', 'timeout', 'infrastructure', 'preempted']),
+    new Set(['user', 'environment', 'out_of_memory', 'timeout', 'infrastructure', 'preempted', 'no_place']),
   )
 })
 

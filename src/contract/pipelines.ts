@@ -1,13 +1,18 @@
 /** Routes of pipelines: trees of files, pipeline versions, runs with their steps and attempts, logs, explanations, proofs. */
 import { z } from 'zod'
-import { id, listOf, name, page, time } from './fields.ts'
+import { may } from './access.ts'
+import { id, itemNumber, listOf, name, page, time } from './fields.ts'
+import { digest } from './values/digest.ts'
+import { CodeSource, commit } from './values/code-source.ts'
+import { On } from './values/drivers.ts'
+import { AttemptCheckpoints, StepCheckpoints } from './runs/checkpoints.ts'
+import { Priority } from './values/priority.ts'
 import { route } from './route.ts'
-
-/** Bytes of a patch that are kept; a longer one is cut, and its digest is of the whole. */
-export const PATCH_BYTES = 1024 * 1024
-
-/** `sha256:` and 64 hexadecimal digits. */
-export const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'sha256: and 64 hexadecimal digits')
+import { LIMITS, StepQueue, TimeLimit } from './runs/places.ts'
+import { Read } from './runs/reads.ts'
+import { PinnedSource } from './runs/sources.ts'
+import { Reproduction } from './runs/reproduction.ts'
+import { DeclaredParam } from './values/declared.ts'
 
 export const RUN_STATES = ['waiting', 'preparing', 'running', 'succeeded', 'failed', 'cancelled'] as const
 /** `preparing` locks and builds the environment; the last three are final. */
@@ -23,26 +28,31 @@ export const STEP_STATES = [
   'failed',
   'cancelled',
 ] as const
-/** `skipped` means that a step before it did not succeed; `cached` that an earlier result was taken. */
+/** `skipped` means that a step before it did not succeed, or that a condition does not hold; `cached` that an earlier result was taken. */
 export type StepState = (typeof STEP_STATES)[number]
 
 export const ATTEMPT_STATES = ['submitting', 'running', 'succeeded', 'failed', 'cancelled', 'lost'] as const
 /** `lost` means that neither the process nor its exit file was found. */
 export type AttemptState = (typeof ATTEMPT_STATES)[number]
 
-export const FAILURES = ['user', 'environment', 'out_of_memory', 'timeout', 'infrastructure', 'preempted'] as const
-/** Why an attempt failed; each has its own retry budget. */
+export const FAILURES = [
+  'user',
+  'environment',
+  'out_of_memory',
+  'timeout',
+  'infrastructure',
+  'preempted',
+  'no_place',
+] as const
+/** Why an attempt failed, each with its own retry budget; `no_place` ends a step that waited too long for one. */
 export type Failure = (typeof FAILURES)[number]
 
 /** How far the use of an attempt was measured. */
 export const MEASURED = ['whole', 'partly', 'not'] as const
 export type Measured = (typeof MEASURED)[number]
 
-export const TRIGGERS = ['manual', 'schedule', 'reaction', 'reproduce', 'merge'] as const
+export const TRIGGERS = ['manual', 'schedule', 'reaction', 'reproduce', 'merge', 'search', 'backfill', 'event'] as const
 export type Trigger = (typeof TRIGGERS)[number]
-
-/** A whole commit of git. */
-export const commit = z.string().regex(/^[0-9a-f]{40,64}$/, 'a commit of git, whole')
 
 /** A merge to the main branch, as git says of the commit that is checked out. */
 export const Merge = z.strictObject({ commit, merged_at: time.describe('when it was committed; in the last 30 days') })
@@ -70,12 +80,24 @@ export const Attempt = z.object({
   finished_at: time.nullable(),
   /** True while no heartbeat came for 30 s although the process exists. */
   silent: z.boolean(),
+  /** What its cluster could not be asked or told, in one sentence; absent where there is nothing to say. */
+  trouble: z.string().optional(),
   cpu_seconds: z.number().nullable(),
   max_rss_bytes: z.number().nullable(),
   /** `partly`: the end was not seen, so it used more than is told; `not`: nothing is known. */
   measured: z.enum(MEASURED),
   wall_ms: z.number().nullable(),
   log_bytes: z.number().int(),
+  /** Where it runs. */
+  driver: On.optional(),
+  /** How long it waited for its place; absent where that was not written down. */
+  waited_ms: z.number().optional(),
+  /** Its first sign of life; absent before that. */
+  begun_at: time.optional(),
+  /** Absent where it kept no checkpoint and went on from none. */
+  checkpoints: AttemptCheckpoints.optional(),
+  /** True where it might run on a machine that can be taken away; absent where it might not. */
+  spot: z.literal(true).optional(),
 })
 
 /** One component of the cache key that differs from that of an earlier execution. */
@@ -97,32 +119,16 @@ export const Cache = z.object({
   from_run: z.string().nullable(),
 })
 
-export const READ_KINDS = ['project', 'file', 'folder', 'database', 'network'] as const
-/** How each kind of read is called. */
-export const READ_NAMES = {
-  project: 'project file',
-  file: 'file',
-  folder: 'folder',
-  database: 'database',
-  network: 'network',
-} as const
-
-/** Something that a step read and its key does not hold. */
-export const Read = z.object({
-  kind: z.enum(READ_KINDS),
-  /** A path, of the project or absolute, or `host:port`. */
-  name: z.string(),
-  /** Of what a file or database held when the step had ended; of a large one its size and time of change. */
-  digest: z.string().nullable(),
-})
-export type Read = z.output<typeof Read>
-
 export const Step = z.object({
   name: z.string(),
   state: z.enum(STEP_STATES),
   /** What runs: `module:function`, or the argv as one text. */
   entry: z.string(),
   needs: z.array(z.string()),
+  /** Why it was skipped; absent where it was not. */
+  skipped: z.string().optional(),
+  /** Its condition, what that came to and by which values, null while it is open; absent where it has none. */
+  when: z.object({ condition: z.string(), holds: z.boolean().nullable(), detail: z.string().nullable() }).optional(),
   cache: Cache.nullable(),
   outputs: z.record(z.string(), Tree),
   metrics: z.record(z.string(), z.number()),
@@ -137,42 +143,25 @@ export const Step = z.object({
   duration_ms: z.number().nullable(),
   /** When the next attempt is due, after a failure that is retried. */
   retry_at: time.nullable(),
+  /** Since when it may begin, and waits for a place; absent where it does not. */
+  due_at: time.optional(),
   /** The step with the same key that runs now, and whose result this one will take. */
   waits_for: z.object({ run: id, step: z.string() }).nullable(),
+  /** Why it waits for a place, in one sentence; absent where it does not. */
+  waits: z.string().optional(),
+  /** Its limits of time while it has not ended; absent where it has none. */
+  limits: z.partialRecord(z.enum(LIMITS), TimeLimit).optional(),
   attempts: z.array(Attempt),
-})
-
-/** How far a re-run from raw data gave the same. */
-export const Reproduction = z.object({
-  of_run: z.string(),
-  /** A the same bytes; B metrics and results equal within the tolerance; C diverged, or cannot be told; D could not run; null while it runs. */
-  grade: z.enum(['A', 'B', 'C', 'D']).nullable(),
-  detail: z.string(),
-  first_divergent_step: z.string().nullable(),
-  missing: z.array(z.string()),
-  tolerance: z.number(),
-  /** The number of the rules by which it was graded; absent = 1. By 1 equal metrics were enough for a B, by 2 where nothing was predicted. */
-  rules: z.number().int().optional(),
-  /** The grade that earlier rules gave it. */
-  regraded_from: z.enum(['A', 'B', 'C', 'D']).optional(),
-  /** What steps read from outside of the project that is not as it was, by step. */
-  sources: z.array(z.object({ step: z.string(), source: z.string() })).optional(),
-  steps: z.array(
-    z.object({
-      step: z.string(),
-      /** Results that are not equal within the tolerance, and where they differ first. */
-      differing: z.array(z.string()).optional(),
-      outputs: z.enum(['identical', 'identical_apart_from_stamps', 'different', 'missing']),
-      metrics: z.array(
-        z.object({
-          metric: z.string(),
-          before: z.number().nullable(),
-          after: z.number().nullable(),
-          equal: z.boolean(),
-        }),
-      ),
-    }),
-  ),
+  /** Absent where it keeps none. */
+  checkpoints: StepCheckpoints.optional(),
+  /** Of a step with `for_each` that has begun: how many items it has, how they stand (states without any are absent), and how many must succeed. */
+  items: z
+    .object({
+      count: z.number().int(),
+      states: z.partialRecord(z.enum(STEP_STATES), z.number().int()),
+      needed: z.number().int(),
+    })
+    .optional(),
 })
 
 /** What the registry said to the model that a run made. */
@@ -194,6 +183,8 @@ export const PipelineVersion = z.object({
   created_at: time,
   created_by: z.string(),
   steps: z.array(z.object({ name: z.string(), entry: z.string(), needs: z.array(z.string()) })),
+  /** Params that a run may set for the whole pipeline; absent where the project file declares none. */
+  params: z.array(DeclaredParam.extend({ name: z.string() })).optional(),
   model: z.string().nullable(),
   endpoint: z.string().nullable(),
   /** What a reader of the code should know, for example imports that could not be resolved. */
@@ -219,6 +210,14 @@ export const PipelineRun = z.object({
   experiment_id: z.string().nullable(),
   environment: z.string().nullable(),
   params: z.record(z.string(), z.record(z.string(), z.unknown())),
+  /** The value of each param of the pipeline; absent where the project file declares none. */
+  set: z.record(z.string(), z.unknown()).optional(),
+  /** Its partition, the backfill that it belongs to, and in one sentence what a trigger started it for; each absent where there is none. */
+  partition: z.string().optional(),
+  backfill: id.optional(),
+  cause: z.string().optional(),
+  /** What declared sources gave it; absent where the project file declares none, empty until they are read. */
+  sources: z.array(PinnedSource).optional(),
   steps: z.array(Step),
   /** The chain of steps that decided the duration. */
   critical_path: z.array(z.string()),
@@ -226,8 +225,13 @@ export const PipelineRun = z.object({
   cpu_seconds: z.number(),
   registered: Registered.nullable(),
   reproduction: Reproduction.nullable(),
+  /** The run that repeats this one for tasks of a foreign scheduler; absent where none does. */
+  repeated_as: id.optional(),
   /** The merge to the main branch that it was started for. */
   merge: Merge.nullable(),
+  priority: z.number().int(),
+  /** How long it may take in all, and what is left of that; absent where the project file has no limit, or it has ended. */
+  limit: TimeLimit.optional(),
   not_granted: notGranted,
 })
 
@@ -245,49 +249,31 @@ export const PipelineRunRow = PipelineRun.pick({
   started_at: true,
   finished_at: true,
   duration_ms: true,
+  partition: true,
   registered: true,
 }).extend({ steps: z.record(z.string(), z.enum(STEP_STATES)) })
 
-/** What of one resource is taken, and how much of it there is; more may be taken than there is where less was given to steps since. */
-const Share = z.object({ taken: z.number().int(), total: z.number().int() })
-
-/** How steps stand in line: places are those of the whole server, steps those of the projects that the caller sees. */
-export const StepQueue = z.object({
-  cpus: Share,
-  memory_bytes: Share,
-  running: z.number().int(),
-  /** Ready, and waiting for a place. */
-  waiting: z.number().int(),
-  /** How long the oldest of those that wait has waited; null when none does. */
-  oldest_wait_ms: z.number().nullable(),
-  /** Attempts that failed or were lost in the last 24 hours. */
-  failed_last_day: z.number().int(),
-})
-
-const read = { verb: 'read', resource: 'pipelines' } as const
-const write = { verb: 'write', resource: 'pipelines' } as const
+const read = may('read', 'pipelines')
+const write = may('write', 'pipelines')
 const runParams = z.object({ id })
 const stepParams = z.object({ id, step: name })
-
-/** What git says of the folder that a version is made from. */
-export const CodeSource = z.strictObject({
-  commit,
-  branch: z.string().max(512).optional(),
-  /** What differs from the commit, as `git diff --binary` says it, in base64; absent where nothing does. */
-  patch: z
-    .base64()
-    .max(Math.ceil(PATCH_BYTES / 3) * 4)
-    .optional(),
-  patch_digest: digest.optional(),
-  /** Files that git does not know. */
-  untracked: z.array(z.string().max(1024)).max(1000).default([]),
+const attemptOf = z.object({
+  attempt: z.coerce.number().int().min(1).optional(),
+  item: itemNumber,
 })
-export type CodeSource = z.output<typeof CodeSource>
-export type GivenSource = z.input<typeof CodeSource>
 
 const newest = z.enum(['true']).optional().describe('only the newest run of each project')
 
 export const pipelinesApi = {
+  stepQueue: route({
+    method: 'GET',
+    path: '/v1/step-queue',
+    summary:
+      'How steps stand in line: places taken and free, steps that run and wait, attempts that failed in the last day',
+    access: may('read', 'pipelines'),
+    reply: StepQueue,
+  }),
+
   uploadTree: route({
     method: 'POST',
     path: '/v1/trees',
@@ -346,6 +332,8 @@ export const pipelinesApi = {
       project: name.optional(),
       /** Step name → param → value; only params that the project file declares. */
       params: z.record(z.string(), z.record(z.string(), z.unknown())).default({}),
+      /** Param of the pipeline → value; only those that the project file declares in `pipeline.params`. */
+      set: z.record(z.string(), z.unknown()).default({}),
       /** Do not take cached results for this step and the steps after it. */
       from: name.optional(),
       /** Take no cached result at all. */
@@ -356,12 +344,24 @@ export const pipelinesApi = {
       strict: z.boolean().default(false),
       /** Take the accepted model version to its endpoint. */
       deploy: z.boolean().default(false),
+      on: On.optional(),
+      once: z
+        .string()
+        .min(1)
+        .max(512)
+        .optional()
+        .describe(
+          'the name of this run at the caller, as a scheduler has one; asked for again with it, the run of the project that it made is answered, and other params are refused',
+        ),
+      priority: Priority.optional(),
+      /** The partition that the run is of, of those of `pipeline.partitions`; default the newest that has ended. */
+      partition: z.string().min(1).max(64).optional(),
       trigger: z.enum(['manual', 'reaction', 'merge']).default('manual'),
       /** With the trigger `merge`: the commit and its time, from which the time to the promotion is measured. */
       merge: Merge.optional(),
     }),
     reply: PipelineRun,
-    errors: ['invalid_field', 'not_found'],
+    errors: ['invalid_field', 'not_found', 'conflict'],
   }),
   listPipelineRuns: route({
     method: 'GET',
@@ -370,14 +370,6 @@ export const pipelinesApi = {
     access: read,
     query: page.extend({ project: name.optional(), state: z.enum(RUN_STATES).optional(), newest }),
     reply: listOf(PipelineRunRow),
-  }),
-  stepQueue: route({
-    method: 'GET',
-    path: '/v1/step-queue',
-    summary:
-      'How steps stand in line: places taken and free, steps that run and wait, attempts that failed in the last day',
-    access: read,
-    reply: StepQueue,
   }),
   getPipelineRun: route({
     method: 'GET',
@@ -416,6 +408,7 @@ export const pipelinesApi = {
     numerals: true,
     access: write,
     params: runParams,
+    query: z.object({ from_start: z.enum(['true']).optional().describe('steps do not go on from their checkpoints') }),
     status: 201,
     reply: PipelineRun,
     errors: ['not_found', 'conflict'],
@@ -448,7 +441,13 @@ export const pipelinesApi = {
     summary: 'Follow a step\'s log; event "log" has {attempt, offset, text}; Last-Event-ID "attempt:offset" resumes',
     access: read,
     params: stepParams,
-    query: z.object({ attempt: z.coerce.number().int().min(1).optional() }),
+    query: attemptOf.extend({
+      from: z
+        .string()
+        .regex(/^\d{1,9}:\d{1,15}$/, 'an attempt and a byte, as 1:0')
+        .optional()
+        .describe('where to begin, as Last-Event-ID says it, for what cannot send that'),
+    }),
     reply: 'events',
     errors: ['not_found'],
   }),
@@ -458,7 +457,7 @@ export const pipelinesApi = {
     summary: "Read a step's log so far as text, of one attempt (default the last)",
     access: read,
     params: stepParams,
-    query: z.object({ attempt: z.coerce.number().int().min(1).optional() }),
+    query: attemptOf,
     reply: 'text',
     errors: ['not_found'],
   }),

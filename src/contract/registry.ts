@@ -1,7 +1,9 @@
 /** Routes of the registry: models, versions, aliases, gates, verdicts, lineage, and what was true at a time. */
 import { z } from 'zod'
-import { id, listOf, page, time } from './fields.ts'
+import { may } from './access.ts'
+import { allOf, byId, id, listOf, page, time } from './fields.ts'
 import { replayOf, rules } from './replay.ts'
+import { Lineage } from './models/lineage.ts'
 import { route } from './route.ts'
 
 /** The alias whose version endpoints serve, and that a candidate is compared with. */
@@ -266,18 +268,6 @@ export const AliasMove = z.object({
   imported_at: time.nullable(),
 })
 
-/** A node of the lineage graph; `href` is the page or API path of the thing. */
-export const LineageNode = z.object({
-  id: z.string(),
-  kind: z.enum(['dataset', 'step', 'run', 'pipeline_run', 'version', 'endpoint', 'incident']),
-  label: z.string(),
-  href: z.string().nullable(),
-})
-export const Lineage = z.object({
-  nodes: z.array(LineageNode),
-  edges: z.array(z.object({ from: z.string(), to: z.string(), label: z.string() })),
-})
-
 /** Models that MLflow's clients made have names that others may not have: spaces, for example. */
 export const modelName = z
   .string()
@@ -288,7 +278,7 @@ export const modelName = z
 const modelParams = z.object({ name: modelName })
 const versionParams = z.object({ name: modelName, version: z.string().regex(/^\d{1,9}$/, 'a version number') })
 const aliasParams = z.object({ name: modelName, alias: z.string().min(1).max(255) })
-const READ = { verb: 'read', resource: 'models' } as const
+const READ = may('read', 'models')
 
 export const registryApi = {
   listModels: route({
@@ -340,7 +330,7 @@ export const registryApi = {
     method: 'PUT',
     path: '/v1/models/:name/aliases/:alias',
     summary: 'Move an alias; its gates must hold, or an admin overrides them with a reason',
-    access: { verb: 'promote', resource: 'models' },
+    access: may('promote', 'models'),
     params: aliasParams,
     body: z.strictObject({
       version: z.string(),
@@ -356,7 +346,7 @@ export const registryApi = {
     summary: 'Every move of every alias, with who, when and why',
     access: READ,
     params: modelParams,
-    reply: z.object({ items: z.array(AliasMove) }),
+    reply: allOf(AliasMove),
     errors: ['not_found'],
   }),
   modelsAt: route({
@@ -384,7 +374,7 @@ export const registryApi = {
     method: 'POST',
     path: '/v1/models/:name/versions/:version/approvals',
     summary: 'Approve a version that is not your own; its gates are judged again',
-    access: { verb: 'approve', resource: 'models' },
+    access: may('approve', 'models'),
     params: versionParams,
     body: z.strictObject({ comment: z.string().max(1000).default('') }),
     reply: KnownVersion,
@@ -394,7 +384,7 @@ export const registryApi = {
     method: 'DELETE',
     path: '/v1/models/:name/versions/:version/approvals',
     summary: 'Take your approval of a version back',
-    access: { verb: 'approve', resource: 'models' },
+    access: may('approve', 'models'),
     params: versionParams,
     reply: KnownVersion,
     errors: ['not_found'],
@@ -412,7 +402,7 @@ export const registryApi = {
     method: 'PUT',
     path: '/v1/models/:name/policy',
     summary: 'Set what a model is held to besides the gates of its project file',
-    access: { verb: 'promote', resource: 'models' },
+    access: may('promote', 'models'),
     params: modelParams,
     body: z.strictObject({
       gates: GivenGates.default([]),
@@ -433,7 +423,7 @@ export const registryApi = {
     path: '/v1/models/:name/gates',
     summary:
       'Set the gates of the project file, also weaker ones that a version asked for; an admin’s right, with a reason',
-    access: { verb: 'promote', resource: 'models' },
+    access: may('promote', 'models'),
     params: modelParams,
     body: z.strictObject({ gates: GivenGates, reason: z.string().max(1000) }),
     reply: Policy,
@@ -445,7 +435,14 @@ export const registryApi = {
     summary: 'The files of a version with their digests',
     access: READ,
     params: versionParams,
-    reply: z.object({ items: z.array(z.object({ path: z.string(), size: z.number().int(), digest: z.string() })) }),
+    reply: allOf(
+      z.object({
+        path: z.string(),
+        size: z.number().int(),
+        digest: z.string(),
+        executable: z.boolean().optional(),
+      }),
+    ),
     errors: ['not_found'],
   }),
   versionFile: route({
@@ -471,7 +468,7 @@ export const registryApi = {
     method: 'PUT',
     path: '/v1/models/:name/versions/:version/signature',
     summary: 'Keep the signature of a version; it must be of these very files',
-    access: { verb: 'write', resource: 'models' },
+    access: may('write', 'models'),
     params: versionParams,
     body: z.strictObject({
       bundle: z.string().max(4 * 1024 * 1024),
@@ -486,7 +483,7 @@ export const registryApi = {
     path: '/v1/verdicts/:id/replay',
     summary: 'Judge the stored inputs of a verdict again and say whether the result is the same',
     access: READ,
-    params: z.object({ id }),
+    params: byId,
     reply: replayOf(Verdict),
     errors: ['not_found'],
   }),

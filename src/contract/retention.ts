@@ -1,11 +1,12 @@
 /** Routes of retention: rules about runs that may go, what a rule would remove, and the collection of blobs. */
 import { z } from 'zod'
-import { id, listOf, name, page, time } from './fields.ts'
+import { may } from './access.ts'
+import { byId, done, id, listOf, name, page, time } from './fields.ts'
 import { route } from './route.ts'
 
-const READ = { verb: 'read', resource: 'runs' } as const
-const MANAGE = { verb: 'manage', resource: 'runs' } as const
-const SERVER = { verb: 'manage', resource: 'server' } as const
+const READ = may('read', 'runs')
+const MANAGE = may('manage', 'runs')
+const SERVER = may('manage', 'server')
 
 /** What a rule says; see docs/guides/retention.md. */
 export const RuleText = z.strictObject({
@@ -55,8 +56,6 @@ export const RunLoss = z.object({
   resumed_at: time.nullable(),
 })
 
-const byId = z.object({ id })
-
 export const retentionApi = {
   list: route({
     method: 'GET',
@@ -82,7 +81,7 @@ export const retentionApi = {
     summary: 'Forget a rule of retention, by id or by name',
     access: MANAGE,
     params: byId,
-    reply: z.object({}),
+    reply: done,
     errors: ['not_found', 'conflict'],
   }),
   preview: route({

@@ -1,6 +1,7 @@
 /** Routes of rollouts: shadow, canary steps, gates, verdicts, promotion and rollback. */
 import { z } from 'zod'
-import { id, listOf, name, page, time } from './fields.ts'
+import { may } from './access.ts'
+import { allOf, byId, byName, id, listOf, page, time } from './fields.ts'
 import { Plan } from './rollout-plan.ts'
 import { replayOf, rules } from './replay.ts'
 import { route } from './route.ts'
@@ -119,8 +120,8 @@ export const RecordedRow = z.object({
   slices: z.array(z.string()),
 })
 
-const READ = { verb: 'read', resource: 'rollouts' } as const
-const DEPLOY = { verb: 'deploy', resource: 'rollouts' } as const
+const READ = may('read', 'rollouts')
+const DEPLOY = may('deploy', 'rollouts')
 
 export const rolloutApi = {
   start: route({
@@ -128,7 +129,7 @@ export const rolloutApi = {
     path: '/v1/endpoints/:name/rollouts',
     summary: 'Start a rollout of a version on an endpoint; the first version of an endpoint is promoted at once',
     access: DEPLOY,
-    params: z.object({ name }),
+    params: byName,
     body: z.strictObject({ version: z.string(), plan: Plan.optional() }),
     reply: Rollout,
     errors: ['not_found', 'conflict', 'gate_refused'],
@@ -149,7 +150,7 @@ export const rolloutApi = {
     path: '/v1/rollouts/:id',
     summary: 'A rollout with its gates and verdicts',
     access: READ,
-    params: z.object({ id }),
+    params: byId,
     reply: Rollout,
     errors: ['not_found'],
   }),
@@ -158,7 +159,7 @@ export const rolloutApi = {
     path: '/v1/rollouts/:id/curve',
     summary: 'The evidence of each gate as it grew, against its boundary',
     access: READ,
-    params: z.object({ id }),
+    params: byId,
     reply: z.object({
       series: z.array(
         z.object({
@@ -176,7 +177,7 @@ export const rolloutApi = {
     path: '/v1/rollouts/:id/actions',
     summary: 'Abort, resume, approve or promote a rollout by hand; promotion still needs the registry gates',
     access: DEPLOY,
-    params: z.object({ id }),
+    params: byId,
     body: z.strictObject({
       action: z.enum(['abort', 'resume', 'promote', 'approve']),
       reason: z.string().min(1).max(1000),
@@ -198,8 +199,8 @@ export const rolloutApi = {
     method: 'GET',
     path: '/v1/rollouts/:id/exposures',
     summary: 'Who met which version since callers met the candidate, oldest first: joins a prediction to its side',
-    access: { verb: 'read_predictions', resource: 'endpoints' },
-    params: z.object({ id }),
+    access: may('read_predictions', 'endpoints'),
+    params: byId,
     query: page,
     reply: listOf(Exposure),
     errors: ['not_found'],
@@ -208,8 +209,8 @@ export const rolloutApi = {
     method: 'POST',
     path: '/v1/endpoints/:name/metrics',
     summary: 'Values of metrics of the business for predictions or versions, for the rollout that is under way',
-    access: { verb: 'label', resource: 'endpoints' },
-    params: z.object({ name }),
+    access: may('label', 'endpoints'),
+    params: byName,
     body: z.strictObject({ values: z.array(PostedValue).min(1).max(1000) }),
     reply: z.object({
       counted: z.number().int(),
@@ -224,14 +225,14 @@ export const rolloutApi = {
     path: '/v1/freezes',
     summary: 'Endpoints that are frozen now, by hand or by the calendar of their plan',
     access: READ,
-    reply: z.object({ items: z.array(Frozen) }),
+    reply: allOf(Frozen),
   }),
   getFreeze: route({
     method: 'GET',
     path: '/v1/endpoints/:name/freeze',
     summary: 'The freeze by hand of an endpoint',
     access: READ,
-    params: z.object({ name }),
+    params: byName,
     reply: z.object({ freeze: Freeze.nullable() }),
     errors: ['not_found'],
   }),
@@ -240,7 +241,7 @@ export const rolloutApi = {
     path: '/v1/endpoints/:name/freeze',
     summary: 'Freeze an endpoint: no step begins and nothing is promoted; a rollback always may',
     access: DEPLOY,
-    params: z.object({ name }),
+    params: byName,
     body: z.strictObject({ reason: z.string().min(1).max(200), until: time.optional() }),
     reply: z.object({ freeze: Freeze.nullable() }),
     errors: ['not_found', 'invalid_field'],
@@ -250,7 +251,7 @@ export const rolloutApi = {
     path: '/v1/endpoints/:name/freeze',
     summary: 'Lift the freeze by hand of an endpoint',
     access: DEPLOY,
-    params: z.object({ name }),
+    params: byName,
     reply: z.object({ freeze: Freeze.nullable() }),
     errors: ['not_found'],
   }),
@@ -258,8 +259,8 @@ export const rolloutApi = {
     method: 'GET',
     path: '/v1/endpoints/:name/recorded',
     summary: 'Recorded traffic without its inputs, for the simulation of a plan: scores, latencies, labels, slices',
-    access: { verb: 'read_predictions', resource: 'endpoints' },
-    params: z.object({ name }),
+    access: may('read_predictions', 'endpoints'),
+    params: byName,
     query: z.object({
       limit: z.coerce.number().int().min(1).max(20_000).default(5000),
       version: z.string().max(64).optional().describe('a shadow whose answers are the candidate'),

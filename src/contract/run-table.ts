@@ -1,10 +1,11 @@
 /** Routes of tables and charts of many runs: which keys there are, groups with their figures, curves of many runs at once. */
 import { z } from 'zod'
-import { id, time } from './fields.ts'
+import { may } from './access.ts'
+import { allOf, id, time } from './fields.ts'
 import { route } from './route.ts'
 import { MetricValue } from './tracking.ts'
 
-const RUNS = { verb: 'read', resource: 'runs' } as const
+const RUNS = may('read', 'runs')
 
 /** Keys told of one kind, at most. */
 export const MOST_KEYS = 1000
@@ -89,7 +90,7 @@ export const runTableApi = {
       to_step: z.coerce.number().int().optional(),
       max_points: z.coerce.number().int().min(4).max(10_000).default(500).describe('of each run'),
     }),
-    reply: z.object({ items: z.array(RunCurve) }),
+    reply: allOf(RunCurve),
     errors: ['not_found', 'invalid_field'],
   }),
 }

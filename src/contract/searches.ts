@@ -1,11 +1,12 @@
 /** Routes of saved searches: a filter with its order, columns and grouping under a name, shared by the UI, the CLI and alerts. */
 import { z } from 'zod'
-import { id, listOf, name, page, time } from './fields.ts'
+import { may } from './access.ts'
+import { byId, done, id, listOf, name, page, time } from './fields.ts'
 import { route } from './route.ts'
 import { RunRow } from './tracking.ts'
 
-const READ = { verb: 'read', resource: 'runs' } as const
-const WRITE = { verb: 'write', resource: 'runs' } as const
+const READ = may('read', 'runs')
+const WRITE = may('write', 'runs')
 
 const clause = z.string().min(1).max(512)
 
@@ -31,8 +32,6 @@ export const SavedSearch = z.object({
   created_at: time,
   updated_at: time,
 })
-
-const byId = z.object({ id })
 
 export const searchesApi = {
   list: route({
@@ -87,7 +86,7 @@ export const searchesApi = {
     summary: 'Forget a saved search',
     access: WRITE,
     params: byId,
-    reply: z.object({}),
+    reply: done,
     errors: ['not_found'],
   }),
   runs: route({

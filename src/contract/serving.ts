@@ -1,6 +1,7 @@
 /** Routes of serving on the control process: endpoints, their variants, deploys, rollbacks and the prediction log. */
 import { z } from 'zod'
-import { id, listOf, name, page, time, VARIANT_ROLES } from './fields.ts'
+import { may } from './access.ts'
+import { allOf, byName, done, id, listOf, name, page, time, VARIANT_ROLES } from './fields.ts'
 import { MonitorSettings } from './monitoring.ts'
 import { route } from './route.ts'
 
@@ -134,8 +135,6 @@ export const Attributions = z.object({
   drift: z.number().nullable(),
 })
 
-const named = z.object({ name })
-
 const Place = z.string()
 
 /** What answers look like, where the signature says it. */
@@ -191,7 +190,7 @@ export const servingApi = {
     path: '/v1/models/:name/versions/:version/scoring',
     summary:
       'Make the files and the environment of a version ready, and say how its rows are scored on the machine of the data folder',
-    access: { verb: 'write', resource: 'models' },
+    access: may('write', 'models'),
     params: z.object({ name: z.string().min(1).max(256), version: z.string().min(1).max(64) }),
     reply: Scoring,
     errors: ['not_found', 'unprocessable'],
@@ -200,16 +199,16 @@ export const servingApi = {
     method: 'GET',
     path: '/v1/endpoints',
     summary: 'List endpoints with their variants and live figures',
-    access: { verb: 'read', resource: 'endpoints' },
+    access: may('read', 'endpoints'),
     query: z.object({ project: z.string().max(128).optional() }),
-    reply: z.object({ items: z.array(Endpoint) }),
+    reply: allOf(Endpoint),
   }),
   getEndpoint: route({
     method: 'GET',
     path: '/v1/endpoints/:name',
     summary: 'One endpoint with its variants and live figures',
-    access: { verb: 'read', resource: 'endpoints' },
-    params: named,
+    access: may('read', 'endpoints'),
+    params: byName,
     reply: Endpoint,
     errors: ['not_found'],
   }),
@@ -217,8 +216,8 @@ export const servingApi = {
     method: 'PUT',
     path: '/v1/endpoints/:name',
     summary: 'Make an endpoint or change its settings; versions are set by deploy',
-    access: { verb: 'write', resource: 'endpoints' },
-    params: named,
+    access: may('write', 'endpoints'),
+    params: byName,
     body: z.strictObject({
       project: name,
       model: z.string().min(1).max(256),
@@ -239,17 +238,17 @@ export const servingApi = {
     method: 'DELETE',
     path: '/v1/endpoints/:name',
     summary: 'Take an endpoint out of service; its prediction log stays',
-    access: { verb: 'deploy', resource: 'endpoints' },
-    params: named,
-    reply: z.object({}),
+    access: may('deploy', 'endpoints'),
+    params: byName,
+    reply: done,
     errors: ['not_found'],
   }),
   deploy: route({
     method: 'POST',
     path: '/v1/endpoints/:name/deploy',
     summary: 'Make a version the stable one at once, without a rollout; its gates must hold, and a freeze holds it up',
-    access: { verb: 'deploy', resource: 'endpoints' },
-    params: named,
+    access: may('deploy', 'endpoints'),
+    params: byName,
     body: z.strictObject({
       version: z.string().min(1).max(64),
       reason: z.string().min(1).max(1000).optional(),
@@ -266,8 +265,8 @@ export const servingApi = {
     method: 'POST',
     path: '/v1/endpoints/:name/rollback',
     summary: 'Return to the previous stable version, which is still loaded',
-    access: { verb: 'deploy', resource: 'endpoints' },
-    params: named,
+    access: may('deploy', 'endpoints'),
+    params: byName,
     body: z.strictObject({ reason: z.string().max(1000).optional() }),
     reply: Endpoint,
     errors: ['not_found', 'conflict'],
@@ -276,8 +275,8 @@ export const servingApi = {
     method: 'GET',
     path: '/v1/endpoints/:name/limits',
     summary: 'Bounds of an endpoint: calls of a token, waiting rows, deadline, cache of answers',
-    access: { verb: 'read', resource: 'endpoints' },
-    params: named,
+    access: may('read', 'endpoints'),
+    params: byName,
     reply: Limits,
     errors: ['not_found'],
   }),
@@ -285,8 +284,8 @@ export const servingApi = {
     method: 'PUT',
     path: '/v1/endpoints/:name/limits',
     summary: 'Replace the bounds of an endpoint; what is left out gets its default',
-    access: { verb: 'write', resource: 'endpoints' },
-    params: named,
+    access: may('write', 'endpoints'),
+    params: byName,
     body: Limits,
     reply: Limits,
     errors: ['not_found'],
@@ -295,8 +294,8 @@ export const servingApi = {
     method: 'GET',
     path: '/v1/endpoints/:name/predictions',
     summary: 'Read the prediction log, newest event time first',
-    access: { verb: 'read_predictions', resource: 'endpoints' },
-    params: named,
+    access: may('read_predictions', 'endpoints'),
+    params: byName,
     query: page.extend({
       from: time.optional(),
       until: time.optional(),
@@ -312,7 +311,7 @@ export const servingApi = {
     method: 'GET',
     path: '/v1/endpoints/:name/predictions/:id',
     summary: 'One prediction with its row and what a shadow said',
-    access: { verb: 'read_predictions', resource: 'endpoints' },
+    access: may('read_predictions', 'endpoints'),
     params: z.object({ name, id }),
     reply: Prediction,
     errors: ['not_found'],
@@ -322,8 +321,8 @@ export const servingApi = {
     path: '/v1/endpoints/:name/attributions',
     summary:
       'What the inputs added to the scores of a time, from the explained rows of the prediction log, and how far that moved',
-    access: { verb: 'read', resource: 'endpoints' },
-    params: named,
+    access: may('read', 'endpoints'),
+    params: byName,
     query: z.object({
       from: time,
       until: time,
@@ -340,8 +339,8 @@ export const servingApi = {
     method: 'GET',
     path: '/v1/endpoints/:name/events',
     summary: 'Follow an endpoint: changes, live figures, breaker events',
-    access: { verb: 'read', resource: 'endpoints' },
-    params: named,
+    access: may('read', 'endpoints'),
+    params: byName,
     reply: 'events',
     errors: ['not_found'],
   }),

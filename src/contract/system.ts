@@ -1,5 +1,6 @@
 /** Routes of the server itself: is it alive, what is it, the stream of what changes, and whether what it stores is sound. */
 import { z } from 'zod'
+import { may } from './access.ts'
 import { time } from './fields.ts'
 import { route } from './route.ts'
 
@@ -34,11 +35,31 @@ export const systemApi = {
       version: z.string(),
     }),
   }),
+  proof: route({
+    method: 'GET',
+    path: '/v1/proof',
+    summary: 'Shows that this is the server of its data folder, to who reads the folder and has not sent a token yet',
+    access: 'public',
+    query: z.object({
+      nonce: z
+        .string()
+        .regex(/^[\da-f]{32,128}$/)
+        .describe('made at random for this question: 32 to 128 hexadecimal digits'),
+    }),
+    reply: z.object({
+      url: z.string().describe('the address of the server, as `server.json` has it'),
+      proof: z
+        .string()
+        .describe(
+          'HMAC-SHA256, keyed with `server.key` of the data folder, over "slipway-server", `url` and the nonce, a line each',
+        ),
+    }),
+  }),
   info: route({
     method: 'GET',
     path: '/v1/server',
     summary: 'Version, addresses, database kind and time of the server',
-    access: { verb: 'read', resource: 'server' },
+    access: may('read', 'server'),
     reply: z.object({
       version: z.string(),
       url: z.string(),
@@ -55,7 +76,7 @@ export const systemApi = {
     method: 'GET',
     path: '/v1/changes',
     summary: 'A stream of what changes: one event for each accepted write and each step of the server’s own loops',
-    access: { verb: 'read', resource: 'server' },
+    access: may('read', 'server'),
     reply: 'events',
   }),
 }
@@ -115,14 +136,14 @@ export const storageApi = {
     method: 'GET',
     path: '/v1/storage',
     summary: 'Whether the database and the files are what was written, and when that was looked at',
-    access: { verb: 'read', resource: 'server' },
+    access: may('read', 'server'),
     reply: StorageState,
   }),
   look: route({
     method: 'POST',
     path: '/v1/storage/look',
     summary: 'Look through the database and a portion of the files now, as it is done each night',
-    access: { verb: 'manage', resource: 'server' },
+    access: may('manage', 'server'),
     reply: StorageState,
   }),
 }

@@ -1,9 +1,10 @@
 /** Routes of traces: a list with MLflow's filter grammar, and one trace with the tree of its spans. */
 import { z } from 'zod'
-import { id, listOf, time, words } from './fields.ts'
+import { may } from './access.ts'
+import { byId, id, listOf, time, words } from './fields.ts'
 import { route } from './route.ts'
 
-const RUNS = { verb: 'read', resource: 'runs' } as const
+const RUNS = may('read', 'runs')
 
 /** `value` is any JSON. One that another overrides is not valid. */
 export const Assessment = z.object({
@@ -87,7 +88,7 @@ export const tracesApi = {
     path: '/v1/traces/:id',
     summary: 'A trace with its spans, each below its parent, in the order of their start',
     access: RUNS,
-    params: z.object({ id }),
+    params: byId,
     reply: TraceInfo.extend({ tree: z.array(Span) }),
     errors: ['not_found'],
   }),

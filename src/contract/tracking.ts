@@ -1,9 +1,10 @@
 /** Routes of tracking: experiments, runs, their comparison and the history of metrics. */
 import { z } from 'zod'
-import { id, listOf, time, words } from './fields.ts'
+import { may } from './access.ts'
+import { byId, id, listOf, time, words } from './fields.ts'
 import { route } from './route.ts'
 
-const RUNS = { verb: 'read', resource: 'runs' } as const
+const RUNS = may('read', 'runs')
 
 const page = {
   page_token: z.string().max(8192).optional(),
@@ -111,7 +112,7 @@ export const trackingApi = {
     path: '/v1/runs/:id',
     summary: 'A run with everything that was logged',
     access: RUNS,
-    params: z.object({ id }),
+    params: byId,
     reply: Run,
     errors: ['not_found'],
   }),
@@ -120,7 +121,7 @@ export const trackingApi = {
     path: '/v1/runs/:id/metrics',
     summary: 'The history of a metric, downsampled so that extremes stay',
     access: RUNS,
-    params: z.object({ id }),
+    params: byId,
     query: z.object({
       key: z.string().min(1).max(250),
       max_points: z.coerce.number().int().min(4).max(10_000).default(500),

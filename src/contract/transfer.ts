@@ -1,9 +1,10 @@
 /** Routes by which a server's experiments, runs, traces and models are read whole and written into another server. Admins only. */
 import { z } from 'zod'
-import { id, time } from './fields.ts'
+import { may } from './access.ts'
+import { allOf, byId, id, time } from './fields.ts'
 import { route } from './route.ts'
 
-const MANAGE = { verb: 'manage', resource: 'server' } as const
+const MANAGE = may('manage', 'server')
 
 /** A row of a table by its columns. ±Infinity travels as text. */
 export const TransferRow = z.record(z.string(), z.union([z.string(), z.number(), z.null()]))
@@ -129,7 +130,7 @@ export const transferApi = {
     path: '/v1/imports/:id/parts',
     summary: 'Note that parts of an import are wholly here, or that all of it is',
     access: MANAGE,
-    params: z.object({ id }),
+    params: byId,
     body: z.strictObject({ parts: z.array(z.string().min(1).max(512)).max(1000), done: z.boolean().default(false) }),
     reply: Import,
     errors: ['not_found', 'forbidden'],
@@ -139,7 +140,7 @@ export const transferApi = {
     path: '/v1/imports',
     summary: 'List the imports, the newest first',
     access: MANAGE,
-    reply: z.object({ items: z.array(Import) }),
+    reply: allOf(Import),
     errors: ['forbidden'],
   }),
 }

@@ -1,9 +1,10 @@
 /** Routes of webhooks besides MLflow's own: the log of deliveries, and sending one again. */
 import { z } from 'zod'
-import { id, listOf, page, time } from './fields.ts'
+import { may } from './access.ts'
+import { byId, id, listOf, page, time } from './fields.ts'
 import { route } from './route.ts'
 
-const MANAGE = { verb: 'promote', resource: 'models' } as const
+const MANAGE = may('promote', 'models')
 
 /** One sending of a delivery. */
 export const WebhookAttempt = z.object({
@@ -37,7 +38,7 @@ export const webhooksApi = {
     path: '/v1/webhooks/:id/deliveries',
     summary: 'What a webhook was told, newest first; `state=dead` shows what was given up',
     access: MANAGE,
-    params: z.object({ id }),
+    params: byId,
     query: page.extend({ state: z.enum(['waiting', 'delivered', 'dead']).optional() }),
     reply: listOf(WebhookDelivery),
     errors: ['not_found'],

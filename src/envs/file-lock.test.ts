@@ -2,10 +2,21 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { withLock } from './file-lock.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-lock-'))
@@ -17,6 +28,11 @@ const fresh = (): string => join(folder, `${(count += 1)}.lock`)
 async function isWaiting(work: Promise<unknown>): Promise<boolean> {
   const moment = new Promise<'waits'>((resolve) => setTimeout(() => resolve('waits'), 250))
   return (await Promise.race([work.then(() => 'ended'), moment])) === 'waits'
+}
+
+/** Why nothing here tells when a process began; false where something does. */
+function noStarts(): string | false {
+  return existsSync('/proc/self/stat') ? false : 'no /proc, which tells when a process began: run it on Linux'
 }
 
 describe('a lock', () => {
@@ -74,6 +90,39 @@ describe('a lock', () => {
     assert.equal(await work, 'mine')
   })
 
+  describe('of a process id that is another process here', { skip: noStarts() }, () => {
+    test('is taken over once it has been silent, not before: it may live in another container', async () => {
+      const path = fresh()
+      writeFileSync(path, `${process.pid} 1 before`)
+      const patient = withLock(path, async () => 'patient', 1e9)
+      assert.equal(await isWaiting(patient), true)
+      assert.equal(await withLock(path, async () => 'mine', 50), 'mine')
+      assert.equal(await patient, 'patient')
+    })
+
+    test('is not taken over where that process is the holder', async () => {
+      const path = fresh()
+      let next: Promise<string> | undefined
+      await withLock(path, async () => {
+        next = withLock(path, async () => 'next', 0)
+        assert.equal(await isWaiting(next), true, readFileSync(path, 'utf8'))
+      })
+      assert.equal(await next, 'next')
+    })
+  })
+
+  test('is touched by its holder every five seconds', async (t) => {
+    t.mock.timers.enable({ apis: ['setInterval'] })
+    const path = fresh()
+    await withLock(path, async () => {
+      for (let i = 0; i < 2; i++) {
+        utimesSync(path, 1, 1)
+        t.mock.timers.tick(5000)
+        while (statSync(path).mtimeMs === 1000) await setImmediate()
+      }
+    })
+  })
+
   test('that names nobody is not taken over: it may be written at this moment', async () => {
     for (const text of ['', 'nonsense']) {
       const path = fresh()
@@ -83,6 +132,12 @@ describe('a lock', () => {
       rmSync(path)
       assert.equal(await work, 'mine')
     }
+  })
+
+  test('that names nobody is taken over once it has been silent: its holder was killed before it wrote its name', async () => {
+    const path = fresh()
+    writeFileSync(path, '')
+    assert.equal(await withLock(path, async () => 'mine', 50), 'mine')
   })
 
   test('of a dead holder goes to one of many at a time, and leaves no file behind', async () => {
@@ -104,7 +159,7 @@ describe('a lock', () => {
     )
   })
 
-  test('keeps several processes apart, one of which is killed while it holds it', { timeout: 60_000 }, async () => {
+  test('keeps several processes apart, one of which is killed while it holds it', { timeout: 120_000 }, async () => {
     const path = fresh()
     const log = join(folder, 'log')
     writeFileSync(log, '')

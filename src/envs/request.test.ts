@@ -119,6 +119,20 @@ describe('requirements', () => {
     assert.equal(Object.keys(files)[0], 'own.txt')
   })
 
+  test('are named from the folder of the file that names them', async () => {
+    const text = { 'needs/own.txt': '-r deep/a.txt\n-r ./b.txt', 'needs/deep/a.txt': '-c ../c.txt' }
+    const named = { 'needs/b.txt': 'six', 'needs/c.txt': 'six<2', 'b.txt': 'other', 'c.txt': 'other' }
+    const { files } = await of({ ...text, ...named }, 'needs/own.txt')
+    assert.deepEqual(Object.keys(files).sort(), ['needs/b.txt', 'needs/c.txt', 'needs/deep/a.txt', 'needs/own.txt'])
+  })
+
+  test('are named as installers read it, with nothing, blanks or an equals sign between', async () => {
+    const text = '-rone.txt\n-r\ttwo.txt\n-cthree.txt\n-c=four.txt\n--requirement\tfive.txt\n'
+    const names = ['one.txt', 'two.txt', 'three.txt', 'four.txt', 'five.txt']
+    const { files } = await of({ 'requirements.txt': text, ...Object.fromEntries(names.map((name) => [name, ''])) })
+    assert.deepEqual(Object.keys(files), ['requirements.txt', ...names])
+  })
+
   test('names in comments, or of packages, are not files', async () => {
     const { files } = await of({ 'requirements.txt': '# -r gone.txt\nflask-restful\npkg -r\n' })
     assert.deepEqual(Object.keys(files), ['requirements.txt'])

@@ -1,5 +1,6 @@
 /** What a project asks of its environment, in one form whatever file it wrote it in. */
 import { createHash } from 'node:crypto'
+import { posix } from 'node:path'
 import { problem } from '../contract/errors.ts'
 import { unjudged } from './unjudged.ts'
 import { isMet } from './versions.ts'
@@ -72,7 +73,7 @@ async function fromFile(
   if (kind === 'requirements') return { requires, kind, files: await withIncluded(path, text, read) }
   if (kind === 'pyproject') {
     return {
-      requires: met(narrowed(requires, section('project', text)), path),
+      requires: met(narrowed(requires, sectionOf('project', text)), path),
       kind,
       files: { 'pyproject.toml': text },
     }
@@ -81,7 +82,7 @@ async function fromFile(
   const project = await read(beside)
   if (project === undefined) throw refuse(`python.lock: "${beside}" is not beside "${path}"`)
   // the lock's own range stands before its first section
-  const range = narrowed(narrowed(requires, text.split(/^\[/m, 1)[0] ?? ''), section('project', project))
+  const range = narrowed(narrowed(requires, text.split(/^\[/m, 1)[0] ?? ''), sectionOf('project', project))
   return { requires: met(range, beside), kind, files: { 'uv.lock': text, 'pyproject.toml': project } }
 }
 
@@ -94,7 +95,7 @@ function met(range: string, path: string): string {
 }
 
 /** The lines of a section of TOML. */
-function section(name: string, toml: string): string {
+export function sectionOf(name: string, toml: string): string {
   const [, after = ''] = toml.split(new RegExp(`^\\[${name}\\][^\n]*$`, 'm'), 2)
   return after.split(/^\[/m, 1)[0] ?? ''
 }
@@ -141,18 +142,27 @@ export function sourceWarnings(
   return warnings
 }
 
+const NAMED = /^\s*(?:(-[rc])[ \t=]*|(--(?:requirement|constraint))[ \t=]+)([^\s=]\S*)/gm
+
+/** The files that requirements name by -r and -c as installers read it (`-r a`, `-ra`, `--requirement=a`), from the folder of the file that names them. */
+export function filesNamed(path: string, text: string): { readonly name: string; readonly limits: boolean }[] {
+  return [...text.matchAll(NAMED)].map(([, short, long, name = '']) => ({
+    name: /^\/|^\w+:/.test(name) ? name : posix.join(posix.dirname(path), name),
+    limits: (short ?? long ?? '').replaceAll('-', '').startsWith('c'),
+  }))
+}
+
 /** A requirements file with the files that it names by -r and -c. */
 async function withIncluded(path: string, text: string, read: ReadFile): Promise<Record<string, string>> {
   const files: Record<string, string> = { [path]: text }
-  for (const waiting = [text]; waiting.length > 0;) {
-    for (const [, , name = ''] of (waiting.pop() ?? '').matchAll(
-      /^\s*(-r|-c|--requirement|--constraint)[ =]+(\S+)/gm,
-    )) {
+  for (const waiting = [path]; waiting.length > 0;) {
+    const from = waiting.pop() ?? ''
+    for (const { name } of filesNamed(from, files[from] ?? '')) {
       const included = files[name] ?? (await read(name))
       if (included === undefined) throw refuse(`python.requirements: "${name}" is not in the project`)
       if (name in files) continue
       files[name] = included
-      waiting.push(included)
+      waiting.push(name)
     }
   }
   return files

@@ -45,7 +45,7 @@ const cacheFolder = mkdtempSync(join(tmpdir(), 'slipway-stale-'))
 after(() => rmSync(cacheFolder, { recursive: true, force: true }))
 const say = (): void => undefined
 const own = process.env['SLIPWAY_CACHE'] ?? join(homedir(), '.cache', 'slipway')
-const uv = await findUv({ cacheFolder: own, offline: true, say }).catch((error: Error) => error.message)
+const uv = await findUv({ cacheFolder: own, offline: false, say }).catch((error: Error) => error.message)
 const skip = uv.includes(' ') ? `uv is not there: ${uv}` : false
 
 const request = (project: string, lock = LOCK): Promise<EnvRequest> => {

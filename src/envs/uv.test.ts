@@ -107,6 +107,12 @@ describe('a failure of uv', () => {
       /the package index could not be fetched.*Connection refused/,
     ],
     [
+      'of a certificate that has expired, with what the clock says',
+      'error: Failed to fetch: https://localhost:1/simple/six/\n  cause: error sending request for url (https://localhost:1/simple/six/)\n  cause: client error (Connect)\n  cause: invalid peer certificate: certificate expired: verification time 1795851832 (UNIX), but certificate is not valid after 1580515200 (215336632 seconds ago)',
+      'unavailable',
+      /the package "six" .*: its certificate does not hold, and this machine's clock says \d{4}-\d\d-\d\d \d\d:\d\d UTC; if that is wrong, set the clock$/,
+    ],
+    [
       'of a file that cannot be fetched',
       'error: Failed to download `numpy==2.0`\n  Caused by: operation timed out',
       'unavailable',

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
+import { clockSays } from '../client/clock.ts'
 import { problem } from '../contract/errors.ts'
 import { confined, type Plan } from '../isolation/plan.ts'
 import { runCommand, type CommandOptions, type Outcome } from './command.ts'
@@ -50,13 +51,23 @@ export function uvEnvironment(cacheFolder: string): Record<string, string | unde
   const env = process.env
   return {
     UV_CACHE_DIR: env['UV_CACHE_DIR'] ?? join(cacheFolder, 'uv-cache'),
-    UV_DEFAULT_INDEX: env['UV_DEFAULT_INDEX'] ?? env['UV_INDEX_URL'] ?? env['PIP_INDEX_URL'],
+    UV_DEFAULT_INDEX: givenIndex(),
     SSL_CERT_FILE: env['SSL_CERT_FILE'] ?? env['PIP_CERT'],
     UV_FIND_LINKS: env['UV_FIND_LINKS'] ?? env['PIP_FIND_LINKS'],
     UV_NO_PROGRESS: '1',
     UV_PYTHON_DOWNLOADS: 'never',
     VIRTUAL_ENV: undefined,
   }
+}
+
+function givenIndex(): string | undefined {
+  const { env } = process
+  return env['UV_DEFAULT_INDEX'] ?? env['UV_INDEX_URL'] ?? env['PIP_INDEX_URL']
+}
+
+/** The index that packages come from. */
+export function packageIndex(): string {
+  return givenIndex() ?? 'https://pypi.org/simple'
 }
 
 /** Runs uv where it may run code of packages, as their build: it writes its cache and the folder that is given, and sees nothing of the server's. */
@@ -83,6 +94,7 @@ export function explainUv(stderr: string): Error {
   if (/error sending request|Failed to fetch|dns error|tcp connect|timed out|Connection (refused|reset)/i.test(text)) {
     const asked = /Failed to (?:fetch|download)[^\n]*?[`:]\s*`?([^\s`]+)/.exec(text)?.[1]
     const what = asked === undefined ? 'the package index' : packageOf(asked)
+    if (BY_TIME.test(text)) return noNetwork(`${what}: its certificate does not hold, and ${clockSays(Date.now())}`)
     return noNetwork(
       `${what} could not be fetched (${lastLine(text)}); connect to the network, or set UV_DEFAULT_INDEX to a mirror`,
     )
@@ -112,6 +124,7 @@ export function explainUv(stderr: string): Error {
 }
 
 function explainPip(stderr: string): Error {
+  if (BY_TIME.test(stderr)) return noNetwork(`PyPI: its certificate does not hold, and ${clockSays(Date.now())}`)
   if (/NewConnectionError|ConnectionError|Could not fetch URL|Max retries|No matching distribution/i.test(stderr)) {
     return noNetwork(
       `the tool uv is not installed and could not be fetched from PyPI; install uv, or connect to the network once (${lastLine(stderr)})`,
@@ -156,6 +169,9 @@ function lastLine(text: string): string {
 function noNetwork(detail: string): Error {
   return problem('unavailable', { what: 'the package index', detail, reason: 'network' })
 }
+
+/** Of uv and of pip: a certificate is compared with the time of this machine, which may be the one that is wrong. */
+const BY_TIME = /certificate (?:has )?expired|certificate (?:is )?not (?:yet )?valid/i
 
 function broken(detail: string): Error {
   return problem('unprocessable', { detail: `uv could not be installed: ${detail}`, reason: 'packages' })

@@ -7,9 +7,10 @@ import { problem } from '../contract/errors.ts'
 import { NUMERALS } from '../contract/values/numerals.ts'
 import { fromZod } from './failure.ts'
 import { Coming } from './json-shape.ts'
+import type { Shape } from './json-shape.ts'
 import { readJson } from './json.ts'
 import type { Call, Mounted } from './mount.ts'
-import { chunksOf, readBytes } from './callers/request-body.ts'
+import { bytesAtHand, chunksOf, readBytes } from './callers/request-body.ts'
 import type { Patience } from './callers/request-body.ts'
 import { encodingOf, refuseEncoding, unpack } from './callers/unpack.ts'
 
@@ -30,9 +31,11 @@ export interface Received {
   readonly patience: Patience
 }
 
-/** Reads and checks a call. Throws `invalid_field`, `malformed_body`, `payload_too_large`, `unsupported_media_type` or `unsupported_encoding`. */
-export async function parseCall(received: Received, mounted: Mounted): Promise<Call> {
-  const { route } = mounted
+/**
+ * Reads and checks a call; a promise of it where its body is still to come or long to read. Throws `invalid_field`, `malformed_body`,
+ * `payload_too_large`, `unsupported_media_type` or `unsupported_encoding`.
+ */
+export function parseCall(received: Received, { route }: Mounted): Call | Promise<Call> {
   const { request } = received
   const params = check(route.params, received.params, 'path')
   const query =
@@ -40,10 +43,10 @@ export async function parseCall(received: Received, mounted: Mounted): Promise<C
   const encoding = request.headers['content-encoding']
   if (route.body === 'stream' && route.unpacks !== true) refuseEncoding(encoding)
   const body =
-    route.body === 'stream'
-      ? chunksOf(request, received.patience)
-      : await readBody(request, route, encodingOf(encoding))
-  return new ReceivedCall(received, { params, query, body }, route.reply === 'events')
+    route.body === 'stream' ? chunksOf(request, received.patience) : readBody(request, route, encodingOf(encoding))
+  const made = (whole: unknown): Call =>
+    new ReceivedCall(received, { params, query, body: whole }, route.reply === 'events')
+  return body instanceof Promise ? body.then(made) : made(body)
 }
 
 interface Parsed {
@@ -113,40 +116,50 @@ function check(schema: ZodType | undefined, value: unknown, where: string): unkn
   return parsed.data
 }
 
-async function readBody(
+/** A promise where it is not there at once. */
+function readBody(request: IncomingMessage, route: Mounted['route'], encoding: string | undefined): unknown {
+  if (route.body === undefined) return undefined
+  const { limit = BODY_LIMIT } = route
+  const atHand = encoding === undefined ? bytesAtHand(request, limit) : undefined
+  if (atHand === undefined) return comingBody(request, route, encoding)
+  const value = valueOf(atHand, request, route)
+  return value instanceof Promise ? value.then((whole) => checkBody(route, whole)) : checkBody(route, value)
+}
+
+async function comingBody(
   request: IncomingMessage,
   route: Mounted['route'],
   encoding: string | undefined,
 ): Promise<unknown> {
-  if (route.body === undefined) return undefined
-  const type = request.headers['content-type']
   const coming = new Coming()
   // what is no JSON is refused for its type, whatever brackets it has
+  const look = isJson(request.headers['content-type']) && encoding === undefined ? coming.look : undefined
   const { limit = BODY_LIMIT } = route
-  const look = isJson(type) && encoding === undefined ? coming.look : undefined
   const sent = await readBytes(request, { limit, look })
   const bytes = encoding === undefined || sent.length === 0 ? sent : await unpack(sent, encoding, limit)
-  const parsed = bytes.length === 0 ? emptyBody() : parseJson(bytes, type, { route, coming })
-  const value = parsed instanceof Promise ? await parsed : parsed
-  return typeof route.body === 'string' ? value : check(route.body, value, 'body')
+  return checkBody(route, await valueOf(bytes, request, route, coming.shape))
 }
 
 /** An empty body is read as an empty object: foreign protocols allow it, and for our own routes the schema names what is missing. */
-function emptyBody(): unknown {
-  return {}
+function valueOf(bytes: Buffer, { headers }: IncomingMessage, route: Mounted['route'], shape?: Shape): unknown {
+  return bytes.length === 0 ? {} : parseJson(bytes, headers['content-type'], { route, shape })
+}
+
+function checkBody(route: Mounted['route'], value: unknown): unknown {
+  return typeof route.body === 'string' ? value : check(route.body, value, 'body')
 }
 
 interface Come {
   readonly route: Mounted['route']
-  readonly coming: Coming
+  readonly shape: Shape | undefined
 }
 
 /** A repeated key is allowed in foreign protocols, because the servers they come from allow it. */
-function parseJson(bytes: Buffer, type: string | undefined, { route, coming }: Come): unknown {
+function parseJson(bytes: Buffer, type: string | undefined, { route, shape }: Come): unknown {
   if (!isJson(type)) throw problem('unsupported_media_type', { value: type ?? '', expected: 'application/json' })
   const { body, numerals = false } = route
   const exact = numerals ? NUMERALS : undefined
-  return readJson(bytes, { uniqueKeys: typeof body !== 'string', exact, shape: coming.shape })
+  return readJson(bytes, { uniqueKeys: typeof body !== 'string', exact, shape })
 }
 
 /** Whether a body of this type is read as JSON; one without a type is. */

@@ -1,12 +1,12 @@
 /** The egress client against addresses that hide a private one, names that change their address, and replies without end. */
 import assert from 'node:assert/strict'
 import dns from 'node:dns/promises'
-import { once } from 'node:events'
 import http from 'node:http'
 import { syncBuiltinESMExports } from 'node:module'
 import net from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { after, afterEach, before, describe, mock, test } from 'node:test'
+import { freePort } from '../../test/programs/free-port.ts'
 import { egress, isPrivate } from './egress.ts'
 
 const refused = { code: 'invalid_field' }
@@ -83,6 +83,25 @@ describe('the ranges', () => {
 describe('addresses in a URL', () => {
   const closed = egress({ allow: [] })
   for (const url of [
+    'http://127.0.0.1/',
+    'http://localhost/',
+    'http://2130706433/',
+    'http://0x7f.1/',
+    'http://0177.0.0.1/',
+    'http://[::1]/',
+    'http://[::ffff:127.0.0.1]/',
+    'http://169.254.169.254/latest/meta-data',
+    'http://10.1.2.3/',
+    'http://192.168.1.1/',
+    'http://172.20.0.1/',
+    'http://100.64.0.1/',
+    'http://[fd00::1]/',
+    'http://[fe80::1]/',
+    'http://0.0.0.0/',
+    'file:///etc/passwd',
+    'gopher://example.org/',
+    'http://user:secret@example.org/',
+    'nonsense',
     'http://[::ffff:7f00:1]/',
     'http://[::ffff:a9fe:a9fe]/latest/meta-data',
     'http://[64:ff9b::7f00:1]/',
@@ -229,8 +248,9 @@ describe('replies', () => {
     server.close()
   })
 
-  const send = egress({ allow: ['127.0.0.1'], maxBytes: 1000, timeoutMs: 250 })
-  const get = (path: string) => send({ method: 'GET', url: `http://127.0.0.1:${port}${path}` })
+  const send = egress({ allow: ['127.0.0.1'], maxBytes: 1000, timeoutMs: 60_000 })
+  const impatient = egress({ allow: ['127.0.0.1'], maxBytes: 1000, timeoutMs: 250 })
+  const get = (path: string, by = send) => by({ method: 'GET', url: `http://127.0.0.1:${port}${path}` })
 
   test('of the largest size is taken, one byte more is not', async () => {
     assert.equal((await get('/size/1000')).body.length, 1000)
@@ -238,8 +258,7 @@ describe('replies', () => {
   })
 
   test('without end are cut at the largest size, long before the time is over', async () => {
-    const patient = egress({ allow: ['127.0.0.1'], maxBytes: 1000, timeoutMs: 60_000 })
-    await assert.rejects(patient({ method: 'GET', url: `http://127.0.0.1:${port}/endless` }), {
+    await assert.rejects(get('/endless'), {
       ...failed,
       message: /too large/,
     })
@@ -247,7 +266,7 @@ describe('replies', () => {
 
   for (const path of ['/silent', '/drip']) {
     test(`${path}: the time is that of the whole exchange, whatever trickles in`, async () => {
-      await assert.rejects(get(path), { ...failed, message: /no answer in time/ })
+      await assert.rejects(get(path, impatient), { ...failed, message: /no answer in time/ })
     })
   }
 
@@ -261,12 +280,7 @@ describe('replies', () => {
   })
 
   test('nobody listens: the other side’s fault', async () => {
-    const probe = net.createServer().listen(0, '127.0.0.1')
-    await once(probe, 'listening')
-    const free = (probe.address() as AddressInfo).port
-    probe.close()
-    await once(probe, 'close')
-    await assert.rejects(send({ method: 'GET', url: `http://127.0.0.1:${free}/` }), failed)
+    await assert.rejects(send({ method: 'GET', url: `http://127.0.0.1:${await freePort()}/` }), failed)
   })
 
   test('method, headers and body are sent as they were given, text and bytes', async () => {

@@ -3,7 +3,8 @@ import http from 'node:http'
 import https from 'node:https'
 import { Readable } from 'node:stream'
 import { problem } from '../contract/errors.ts'
-import { destination, pinnedTo } from './egress.ts'
+import { destination, inWords, pinnedTo } from './egress.ts'
+import type { ReplyHead } from './egress.ts'
 
 export interface StreamOptions {
   /** As in EgressOptions. */
@@ -20,9 +21,7 @@ export interface StreamRequest {
   readonly body?: Uint8Array | { readonly size: number; readonly parts: AsyncIterable<Uint8Array> }
 }
 
-export interface StreamReply {
-  readonly status: number
-  readonly headers: http.IncomingHttpHeaders
+export interface StreamReply extends ReplyHead {
   /** Has to be read to its end or destroyed. */
   readonly body: Readable
 }
@@ -56,13 +55,20 @@ export function egressStream(options: StreamOptions): EgressStream {
       send.destroy()
       throw error
     }
-    return replied
+    try {
+      const reply = await replied
+      // one that was answered before its end is never whole, and its connection would stay open for ever
+      if (!send.writableEnded) reply.body.once('close', () => send.destroy())
+      return reply
+    } catch (error) {
+      throw await inWords(error, what, { url, address: address.address })
+    }
   }
 }
 
 function headOf(send: http.ClientRequest, what: string): Promise<StreamReply> {
   const { promise, resolve, reject } = Promise.withResolvers<StreamReply>()
-  send.on('error', (error) => reject(problem('upstream_failed', { what, detail: error.message }, error)))
+  send.on('error', reject)
   send.on('response', (reply) =>
     resolve({ status: reply.statusCode ?? 0, headers: reply.headers, body: faultsInWords(reply, what) }),
   )
@@ -98,7 +104,8 @@ async function sendBody(send: http.ClientRequest, body: StreamRequest['body']): 
     sent += part.length
     if (!send.write(part)) await drained(send)
   }
-  if (over) return
+  // who has all of it may answer before the stream says that it is over
+  if (over && sent < body.size) return
   if (sent !== body.size) throw new Error(`the body has ${sent} bytes in place of ${body.size}`)
   send.end()
 }

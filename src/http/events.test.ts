@@ -3,14 +3,13 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { after, before, describe, mock, test } from 'node:test'
-import { pino } from 'pino'
 import { route } from '../contract/route.ts'
 import { events } from './events.ts'
 import type { ServerEvent } from './events.ts'
 import { feed } from './feed.ts'
 import { mount } from './mount.ts'
 import { request, speak } from './raw-socket.fixture.ts'
-import { startServer } from './server.ts'
+import { startOpen } from './open-server.fixture.ts'
 import type { RunningServer } from './server.ts'
 
 async function* of(...list: ServerEvent[]): AsyncGenerator<ServerEvent> {
@@ -121,23 +120,17 @@ describe('a stream of events over HTTP', () => {
   let listening = Promise.withResolvers<void>()
 
   before(async () => {
-    server = await startServer({
-      host: '127.0.0.1',
-      port: 0,
-      logger: pino({ level: 'silent' }),
-      authenticate: async () => undefined,
-      routes: [
-        mount(follow, ({ headers, signal }) => {
-          const from = Number(headers['last-event-id'] ?? 0)
-          return events(of(...[1, 2, 3].filter((id) => id > from).map((id) => ({ id: String(id), data: id }))), signal)
-        }),
-        mount({ ...follow, path: '/changes' }, ({ signal }) => {
-          signal.addEventListener('abort', () => gone.push('caller'))
-          setImmediate(() => listening.resolve())
-          return events(changes.listen(signal), signal)
-        }),
-      ],
-    })
+    server = await startOpen([
+      mount(follow, ({ headers, signal }) => {
+        const from = Number(headers['last-event-id'] ?? 0)
+        return events(of(...[1, 2, 3].filter((id) => id > from).map((id) => ({ id: String(id), data: id }))), signal)
+      }),
+      mount({ ...follow, path: '/changes' }, ({ signal }) => {
+        signal.addEventListener('abort', () => gone.push('caller'))
+        setImmediate(() => listening.resolve())
+        return events(changes.listen(signal), signal)
+      }),
+    ])
   })
   after(() => server.stop())
 
@@ -164,13 +157,8 @@ describe('a stream of events over HTTP', () => {
   })
 
   test('an open stream does not hold up the end of the server', async () => {
-    const other = await startServer({
-      host: '127.0.0.1',
-      port: 0,
-      logger: pino({ level: 'silent' }),
-      authenticate: async () => undefined,
+    const other = await startOpen([mount(follow, ({ signal }) => events(changes.listen(signal), signal))], {
       graceMs: 60_000,
-      routes: [mount(follow, ({ signal }) => events(changes.listen(signal), signal))],
     })
     const open = await fetch(`${other.url}/follow`)
     const text = open.text()

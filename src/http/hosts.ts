@@ -33,6 +33,17 @@ export function hostCheck(
   }
 }
 
+/** How this machine reaches what listens on `host`, as a URL spells it. */
+export function reachableHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
+  return host.includes(':') ? `[${host}]` : host
+}
+
+/** The base URL by which this machine reaches what listens at a port of `host`. */
+export function urlAt({ host, tls }: { readonly host: string; readonly tls?: unknown }, port: number): string {
+  return `${tls === undefined ? 'http' : 'https'}://${reachableHost(host)}:${port}`
+}
+
 /** The page that sends a changing request must come from this very server: same host and port. */
 function sameOrigin(origin: string, host: string): boolean {
   try {

@@ -1,6 +1,7 @@
 /** Large JSON bodies: parsed in slices they mean what the parser says of the whole, and beyond a limit nothing of them is parsed. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { countTurns } from './callers/loop-turns.fixture.ts'
 import { prng } from '../stats/prng.ts'
 import type { Prng } from '../stats/prng.ts'
 import { closingQuote, DEEPEST, MOST_FIELDS, MOST_VALUES, shapeOf, SMALL, Walk } from './json-shape.ts'
@@ -241,18 +242,12 @@ test('vast bodies are parsed one after the other, and smaller ones beside them',
 test('of long texts that come at once each is parsed in a turn of its own', async () => {
   const body = Buffer.from(JSON.stringify({ text: 'a'.repeat(1_100_000) }))
   const turns: number[] = []
-  let turn = 0
-  let going = true
-  const count = (): void => {
-    turn++
-    if (going) setImmediate(count)
-  }
-  setImmediate(count)
-  const parse = (): unknown => turns.push(turn)
+  const loop = countTurns()
+  const parse = (): unknown => turns.push(loop.turns)
   await Promise.all(
     Array.from({ length: 3 }, async () => parseBody(body, { uniqueKeys: false, shape: shapeOf(body), parse })),
   )
-  going = false
+  loop.stop()
   assert.equal(new Set(turns).size, 3, `turns ${turns.join(', ')}`)
 })
 

@@ -51,13 +51,19 @@ export function parseBody(bytes: Buffer, parts: Parts): unknown {
   return parseShaped(bytes, shapeOf(bytes, parts.mostValues), parts)
 }
 
-/** True when a body has so few bytes and brackets that it is within every limit; most are. */
+/** True when a body has so few bytes, and nests so little, that it is within every limit; most do. What is no JSON the parser tells. */
 function isSmall(bytes: Buffer): boolean {
-  if (bytes.length > 2 * AT_ONCE.values) return false
-  let brackets = 0
-  // [ and { differ in this one bit
-  for (let at = 0; at < bytes.length; at++) if (((bytes[at] as number) & 0xdf) === LIST) brackets++
-  return brackets <= DEEPEST
+  const { length } = bytes
+  if (length > 2 * AT_ONCE.values) return false
+  let depth = 0
+  for (let at = 0; at < length; at++) {
+    const byte = bytes[at] as number
+    if (byte === QUOTE) at = closingQuote(bytes, at)
+    // [ and { differ in this one bit, and so do ] and }
+    else if ((byte & 0xdf) === LIST && ++depth > DEEPEST) return false
+    else if ((byte & 0xdf) === LIST_END) depth--
+  }
+  return true
 }
 
 async function shapeInTurns(bytes: Buffer, most: number | undefined): Promise<Shape> {
@@ -123,6 +129,7 @@ class Slices {
     const object: Record<string, unknown> = {}
     const set = (key: string, value: unknown): void => {
       if (this.#parts.uniqueKeys && Object.hasOwn(object, key)) throw twice(key)
+      if (this.#parts.uniqueKeys && key === UNTOLD) throw untold()
       // a plain assignment would set the prototype instead
       if (key === '__proto__')
         Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true })
@@ -215,6 +222,14 @@ interface Part {
   readonly from: number
   readonly to: number
   readonly large?: number
+}
+
+/** A key that schemas drop without a word. */
+export const UNTOLD = '__proto__'
+
+/** A refusal of it: what was sent would be answered as if it were done. */
+export function untold(): Error {
+  return malformed(`the key "${UNTOLD}" is not accepted`)
 }
 
 /** A refusal of an object with a key that stands in it twice. */

@@ -4,7 +4,7 @@ import { parseExact } from '../contract/values/exact.ts'
 import type { ExactNumbers } from '../contract/values/exact.ts'
 import { malformed } from './json-shape.ts'
 import type { Shape } from './json-shape.ts'
-import { parseBody, twice } from './json-slices.ts'
+import { parseBody, twice, untold, UNTOLD } from './json-slices.ts'
 
 export interface JsonOptions {
   /** Refuse an object with a repeated key: parsers differ about which of its values counts. */
@@ -39,7 +39,7 @@ function parseStrictly(bytes: Buffer, { uniqueKeys, exact }: Strictly): unknown 
     throw malformed((error as Error).message)
   }
   if (uniqueKeys) checkKeys(text)
-  if (/\\u[dD][89a-fA-F]/.test(text)) checkUnicode(value)
+  if (text.includes('\\u') && /\\u[dD][89a-fA-F]/.test(text)) checkUnicode(value)
   return value
 }
 
@@ -76,6 +76,7 @@ function closingQuote(text: string, from: number): number {
 function noteKey(keys: Set<string> | undefined, quoted: string): void {
   const key = quoted.includes('\\') ? (JSON.parse(quoted) as string) : quoted.slice(1, -1)
   if (keys?.has(key) === true) throw twice(key)
+  if (keys !== undefined && key === UNTOLD) throw untold()
   keys?.add(key)
 }
 

@@ -5,13 +5,13 @@ export interface Sample {
   /** Names are letters, digits and `_`; values are any text. */
   readonly labels?: Readonly<Record<string, string>>
   readonly value: number
-  /** Of a summary: its sum or its count. */
-  readonly suffix?: '_sum' | '_count'
+  /** Of a summary: its sum or its count; of a histogram a bucket, too, whose upper bound is its label `le`. */
+  readonly suffix?: '_sum' | '_count' | '_bucket'
 }
 
 export interface Family {
   readonly name: string
-  readonly type: 'counter' | 'gauge' | 'summary'
+  readonly type: 'counter' | 'gauge' | 'summary' | 'histogram'
   readonly help: string
   readonly samples: readonly Sample[]
 }

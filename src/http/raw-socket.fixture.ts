@@ -3,11 +3,10 @@ import { once } from 'node:events'
 import net from 'node:net'
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
-import { pino } from 'pino'
 import { z } from 'zod'
 import { route } from '../contract/route.ts'
 import { mount, Raw } from './mount.ts'
-import { startServer } from './server.ts'
+import { startOpen } from './open-server.fixture.ts'
 import type { RunningServer } from './server.ts'
 
 const open = { access: 'public', summary: 'for tests' } as const
@@ -49,13 +48,8 @@ export interface Handled {
 
 /** Starts the server; `allowHosts` holds models.example.org. */
 export async function startRaw(handled: Handled = { paths: [], closed: 0 }): Promise<RunningServer> {
-  return startServer({
-    host: '127.0.0.1',
-    port: 0,
-    allowHosts: ['models.example.org'],
-    logger: pino({ level: 'silent' }),
-    authenticate: async () => undefined,
-    routes: [
+  return startOpen(
+    [
       mount(echo, ({ params, query, body }) => {
         handled.paths.push(params.part)
         return { part: params.part, q: query.q ?? null, text: body.text }
@@ -77,7 +71,10 @@ export async function startRaw(handled: Handled = { paths: [], closed: 0 }): Pro
         return { size }
       }),
     ],
-  })
+    {
+      allowHosts: ['models.example.org'],
+    },
+  )
 }
 
 /** Connects; `said` is all that came back so far. */

@@ -37,7 +37,9 @@ export function send(response: ServerResponse, raw: Raw, sending: Sending): void
   if (response.destroyed || response.headersSent) return
   if ((typeof raw.body === 'string' || raw.body instanceof Uint8Array) && raw.body.length <= WHOLE) {
     response.writeHead(raw.status, headerLines(raw, raw.body, sending))
-    response.end(raw.body)
+    // no bytes at all would be a second part of what is written
+    if (raw.body.length === 0) response.end()
+    else response.end(raw.body)
     return
   }
   pipe(response, raw, sending)

@@ -51,6 +51,7 @@ async function start(deps: Partial<HttpDeps> = {}, reset?: (asked: Reset) => Pro
   const room = httpRoom({
     host: '127.0.0.1',
     port: 0,
+    proof: (address, nonce) => `${address} ${nonce}`,
     allowHosts: [],
     pages,
     egressAllow: [],
@@ -98,21 +99,10 @@ describe('the http room', () => {
   test('says to anyone whether it lives and its store takes writes', async () => {
     await running.room.announce({ gateway_url: '', grpc_address: null })
     const health = async (): Promise<unknown> => (await fetch(`${running.url}/v1/health`)).json()
-    assert.deepEqual(await health(), {
-      ok: true,
-      writable: true,
-      corrupt: { database: false, blobs: 0 },
-      room: 'enough',
-      version: '1.2.3',
-    })
+    const sound = { ok: true, corrupt: { database: false, blobs: 0 }, room: 'enough', version: '1.2.3' }
+    assert.deepEqual(await health(), { ...sound, writable: true })
     writable = false
-    assert.deepEqual(await health(), {
-      ok: true,
-      writable: false,
-      corrupt: { database: false, blobs: 0 },
-      room: 'enough',
-      version: '1.2.3',
-    })
+    assert.deepEqual(await health(), { ...sound, writable: false })
   })
 
   test('says to those who may read it where it is, and where predictions are once they are', async () => {

@@ -41,6 +41,8 @@ export interface HttpDeps {
   readonly writable: () => Promise<boolean>
   /** Port: what of the store is corrupt. */
   readonly looks: SystemDeps['looks']
+  /** Port: shows that this is the server of its data folder. */
+  readonly proof: SystemDeps['proof']
   /** Port: carries out calls with an `Idempotency-Key`. */
   readonly once: Once
   /** How slowly a streamed body may come, and an answer be taken. */

@@ -10,6 +10,7 @@ import type { Principal, Role } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
 import { route } from '../contract/route.ts'
 import { mount, Raw } from './mount.ts'
+import { startOpen } from './open-server.fixture.ts'
 import { startServer } from './server.ts'
 import type { RunningServer } from './server.ts'
 
@@ -189,7 +190,7 @@ describe('server', () => {
 
   test(
     'a body that nobody reads to its end does not stop the requests that follow on its connection',
-    { timeout: 30_000 },
+    { timeout: 120_000 },
     async () => {
       const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
       const say = (method: string, path: string, body: Uint8Array, authorization: string) =>
@@ -250,7 +251,7 @@ describe('server', () => {
       socket.on('data', (part) => (got += part.toString()))
       socket.on('close', () => resolve(got))
       socket.on('error', reject)
-      setTimeout(() => socket.destroy(), 2000).unref()
+      setTimeout(() => socket.destroy(), 60_000).unref()
     })
 
   test('another Host is refused, an allowed one is not', async () => {
@@ -280,21 +281,20 @@ describe('server', () => {
   }
 
   test('a request under way is answered during shutdown', async () => {
-    const other = await startServer({
-      host: '127.0.0.1',
-      port: 0,
-      logger: pino({ level: 'silent' }),
-      authenticate: async () => undefined,
-      routes: [
-        mount(slow, async () => {
-          await new Promise((resolve) => setTimeout(resolve, 150))
-          return new Raw(200, {}, 'done')
-        }),
-      ],
-    })
+    const [begun, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const other = await startOpen([
+      mount(slow, async () => {
+        begun.resolve()
+        await go.promise
+        return new Raw(200, {}, 'done')
+      }),
+    ])
     const answer = fetch(`${other.url}/v1/slow`)
-    await new Promise((resolve) => setTimeout(resolve, 50))
-    await other.stop()
+    await begun.promise
+    const stopped = other.stop()
+    await assert.rejects(fetch(`${other.url}/v1/slow`), 'nothing new is taken')
+    go.resolve()
+    await stopped
     assert.equal(await (await answer).text(), 'done')
     await assert.rejects(fetch(`${other.url}/v1/slow`))
   })

@@ -11,13 +11,14 @@ import type { Access, Principal } from '../contract/access.ts'
 import { Problem, problem } from '../contract/errors.ts'
 import type { Route } from '../contract/route.ts'
 import { parseCall } from './call.ts'
+import { Arrivals } from './callers/arrivals.ts'
 import { Calling } from './callers/calling.ts'
 import type { AsCaller } from './callers/calling.ts'
 import { LoopShare } from './callers/loop-share.ts'
 import { FailedCredentials } from './callers/failed-credentials.ts'
 import { asProblem, slipwayFailure } from './failure.ts'
 import type { Change } from './feed.ts'
-import { hostCheck } from './hosts.ts'
+import { hostCheck, urlAt } from './hosts.ts'
 import { answerOnce, keyOf } from './idempotency.ts'
 import type { Once } from './idempotency.ts'
 import type { Call, Mounted } from './mount.ts'
@@ -82,18 +83,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   await once(server, 'listening')
   const port = (server.address() as AddressInfo).port
   return {
-    url: `http://${urlHost(options.host)}:${port}`,
+    url: urlAt({ host: options.host }, port),
     port,
     stop() {
       closing.abort()
       return stop(server, silent, options.graceMs ?? 10_000)
     },
   }
-}
-
-function urlHost(host: string): string {
-  if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
-  return host.includes(':') ? `[${host}]` : host
 }
 
 /** One request under way. */
@@ -116,6 +112,7 @@ function listener(
   const requestId = requestIds()
   const check = hostCheck(options.host, options.allowHosts ?? [])
   const route = router(options.routes, exchanges)
+  const arrivals = new Arrivals<Exchange>((come) => come.forEach(route))
   return (request, response) => {
     const exchange = { request, response, id: requestId(request), head: request.method === 'HEAD' }
     try {
@@ -127,7 +124,7 @@ function listener(
       void exchanges.refuse(exchange, error, slipwayFailure)
       return
     }
-    route(exchange)
+    arrivals.add(exchange)
   }
 }
 
@@ -191,12 +188,15 @@ class Exchanges {
   readonly #patience: Patience
   readonly #failed: FailedCredentials
   readonly #share = new LoopShare()
+  /** Every connection ends with its next reply. */
+  #ends = false
 
   constructor(options: ServerOptions, closing: AbortSignal) {
     this.#options = options
     this.#patience = options.patience ?? PATIENCE
     this.#failed = options.failed ?? new FailedCredentials()
     this.#closing = closing
+    closing.addEventListener('abort', () => (this.#ends = true))
   }
 
   async take(exchange: Exchange, mounted: Mounted, params: Params): Promise<void> {
@@ -215,7 +215,8 @@ class Exchanges {
         closing: this.#closing,
         patience: this.#patience,
       }
-      const call = await parseCall(received, mounted)
+      const parsed = parseCall(received, mounted)
+      const call = parsed instanceof Promise ? await parsed : parsed
       const { once } = this.#options
       const key = once === undefined ? undefined : keyOf(call, mounted)
       const raw =
@@ -281,7 +282,7 @@ class Exchanges {
   #send(exchange: Exchange, raw: Raw, { close = false, render }: Sent = {}): void {
     const { response, id, head } = exchange
     const failed = (error: unknown): Raw => this.#fail(exchange, error, render ?? slipwayFailure)
-    const ends = close || this.#closing.aborted
+    const ends = close || this.#ends
     send(response, raw, { requestId: id, close: ends, head, failed, patience: this.#patience })
   }
 

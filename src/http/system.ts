@@ -29,6 +29,8 @@ export interface SystemDeps {
     disk(): Promise<{ readonly low: boolean }>
   }
   readonly addresses: () => Addresses
+  /** Port: what only the server of the data folder can say, at an address, of a nonce. */
+  readonly proof: (address: string, nonce: string) => string
   /** Whether the server has started to its end, and says so in its data folder. */
   readonly ready: () => boolean
 }
@@ -42,6 +44,10 @@ export function systemMounts(deps: SystemDeps): Mounted[] {
       const room = (await deps.looks.disk()).low ? ('low' as const) : ('enough' as const)
       const { version } = deps
       return { ok: true, writable: await deps.writable(), corrupt: deps.looks.summary(), room, version }
+    }),
+    mount(systemApi.proof, ({ query }) => {
+      const { url } = deps.addresses()
+      return { url, proof: deps.proof(url, query.nonce) }
     }),
     mount(systemApi.info, () => ({
       version: deps.version,

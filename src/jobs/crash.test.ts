@@ -1,7 +1,7 @@
 /** Crashes of a process that does jobs, on SQLite and on a real PostgreSQL. */
-import { emptyPostgres, emptySqlite } from '../../test/databases.ts'
+import { migratedPostgres, migratedSqlite } from '../../test/databases.ts'
 import { crashCases } from './crash.cases.ts'
 
-crashCases('SQLite', emptySqlite)
+crashCases('SQLite', migratedSqlite)
 
-crashCases('PostgreSQL', emptyPostgres)
+crashCases('PostgreSQL', migratedPostgres)

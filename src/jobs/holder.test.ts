@@ -43,8 +43,8 @@ describe('holders', () => {
   )
 
   it('a process that has ended but was not waited for has ended', { skip: noProc }, async () => {
-    // the shell starts a process and becomes one that never waits for it
-    const parent = spawn('sh', ['-c', 'sleep 0.05 & echo $!; exec sleep 30'], { stdio: ['ignore', 'pipe', 'ignore'] })
+    // the shell starts a process and becomes one that never waits for it: only then may it end
+    const parent = spawn('sh', ['-c', 'sleep 300 & echo $!; exec sleep 300'], { stdio: ['ignore', 'pipe', 'ignore'] })
     try {
       const [line] = (await once(parent.stdout, 'data')) as [Buffer]
       const pid = String(line).trim()
@@ -54,7 +54,10 @@ describe('holders', () => {
       }
       const [boot, space] = holderName().split('/')
       const name = [boot, space, pid, fields()[19], 'x'].join('/')
-      for (const end = Date.now() + 10_000; fields()[0] !== 'Z';) assert.ok(Date.now() < end)
+      const end = Date.now() + 60_000
+      while (readFileSync(`/proc/${parent.pid}/comm`, 'utf8') !== 'sleep\n') assert.ok(Date.now() < end)
+      process.kill(Number(pid), 'SIGKILL')
+      while (fields()[0] !== 'Z') assert.ok(Date.now() < end)
       assert.equal(hasEnded(name), true)
     } finally {
       parent.kill('SIGKILL')

@@ -12,11 +12,11 @@ import { tablesOf } from './tables.fixture.ts'
 import type { Opened } from './tables.fixture.ts'
 import { GiveUp, LeaseLost, Worker, type Handler, type WorkerOptions } from './worker.ts'
 
-/** Waits until `done` is true, 10 s at most. */
+/** Waits until `done` is true, a minute at most. */
 async function until(done: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000
+  const deadline = Date.now() + 60_000
   while (!(await done())) {
-    assert.ok(Date.now() < deadline, 'waited for 10 s')
+    assert.ok(Date.now() < deadline, 'waited for a minute')
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }
@@ -68,11 +68,17 @@ export function jobCases(name: string, open: () => Promise<Opened>): void {
         )
       })
 
-      it('220 claims at the same time of 200 jobs: each job once', async () => {
+      it('220 claims of 200 jobs, many at the same time: each job once', async () => {
         await db.tx(async (t) => {
           for (let i = 0; i < 200; i++) await enqueue(t, { kind: 'k', payload: i }, at(0))
         })
-        const taken = (await Promise.all(Array.from({ length: 220 }, (_, i) => take(`w${i}`, 10)))).flat()
+        // more at once than there are connections, and not so many that the last waits too long for one
+        const taker = async (_: unknown, taker: number): Promise<Job[]> => {
+          const taken: Job[] = []
+          for (let i = 0; i < 11; i++) taken.push(...(await take(`w${taker}.${i}`, 10)))
+          return taken
+        }
+        const taken = (await Promise.all(Array.from({ length: 20 }, taker))).flat()
         assert.equal(taken.length, 200)
         assert.equal(new Set(taken.map((job) => job.id)).size, 200)
         assert.ok(taken.every((job) => job.fence === 1 && job.attempts === 1 && job.lease_until === 1010))
@@ -153,31 +159,29 @@ export function jobCases(name: string, open: () => Promise<Opened>): void {
 
     describe('worker', () => {
       it('begins at once after the commit, long before its next look', async () => {
-        let began = 0
-        const worker = new Worker(db, { pollMs: 60_000 }).register('k', async () => {
-          began = performance.now()
+        let began = false
+        const worker = new Worker(db, { pollMs: 3_600_000 }).register('k', async () => {
+          began = true
         })
         worker.start()
         await new Promise((resolve) => setTimeout(resolve, 50))
-        const asked = performance.now()
         await db.tx((t) => enqueue(t, { kind: 'k', payload: 0 }))
-        await until(() => began > 0)
+        await until(() => began)
         await worker.stop()
-        assert.ok(began - asked < 2000, `${began - asked} ms`)
       })
 
       it('retries with growing pauses, then keeps the last error', async () => {
         const tries: number[] = []
         const id = await db.tx((t) => enqueue(t, { kind: 'k', payload: 0, max_attempts: 4 }))
         const fail: Handler = async () => {
-          tries.push(performance.now())
+          tries.push(Date.now())
           throw new Error(`failure ${tries.length}`)
         }
         await work(fail, async () => (await getJob(db, id)).state === 'dead', { backoffMs: 40, random: () => 0 })
         assert.equal(tries.length, 4)
         const pauses = tries.slice(1).map((time, i) => time - (tries[i] ?? 0))
         assert.ok(
-          pauses.every((pause, i) => pause >= 20 * 2 ** i - 3),
+          pauses.every((pause, i) => pause >= 20 * 2 ** i),
           String(pauses),
         )
         assert.match((await getJob(db, id)).last_error ?? '', /failure 4/)
@@ -237,7 +241,8 @@ export function jobCases(name: string, open: () => Promise<Opened>): void {
         let refused: unknown
         const id = await db.tx((t) => enqueue(t, { kind: 'k', payload: 0 }))
         const handler: Handler = async (_, context) => {
-          await new Promise((resolve) => setTimeout(resolve, 400))
+          const { lease_until: first } = await getJob(db, id)
+          await until(async () => (await getJob(db, id)).lease_until !== first)
           assert.equal(context.signal.aborted, false)
           await db.tx((t) => t.run('UPDATE jobs SET fence = fence + 1 WHERE id = ?', [id]))
           await new Promise((resolve) => context.signal.addEventListener('abort', resolve))
@@ -248,7 +253,7 @@ export function jobCases(name: string, open: () => Promise<Opened>): void {
               refused = error
             })
         }
-        await work(handler, () => refused !== undefined, { leaseMs: 150 })
+        await work(handler, () => refused !== undefined, { leaseMs: 3000 })
         assert.ok(reason instanceof LeaseLost)
         assert.ok(refused instanceof LeaseLost)
         assert.deepEqual(await db.all('SELECT id FROM effects'), [])
@@ -399,8 +404,8 @@ export function jobCases(name: string, open: () => Promise<Opened>): void {
 
       it('the scheduler looks in time', async () => {
         const now = Date.now()
-        await db.tx((t) => setSchedule(t, { ...hourly, cron: '* * * * * *', overlap: 'allow' }, now))
-        const scheduler = new Scheduler(db, { pollMs: 60_000 })
+        await db.tx((t) => setSchedule(t, { ...hourly, cron: '* * * * * *', overlap: 'allow', missed: 'all' }, now))
+        const scheduler = new Scheduler(db, { pollMs: 3_600_000 })
         scheduler.start()
         await until(async () => (await payloads()).length >= 2)
         await scheduler.stop()
@@ -450,9 +455,12 @@ export function jobCases(name: string, open: () => Promise<Opened>): void {
       it('is renewed while it is held, and aborts when it is lost', async () => {
         const [a, b] = [new Leases(db), new Leases(db)]
         let reason: unknown
-        await a.hold('loop', 150, async (lease) => {
-          await new Promise((resolve) => setTimeout(resolve, 400))
-          assert.equal(await b.hold('loop', 150, async () => 'taken'), undefined)
+        const ttl = 3000
+        await a.hold('loop', ttl, async (lease) => {
+          const expires = async () => (await db.get<{ at: number }>('SELECT expires_at AS at FROM leases'))?.at
+          const first = await expires()
+          await until(async () => (await expires()) !== first)
+          assert.equal(await b.hold('loop', ttl, async () => 'taken'), undefined)
           await db.tx((t) => t.run("UPDATE leases SET fence = fence + 1 WHERE name = 'loop'"))
           await new Promise((resolve) => lease.signal.addEventListener('abort', resolve))
           reason = lease.signal.reason
@@ -471,8 +479,14 @@ export function jobCases(name: string, open: () => Promise<Opened>): void {
           leading--
           turns++
         }
+        // by clocks that stand still no lease runs out, however long a turn waits for its processor
+        const clocks = { now: () => 0, steady: () => 0 }
         const leads = Array.from({ length: 4 }, () =>
-          new Leases(db).lead('loop', 60, { signal: stop.signal, fn, onError: (error) => assert.fail(String(error)) }),
+          new Leases(db, clocks).lead('loop', 60, {
+            signal: stop.signal,
+            fn,
+            onError: (error) => assert.fail(String(error)),
+          }),
         )
         await until(() => turns >= 6)
         stop.abort()

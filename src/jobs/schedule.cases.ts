@@ -232,8 +232,7 @@ export function scheduleCases(name: string, open: () => Promise<Opened>): void {
 
     describe('scheduler', () => {
       const until = async (done: () => Promise<boolean> | boolean): Promise<void> => {
-        // less than the usual time between two looks
-        for (const end = Date.now() + 4000; !(await done()); await delay(3)) assert.ok(Date.now() < end)
+        for (const end = Date.now() + 60_000; !(await done()); await delay(3)) assert.ok(Date.now() < end)
       }
       const began = (more: ConstructorParameters<typeof Scheduler>[1] = {}, on = db): Scheduler => {
         const scheduler = new Scheduler(on, { pollMs: 10, ...more })
@@ -269,6 +268,28 @@ export function scheduleCases(name: string, open: () => Promise<Opened>): void {
           now -= 24 * HOUR
           await until(async () => (await first()).next_fire === now + HOUR)
         } finally {
+          await scheduler.stop()
+        }
+      })
+
+      it('looks again after the time that is told, after five seconds unless told, and sooner where something is due', async (t) => {
+        const waits: unknown[] = []
+        const real = globalThis.setTimeout
+        t.mock.method(globalThis, 'setTimeout', (call: () => void, ms: number) => {
+          waits.push(ms)
+          return real(call, ms)
+        })
+        await set()
+        for (const [pollMs, before, wait] of [
+          [1234, HOUR, 1234],
+          [undefined, HOUR, 5000],
+          [undefined, 321, 321],
+        ] as const) {
+          waits.length = 0
+          const deps = { now: () => T0 + HOUR - before, newId: () => `s${++ids}` }
+          const scheduler = new Scheduler(db, { deps, ...(pollMs !== undefined && { pollMs }) })
+          scheduler.start()
+          await until(() => waits.includes(wait))
           await scheduler.stop()
         }
       })

@@ -1,5 +1,5 @@
 /** Schedules on SQLite. */
 import { scheduleCases } from './schedule.cases.ts'
-import { emptySqlite } from '../../test/databases.ts'
+import { migratedSqlite } from '../../test/databases.ts'
 
-scheduleCases('SQLite', emptySqlite)
+scheduleCases('SQLite', migratedSqlite)

@@ -2,7 +2,6 @@
 import { beforeEach } from 'node:test'
 import { openedOnce } from '../../test/opened.ts'
 import type { Db } from '../store/db.ts'
-import { migrate } from '../store/migrate.ts'
 
 export interface Opened {
   readonly db: Db
@@ -18,7 +17,6 @@ export function tablesOf<T extends Opened>(
   let db: Db
   openedOnce(open, async (opened) => {
     db = opened.db
-    await migrate(db)
     await ready(opened)
   })
   beforeEach(() =>

@@ -45,7 +45,7 @@ export function workerCases(name: string, open: () => Promise<Opened>): void {
       return {
         worker,
         told,
-        next: (event: string) => once(events, event, { signal: AbortSignal.timeout(10_000) }),
+        next: (event: string) => once(events, event, { signal: AbortSignal.timeout(60_000) }),
         events,
       }
     }
@@ -64,11 +64,11 @@ export function workerCases(name: string, open: () => Promise<Opened>): void {
     }
 
     async function settled(id: string): Promise<void> {
-      const end = Date.now() + 10_000
+      const end = Date.now() + 60_000
       for (;;) {
         const { state, fence } = await getJob(db, id)
         if (fence > 0 && state !== 'running') return
-        assert.ok(Date.now() < end, `${state} for 10 s`)
+        assert.ok(Date.now() < end, `${state} for a minute`)
         await setImmediate()
       }
     }
@@ -255,13 +255,13 @@ export function workerCases(name: string, open: () => Promise<Opened>): void {
       const go = Promise.withResolvers<void>()
       const { worker } = made(() => go.promise, { pollMs: 5 })
       worker.start()
-      for (const end = Date.now() + 10_000; (await listJobs(db, 'running')).length < 8; await setImmediate())
+      for (const end = Date.now() + 60_000; (await listJobs(db, 'running')).length < 8; await setImmediate())
         assert.ok(Date.now() < end)
       worker.wake()
       for (let i = 0; i < 20; i++) await setImmediate()
       assert.equal((await listJobs(db, 'running')).length, 8)
       go.resolve()
-      for (const end = Date.now() + 10_000; (await listJobs(db, 'done')).length < 10; await setImmediate())
+      for (const end = Date.now() + 60_000; (await listJobs(db, 'done')).length < 10; await setImmediate())
         assert.ok(Date.now() < end)
       await worker.stop()
     })
@@ -272,10 +272,10 @@ export function workerCases(name: string, open: () => Promise<Opened>): void {
       const go = Promise.withResolvers<void>()
       const { worker } = made(() => go.promise, { leaseMs: 30, now: () => now })
       worker.start()
-      for (const end = Date.now() + 10_000; (await getJob(db, id)).state !== 'running'; await setImmediate())
+      for (const end = Date.now() + 60_000; (await getJob(db, id)).state !== 'running'; await setImmediate())
         assert.ok(Date.now() < end)
       now += 500
-      for (const end = Date.now() + 10_000; (await getJob(db, id)).lease_until !== NOW + 530; await setImmediate())
+      for (const end = Date.now() + 60_000; (await getJob(db, id)).lease_until !== NOW + 530; await setImmediate())
         assert.ok(Date.now() < end)
       go.resolve()
       await settled(id)
@@ -305,11 +305,11 @@ export function workerCases(name: string, open: () => Promise<Opened>): void {
       const signal = await begun.promise
       away = true
       steady = 30
-      for (let i = 0; i < 3; i++) await once(refused, 'refused', { signal: AbortSignal.timeout(10_000) })
+      for (let i = 0; i < 3; i++) await once(refused, 'refused', { signal: AbortSignal.timeout(60_000) })
       await setImmediate()
       assert.equal(signal.aborted, false)
       steady = 31
-      if (!signal.aborted) await once(signal, 'abort', { signal: AbortSignal.timeout(10_000) })
+      if (!signal.aborted) await once(signal, 'abort', { signal: AbortSignal.timeout(60_000) })
       assert.match(String(signal.reason), new RegExp(`the lease of job ${id} ran out`))
       away = false
       await worker.stop()
@@ -342,7 +342,7 @@ export function workerCases(name: string, open: () => Promise<Opened>): void {
       const [old, young] = [await ended(NOW - days - 1), await ended(NOW - days)]
       const left = async (): Promise<string[]> => (await listJobs(db, 'done')).map((job) => job.id)
       const gone = async (id: string): Promise<void> => {
-        for (const end = Date.now() + 10_000; (await left()).includes(id); await setImmediate())
+        for (const end = Date.now() + 60_000; (await left()).includes(id); await setImmediate())
           assert.ok(Date.now() < end)
       }
       const { worker } = made(async () => undefined, { pollMs: 2, steady: () => steady, now: () => NOW })
@@ -403,7 +403,7 @@ export function workerCases(name: string, open: () => Promise<Opened>): void {
       const later = await ask({ run_at: NOW + 5000 })
       now -= 3_600_000
       worker.wake()
-      for (const end = Date.now() + 10_000; (await getJob(db, later)).created_at !== now; await setImmediate())
+      for (const end = Date.now() + 60_000; (await getJob(db, later)).created_at !== now; await setImmediate())
         assert.ok(Date.now() < end)
       assert.equal((await getJob(db, later)).run_at, now + 5000)
       await worker.stop()

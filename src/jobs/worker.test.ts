@@ -1,5 +1,5 @@
 /** Workers on SQLite. */
-import { emptySqlite } from '../../test/databases.ts'
+import { migratedSqlite } from '../../test/databases.ts'
 import { workerCases } from './worker.cases.ts'
 
-workerCases('SQLite', emptySqlite)
+workerCases('SQLite', migratedSqlite)

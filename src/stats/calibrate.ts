@@ -216,13 +216,18 @@ export interface Finding {
   readonly ratio: number
 }
 
+/** The limits of a feature, which may be called like something that every object has; without own ones the floors. */
+export function limitsOf(limits: Limits, feature: string): Readonly<Record<Measure, number>> {
+  return (Object.hasOwn(limits, feature) ? limits[feature] : undefined) ?? FLOORS
+}
+
 /** What is above its limit in a window, worst first. A feature without limits is judged by the floors. */
 export function judge(window: WindowStatistics, limits: Limits): Finding[] {
   const findings: Finding[] = []
   for (const { feature, measures } of window.features) {
     for (const name of MEASURES) {
       const value = measures[name]
-      const limit = (limits[feature] ?? FLOORS)[name]
+      const limit = limitsOf(limits, feature)[name]
       if (value !== undefined && value > limit)
         findings.push({ feature, measure: name, value, limit, ratio: value / limit })
     }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { BUCKETS, bucket, hash32 } from './hash.ts'
+import { BUCKETS, bucket, hash32, hash53 } from './hash.ts'
 
 const VECTORS: readonly [string, number, number][] = [
   ['', 0, 0],
@@ -21,6 +21,34 @@ const VECTORS: readonly [string, number, number][] = [
 
 test('the hash gives the published MurmurHash3 values', () => {
   for (const [text, seed, expected] of VECTORS) assert.equal(hash32(text, seed), expected, JSON.stringify([text, seed]))
+})
+
+/** The first two words of MurmurHash3 x86 128-bit with the seed 0, as `mmh3` of Python gives them. */
+const WIDE: readonly [string, number, number][] = [
+  ['', 0, 0],
+  ['a', 0xa794933c, 0x5556b01b],
+  ['abc', 0x75cdc6d1, 0xa2b006a5],
+  ['test', 0x6f02ef30, 0x550c7d68],
+  ['123456\u001f', 0x2689a080, 0x680ff94e],
+  ['Hello, world!', 0x26acdba7, 0xf0638dfc],
+  ['0123456789abcdef', 0xfb7d4409, 0x36aed30a],
+  ['0123456789abcdefg', 0x7f1f9836, 0x516b3876],
+  ['The quick brown fox jumps over the lazy dog', 0x2f1583c3, 0xecee2c67],
+  ['ππππππππ', 0x2049b39a, 0x3346a1af],
+]
+
+test('53 bits are those of the published hash of 128, whatever was hashed before', () => {
+  for (let round = 0; round < 2; round++) {
+    for (const [text, one, two] of WIDE)
+      assert.equal(hash53(text), one * 2 ** 21 + (two & 0x1fffff), JSON.stringify(text))
+    hash53('x'.repeat(5000))
+  }
+})
+
+test('a million ids have a million hashes of 53 bits', () => {
+  const seen = new Set<number>()
+  for (let id = 0; id < 1_000_000; id++) seen.add(hash53(`${id}\u001f`))
+  assert.equal(seen.size, 1_000_000)
 })
 
 const MASK = 0xffffffffn

@@ -2,21 +2,7 @@
 
 import { problem } from '../contract/errors.ts'
 import type { Profile } from './profile.ts'
-import {
-  BINS,
-  FAR_SQUARES,
-  IMPLAUSIBLE,
-  INVALID,
-  N,
-  NONFINITE,
-  NULLS,
-  planOf,
-  SQUARES,
-  SUM,
-  UNFAMILIAR,
-  VAGUE,
-  ZEROS,
-} from './profile-layout.ts'
+import * as layout from './profile-layout.ts'
 import type { NumericSlot } from './profile-layout.ts'
 
 /** What a profile knows of a numeric feature. Means and deviations (population) are NaN without values. */
@@ -51,7 +37,7 @@ export interface NumericView {
 
 /** Reads numeric feature number `feature` of the spec. What is asked for is computed from the cells when it is asked for. */
 export function numeric(profile: Profile, feature: number): NumericView {
-  const slot = planOf(profile.spec).slots[feature]
+  const slot = layout.planOf(profile.spec).slots[feature]
   if (!slot || !('bins' in slot))
     throw problem('invalid_field', { field: 'feature', value: feature, expected: 'a numeric feature' })
   return new Numbers(profile, slot)
@@ -72,68 +58,68 @@ class Numbers implements NumericView {
   }
 
   get n(): number {
-    return this.#cell(N)
+    return this.#cell(layout.N)
   }
   get nulls(): number {
-    return this.#cell(NULLS)
+    return this.#cell(layout.NULLS)
   }
   get nonfinite(): number {
-    return this.#cell(NONFINITE)
+    return this.#cell(layout.NONFINITE)
   }
   get invalid(): number {
-    return this.#cell(INVALID)
+    return this.#cell(layout.INVALID)
   }
   get zeros(): number {
-    return this.#cell(ZEROS)
+    return this.#cell(layout.ZEROS)
   }
   get implausible(): number {
-    return this.#cell(IMPLAUSIBLE)
+    return this.#cell(layout.IMPLAUSIBLE)
   }
   get unfamiliar(): number {
-    return this.#cell(UNFAMILIAR)
+    return this.#cell(layout.UNFAMILIAR)
   }
   get vague(): number {
-    return this.#cell(VAGUE)
+    return this.#cell(layout.VAGUE)
   }
 
   get #plausible(): number {
-    return this.#cell(N) - this.#cell(IMPLAUSIBLE)
+    return this.#cell(layout.N) - this.#cell(layout.IMPLAUSIBLE)
   }
   get mean(): number {
-    return this.#slot.spec.centre + meanOf(this.#plausible, this.#cell(SUM))
+    return this.#slot.spec.centre + meanOf(this.#plausible, this.#cell(layout.SUM))
   }
   get sd(): number {
-    return spreadOf(this.#plausible, this.#cell(SUM), this.#cell(SQUARES))
+    return spreadOf(this.#plausible, this.#cell(layout.SUM), this.#cell(layout.SQUARES))
   }
 
   get #sum(): number {
     const { offset, bins } = this.#slot
     let sum = 0
-    for (let i = offset + BINS + bins; i < offset + BINS + 2 * bins; i++) sum += this.#profile.cells[i]!
+    for (let i = offset + layout.BINS + bins; i < offset + layout.BINS + 2 * bins; i++) sum += this.#profile.cells[i]!
     return sum
   }
   get meanOfAll(): number {
     return this.#slot.spec.centre + meanOf(this.n, this.#sum)
   }
   get sdOfAll(): number {
-    return spreadOf(this.n, this.#sum, this.#cell(SQUARES) + this.#cell(FAR_SQUARES))
+    return spreadOf(this.n, this.#sum, this.#cell(layout.SQUARES) + this.#cell(layout.FAR_SQUARES))
   }
 
   get #plausibleZeros(): number {
-    return this.#slot.spec.low <= 0 && this.#slot.spec.high >= 0 ? this.#cell(ZEROS) : 0
+    return this.#slot.spec.low <= 0 && this.#slot.spec.high >= 0 ? this.#cell(layout.ZEROS) : 0
   }
   get nonZeroMean(): number {
     const { centre } = this.#slot.spec
     const zero = this.#plausibleZeros
-    return centre + meanOf(this.#plausible - zero, this.#cell(SUM) + zero * centre)
+    return centre + meanOf(this.#plausible - zero, this.#cell(layout.SUM) + zero * centre)
   }
   get nonZeroSd(): number {
     const { centre } = this.#slot.spec
     const zero = this.#plausibleZeros
     return spreadOf(
       this.#plausible - zero,
-      this.#cell(SUM) + zero * centre,
-      this.#cell(SQUARES) - zero * centre * centre,
+      this.#cell(layout.SUM) + zero * centre,
+      this.#cell(layout.SQUARES) - zero * centre * centre,
     )
   }
 
@@ -145,11 +131,11 @@ class Numbers implements NumericView {
   }
   get counts(): Float64Array {
     const { offset, bins } = this.#slot
-    return this.#profile.cells.subarray(offset + BINS, offset + BINS + bins)
+    return this.#profile.cells.subarray(offset + layout.BINS, offset + layout.BINS + bins)
   }
   binMean(i: number): number {
     const { bins, spec } = this.#slot
-    return spec.centre + this.#cell(BINS + bins + i) / this.#cell(BINS + i)
+    return spec.centre + this.#cell(layout.BINS + bins + i) / this.#cell(layout.BINS + i)
   }
 }
 
@@ -173,7 +159,7 @@ export interface CategoricalView {
 
 /** Reads categorical feature number `feature` of the spec. */
 export function categorical(profile: Profile, feature: number): CategoricalView {
-  const slot = planOf(profile.spec).slots[feature]
+  const slot = layout.planOf(profile.spec).slots[feature]
   if (!slot || !('other' in slot))
     throw problem('invalid_field', { field: 'feature', value: feature, expected: 'a categorical feature' })
   const { cells } = profile
@@ -192,7 +178,7 @@ export interface ConditionalView {
 
 /** Reads conditional number `index` of the spec. */
 export function conditional({ spec, cells }: Profile, index: number): ConditionalView {
-  const slot = planOf(spec).conditional[index]
+  const slot = layout.planOf(spec).conditional[index]
   if (!slot) throw problem('invalid_field', { field: 'index', value: index, expected: 'a conditional of the spec' })
   const { offset, centre } = slot
   return {
@@ -209,7 +195,7 @@ export interface CrossView {
 
 /** Reads cross number `index` of the spec. */
 export function crossed({ spec, cells }: Profile, index: number): CrossView {
-  const slot = planOf(spec).cross[index]
+  const slot = layout.planOf(spec).cross[index]
   if (!slot) throw problem('invalid_field', { field: 'index', value: index, expected: 'a cross of the spec' })
   return { counts: cells.subarray(slot.offset, slot.offset + slot.size), width: slot.width }
 }

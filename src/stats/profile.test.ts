@@ -185,6 +185,13 @@ test('a constant and an empty feature have usable bins', () => {
   assert.equal(views.numeric(profile, 1).n, 1)
 })
 
+test('one value has itself for a mean and no spread, none has neither', () => {
+  const profile = profiles.emptyProfile(makeSpec([{ name: 'x', values: [1, 2, 3, 4] }]))
+  assert.deepEqual([views.numeric(profile, 0).mean, views.numeric(profile, 0).sd], [Number.NaN, Number.NaN])
+  profiles.add(profile, [3])
+  assert.deepEqual([views.numeric(profile, 0).mean, views.numeric(profile, 0).sd], [3, 0])
+})
+
 test('a row of 23 features costs microseconds', () => {
   const random = prng(9)
   const wide = Array.from({ length: 23 }, (_, f): Column => ({

@@ -115,6 +115,38 @@ test('values on a lattice decide between changes of like ratio', () => {
   assert.ok(found.confidence > 0.9)
 })
 
+test('two rows are enough, one is not, however little they spread', () => {
+  const named = (n: number, sd: number, spread = TEMP.spread): string | undefined =>
+    detectUnit('temp', { ...TEMP, spread }, { n, mean: 20, sd })?.change.name
+  assert.deepEqual([named(1, 2.8), named(2, 2.8)], [undefined, '°F → °C'])
+  assert.deepEqual([named(100, 0.5, 0.9), named(100, 0, 0.9)], ['°F → °C', undefined])
+  assert.equal(named(100, 0.5, 0), undefined)
+})
+
+test('values that fit a change name it only where both spreads are known', () => {
+  const familiar = Array.from({ length: 20 }, (_, i) => 40 + 2 * i)
+  const [change] = UNIT_CHANGES
+  assert.ok(change)
+  const lattice = { familiar, values: familiar.map((x) => x * change.slope + change.intercept) }
+  const named = (sd: number, spread: number): string | undefined =>
+    detectUnit('x', { ...TEMP, spread }, { n: 20, mean: 68 * change.slope + change.intercept, sd }, lattice)?.change
+      .name
+  assert.equal(named(5 * change.slope, 5), change.name)
+  assert.deepEqual([named(Number.NaN, 5), named(5, Number.NaN)], [undefined, undefined])
+})
+
+test('a value one step beyond the familiar ones speaks against a change, one further off says nothing', () => {
+  const familiar = Array.from({ length: 11 }, (_, i) => 10 + i)
+  const usual = { mean: 15, drift: 1, spread: 3, spreadDrift: 0.3, scale: 3 }
+  const evidence = (more: readonly number[]): number => {
+    const values = [...familiar, ...more].map((x) => x * 1000)
+    return detectUnit('x', usual, { n: 12, mean: 15_000, sd: 3000 }, { values, familiar })?.evidence ?? Number.NaN
+  }
+  // of 12 values one fits none: 6 × (2 × 11/12 − 1) in place of 6
+  for (const beyond of [9, 21]) assert.ok(Math.abs(evidence([]) - evidence([beyond]) - 1) < 1e-9, `${beyond}`)
+  for (const far of [8.999, 21.001]) assert.ok(Math.abs(evidence([]) - evidence([far])) < 1e-9, `${far}`)
+})
+
 test('no spread, no rows and no reference give no answer', () => {
   assert.equal(detectUnit('temp', TEMP, { n: 100, mean: 20, sd: 0 }), undefined)
   assert.equal(detectUnit('temp', TEMP, { n: 1, mean: 20, sd: 1 }), undefined)

@@ -98,6 +98,17 @@ describe('halves of a window', () => {
     assert.ok(step(missing(48, 0)).z !== undefined)
   })
 
+  test('one with fewer values does not stand still, whatever they are', () => {
+    const still =
+      (values: number): Maker =>
+      (i, at) => {
+        const [value, c, alone] = usual(i, at)
+        if (at !== 0 || i % 2 === 0) return [value, c, alone]
+        return [i < 2 * values ? 2 : null, c, alone]
+      }
+    assert.deepEqual([step(still(25)).frozen, step(still(24)).frozen], [0.5, 0])
+  })
+
   test('five past days are compared with', () => {
     const thin =
       (full: number): Maker =>

@@ -142,6 +142,19 @@ describe('a usual window', () => {
     assert.ok(none.nulls === 0 && Math.abs(none.null_fall ?? 1) === 0)
   })
 
+  test('nulls of days that are all alike: in deviations of a binomial share, or half a percent where that is less', () => {
+    const alike = (past: number, present: number): FeatureStatistics['measures'] => {
+      const missing = (hour: number): number => (hour > HOUR - 6 ? present : past)
+      const rows = [...traffic(usual, DAYS, () => 40)].map(
+        ([hour, list]) => [hour, list.map(put(0, (_, i) => (i < missing(hour) ? null : i % 10)))] as const,
+      )
+      return of(historyOf(new Map(rows)), 'x').measures
+    }
+    near(alike(4, 8).nulls, 0.1 / Math.sqrt((0.1 * 0.9) / 240), 1e-9)
+    near(alike(4, 0).null_fall, 0.1 / Math.sqrt((0.1 * 0.9) / 240), 1e-9)
+    near(alike(0, 4).nulls, 0.1 / 0.005, 1e-9)
+  })
+
   test('outside and unknown are shares; nothing stands still', () => {
     const { measures } = of(history, 'x')
     const values = numbers(now, 0)
@@ -276,6 +289,7 @@ describe('a window that changed', () => {
     const swapped = changed(put(2, (old) => ({ a: 'b', b: 'a' })[old as string] ?? old))
     const { measures, category } = of(swapped, 'c')
     assert.ok((measures.conditional ?? 0) > 3 && (measures.joint ?? 0) > 5, JSON.stringify(measures))
+    assert.equal(of(swapped, 'e').measures.joint, measures.joint, 'and so are their partners')
     assert.ok(category === 'a' || category === 'b')
     assert.ok((measures.psi ?? 1) < 0.05)
   })
@@ -316,6 +330,17 @@ describe('what is too little to judge', () => {
     assert.equal(of(history, 'x', { minValues: numbers(now, 0).length + 1 }).measures.z, undefined)
   })
 
+  test('a feature that one past day has alone, or none, has nothing that its missing values tell', () => {
+    const known = (days: number): string[] => {
+      const first = HOUR - 24 * (days + 1) - 6
+      const rows = [...byHour].map(
+        ([hour, list]) => [hour, list.map(put(0, (old) => (hour > first ? old : null)))] as const,
+      )
+      return Object.keys(of(historyOf(new Map(rows)), 'x').measures).filter((measure) => measure.startsWith('null'))
+    }
+    assert.deepEqual([known(0), known(1), known(2)], [[], [], ['nulls', 'null_fall']])
+  })
+
   test('bad hours of the past are not compared with', () => {
     const marked = historyOf(byHour)
     for (const end of pastEnds.slice(0, 3)) for (let h = end - 5; h <= end; h++) marked.bad.add(h)
@@ -340,5 +365,20 @@ describe('what is too little to judge', () => {
     const { measures } = of(sparse, 'x')
     assert.equal(measures.psi, undefined)
     assert.ok(measures.outside !== undefined)
+  })
+
+  test('just half is not mostly: half missing, half 0 and half in one bin are judged like any other', () => {
+    const others = [3, 7, 9, 7]
+    for (const [what, half] of [
+      ['missing', null],
+      ['0', 0],
+      ['in one bin', 5],
+    ] as const) {
+      const even = [...traffic(usual, DAYS, () => 32)].map(
+        ([hour, list]) => [hour, list.map(put(0, (_, i) => (i % 2 === 0 ? half : others[(i >> 1) % 4])))] as const,
+      )
+      const { measures } = of(historyOf(new Map(even)), 'x')
+      assert.deepEqual([measures.psi !== undefined, measures.z !== undefined], [true, true], what)
+    }
   })
 })

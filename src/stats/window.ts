@@ -165,9 +165,10 @@ const mostlyMissing = (all: NumericView): boolean => all.nulls > all.n
 function missing(c: Comparison, now: { nulls: number }, past: readonly { nulls: number; n: number }[]): Measures {
   const n = rows(c.now.whole)
   const usual = deviation(past.map((view) => view.nulls / (view.nulls + view.n)))
-  if (Number.isNaN(usual.mean)) return {}
-  const share = Math.min(1, Math.max(0, usual.mean))
-  const offset = (now.nulls / n - usual.mean) / Math.max(usual.sd, Math.sqrt((share * (1 - share)) / n), 0.005)
+  // one day does not say how days differ
+  if (Number.isNaN(usual.sd)) return {}
+  const binomial = Math.sqrt((usual.mean * (1 - usual.mean)) / n)
+  const offset = (now.nulls / n - usual.mean) / Math.max(usual.sd, binomial, 0.005)
   return { nulls: Math.max(0, offset), null_fall: Math.max(0, -offset) }
 }
 

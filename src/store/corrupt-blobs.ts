@@ -18,6 +18,10 @@ const ADD = `INSERT INTO corrupt_blobs (digest, size, found_at, found_by, fault)
 export class CorruptBlobs {
   readonly #clock: Clock
   readonly #known = new Map<Digest, CorruptBlob>()
+  /** Those that the database does not have: it was not open yet, or takes no writes. */
+  readonly #unwritten = new Set<Digest>()
+  /** Counts what this process changes, so that an older answer of the database undoes none of it. */
+  #changes = 0
   #db: Db | undefined
 
   constructor(clock: Clock) {
@@ -26,8 +30,8 @@ export class CorruptBlobs {
 
   /** Takes over what the database has; before that nothing is written. */
   async open(db: Db): Promise<void> {
-    for (const row of await db.all<CorruptBlob>(ALL)) this.#known.set(row.digest, row)
     this.#db = db
+    await this.#refresh()
   }
 
   /** How many are known to this process. */
@@ -35,7 +39,7 @@ export class CorruptBlobs {
     return this.#known.size
   }
 
-  /** Corrupt as this process knows it: other processes on the database are asked each time by `list`. */
+  /** Corrupt as this process knows it; `list` asks what other processes on the database have found and mended. */
   has(digest: Digest): boolean {
     return this.#known.get(digest)?.fault === 'corrupt'
   }
@@ -45,24 +49,43 @@ export class CorruptBlobs {
     return this.#known.has(digest)
   }
 
-  /** All, the newest first. */
+  /** All, the newest first; this process knows them from then on. */
   async list(): Promise<CorruptBlob[]> {
-    const rows = (await this.#db?.all<CorruptBlob>(ALL)) ?? []
-    const all = new Map([...this.#known.values(), ...rows].map((one) => [one.digest, one]))
-    return [...all.values()].sort((a, b) => b.found_at - a.found_at)
+    await this.#refresh()
+    return [...this.#known.values()].sort((a, b) => b.found_at - a.found_at)
   }
 
   /** Notes a blob; on a disk that takes no writes it is known until the process ends. */
   async add({ digest, size }: BlobInfo, found_by: CorruptBlob['found_by'], fault: CorruptBlob['fault'] = 'corrupt') {
+    // another process may have mended it since, and then it is hurt again
+    if (this.#known.get(digest)?.fault === fault) await this.#refresh()
     if (this.#known.get(digest)?.fault === fault) return
     const row: CorruptBlob = { digest, size, found_at: this.#clock(), found_by, fault }
     this.#known.set(digest, row)
-    await this.#db?.tx((t) => t.run(ADD, [digest, size, row.found_at, found_by, fault]))
+    this.#unwritten.add(digest)
+    if (this.#db === undefined) return
+    await this.#db.tx((t) => t.run(ADD, [digest, size, row.found_at, found_by, fault]))
+    this.#changes++
+    this.#unwritten.delete(digest)
   }
 
   /** Forgets a blob: it was stored again, found sound, or is needed no more. */
   async remove(digest: Digest): Promise<void> {
     if (!this.#known.delete(digest)) return
+    this.#unwritten.delete(digest)
+    this.#changes++
     await this.#db?.tx((t) => t.run('DELETE FROM corrupt_blobs WHERE digest = ?', [digest]))
+    this.#changes++
+  }
+
+  async #refresh(): Promise<void> {
+    if (this.#db === undefined) return
+    let [rows, before]: [CorruptBlob[], number] = [[], -1]
+    while (before !== this.#changes) {
+      before = this.#changes
+      rows = await this.#db.all<CorruptBlob>(ALL)
+    }
+    for (const digest of this.#known.keys()) if (!this.#unwritten.has(digest)) this.#known.delete(digest)
+    for (const row of rows) this.#known.set(row.digest, row)
   }
 }

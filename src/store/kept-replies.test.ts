@@ -1,11 +1,10 @@
 /** Calls with a key, on SQLite and on a real PostgreSQL: one commits, the rest are told what it was answered. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { emptyPostgres, emptySqlite } from '../../test/databases.ts'
+import { migratedPostgres, migratedSqlite } from '../../test/databases.ts'
 import type { Db } from './db.ts'
 import { KEPT_MS, keptReplies } from './kept-replies.ts'
 import type { KeptReplies, KeyedCall } from './kept-replies.ts'
-import { migrate } from './migrate.ts'
 
 const HOUR = 3_600_000
 
@@ -19,7 +18,6 @@ function cases(name: string, open: () => Promise<{ db: Db; close: () => Promise<
     let two: KeptReplies
     before(async () => {
       opened = await open()
-      await migrate(opened.db)
       await opened.db.tx((t) => t.run('CREATE TABLE made (key TEXT NOT NULL, maker TEXT NOT NULL)'))
       const deps = { db: opened.db, clock: () => now, mark: () => `mark ${++marks}` }
       one = keptReplies(deps)
@@ -147,7 +145,9 @@ function cases(name: string, open: () => Promise<{ db: Db; close: () => Promise<
         await makes(one, 'j', 'before')()
         return never
       })
-      while ((await made('j')).length === 0) await new Promise(setImmediate)
+      const held = "SELECT key FROM kept_replies WHERE key = 'i'"
+      while ((await made('j')).length === 0 || (await opened.db.get(held)) === undefined)
+        await new Promise(setImmediate)
       await assert.rejects(two.once(call('i'), makes(two, 'i', 'x')), { code: 'conflict' })
       await two.recover()
       await two.once(call('i'), makes(two, 'i', 'after'))
@@ -301,6 +301,6 @@ function cases(name: string, open: () => Promise<{ db: Db; close: () => Promise<
   })
 }
 
-cases('SQLite', emptySqlite)
+cases('SQLite', migratedSqlite)
 
-cases('PostgreSQL', emptyPostgres)
+cases('PostgreSQL', migratedPostgres)

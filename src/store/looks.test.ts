@@ -31,9 +31,10 @@ test('a look through a database is sound only when all of it was seen', () => {
   })
 })
 
-test('a night takes a quarter of an hour for the database, and an hour or 256 GiB for blobs', () => {
+test('a night takes a quarter of an hour for the database, and an hour or 256 GiB for blobs, in the background', () => {
   // as the guide on operating says
   assert.deepEqual(NIGHTLY, {
+    background: true,
     databaseMs: 900_000,
     blobMs: 3_600_000,
     blobBytes: 274_877_906_944,
@@ -58,12 +59,36 @@ test('corrupt blobs are listed once, the newest first, for other processes too, 
   const b = { ...blob('b'), found_at: 2, found_by: 'look', fault: 'corrupt' }
   assert.deepEqual(await one.list(), [b, { ...blob('a'), found_at: 1, found_by: 'read', fault: 'corrupt' }])
   assert.deepEqual(await other.list(), [b])
-  assert.deepEqual([one.count, other.count, one.has(b.digest), other.has(b.digest)], [2, 0, true, false])
+  assert.deepEqual([one.count, other.count, one.has(b.digest), other.has(b.digest)], [2, 1, true, true])
   const later = new CorruptBlobs(() => ++now)
   await later.open(store.db)
   assert.deepEqual([later.count, later.has(b.digest)], [1, true])
   await later.remove(b.digest)
-  assert.deepEqual([later.count, await other.list()], [0, []])
+  assert.deepEqual([later.count, await other.list(), other.count], [0, [], 0])
+  await one.add(blob('b'), 'read')
+  assert.equal((await other.list()).length, 1, 'what another has mended, and is hurt again')
+  await other.remove(b.digest)
+  assert.deepEqual(await one.list(), [{ ...blob('a'), found_at: 1, found_by: 'read', fault: 'corrupt' }])
+  assert.equal(one.has(b.digest), false, 'what another has mended')
+})
+
+test('an answer of the database that is older than a change undoes nothing of it', async (t) => {
+  const store = await openTemporaryStore()
+  t.after(() => store.close())
+  const corrupt = new CorruptBlobs(() => 1)
+  await corrupt.open(store.db)
+  const [digest, size] = [`sha256:${'a'.repeat(64)}`, 5]
+  const all = t.mock.method(store.db, 'all')
+  all.mock.mockImplementationOnce(async () => {
+    await corrupt.add({ digest, size }, 'read')
+    return []
+  })
+  assert.deepEqual([(await corrupt.list()).length, corrupt.has(digest)], [1, true])
+  all.mock.mockImplementationOnce(async () => {
+    await corrupt.remove(digest)
+    return [{ digest, size, found_at: 1, found_by: 'read', fault: 'corrupt' }] as never
+  })
+  assert.deepEqual([(await corrupt.list()).length, corrupt.has(digest)], [0, false])
 })
 
 const NOW = 1_750_000_000_000
@@ -88,7 +113,7 @@ const missing = async (looking: Looks): Promise<string[]> =>
 
 test('what rows need is compared at each look; what was missing is asked for again, over restarts', async (t) => {
   const { store, looking, corrupt } = await over(t)
-  const limits = { databaseMs: 1e6, blobMs: 1e6, blobBytes: 1e6, comparedMs: 1e6 }
+  const limits = { background: false, databaseMs: 1e6, blobMs: 1e6, blobBytes: 1e6, comparedMs: 1e6 }
   const { digest: kept } = await store.blobs.put(Buffer.from('kept'))
   const { digest: lost } = await store.blobs.put(Buffer.from('lost'))
   let needed = [kept, lost]
@@ -139,7 +164,7 @@ test('a portion of the comparison is kept, and a round ends with the last', asyn
   const rows = async function* (): AsyncGenerator<string> {
     yield* [first, last]
   }
-  const limits = { databaseMs: 1e6, blobMs: 1e6, blobBytes: 1e6, comparedMs: 1e6 }
+  const limits = { background: false, databaseMs: 1e6, blobMs: 1e6, blobBytes: 1e6, comparedMs: 1e6 }
   await looking.look([rows], limits)
   assert.deepEqual(await missing(looking), [`${last} 0`])
   await looking.look([rows], limits)
@@ -150,7 +175,7 @@ test('a damaged database says what is to be done, and is not looked through agai
   const { looking, damage } = await over(t)
   assert.equal((await looking.state()).database.remedy, null)
   damage.tell('the page 7', 'call somebody')
-  await looking.look([], { databaseMs: 1e6, blobMs: 1e6, blobBytes: 1, comparedMs: 1 })
+  await looking.look([], { background: false, databaseMs: 1e6, blobMs: 1e6, blobBytes: 1, comparedMs: 1 })
   const { database } = await looking.state()
   assert.deepEqual(
     [database.state, database.detail, database.remedy, database.looked_at],

@@ -29,8 +29,12 @@ export interface LookDeps {
   readonly onError: (error: unknown) => void
 }
 
-/** How much one look may take: the database, ms; the blobs, ms and bytes; their comparison with the rows, ms. */
+/**
+ * How much one look may take: the database, ms; the blobs, ms and bytes; their comparison with the rows, ms. In the `background` the
+ * server and its steps go before it.
+ */
 export interface LookLimits {
+  readonly background: boolean
   readonly databaseMs: number
   readonly blobMs: number
   readonly blobBytes: number
@@ -39,6 +43,7 @@ export interface LookLimits {
 
 /** Each night. A file of some 100 GB and a store of some TB are then looked at over several nights. */
 export const NIGHTLY: LookLimits = {
+  background: true,
   databaseMs: 15 * 60_000,
   blobMs: 60 * 60_000,
   blobBytes: 256 * 1024 ** 3,
@@ -63,6 +68,11 @@ export interface Looks {
 }
 
 type DatabaseState = Pick<StorageState['database'], 'state' | 'detail' | 'checksums'> & { readonly at: number | null }
+
+interface DatabaseLimits {
+  readonly ms: number
+  readonly background: boolean
+}
 
 interface BlobState {
   /** Where the next portion begins. */
@@ -154,8 +164,13 @@ class StoreLooks implements Looks {
   }
 
   async lookAtDatabase(ms: number, checked?: Checked): Promise<void> {
+    return this.#lookAtDatabase({ ms, background: true }, checked)
+  }
+
+  async #lookAtDatabase(limits: DatabaseLimits, checked?: Checked): Promise<void> {
     const { db, clock, damage } = this.#deps
-    const found = db.kind === 'sqlite' ? judged(checked ?? (await this.#quickCheck(ms)), ms) : await checksums(db)
+    const found =
+      db.kind === 'sqlite' ? judged(checked ?? (await this.#quickCheck(limits)), limits.ms) : await checksums(db)
     this.#database = { ...found, at: clock() }
     if (found.state === 'corrupt' && db.kind === 'sqlite') damage.tell(found.detail)
   }
@@ -167,9 +182,10 @@ class StoreLooks implements Looks {
 
   async #look(sources: readonly Reachable[], limits: LookLimits, signal?: AbortSignal): Promise<void> {
     // what is known stays so until a start
-    if (this.#deps.damage.found() === undefined) await this.lookAtDatabase(limits.databaseMs)
+    const { background, databaseMs } = limits
+    if (this.#deps.damage.found() === undefined) await this.#lookAtDatabase({ ms: databaseMs, background })
     const stop = signal === undefined ? this.#stopping.signal : AbortSignal.any([signal, this.#stopping.signal])
-    const sound = await this.#lookAtBlobs({ ms: limits.blobMs, bytes: limits.blobBytes }, stop)
+    const sound = await this.#lookAtBlobs(limits, stop)
     if (!stop.aborted) await this.#compare(sources, sound, limits.comparedMs)
   }
 
@@ -193,17 +209,19 @@ class StoreLooks implements Looks {
     await ifRefused(noting, 'storage_full', 'storage_corrupt')
   }
 
-  #quickCheck(ms: number): Promise<Checked | undefined> {
+  #quickCheck({ ms, background }: DatabaseLimits): Promise<Checked | undefined> {
     const database = join(this.#deps.dataDir, DATABASE_FILE)
-    return ask<Checked>({ database, ms }, 2 * ms + 10_000, this.#stopping.signal)
+    return ask<Checked>({ database, ms, background }, 2 * ms + 10_000, this.#stopping.signal)
   }
 
   /** Returns those of the corrupt blobs that are not corrupt any more. */
-  async #lookAtBlobs({ ms, bytes }: { ms: number; bytes: number }, stop: AbortSignal): Promise<readonly Digest[]> {
+  async #lookAtBlobs(limits: LookLimits, stop: AbortSignal): Promise<readonly Digest[]> {
+    const { background, blobMs: ms, blobBytes: bytes } = limits
     const { clock, corrupt, dataDir, blobsUrl } = this.#deps
     const before = await this.#blobState()
     const again = (await corrupt.list()).filter(({ fault }) => fault === 'corrupt').map(({ digest }) => digest)
     const question = {
+      background,
       blobs: { dataDir, url: blobsUrl ?? null },
       laidOut: join(dataDir, MODELS),
       again: again.slice(0, MOST_SHOWN),

@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Blobs, Digest } from './blobs/blobs.ts'
+import type { Blobs } from './blobs/blobs.ts'
 import { openDiskBlobs } from './blobs/disk.ts'
 import { knownDamage } from './damage.ts'
 import type { Damage } from './damage.ts'
@@ -11,9 +11,6 @@ import { isDamaged } from './failures.ts'
 import { quickCheck } from './integrity/quick-check.ts'
 import type { Checked } from './integrity/quick-check.ts'
 import { migrate } from './migrate.ts'
-import { openPostgres } from './postgres/postgres.ts'
-import { openS3Blobs } from './blobs/s3/blobs.ts'
-import { s3Settings } from './blobs/s3/settings.ts'
 import { keepBlank, writeBlank } from './sqlite/blank.ts'
 import { openSqlite } from './sqlite/sqlite.ts'
 import { withReserve } from './reserve.ts'
@@ -28,12 +25,6 @@ export interface StoreOptions {
   readonly blobsUrl?: string
   /** Longest read that a caller waits for, ms; default 15 s. */
   readonly longestReadMs?: number
-}
-
-/** What is known of damage to what is opened. */
-export interface Known {
-  readonly damage: Damage
-  readonly isCorrupt: (digest: Digest) => boolean
 }
 
 /** Name of the SQLite file in the data folder. */
@@ -59,18 +50,17 @@ export interface Store {
   readonly checked?: Checked | undefined
 }
 
+type Opened = Pick<Store, 'db'> & { readonly checked: Checked | undefined }
+
 /** Opens the store and migrates its database, unless that is damaged: then it is read and not written. Close it with `store.db.close()`. */
-export async function openStore(options: StoreOptions, known: Partial<Known> = {}): Promise<Store> {
+export async function openStore(options: StoreOptions, damage?: Damage): Promise<Store> {
   mkdirSync(options.dataDir, { recursive: true, mode: 0o700 })
   const { dataDir, blobsUrl } = options
-  const { db, checked } = openDatabase(options, known.damage)
+  const { db, checked } = await openDatabase(options, damage)
   try {
     await migrate(db)
     await gatherStatistics(db)
-    const blobs =
-      blobsUrl === undefined
-        ? openDiskBlobs(join(dataDir, 'blobs'), Date.now, known.isCorrupt)
-        : await openS3Blobs(s3Settings(blobsUrl, process.env))
+    const blobs = blobsUrl === undefined ? openDiskBlobs(join(dataDir, 'blobs')) : await openBucket(blobsUrl)
     return { db, blobs, dataDir, checked }
   } catch (error) {
     await db.close()
@@ -78,9 +68,22 @@ export async function openStore(options: StoreOptions, known: Partial<Known> = {
   }
 }
 
-function openDatabase(options: StoreOptions, damage: Damage = knownDamage()): { db: Db; checked: Checked | undefined } {
+// what speaks to other servers is loaded where one is named
+
+async function openBucket(blobsUrl: string): Promise<Blobs> {
+  const [{ openS3Blobs }, { s3Settings }] = await Promise.all([
+    import('./blobs/s3/blobs.ts'),
+    import('./blobs/s3/settings.ts'),
+  ])
+  return openS3Blobs(s3Settings(blobsUrl, process.env))
+}
+
+async function openDatabase(options: StoreOptions, damage: Damage = knownDamage()): Promise<Opened> {
   const { dataDir, databaseUrl } = options
-  if (databaseUrl !== undefined) return { db: openPostgres(databaseUrl, options), checked: undefined }
+  if (databaseUrl !== undefined) {
+    const { openPostgres } = await import('./postgres/postgres.ts')
+    return { db: openPostgres(databaseUrl, options), checked: undefined }
+  }
   const file = join(dataDir, DATABASE_FILE)
   const bytes = statSync(file, { throwIfNoEntry: false })?.size ?? 0
   if (bytes === 0) assertUnused(dataDir, file)

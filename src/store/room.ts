@@ -7,6 +7,7 @@ import type { Clock } from '../contract/ids.ts'
 import { watchedBlobs } from './blobs/watched.ts'
 import { CorruptBlobs } from './corrupt-blobs.ts'
 import { knownDamage } from './damage.ts'
+import { makeFolderKey, proofOf } from './folder-proof.ts'
 import { keptReplies } from './kept-replies.ts'
 import type { KeptReplies } from './kept-replies.ts'
 import { looks } from './looks.ts'
@@ -15,7 +16,6 @@ import { openStore, savedCopies } from './open.ts'
 import type { Store, StoreOptions } from './open.ts'
 import { asCaller } from './reads/caller.ts'
 import { keepReserves } from './reserve.ts'
-import { openNotices } from './postgres/notices.ts'
 import type { Notices } from './postgres/notices.ts'
 import { isWritable } from './writable.ts'
 
@@ -32,6 +32,8 @@ export interface StoreRoom extends Omit<Store, 'checked'> {
   readonly crossing: Notices | undefined
   /** Port: true when the store takes writes. */
   readonly writable: () => Promise<boolean>
+  /** Port: what only the server of the data folder can say, at an address, of a nonce. */
+  readonly proof: (address: string, nonce: string) => string
   /** Port: runs work in the name of a caller, so that its long reads are bounded and end with it. */
   readonly asCaller: typeof asCaller
   /** Port: looks at what is stored, and tells what is corrupt. */
@@ -49,7 +51,7 @@ export async function storeRoom(options: StoreRoomDeps): Promise<StoreRoom> {
   const damage = knownDamage()
   damage.onTold((text) => onError(new Error(text)))
   const corrupt = new CorruptBlobs(clock)
-  const opened = await openStore(options, { damage, isCorrupt: (digest) => corrupt.has(digest) })
+  const opened = await openStore(options, damage)
   for (const copy of savedCopies(options.dataDir))
     onError(
       new Error(
@@ -64,13 +66,16 @@ export async function storeRoom(options: StoreRoomDeps): Promise<StoreRoom> {
     isCorrupt: (digest) => corrupt.has(digest),
     isListed: (digest) => corrupt.lists(digest),
     corrupt: (blob) => void corrupt.add(blob, 'read').catch(onError),
+    missing: (blob) => void corrupt.add(blob, 'read', 'missing').catch(onError),
+    faulty: async () => new Set((await corrupt.list()).map(({ digest }) => digest)),
     mended: (digest) => void corrupt.remove(digest).catch(onError),
   })
+  const key = makeFolderKey(options.dataDir)
   keepReserves(options.dataDir)
   const kept = keptReplies({ db: opened.db, clock, mark: randomUUID })
   // several replicas may share a PostgreSQL; a data folder has one process
   if (opened.db.kind === 'sqlite') await ifRefused(kept.recover(), 'storage_full', 'storage_corrupt')
-  const crossing = databaseUrl === undefined ? undefined : openNotices(databaseUrl)
+  const crossing = databaseUrl === undefined ? undefined : await noticesAt(databaseUrl)
   const { db } = kept
   return {
     ...opened,
@@ -79,6 +84,7 @@ export async function storeRoom(options: StoreRoomDeps): Promise<StoreRoom> {
     once: (call, answer) => kept.once(call, answer),
     crossing,
     writable: () => isWritable(db),
+    proof: (address, nonce) => proofOf(key, address, nonce),
     asCaller,
     looks: looking,
     async close() {
@@ -89,4 +95,10 @@ export async function storeRoom(options: StoreRoomDeps): Promise<StoreRoom> {
       if (existsSync(options.dataDir)) keepReserves(options.dataDir)
     },
   }
+}
+
+/** Loaded where there is a PostgreSQL, as the driver itself. */
+async function noticesAt(databaseUrl: string): Promise<Notices> {
+  const { openNotices } = await import('./postgres/notices.ts')
+  return openNotices(databaseUrl)
 }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { ifFound, ifGone, ifJson, ifMissing, ifMissingNow, ifRefused } from './absent.ts'
+import { ifFound, ifGone, ifJson, ifMissing, ifMissingNow, ifReadable, ifRefused } from './absent.ts'
 import { ERRORS, problem } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 
@@ -34,6 +34,12 @@ test('a file that is not there is undefined; one that cannot be read is a fault'
   assert.match(String(await ifMissing(readFile(here))), /cannot be read/)
   await assert.rejects(ifMissing(readFile(import.meta.dirname)), { code: 'EISDIR' })
   assert.equal(await ifMissing(readdir(`${here}.none`)), undefined)
+})
+
+test('what may not be read is as if it were not there; what else fails goes up', async () => {
+  const failing = (code: string) => ifReadable(Promise.reject(Object.assign(new Error(code), { code })))
+  for (const code of ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM']) assert.equal(await failing(code), undefined)
+  for (const code of ['EIO', 'ESRCH', 'EMFILE']) await assert.rejects(failing(code), { code })
 })
 
 test('the same of a file that is read at once', () => {

@@ -26,6 +26,15 @@ export async function ifMissing<T>(asked: Promise<T>): Promise<T | undefined> {
   }
 }
 
+/** What a file system call gives; undefined where there is no such file or folder, or where it may not be read. */
+export async function ifReadable<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked
+  } catch (error) {
+    return absent(error, UNREADABLE)
+  }
+}
+
 /** As `ifMissing`, of a call that does not wait. */
 export function ifMissingNow<T>(ask: () => T): T | undefined {
   try {
@@ -63,7 +72,8 @@ export function ifJson(text: string): unknown {
 }
 
 const MISSING = ['ENOENT', 'ENOTDIR']
-const GONE = [...MISSING, 'ESRCH', 'EPERM', 'EACCES']
+const UNREADABLE = [...MISSING, 'EPERM', 'EACCES']
+const GONE = [...UNREADABLE, 'ESRCH']
 
 function absent(error: unknown, codes: readonly string[]): undefined {
   if (codes.includes((error as NodeJS.ErrnoException).code ?? '')) return undefined

@@ -1,5 +1,6 @@
 /** Merges to the main branch: which can be measured, and how long they take until their version is promoted. */
 import { z } from 'zod'
+import { may } from '../access.ts'
 import { id, name, time } from '../fields.ts'
 import { DAY_MS } from '../ids.ts'
 import { route } from '../route.ts'
@@ -15,7 +16,7 @@ export function mergeTimeFault(mergedAt: number, now: number): string | undefine
 }
 
 /** What a merge waits for, in order. */
-export const MERGE_PARTS = ['queue', 'environment', 'training', 'gates', 'rollout'] as const
+export const MERGE_PARTS = ['queue', 'environment', 'training', 'gates', 'image', 'rollout'] as const
 export type MergePart = (typeof MERGE_PARTS)[number]
 
 const ms = z.number().int().min(0)
@@ -37,9 +38,10 @@ export const MergeTime = z.object({
     environment: ms.describe('until the first step could run'),
     training: ms.describe('all steps, with what they waited for'),
     gates: ms.describe('the verdict of the registry'),
-    rollout: ms.describe(
-      'from the verdict on, with what it waited for: an image, an earlier rollout, traffic, an approval',
+    image: ms.describe(
+      'until the version was asked for its endpoint, where that is done apart: `slipway ship --registered` waits for the image',
     ),
+    rollout: ms.describe('from then on, with what it waited for: an earlier rollout, traffic, an approval'),
   }),
 })
 export type MergeTime = z.output<typeof MergeTime>
@@ -49,7 +51,7 @@ export const mergesApi = {
     method: 'GET',
     path: '/v1/merge-times',
     summary: 'Merges to the main branch that were promoted: the last 20, their median and their slowest part',
-    access: { verb: 'read', resource: 'rollouts' },
+    access: may('read', 'rollouts'),
     query: z.object({ project: name.optional(), model: name.optional(), version: z.string().max(64).optional() }),
     reply: z.object({
       items: z.array(MergeTime).describe('the last promoted first'),

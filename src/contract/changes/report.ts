@@ -1,7 +1,9 @@
 /** Routes of continuous integration: what a change did to the model, as one document from which every report is drawn. */
 import { z } from 'zod'
-import { id, microDollars, time } from '../fields.ts'
-import { commit, STEP_STATES } from '../pipelines.ts'
+import { may } from '../access.ts'
+import { allOf, id, microDollars, time } from '../fields.ts'
+import { STEP_STATES } from '../pipelines.ts'
+import { commit } from '../values/code-source.ts'
 import { GateResult } from '../registry.ts'
 import { route } from '../route.ts'
 
@@ -16,7 +18,9 @@ export const Baseline = z.object({
   version: z.string().nullable().describe('null where there is none'),
   run: z.string().nullable().describe('the pipeline run that made it'),
   commit: z.string().nullable(),
-  note: z.string().describe('why there is none; empty where there is one'),
+  note: z
+    .string()
+    .describe('why there is none; of one that is there what sets it apart, such as params of its own; else empty'),
 })
 export type Baseline = z.output<typeof Baseline>
 
@@ -57,14 +61,24 @@ export const DataChange = z.object({
   name: z.enum(['training', 'hold-out']),
   against: z.enum(BASELINES),
   same: z.boolean(),
-  compared: z.boolean().describe('false: it is no CSV, or too large to be compared; digests alone are'),
+  compared: z.boolean().describe('false: it is no table, or too large to be compared; digests alone are'),
   rows: z.object({ before: z.number().int(), after: z.number().int() }).nullable(),
   added: z.array(z.string()),
   removed: z.array(z.string()),
   retyped: z.array(z.object({ column: z.string(), before: z.string(), after: z.string() })),
   drift: z
-    .array(z.object({ column: z.string(), psi: z.number(), nulls_before: z.number(), nulls_after: z.number() }))
-    .describe('population stability index of each column, largest first'),
+    .array(
+      z.object({
+        column: z.string(),
+        psi: z
+          .number()
+          .nullable()
+          .describe('null where it says nothing: of times, of few rows, where the kind changed'),
+        nulls_before: z.number(),
+        nulls_after: z.number(),
+      }),
+    )
+    .describe('population stability index of each column as `slipway data diff` tells it, largest first'),
 })
 export type DataChange = z.output<typeof DataChange>
 
@@ -114,6 +128,9 @@ export const ChangeReport = z.object({
   baselines: z.object({ production: Baseline, merge_base: Baseline }),
   gates: z.array(GateResult),
   metrics: z.array(ChangedMetric),
+  metrics_gone: z
+    .array(z.object({ metric: z.string(), baseline: z.enum(BASELINES), value: z.number() }))
+    .describe('metrics of a baseline that the candidate has not'),
   slices: z.array(WorseSlice),
   slices_note: z.string().describe('what slices were looked at, or why none were'),
   data: z.array(DataChange),
@@ -136,7 +153,7 @@ export const ChangeReport = z.object({
 })
 export type ChangeReport = z.output<typeof ChangeReport>
 
-const READ = { verb: 'read', resource: 'models' } as const
+const READ = may('read', 'models')
 
 export const ciApi = {
   changeReport: route({
@@ -152,9 +169,20 @@ export const ciApi = {
   runsOfCommit: route({
     method: 'GET',
     path: '/v1/change-reports',
-    summary: 'The ended runs of a project that were made of a commit, newest first',
+    summary:
+      'The ended runs of a project that were made of a commit: that of its merge, then those without params of their own, then others; newest first',
     access: READ,
     query: z.object({ project: z.string().min(1).max(128), commit }),
-    reply: z.object({ items: z.array(z.object({ run: z.string(), created_at: time, outcome: z.string() })) }),
+    reply: allOf(
+      z.object({
+        run: z.string(),
+        created_at: time,
+        outcome: z.string(),
+        standing: z
+          .number()
+          .int()
+          .describe('4 for a clean folder, 2 for the run of its merge, 1 for one by hand without params of its own'),
+      }),
+    ),
   }),
 }

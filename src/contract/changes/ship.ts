@@ -1,6 +1,6 @@
 /** Taking to its endpoint what a run has registered, apart from the run: after its image was made, for example. */
-import { z } from 'zod'
-import { id } from '../fields.ts'
+import { may } from '../access.ts'
+import { byId } from '../fields.ts'
 import { PipelineRun } from '../pipelines.ts'
 import { route } from '../route.ts'
 
@@ -11,8 +11,8 @@ export const shipApi = {
     summary:
       'Take the version that an ended run registered to its endpoint, as the run does with `deploy`; nothing changes where that was asked for',
     numerals: true,
-    access: { verb: 'write', resource: 'pipelines' },
-    params: z.object({ id }),
+    access: may('write', 'pipelines'),
+    params: byId,
     reply: PipelineRun,
     errors: ['not_found', 'conflict'],
   }),

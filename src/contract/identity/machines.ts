@@ -1,6 +1,7 @@
 /** Routes by which machines come to a token: whom an issuer of OIDC tokens may vouch for, and the exchange itself. */
 import { z } from 'zod'
-import { id, name, time } from '../fields.ts'
+import { may } from '../access.ts'
+import { allOf, byId, done, id, name, time } from '../fields.ts'
 import { route } from '../route.ts'
 
 /** No machine is an admin. */
@@ -42,7 +43,7 @@ export const machinesApi = {
     path: '/v1/machine-trusts',
     summary:
       'Trust an issuer of OIDC tokens to vouch for one machine: one audience, one subject, the ids of its repository',
-    access: { verb: 'manage', resource: 'tokens' },
+    access: may('manage', 'tokens'),
     body: z.strictObject({
       name,
       issuer,
@@ -66,16 +67,16 @@ export const machinesApi = {
     method: 'GET',
     path: '/v1/machine-trusts',
     summary: 'The machines that issuers may vouch for',
-    access: { verb: 'manage', resource: 'tokens' },
-    reply: z.object({ items: z.array(MachineTrust) }),
+    access: may('manage', 'tokens'),
+    reply: allOf(MachineTrust),
   }),
   removeTrust: route({
     method: 'DELETE',
     path: '/v1/machine-trusts/:id',
     summary: 'Trust an issuer no longer for a machine; tokens that it has go on to their end',
-    access: { verb: 'manage', resource: 'tokens' },
-    params: z.object({ id }),
-    reply: z.object({}),
+    access: may('manage', 'tokens'),
+    params: byId,
+    reply: done,
     errors: ['not_found'],
   }),
   exchange: route({

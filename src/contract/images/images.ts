@@ -1,6 +1,7 @@
 /** Images of versions, and the environments in which they stand: which digest, since when, by whom, and what stood there before. */
 import { z } from 'zod'
-import { name, time } from '../fields.ts'
+import { may } from '../access.ts'
+import { allOf, byName, done, name, time } from '../fields.ts'
 import { modelName } from '../registry.ts'
 import { route } from '../route.ts'
 
@@ -88,8 +89,8 @@ export const StandingFault = z.object({
 })
 
 const modelParams = z.object({ name: modelName })
-const READ = { verb: 'read', resource: 'models' } as const
-const MANAGE = { verb: 'manage', resource: 'models' } as const
+const READ = may('read', 'models')
+const MANAGE = may('manage', 'models')
 
 /** Largest documents of an image that is recorded: indexes, manifests and configurations together. */
 const MOST_TEXT = 4 * 1024 * 1024
@@ -99,7 +100,7 @@ export const imagesApi = {
     method: 'PUT',
     path: '/v1/models/:name/images/:digest',
     summary: 'Record an image of a version by its documents, with the signatures that are attached to it',
-    access: { verb: 'write', resource: 'models' },
+    access: may('write', 'models'),
     params: z.object({ name: modelName, digest }),
     body: z.strictObject({
       documents: z
@@ -123,7 +124,7 @@ export const imagesApi = {
     summary: 'The recorded images of a model, newest first',
     access: READ,
     params: modelParams,
-    reply: z.object({ items: z.array(ModelImage) }),
+    reply: allOf(ModelImage),
     errors: ['not_found'],
   }),
   listEnvironments: route({
@@ -139,7 +140,7 @@ export const imagesApi = {
     path: '/v1/environments/:name',
     summary: 'Make or change an environment',
     access: MANAGE,
-    params: z.object({ name }),
+    params: byName,
     body: z.strictObject({
       after: name.nullable().default(null),
       repository,
@@ -154,8 +155,8 @@ export const imagesApi = {
     path: '/v1/environments/:name',
     summary: 'Remove an environment after which none comes and in which nothing has stood',
     access: MANAGE,
-    params: z.object({ name }),
-    reply: z.object({}),
+    params: byName,
+    reply: done,
     errors: ['not_found', 'conflict'],
   }),
   standings: route({
@@ -171,7 +172,7 @@ export const imagesApi = {
     method: 'POST',
     path: '/v1/models/:name/promotions',
     summary: 'Say that an image stands in an environment; refused unless it stood in the one before and its gates hold',
-    access: { verb: 'promote', resource: 'models' },
+    access: may('promote', 'models'),
     params: modelParams,
     body: z.strictObject({
       environment: name,

@@ -1,13 +1,16 @@
 /** Waits that share one timer: each has its own time, one that ended before is not told, and new ones after a pause are watched too. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { Deadlines } from './deadlines.ts'
 import { stopTime } from './passing-time.fixture.ts'
 
+/** Waits of 60 ms, and what they have told. */
+function waits(t: TestContext): { pass: ReturnType<typeof stopTime>; told: string[]; deadlines: Deadlines } {
+  return { pass: stopTime(t), told: [], deadlines: new Deadlines(60) }
+}
+
 test('each is told when its own time is over, in order, and not before', (t) => {
-  const pass = stopTime(t)
-  const told: string[] = []
-  const deadlines = new Deadlines(60)
+  const { pass, told, deadlines } = waits(t)
   deadlines.add(() => told.push('a'))
   pass(20)
   deadlines.add(() => told.push('b'))
@@ -24,9 +27,7 @@ test('each is told when its own time is over, in order, and not before', (t) => 
 })
 
 test('one that ended before is not told, and the others are', (t) => {
-  const pass = stopTime(t)
-  const told: string[] = []
-  const deadlines = new Deadlines(60)
+  const { pass, told, deadlines } = waits(t)
   const first = deadlines.add(() => told.push('a'))
   deadlines.add(() => told.push('b'))
   pass(30)
@@ -36,9 +37,7 @@ test('one that ended before is not told, and the others are', (t) => {
 })
 
 test('after a time in which nothing waited the next is watched as the first', (t) => {
-  const pass = stopTime(t)
-  const told: string[] = []
-  const deadlines = new Deadlines(60)
+  const { pass, told, deadlines } = waits(t)
   deadlines.delete(deadlines.add(() => told.push('a')))
   pass(30)
   deadlines.add(() => told.push('b'))
@@ -53,9 +52,7 @@ test('after a time in which nothing waited the next is watched as the first', (t
 })
 
 test('what is told may add another wait and end others', (t) => {
-  const pass = stopTime(t)
-  const told: string[] = []
-  const deadlines = new Deadlines(60)
+  const { pass, told, deadlines } = waits(t)
   deadlines.add(() => {
     told.push('a')
     deadlines.delete(other)

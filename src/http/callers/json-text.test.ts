@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { jsonText } from './json-text.ts'
+import { countTurns } from './loop-turns.fixture.ts'
 import { MadeList } from './made-list.ts'
 
 const LONG = Array.from({ length: 1000 }, (_, i) => ({ i, text: `ü"${i}`, nothing: undefined, none: null }))
@@ -42,16 +43,10 @@ test('the loop turns while a list is written', async () => {
       return 1
     },
   }))
-  let turns = 0
-  let going = true
-  const turn = (): void => {
-    turns++
-    if (going) setImmediate(turn)
-  }
-  setImmediate(turn)
+  const loop = countTurns()
   await jsonText(slow)
-  going = false
-  assert.ok(turns >= 4, `${turns} turns`)
+  loop.stop()
+  assert.ok(loop.turns >= 4, `${loop.turns} turns`)
 })
 
 test('items that are made are made once, in order, and none before those in front of it are written', async (t) => {

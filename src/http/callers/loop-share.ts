@@ -8,6 +8,7 @@ const MIXED_MS = 1000
 
 export class LoopShare {
   #last: string | undefined
+  /** 0 while one caller is alone. */
   #mixedUntil = 0
   #armed = false
   readonly #begun = new Map<string, number>()
@@ -15,13 +16,17 @@ export class LoopShare {
 
   /** Undefined when a call may begin now; else a promise that resolves in a later turn, in the order of the caller's calls. */
   turn(key: string): Promise<void> | undefined {
+    if (key === this.#last && this.#mixedUntil === 0) return undefined
     const now = performance.now()
     if (key !== this.#last) {
       if (this.#last !== undefined) this.#mixedUntil = now + MIXED_MS
       this.#last = key
     }
     const queue = this.#waiting.get(key)
-    if (queue === undefined && now >= this.#mixedUntil) return undefined
+    if (queue === undefined && now >= this.#mixedUntil) {
+      if (this.#waiting.size === 0) this.#mixedUntil = 0
+      return undefined
+    }
     this.#arm()
     const begun = this.#begun.get(key) ?? 0
     if (queue === undefined && begun < AT_ONCE) {

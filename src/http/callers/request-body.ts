@@ -30,6 +30,7 @@ const PIECES = new Deadlines(PATIENCE.idleMs)
  * that stands still, and with the next piece of one that trickles.
  */
 export function chunksOf(request: IncomingMessage, patience: Patience = PATIENCE): AsyncIterable<Uint8Array> {
+  if (isAtHand(request)) return piecesAtHand(request)
   const chunks = request.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array>
   const idle = patience === PATIENCE ? PIECES : new Deadlines(patience.idleMs)
   let left = patience.totalMs
@@ -43,6 +44,15 @@ export function chunksOf(request: IncomingMessage, patience: Patience = PATIENCE
     return next
   }
   return { [Symbol.asyncIterator]: () => ({ next: take, return: async () => (await chunks.return?.()) ?? DONE }) }
+}
+
+/** The body of a request that has come: to iterate over the stream would cost several times as much. */
+function piecesAtHand(request: IncomingMessage): AsyncIterable<Uint8Array> {
+  const next = (): Promise<IteratorResult<Uint8Array>> => {
+    const value = request.read() as Buffer | null
+    return Promise.resolve(value === null ? DONE : { done: false, value })
+  }
+  return { [Symbol.asyncIterator]: () => ({ next }) }
 }
 
 const DONE = { done: true, value: undefined } as const
@@ -124,6 +134,21 @@ export function readBytes(request: IncomingMessage, { limit, look, bodies = BODI
   if (request.destroyed) gone()
   else request.on('data', take).on('end', end).on('error', gone).on('close', gone)
   return promise
+}
+
+/**
+ * The whole body where it has come, as that of nearly every small call has when its `Arrivals` are taken up; undefined while bytes are to
+ * come. Throws `payload_too_large` beyond `limit` bytes. To listen for a body costs several times as much.
+ */
+export function bytesAtHand(request: IncomingMessage, limit: number): Buffer | undefined {
+  if (!isAtHand(request)) return undefined
+  if (request.readableLength > limit) throw problem('payload_too_large', { limit })
+  return (request.read() as Buffer | null) ?? NOTHING
+}
+
+/** Whether all of a request has come. One of HTTP/2 tells otherwise of its end. */
+export function isAtHand({ complete, destroyed, httpVersionMajor }: IncomingMessage): boolean {
+  return complete && !destroyed && httpVersionMajor === 1
 }
 
 /** A body of which the second piece has come. */

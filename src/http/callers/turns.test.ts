@@ -1,16 +1,11 @@
 /** Long work in slices: all of it is done, in order, and the loop turns between. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { countTurns } from './loop-turns.fixture.ts'
 import { inTurns, mapInTurns } from './turns.ts'
 
 test('a long list is mapped in order while the loop turns; a short one has no turn', async () => {
-  let turns = 0
-  let going = true
-  const turn = (): void => {
-    turns++
-    if (going) setImmediate(turn)
-  }
-  setImmediate(turn)
+  const loop = countTurns()
   const spin = (item: number): number => {
     for (const end = performance.now() + 0.02; performance.now() < end;);
     return item * 2
@@ -20,8 +15,8 @@ test('a long list is mapped in order while the loop turns; a short one has no tu
     await mapInTurns(items, spin),
     items.map((item) => item * 2),
   )
-  going = false
-  assert.ok(turns >= 3, `${turns} turns`)
+  loop.stop()
+  assert.ok(loop.turns >= 3, `${loop.turns} turns`)
   assert.deepEqual(await mapInTurns([], spin), [])
 })
 

@@ -2,11 +2,10 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
-import { pino } from 'pino'
 import { z } from 'zod'
 import { route } from '../../contract/route.ts'
 import { mount } from '../mount.ts'
-import { startServer } from '../server.ts'
+import { startOpen } from '../open-server.fixture.ts'
 import type { RunningServer } from '../server.ts'
 
 const LIMIT = 1000
@@ -24,17 +23,11 @@ describe('a body with Content-Encoding', () => {
       for await (const chunk of bytes) size += chunk.length
       return size
     }
-    server = await startServer({
-      host: '127.0.0.1',
-      port: 0,
-      logger: pino({ level: 'silent' }),
-      authenticate: async () => undefined,
-      routes: [
-        mount(own, ({ body }) => (calls++, body)),
-        mount(foreign, ({ body }) => (calls++, body)),
-        mount(kept, async ({ body }) => (calls++, { size: await count(body) })),
-      ],
-    })
+    server = await startOpen([
+      mount(own, ({ body }) => (calls++, body)),
+      mount(foreign, ({ body }) => (calls++, body)),
+      mount(kept, async ({ body }) => (calls++, { size: await count(body) })),
+    ])
   })
   after(() => server.stop())
 

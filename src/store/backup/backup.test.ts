@@ -5,7 +5,6 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -13,14 +12,14 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { temporaryFolder } from '../../../test/fixtures/folder.ts'
 import { backup, restore } from './backup.ts'
 import { openStore, type Store } from '../open.ts'
 import { listSegments, readSegment, SegmentWriter } from '../segments/segments.ts'
 
-const root = mkdtempSync(join(tmpdir(), 'slipway-backup-'))
+const root = temporaryFolder('backup')
 
 describe('backup', () => {
   const data = join(root, 'data')
@@ -38,10 +37,7 @@ describe('backup', () => {
     writeFileSync(join(data, 'token'), 'secret')
     writeFileSync(join(data, 'webhook.key'), Buffer.alloc(32, 7), { mode: 0o600 })
   })
-  after(async () => {
-    await store.db.close()
-    rmSync(root, { recursive: true, force: true })
-  })
+  after(() => store.db.close())
 
   it('made while transactions go on, it holds whole transactions, all blobs and segments and the keys, and no token', async () => {
     const stop = new AbortController()

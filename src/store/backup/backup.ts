@@ -16,6 +16,7 @@ import { DATABASE, digestAt, MANIFEST, readManifest, tableAt, tableFile, unsound
 import type { Entry, Manifest } from './manifest.ts'
 import { RESTORED_FILE } from './restored.ts'
 import type { RestoredNote } from './restored.ts'
+import { restoringOf, stagingOf } from './leftovers.ts'
 import { clearScratch, makeScratch } from './scratch.ts'
 import type { Scratch } from './scratch.ts'
 import { saveTables, startLoading, type Loading, type SavedDatabase } from '../postgres/snapshot.ts'
@@ -83,21 +84,8 @@ export async function backup(dataDir: string, file: string, options: BackupOptio
   }
 }
 
-/** Removes what backups of a data folder, and restores into it, have left when they were killed. Returns what it was. */
-export async function clearLeftovers(dataDir: string): Promise<string[]> {
-  return [...(await clearScratch(stagingOf(dataDir))), ...(await clearScratch(restoringOf(resolve(dataDir))))]
-}
-
-function stagingOf(dataDir: string): string {
-  return join(dataDir, 'backup-')
-}
-
 function makingOf(file: string): string {
   return `${resolve(file)}.making-`
-}
-
-function restoringOf(target: string): string {
-  return `${target}.restoring-`
 }
 
 /** Writes and verifies; where a blob is corrupt, all are looked at, and it is told which are, or done again without them. */

@@ -133,6 +133,16 @@ export function blobCases(name: string, open: () => Promise<OpenedBlobs>): void 
       }
     })
 
+    it('makes a damaged blob whole where it is stored again, though nobody has met the damage', async () => {
+      for (const size of [10, 300_000]) {
+        const bytes = randomBytes(size)
+        const { digest } = await blobs.put(bytes)
+        await opened.damage(digest)
+        await blobs.put(bytes)
+        assert.deepEqual(await blobs.bytes(digest), bytes)
+      }
+    })
+
     it('says what it does not have, and what is no digest', async () => {
       const absent = digestOf('absent')
       assert.equal(await blobs.has(absent), false)

@@ -30,6 +30,11 @@ export interface Blobs {
    */
   put(source: Uint8Array | AsyncIterable<Uint8Array>, expected?: Expected): Promise<BlobInfo>
   /**
+   * Stores many at once, all durable when it resolves, in their order: with far fewer waits for the disk than one after the other. A source
+   * is asked for when its turn comes. After a fault none of them need be there. Absent where `put` is as good.
+   */
+  putMany?(sources: readonly (() => AsyncIterable<Uint8Array>)[]): Promise<BlobInfo[]>
+  /**
    * The bytes as a stream; `size` is the whole blob's. Without a range the stream is hashed on the way and destroyed with
    * `corrupt_blob` before its last chunk if it does not match. It may be destroyed or left alone at any moment. Throws
    * `not_found`; `invalid_field` for a range outside.
@@ -37,6 +42,8 @@ export interface Blobs {
   read(digest: Digest, range?: ByteRange): Promise<{ size: number; stream: Readable }>
   /** The verified bytes; for blobs that fit in memory. Throws `not_found`, `corrupt_blob`. */
   bytes(digest: Digest): Promise<Buffer>
+  /** The verified bytes of many small blobs, in their order, for far less than one by one costs. Throws as `bytes`. Absent where it would not. */
+  bytesMany?(digests: readonly Digest[]): Promise<Buffer[]>
   has(digest: Digest): Promise<boolean>
   /** Deletes a blob; false when there was none. */
   delete(digest: Digest): Promise<boolean>
@@ -58,8 +65,17 @@ export interface Blobs {
   path(digest: Digest): string | undefined
   /** Tells that the bytes at `path` are not those of the digest; absent where nobody keeps the list of such blobs. */
   corrupt?(blob: BlobInfo): void
+  /** Tells that a blob which something needs is not there; absent as `corrupt` is. */
+  missing?(blob: BlobInfo): void
+  /** Every blob that is known to be corrupt or missing; absent as `corrupt` is. */
+  faulty?(): Promise<ReadonlySet<Digest>>
   /** Small texts beside the blobs; undefined where the driver has no place outside of the data folder. */
   readonly notes?: Notes
+}
+
+/** The blobs that are known to be corrupt or missing; none where nobody keeps the list. */
+export async function faultyBlobs(blobs: Blobs): Promise<ReadonlySet<Digest>> {
+  return (await blobs.faulty?.()) ?? new Set()
 }
 
 /** Small texts under names of their own, such as `audit/KEY/00000001.json`: outside of the data folder, never collected. */

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict'
 import {
   chmodSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -15,14 +14,14 @@ import {
 import promises, { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, it } from 'node:test'
+import { Readable } from 'node:stream'
+import { it } from 'node:test'
+import { temporaryFolder } from '../../../test/fixtures/folder.ts'
 import { blobCases } from './blobs.cases.ts'
 import { openDiskBlobs } from './disk.ts'
 
-const root = mkdtempSync(join(tmpdir(), 'slipway-blobs-'))
-after(() => rmSync(root, { recursive: true, force: true }))
+const root = temporaryFolder('blobs')
 
 blobCases('disk', async () => {
   const blobs = openDiskBlobs(join(root, 'cases'))
@@ -57,6 +56,32 @@ it('disk blobs are read-only files, and what was left half-written is swept away
   assert.deepEqual(readdirSync(join(folder, 'tmp')), [])
   assert.equal((await blobs.bytes(digest)).toString(), 'kept')
 })
+
+for (const [how, takeAway] of [
+  ['the folder is gone', (folder: string) => renameSync(folder, `${folder}-away`)],
+  ['its disk is not mounted', (folder: string) => (renameSync(folder, `${folder}-away`), mkdirSync(folder))],
+] as const) {
+  it(`no blob is called missing, stored or deleted while ${how}`, async () => {
+    const folder = join(root, how)
+    const blobs = openDiskBlobs(folder)
+    const { digest } = await blobs.put(Buffer.from('kept'))
+    takeAway(folder)
+    const away = { code: 'unavailable', status: 503 }
+    await assert.rejects(blobs.has(digest), away)
+    await assert.rejects(blobs.bytes(digest), away)
+    await assert.rejects(async () => blobs.bytesMany?.([digest]), away)
+    await assert.rejects(blobs.read(digest), away)
+    await assert.rejects(blobs.delete(digest), away)
+    await assert.rejects(blobs.deleteIdle(digest, Date.now()), away)
+    await assert.rejects(blobs.list()[Symbol.asyncIterator]().next(), away)
+    await assert.rejects(blobs.put(Buffer.from('new')), away)
+    await assert.rejects(async () => blobs.putMany?.([() => Readable.from([Buffer.from('new')])]), away)
+    rmSync(folder, { recursive: true, force: true })
+    renameSync(`${folder}-away`, folder)
+    assert.equal((await blobs.bytes(digest)).toString(), 'kept')
+    assert.equal(await blobs.has(`sha256:${'0'.repeat(64)}`), false)
+  })
+}
 
 it('the memory of a large chunk is given back once it is written, that of a part of something larger is not', async () => {
   const blobs = openDiskBlobs(join(root, 'memory'))
@@ -206,13 +231,35 @@ it('a blob that was stored while it was on its way out comes back, whoever store
   }
 })
 
-it('what the system takes only in part is written to its end', async (t) => {
-  const folder = join(root, 'short')
-  const blobs = openDiskBlobs(folder)
+/** The methods of every open file, and how several chunks are written. */
+async function ofFiles(folder: string): Promise<{ methods: FileHandle; writev: FileHandle['writev'] }> {
   const handle = await open(folder)
   const methods = Object.getPrototypeOf(handle) as FileHandle
   await handle.close()
   const writev = Object.getOwnPropertyDescriptor(methods, 'writev')?.value as FileHandle['writev']
+  return { methods, writev }
+}
+
+it('a write that failed is told, though all after it succeed', async (t) => {
+  const folder = join(root, 'once full')
+  const blobs = openDiskBlobs(folder)
+  const { methods, writev } = await ofFiles(folder)
+  let writes = 0
+  t.mock.method(methods, 'writev', function (this: FileHandle, chunks: readonly Uint8Array[]) {
+    if (writes++ === 0) return Promise.reject(Object.assign(new Error('no space left on device'), { code: 'ENOSPC' }))
+    return writev.call(this, chunks)
+  })
+  async function* source(): AsyncGenerator<Uint8Array> {
+    for (const byte of [1, 2, 3]) yield new Uint8Array(1024 * 1024).fill(byte)
+  }
+  await assert.rejects(blobs.put(source()), { code: 'storage_full' })
+  assert.deepEqual(readdirSync(join(folder, 'tmp')), [])
+})
+
+it('what the system takes only in part is written to its end', async (t) => {
+  const folder = join(root, 'short')
+  const blobs = openDiskBlobs(folder)
+  const { methods, writev } = await ofFiles(folder)
   // 1500 bytes at most: within a chunk, at its end, or over several
   t.mock.method(methods, 'writev', function (this: FileHandle, chunks: readonly Uint8Array[]) {
     const bytes = Buffer.concat(chunks).subarray(0, 1500)

@@ -1,6 +1,15 @@
 /** Blobs in a folder: `<first two hex digits>/<the rest>`, written under a temporary name, synced, then renamed. */
 import { createHash, randomUUID } from 'node:crypto'
-import { createReadStream, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import {
   link,
   mkdir,
@@ -16,13 +25,16 @@ import {
 } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { ifMissing } from '../../contract/absence/absent.ts'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { ifMissing, ifMissingNow } from '../../contract/absence/absent.ts'
 import { problem } from '../../contract/errors.ts'
 import type { BlobInfo, Blobs, ByteRange, Digest, Expected } from './blobs.ts'
 import { explained } from '../failures.ts'
 import { giveBack } from './give-back.ts'
 import { abandonable, digestOf, hexOf, isWithin, outside, refuseDifferent, verified } from './verify.ts'
 import { faultPoint } from '../fault.ts'
+import { syncOne, syncTogether } from './disk-sync.ts'
+import { mapSome } from './trees.ts'
 import { syncFolder } from '../sqlite/wal.ts'
 
 /** Half-written files older than this are swept away, ms. */
@@ -34,33 +46,33 @@ const WRITE_BYTES = 1024 * 1024
 /** A disk sync begins after so many bytes, so that the last one is short and commits of the database do not wait for gigabytes. */
 const SYNC_BYTES = 64 * 1024 * 1024
 
+/** A blob of this size or less is small, bytes; and so many of them are read before others have their turn: a ms or two. */
+const [SMALL_BYTES, IN_A_TURN] = [16 * 1024, 32]
+
+/** Files that wait for the disk together at most. */
+const TOGETHER = 5000
+
 /** Bytes that are read at once: enough to be worth a trip to a thread, few enough to stay in a core's cache until they are sent. */
 const READ_BYTES = 256 * 1024
 
 /** Name, in the folder of temporary files, of a blob that is on its way out: this and its 64 hex digits. */
 const LEAVING = 'leaving-'
 
-/** Opens (and makes) a blob folder. `now` is wall time in ms; what `isCorrupt` names is written anew when it is stored again. */
-export function openDiskBlobs(
-  folder: string,
-  now: () => number = Date.now,
-  isCorrupt: (digest: Digest) => boolean = () => false,
-): Blobs {
-  return new DiskBlobs(folder, now, isCorrupt)
+/** Opens (and makes) a blob folder. `now` is wall time in ms. */
+export function openDiskBlobs(folder: string, now: () => number = Date.now): Blobs {
+  return new DiskBlobs(folder, now)
 }
 
 class DiskBlobs implements Blobs {
   readonly #folder: string
   readonly #temporary: string
   readonly #now: () => number
-  readonly #isCorrupt: (digest: Digest) => boolean
   readonly #shards = new Set<string>()
 
-  constructor(folder: string, now: () => number, isCorrupt: (digest: Digest) => boolean) {
+  constructor(folder: string, now: () => number) {
     this.#folder = folder
     this.#temporary = join(folder, 'tmp')
     this.#now = now
-    this.#isCorrupt = isCorrupt
     mkdirSync(this.#temporary, { recursive: true })
     this.#bringBack()
   }
@@ -70,11 +82,36 @@ class DiskBlobs implements Blobs {
     try {
       const info = await write(temporary, source)
       refuseDifferent(info, expected)
-      await this.#place(temporary, info)
+      const shard = await this.#place(temporary, info)
+      if (shard !== undefined) await syncOne(shard)
       return info
     } catch (error) {
       await rm(temporary, { force: true })
-      throw explained(error)
+      throw this.#explained(error)
+    }
+  }
+
+  async putMany(sources: readonly (() => AsyncIterable<Uint8Array>)[]): Promise<BlobInfo[]> {
+    const stored: BlobInfo[] = []
+    for (let at = 0; at < sources.length; at += TOGETHER)
+      stored.push(...(await this.#putTogether(sources.slice(at, at + TOGETHER))))
+    return stored
+  }
+
+  async #putTogether(sources: readonly (() => AsyncIterable<Uint8Array>)[]): Promise<BlobInfo[]> {
+    const parts = sources.map((source) => ({ source, temporary: join(this.#temporary, randomUUID()) }))
+    try {
+      const written = await mapAll(parts, async ({ source, temporary }) => ({
+        temporary,
+        info: await write(temporary, source(), false),
+      }))
+      await syncTogether(parts.map(({ temporary }) => temporary))
+      const shards = await mapAll(written, ({ temporary, info }) => this.#place(temporary, info))
+      await syncTogether([...new Set(shards.filter((shard) => shard !== undefined))])
+      return written.map(({ info }) => info)
+    } catch (error) {
+      await Promise.all(parts.map(({ temporary }) => rm(temporary, { force: true })))
+      throw this.#explained(error)
     }
   }
 
@@ -96,6 +133,25 @@ class DiskBlobs implements Blobs {
     return bytes
   }
 
+  async bytesMany(digests: readonly Digest[]): Promise<Buffer[]> {
+    const found: Buffer[] = []
+    for (const [at, digest] of digests.entries()) {
+      found.push(this.#smallNow(digest) ?? (await this.bytes(digest)))
+      if (at % IN_A_TURN === IN_A_TURN - 1) await nextTurn()
+    }
+    return found
+  }
+
+  /** The verified bytes of a small blob without a wait: to hand a read of microseconds to a thread costs many times as much. */
+  #smallNow(digest: Digest): Buffer | undefined {
+    const path = this.#path(digest)
+    const found = ifMissingNow(() => statSync(path))
+    if (found === undefined || found.size > SMALL_BYTES) return undefined
+    const bytes = ifMissingNow(() => readFileSync(path))
+    if (bytes !== undefined && digestOf(bytes) !== digest) throw problem('corrupt_blob', { digest })
+    return bytes
+  }
+
   async has(digest: Digest): Promise<boolean> {
     return (await this.#stat(digest)) !== undefined
   }
@@ -105,8 +161,9 @@ class DiskBlobs implements Blobs {
       await unlink(this.#path(digest))
       return true
     } catch (error) {
-      if (isMissing(error)) return false
-      throw error
+      if (!isMissing(error)) throw error
+      this.#refuseAway()
+      return false
     }
   }
 
@@ -124,12 +181,14 @@ class DiskBlobs implements Blobs {
       faultPoint('blobs.left')
       return !young
     } catch (error) {
-      if (isMissing(error)) return false
-      throw error
+      if (!isMissing(error)) throw error
+      this.#refuseAway()
+      return false
     }
   }
 
   async *list(only?: string): AsyncIterable<BlobInfo & { readonly touched_at: number }> {
+    this.#refuseAway()
     for (const shard of only === undefined ? await readdir(this.#folder) : [only]) {
       if (!/^[0-9a-f]{2}$/.test(shard)) continue
       for (const rest of (await ifMissing(readdir(join(this.#folder, shard)))) ?? []) {
@@ -149,13 +208,27 @@ class DiskBlobs implements Blobs {
     return join(this.#folder, hex.slice(0, 2), hex.slice(2))
   }
 
+  /** Undefined for a blob that is not there. Throws 503 where the whole folder is away: nothing is known of a blob then. */
   async #stat(digest: Digest): Promise<{ size: number; mtimeMs: number } | undefined> {
     try {
       return await stat(this.#path(digest))
     } catch (error) {
-      if (isMissing(error)) return undefined
-      throw error
+      if (!isMissing(error)) throw error
+      this.#refuseAway()
+      return undefined
     }
+  }
+
+  #explained(error: unknown): unknown {
+    if (isMissing(error)) this.#refuseAway()
+    return explained(error)
+  }
+
+  /** A disk that is not mounted leaves an empty folder, or none: without the folder that each opening makes, no blob can be called missing. */
+  #refuseAway(): void {
+    if (existsSync(this.#temporary)) return
+    const detail = 'its folder is gone, or its disk is not mounted'
+    throw problem('unavailable', { what: 'the blob store', detail })
   }
 
   async #size(digest: Digest): Promise<number> {
@@ -164,27 +237,26 @@ class DiskBlobs implements Blobs {
     return found.size
   }
 
-  async #place(temporary: string, info: BlobInfo): Promise<void> {
+  /** Puts a written file where it belongs; the folder whose names are to be made durable, undefined where it was there before. */
+  async #place(temporary: string, info: BlobInfo): Promise<string | undefined> {
     const path = this.#path(info.digest)
     const at = new Date(this.#now())
-    const found = await this.#stat(info.digest)
-    if (found?.size === info.size && !this.#isCorrupt(info.digest)) {
+    let wasThere = (await this.#stat(info.digest))?.size === info.size
+    if (wasThere) {
       // Storing again makes it young, so that a collection that is running spares it.
       await utimes(path, at, at).catch(unlessMissing)
-      if (await this.has(info.digest)) {
-        await rm(temporary, { force: true })
-        return
-      }
+      wasThere = await this.has(info.digest)
     }
     await utimes(temporary, at, at)
     const shard = join(path, '..')
-    if (!this.#shards.has(shard)) {
+    if (!wasThere && !this.#shards.has(shard)) {
       await mkdir(shard, { recursive: true })
       syncFolder(this.#folder)
       this.#shards.add(shard)
     }
+    // also over one that is there: it may be damaged, and nobody has read it yet
     await rename(temporary, path)
-    await syncFolderLater(shard)
+    return wasThere ? undefined : shard
   }
 
   async sweep(): Promise<void> {
@@ -208,8 +280,12 @@ class DiskBlobs implements Blobs {
   }
 }
 
-/** Writes a new file and makes it durable. The next chunks are taken in and hashed while the last ones are written. */
-async function write(path: string, source: Uint8Array | AsyncIterable<Uint8Array>): Promise<BlobInfo> {
+/** Writes a new file and, unless that is left for later, makes it durable. The next chunks are taken in and hashed while the last ones are written. */
+async function write(
+  path: string,
+  source: Uint8Array | AsyncIterable<Uint8Array>,
+  isDurable = true,
+): Promise<BlobInfo> {
   const hash = createHash('sha256')
   const whole = source instanceof Uint8Array
   let size = 0
@@ -228,7 +304,7 @@ async function write(path: string, source: Uint8Array | AsyncIterable<Uint8Array
       held = 0
     }
     await file.write(waiting, held)
-    await file.end()
+    await file.end(isDurable)
   } finally {
     await file.close()
   }
@@ -272,11 +348,11 @@ class Writing {
     if (this.#owns) chunks.forEach(giveBack)
   }
 
-  /** Resolves when all of it is on the disk. */
-  async end(): Promise<void> {
+  /** Resolves when all of it is written, and with `isDurable` on the disk. */
+  async end(isDurable: boolean): Promise<void> {
     await this.#write
     await this.#sync
-    await this.#file.sync()
+    if (isDurable) await this.#file.sync()
   }
 
   /** Waits for what is under way, for a file may not be closed under a write. */
@@ -292,13 +368,15 @@ function handled(work: Promise<void>): Promise<void> {
   return work
 }
 
-async function syncFolderLater(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
+/** Does the work for each, few at the same time; throws the first fault once none of it goes on. */
+async function mapAll<A, B>(items: readonly A[], work: (item: A) => Promise<B>): Promise<B[]> {
+  const faults: unknown[] = []
+  const results = await mapSome(items, async (item) => {
+    if (faults.length > 0) return undefined
+    return work(item).catch((error: unknown) => void faults.push(error))
+  })
+  if (faults.length > 0) throw faults[0]
+  return results as B[]
 }
 
 function unlessMissing(error: unknown): void {

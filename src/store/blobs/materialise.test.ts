@@ -7,35 +7,44 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
-  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { temporaryFolder } from '../../../test/fixtures/folder.ts'
+import { allClosedBelow } from '../descriptors.fixture.ts'
 import type { Blobs } from './blobs.ts'
 import { openDiskBlobs } from './disk.ts'
-import { materialise, putManifest, putTree, treeDigests, treeFiles, type TreeFile } from './trees.ts'
+import {
+  filesOfTrees,
+  materialise,
+  putMany,
+  putManifest,
+  putTree,
+  treeDigests,
+  treeFiles,
+  type TreeFile,
+} from './trees.ts'
 import { digestOf } from './verify.ts'
 
-const root = mkdtempSync(join(tmpdir(), 'slipway-laid-out-'))
-after(() => rmSync(root, { recursive: true, force: true }))
+const root = temporaryFolder('laid-out')
 const blobs = openDiskBlobs(join(root, 'blobs'))
 
 /** The driver with some of its calls replaced. */
 function changed(calls: Partial<Blobs>): Blobs {
-  const { put, read, bytes, path } = {
+  const { put, read, bytes, has, path } = {
     put: blobs.put.bind(blobs),
     read: blobs.read.bind(blobs),
     bytes: blobs.bytes.bind(blobs),
+    has: blobs.has.bind(blobs),
     path: blobs.path.bind(blobs),
     ...calls,
   }
-  return Object.assign(Object.create(blobs) as Blobs, { put, read, bytes, path })
+  return Object.assign(Object.create(blobs) as Blobs, { put, read, bytes, has, path })
 }
 
 async function stored(path: string, text: string, executable = false): Promise<TreeFile> {
@@ -140,7 +149,7 @@ test('a manifest that names a path outside of the folder is not laid out', async
 test('eight files are stored at once, whichever is first the names are right, and one that fails is told', async () => {
   const path = join(root, 'several')
   mkdirSync(path)
-  for (let i = 0; i < 30; i++) writeFileSync(join(path, `f${i}`), `text ${i}`)
+  for (let i = 0; i < 16; i++) writeFileSync(join(path, `f${i}`), `text ${i}`)
   let [inside, most] = [0, 0]
   const waiting: (() => void)[] = []
   const held = (source: Parameters<Blobs['put']>[0]): ReturnType<Blobs['put']> => {
@@ -154,10 +163,47 @@ test('eight files are stored at once, whichever is first the names are right, an
       .finally(() => inside--)
   }
   const { digest, files, size } = await putTree(changed({ put: held }), path)
-  assert.deepEqual([most, files, size], [8, 30, 10 * 6 + 20 * 7])
+  assert.deepEqual([most, files, size], [8, 16, 10 * 6 + 6 * 7])
   for (const file of await treeFiles(blobs, digest)) assert.equal(file.digest, digestOf(`text ${file.path.slice(1)}`))
   const full = new Error('no space left')
   await assert.rejects(putTree(changed({ put: () => Promise.reject(full) }), path), full)
+})
+
+test('many files are stored together, whatever their size, and one that cannot be read is told and leaves nothing', async () => {
+  const path = join(root, 'together')
+  mkdirSync(path)
+  const text = (i: number): string => `text ${i} `.repeat(i === 7 ? 100_000 : 1)
+  for (let i = 0; i < 40; i++) writeFileSync(join(path, `f${i}`), text(i % 20))
+  const { digest, files } = await putTree(blobs, path)
+  assert.equal(files, 40)
+  for (const file of await treeFiles(blobs, digest)) {
+    assert.equal(file.digest, digestOf(text(Number(file.path.slice(1)) % 20)))
+    assert.equal((await blobs.bytes(file.digest)).length, file.size)
+  }
+  const gone = Array.from({ length: 20 }, (_, i) => async function* () {
+    if (i === 11) throw new Error('it cannot be read')
+    yield Buffer.from(`never ${i}`)
+  }) // prettier-ignore
+  await assert.rejects(putMany(blobs, gone), /it cannot be read/)
+  assert.deepEqual(readdirSync(join(root, 'blobs', 'tmp')), [])
+})
+
+test('many trees are read as one is, small and large, and one that is damaged or gone is told', async () => {
+  const large = Array.from({ length: 400 }, (_, i) => stored(`f${i}`, `large ${i}`))
+  const trees = [
+    await putManifest(blobs, [await stored('', 'one file')]),
+    await putManifest(blobs, await Promise.all(large)),
+    await putManifest(blobs, [await stored('a/b', 'in a folder', true)]),
+  ].map(({ digest }) => digest)
+  const expected = await Promise.all(trees.map((digest) => treeFiles(blobs, digest)))
+  assert.deepEqual(await filesOfTrees(blobs, trees), expected)
+  assert.equal(expected[1]?.length, 400)
+  await assert.rejects(filesOfTrees(blobs, [digestOf('nobody has it')]), { code: 'not_found' })
+  await assert.rejects(filesOfTrees(blobs, [(await stored('', 'no tree')).digest]), { code: 'unprocessable' })
+  const damaged = blobs.path(trees[0] ?? '') ?? ''
+  chmodSync(damaged, 0o600)
+  writeFileSync(damaged, readFileSync(damaged, 'utf8').replace('one', 'two').replace(':1,', ':2,'))
+  await assert.rejects(filesOfTrees(blobs, trees), { code: 'corrupt_blob' })
 })
 
 test('a store that refuses a file unread leaves none open', { skip: !existsSync('/proc/self/fd') }, async () => {
@@ -166,18 +212,7 @@ test('a store that refuses a file unread leaves none open', { skip: !existsSync(
   writeFileSync(join(path, 'file'), 'text')
   const full = new Error('no space left')
   await assert.rejects(putTree(changed({ put: () => Promise.reject(full) }), path), full)
-  await new Promise((done) => setTimeout(done, 100))
-  const names = readdirSync('/proc/self/fd').map((fd) => {
-    try {
-      return readlinkSync(join('/proc/self/fd', fd))
-    } catch {
-      return ''
-    }
-  })
-  assert.deepEqual(
-    names.filter((name) => name.startsWith(path)),
-    [],
-  )
+  await allClosedBelow(path)
 })
 
 test('a link is no file or folder to be stored, whatever it leads to', async () => {

@@ -10,7 +10,8 @@ import { Problem } from '../../contract/errors.ts'
 import { readArchive, safePath, writeArchive } from './archive.ts'
 import type { Blobs } from './blobs.ts'
 import { openDiskBlobs } from './disk.ts'
-import { materialise, putArchive, putTree, treeDigests, treeFiles, treeTable } from './trees.ts'
+import { digestOf } from './verify.ts'
+import { isWhole, materialise, putArchive, putTree, treeDigests, treeFiles, treeTable } from './trees.ts'
 
 let root: string
 let blobs: Blobs
@@ -97,6 +98,37 @@ test('links and special files are refused by name', async () => {
   execFileSync('mkfifo', [join(path, 'pipe')])
   await assert.rejects(putTree(blobs, path), refusal(/"pipe" is a special file/, 'unprocessable'))
   await assert.rejects(putTree(blobs, join(path, 'nothing')), refusal(/does not exist/, 'not_found'))
+})
+
+test('a tree of which a file is gone is refused by the name of the blob, and no path of this machine is told', async () => {
+  const { digest } = await putTree(blobs, folder('gone', { 'a.txt': 'soon gone' }))
+  const [file] = await treeFiles(blobs, digest)
+  await blobs.delete(file?.digest ?? '')
+  const told: string[] = []
+  const missing = (blob: { digest: string }): void => void told.push(blob.digest)
+  const watched: Blobs = Object.assign(openDiskBlobs(join(root, 'blobs')), { missing })
+  for (const link of [false, true])
+    await assert.rejects(
+      materialise(watched, digest, join(root, `gone-${link}`), { link }),
+      refusal(/^blob "sha256:[0-9a-f]{64}" does not exist$/, 'not_found'),
+    )
+  assert.deepEqual(told, [file?.digest, file?.digest])
+})
+
+test('a tree is whole while its manifest is there and none of its files is known to be faulty', async () => {
+  const { digest } = await putTree(blobs, folder('whole', { a: 'one', b: 'two' }))
+  const [, file] = await treeFiles(blobs, digest)
+  const other = digestOf(Buffer.from('other'))
+  for (const [faulty, expected] of [
+    [[], true],
+    [[other], true],
+    [[other, file?.digest ?? ''], false],
+    [[digest], false],
+  ] as const)
+    assert.equal(await isWhole(blobs, digest, new Set(faulty)), expected, faulty.join(' '))
+  assert.equal(await isWhole(blobs, other, new Set()), false, 'nothing has this name')
+  const { digest: text } = await blobs.put(Buffer.from('no tree'))
+  assert.equal(await isWhole(blobs, text, new Set([other])), false)
 })
 
 test('a blob that is not a tree is refused', async () => {

@@ -1,14 +1,14 @@
 /** Files and folders kept by content: a sorted manifest, stored as a blob whose digest names the whole. */
 import { constants, createReadStream, createWriteStream } from 'node:fs'
 import type { Dirent } from 'node:fs'
-import { chmod, copyFile, link, lstat, mkdir, readdir } from 'node:fs/promises'
+import { chmod, copyFile, link, lstat, mkdir, readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { finished, pipeline } from 'node:stream/promises'
-import { ifMissing } from '../../contract/absence/absent.ts'
-import { problem, type Problem } from '../../contract/errors.ts'
+import { ifMissing, ifRefused } from '../../contract/absence/absent.ts'
+import { Problem, problem } from '../../contract/errors.ts'
 import { readArchive, safePath, type ArchiveLimits } from './archive.ts'
-import type { Blobs } from './blobs.ts'
-import { verified } from './verify.ts'
+import type { BlobInfo, Blobs } from './blobs.ts'
+import { digestOf, verified } from './verify.ts'
 
 /** A file of a tree. `path` is relative with `/`; '' when the tree is that one file. Times and owners are not kept. */
 export interface TreeFile {
@@ -40,22 +40,41 @@ export async function putTree(blobs: Blobs, path: string): Promise<TreeInfo> {
   if (found === undefined) throw problem('not_found', { what: 'file or folder', id: path })
   const sources = found.isDirectory() ? await walk(path, '') : [{ path: '', source: path }]
   if (!found.isDirectory() && !found.isFile()) throw special(path)
-  const files = await mapSome(sources, async ({ path, source }): Promise<TreeFile> => {
-    const { mode } = await lstat(source)
-    const { digest, size } = await putFile(blobs, source)
-    return { path, size, digest, executable: (mode & 0o100) !== 0 }
+  const looked = await mapSome(sources, ({ source }) => lstat(source))
+  const stored = await putMany(
+    blobs,
+    sources.map(
+      ({ source }, at) =>
+        () =>
+          contentOf(source, looked[at]?.size ?? 0),
+    ),
+  )
+  const files = sources.map(({ path }, at): TreeFile => {
+    const { digest = '', size = 0 } = stored[at] ?? {}
+    return { path, size, digest, executable: ((looked[at]?.mode ?? 0) & 0o100) !== 0 }
   })
   return putManifest(blobs, files)
 }
 
-/** A store that refuses before it reads leaves the file open, or its fault to nobody: both would be the server's. */
-async function putFile(blobs: Blobs, source: string): ReturnType<Blobs['put']> {
-  const body = createReadStream(source)
-  try {
-    return await blobs.put(body)
-  } finally {
-    body.destroy()
-  }
+/** A file of this size or less is read whole, bytes: a stream costs more than that takes. */
+const SMALL_BYTES = 256 * 1024
+
+/** A store that refuses before it reads opens nothing. */
+async function* contentOf(path: string, size: number): AsyncGenerator<Uint8Array> {
+  if (size <= SMALL_BYTES) yield await readFile(path)
+  else yield* createReadStream(path) as AsyncIterable<Uint8Array>
+}
+
+/** So few files are stored one by one: to have the whole file system written out takes longer. */
+const FEW = 16
+
+/** Stores many blobs, in their order; a source is asked for when its turn comes. */
+export async function putMany(
+  blobs: Blobs,
+  sources: readonly (() => AsyncIterable<Uint8Array>)[],
+): Promise<BlobInfo[]> {
+  if (blobs.putMany !== undefined && sources.length > FEW) return blobs.putMany(sources)
+  return mapSome(sources, (source) => blobs.put(source()))
 }
 
 /** Stores the files of a tar stream as a tree; see `readArchive` for what is refused. */
@@ -75,10 +94,19 @@ export async function putArchive(
 
 /** Stores a tree of files whose blobs are there already. */
 export async function putManifest(blobs: Blobs, files: readonly TreeFile[]): Promise<TreeInfo> {
+  const { digest } = await blobs.put(manifestOf(files))
+  return { digest, size: files.reduce((sum, file) => sum + file.size, 0), files: files.length }
+}
+
+/** The digest that a tree of such files has; nothing is stored. */
+export function treeDigest(files: readonly TreeFile[]): string {
+  return digestOf(manifestOf(files))
+}
+
+function manifestOf(files: readonly TreeFile[]): Buffer {
   const sorted = files.toSorted((a, b) => (a.path < b.path ? -1 : 1))
   const lines = sorted.map(({ path, size, digest, executable }) => [path, size, digest, executable ? 1 : 0])
-  const { digest } = await blobs.put(Buffer.from(JSON.stringify({ slipway_tree: 1, files: lines })))
-  return { digest, size: sorted.reduce((sum, file) => sum + file.size, 0), files: sorted.length }
+  return Buffer.from(JSON.stringify({ slipway_tree: 1, files: lines }))
 }
 
 /** The files of a tree, sorted by path. Throws `not_found`; `unprocessable` when the blob is not a tree. */
@@ -88,6 +116,32 @@ export async function treeFiles(blobs: Pick<Blobs, 'bytes'>, digest: string): Pr
   return parseManifest(bytes.toString('utf8'), digest)
 }
 
+/**
+ * Whether a tree can be laid out, as far as is known: its manifest is there, and none of its files is among those that `faulty` names. Its
+ * files are not asked for, which for thousands of them in S3 takes minutes.
+ */
+export async function isWhole(blobs: Blobs, digest: string, faulty: ReadonlySet<string>): Promise<boolean> {
+  if (faulty.has(digest) || !(await blobs.has(digest))) return false
+  if (faulty.size === 0) return true
+  const files = await ifRefused(treeFiles(blobs, digest), 'not_found', 'corrupt_blob', 'unprocessable')
+  return files !== undefined && !files.some((file) => faulty.has(file.digest))
+}
+
+/** Trees whose manifests are held at once. */
+const MANIFESTS = 1000
+
+/** The files of many trees, in their order. Throws as `treeFiles`. */
+export async function filesOfTrees(blobs: Blobs, digests: readonly string[]): Promise<TreeFile[][]> {
+  if (blobs.bytesMany === undefined) return mapSome(digests, (digest) => treeFiles(blobs, digest))
+  const trees: TreeFile[][] = []
+  for (let at = 0; at < digests.length; at += MANIFESTS) {
+    const some = digests.slice(at, at + MANIFESTS)
+    const manifests = await blobs.bytesMany(some)
+    for (const [i, digest] of some.entries()) trees.push(parseManifest(manifests[i]?.toString('utf8') ?? '', digest))
+  }
+  return trees
+}
+
 /** The table of a tree: the tree itself where it is one file, else its first CSV. Undefined where it has none. */
 export async function treeTable(blobs: Blobs, digest: string): Promise<Buffer | undefined> {
   const file = (await treeFiles(blobs, digest)).find(({ path }) => path === '' || path.endsWith('.csv'))
@@ -95,7 +149,7 @@ export async function treeTable(blobs: Blobs, digest: string): Promise<Buffer | 
 }
 
 /**
- * Writes a tree to `destination`, which must not exist; its parent must. Throws `corrupt_blob` when a file is not what its digest says. With `link` the files are read-only hard links
+ * Writes a tree to `destination`, which must not exist; its parent must. Throws `corrupt_blob` when a file is not what its digest says, and `not_found` when it is gone. With `link` the files are read-only hard links
  * where that is safe and possible, else read-only copies: root can write to read-only files and so would change the blob,
  * therefore root gets copies (sharing blocks where the file system can).
  */
@@ -110,12 +164,31 @@ export async function materialise(
   if (!single) await mkdir(destination)
   const folders = new Set(files.map((file) => dirname(join(destination, file.path))))
   for (const folder of single ? [] : folders) await mkdir(folder, { recursive: true })
-  await mapSome(files, async (file) => {
+  await eachThoughHurt(files, async (file) => {
     const target = file.path === '' ? destination : join(destination, safePath(file.path))
     await place(blobs, file, target, options)
   })
   return files
 }
+
+/**
+ * Does the work for each, also where a blob is found damaged or gone: all such blobs are known before the first fault is thrown, and one
+ * repair mends them all. Any other fault is thrown at once.
+ */
+export async function eachThoughHurt<A>(items: readonly A[], work: (item: A) => Promise<unknown>): Promise<void> {
+  const hurt: unknown[] = []
+  await mapSome(items, async (item) => {
+    try {
+      await work(item)
+    } catch (error) {
+      if (!(error instanceof Problem) || !HURT.includes(error.code)) throw error
+      hurt.push(error)
+    }
+  })
+  if (hurt.length > 0) throw hurt[0]
+}
+
+const HURT: readonly string[] = ['corrupt_blob', 'not_found']
 
 /** Every digest that a tree needs: its own and its files'. For garbage collection. */
 export async function* treeDigests(blobs: Blobs, digest: string): AsyncGenerator<string> {
@@ -132,8 +205,12 @@ async function place(
   try {
     await placeVerified(blobs, file, target, options)
   } catch (error) {
-    if ((error as { code?: unknown }).code === 'corrupt_blob') blobs.corrupt?.(file)
-    throw error
+    const { code } = error as { code?: unknown }
+    if (code === 'corrupt_blob') blobs.corrupt?.(file)
+    const isGone = (code === 'ENOENT' || code === 'not_found') && !(await blobs.has(file.digest))
+    if (isGone) blobs.missing?.(file)
+    // the same as where blobs lie elsewhere: the paths of this machine are nobody's business
+    throw isGone ? problem('not_found', { what: 'blob', id: file.digest }) : error
   }
 }
 
@@ -200,7 +277,7 @@ function parseManifest(text: string, digest: string): TreeFile[] {
 }
 
 /** A path that is a file in one entry and a folder in another cannot be laid out. */
-function refuseOverlap(files: readonly TreeFile[]): void {
+export function refuseOverlap(files: readonly TreeFile[]): void {
   const paths = new Set(files.map((file) => file.path))
   for (const { path } of files) {
     for (let at = path.indexOf('/'); at > 0; at = path.indexOf('/', at + 1)) {
@@ -211,7 +288,8 @@ function refuseOverlap(files: readonly TreeFile[]): void {
   }
 }
 
-async function mapSome<A, B>(items: readonly A[], work: (item: A) => Promise<B>): Promise<B[]> {
+/** Does the work for each, few at the same time; results in their order. The first fault is thrown while others may still go on. */
+export async function mapSome<A, B>(items: readonly A[], work: (item: A) => Promise<B>): Promise<B[]> {
   const results: B[] = []
   const rest = items.entries()
   const worker = async (): Promise<void> => {

@@ -15,12 +15,19 @@ function watched(t: TestContext) {
   t.after(() => rmSync(folder, { recursive: true }))
   const disk = openDiskBlobs(folder)
   const [known, told, mended]: [Set<Digest>, unknown[], Digest[]] = [new Set(), [], []]
+  /** What another process has mended. */
+  const elsewhere = new Set<Digest>()
   const time = { now: 0 }
   const read = t.mock.method(disk, 'read')
   const watch = {
     isCorrupt: (digest: Digest) => known.has(digest),
     isListed: (digest: Digest) => known.has(digest),
     corrupt: (blob: { digest: Digest; size: number }) => void told.push([blob.digest, blob.size]),
+    missing: (blob: { digest: Digest }) => void told.push(blob.digest),
+    faulty: () => {
+      for (const digest of elsewhere) known.delete(digest)
+      return Promise.resolve(known)
+    },
     mended: (digest: Digest) => void mended.push(digest),
   }
   const blobs = watchedBlobs(disk, watch, () => time.now)
@@ -29,7 +36,7 @@ function watched(t: TestContext) {
     chmodSync(path, 0o644)
     writeFileSync(path, 'spoilt')
   }
-  return { blobs, known, told, mended, time, read: read.mock, spoil }
+  return { blobs, known, elsewhere, told, mended, time, read: read.mock, spoil }
 }
 
 const RANGE = { start: 1, end: 2 }
@@ -76,6 +83,14 @@ test('of a blob that is known to be corrupt no part is read', async (t) => {
   known.add(digest)
   await assert.rejects(blobs.read(digest, RANGE), { code: 'corrupt_blob' })
   assert.equal(read.callCount(), 0)
+})
+
+test('a part is read of a blob that another process has mended since this one was told', async (t) => {
+  const { blobs, known, elsewhere } = watched(t)
+  const { digest } = await blobs.put(Buffer.from('sounds'))
+  known.add(digest)
+  elsewhere.add(digest)
+  assert.equal((await buffer((await blobs.read(digest, RANGE)).stream)).toString(), 'ou')
 })
 
 test('a corrupt blob that is stored again is mended, and so is one that is deleted; what was not there is neither', async (t) => {

@@ -1,6 +1,6 @@
 /** Blobs under watch: who reads wrong bytes is refused and the blob is noted; part of a blob is given only when the whole was found sound. */
 import { finished } from 'node:stream/promises'
-import { problem } from '../../contract/errors.ts'
+import { Problem, problem } from '../../contract/errors.ts'
 import type { BlobInfo, Blobs, ByteRange, Digest } from './blobs.ts'
 
 /** What is told of corrupt blobs. Faults of telling are the teller's own. */
@@ -9,6 +9,9 @@ export interface Watch {
   /** Corrupt, or missing. */
   readonly isListed: (digest: Digest) => boolean
   readonly corrupt: (blob: BlobInfo) => void
+  readonly missing: (blob: BlobInfo) => void
+  /** Every one that is listed, by this process or another. */
+  readonly faulty: () => Promise<ReadonlySet<Digest>>
   /** It was stored again, or deleted. */
   readonly mended: (digest: Digest) => void
 }
@@ -38,6 +41,8 @@ export function watchedBlobs(blobs: Blobs, watch: Watch, steady = () => performa
     return { size, stream }
   }
   const part = async (digest: Digest, range: ByteRange): ReturnType<Blobs['read']> => {
+    // another process may have mended it since this one was told
+    if (watch.isCorrupt(digest)) await watch.faulty()
     if (watch.isCorrupt(digest)) throw problem('corrupt_blob', { digest })
     const found = await blobs.read(digest, range)
     if (found.size > WHOLE_BYTES || believed(digest)) return found
@@ -54,12 +59,15 @@ export function watchedBlobs(blobs: Blobs, watch: Watch, steady = () => performa
     watch.mended(digest)
     return true
   }
+  const stored = (info: BlobInfo): BlobInfo => {
+    if (watch.isListed(info.digest)) watch.mended(info.digest)
+    return info
+  }
   return {
-    put: async (source, expected) => {
-      const info = await blobs.put(source, expected)
-      if (watch.isListed(info.digest)) watch.mended(info.digest)
-      return info
-    },
+    put: async (source, expected) => stored(await blobs.put(source, expected)),
+    ...(blobs.putMany !== undefined && {
+      putMany: async (sources) => ((await blobs.putMany?.(sources)) ?? []).map(stored),
+    }),
     read: (digest, range) => (range === undefined ? whole(digest) : part(digest, range)),
     bytes: async (digest) => {
       try {
@@ -69,6 +77,16 @@ export function watchedBlobs(blobs: Blobs, watch: Watch, steady = () => performa
         throw error
       }
     },
+    ...(blobs.bytesMany !== undefined && {
+      bytesMany: async (digests) => {
+        try {
+          return (await blobs.bytesMany?.(digests)) ?? []
+        } catch (error) {
+          if (error instanceof Problem) tell(error, { digest: String(error.data['digest']), size: 0 })
+          throw error
+        }
+      },
+    }),
     has: (digest) => blobs.has(digest),
     delete: (digest) => forget(digest, blobs.delete(digest)),
     deleteIdle: (digest, before) => forget(digest, blobs.deleteIdle(digest, before)),
@@ -76,6 +94,8 @@ export function watchedBlobs(blobs: Blobs, watch: Watch, steady = () => performa
     list: (shard) => blobs.list(shard),
     path: (digest) => blobs.path(digest),
     corrupt: watch.corrupt,
+    missing: watch.missing,
+    faulty: watch.faulty,
     ...(blobs.link !== undefined && { link: (digest, as) => blobs.link?.(digest, as) }),
     ...(blobs.notes !== undefined && { notes: blobs.notes }),
   }

@@ -1,4 +1,4 @@
-/** The process that reads what is stored, at low priority, away from the server: it is given one question as its argument and prints one answer. */
+/** The process that reads what is stored, away from the server: it is given one question as its argument and prints one answer. */
 import { constants, setPriority } from 'node:os'
 import { join } from 'node:path'
 import { openDiskBlobs } from '../blobs/disk.ts'
@@ -11,16 +11,25 @@ import { quickCheck } from './quick-check.ts'
 import type { Checked } from './quick-check.ts'
 import type { Digest } from '../blobs/blobs.ts'
 
-/** What the process is asked; `again`: blobs that were corrupt and may be sound now. */
-export type LookQuestion =
-  | { readonly database: string; readonly ms: number }
-  | {
-      readonly blobs: { readonly dataDir: string; readonly url: string | null }
-      readonly again: readonly Digest[]
-      /** Folder of laid-out trees. */
-      readonly laidOut: string
-      readonly portion: Portion
-    }
+/**
+ * What the process is asked. `background`: the server and its steps go before it; at the lowest priority it would wait for as long as
+ * anything else on the machine computes.
+ */
+export type LookQuestion = (DatabaseQuestion | BlobQuestion) & { readonly background: boolean }
+
+interface DatabaseQuestion {
+  readonly database: string
+  readonly ms: number
+}
+
+/** `again`: blobs that were corrupt and may be sound now. */
+interface BlobQuestion {
+  readonly blobs: { readonly dataDir: string; readonly url: string | null }
+  readonly again: readonly Digest[]
+  /** Folder of laid-out trees. */
+  readonly laidOut: string
+  readonly portion: Portion
+}
 
 /** `sound`: of those that were asked for again; `laidOut`: folders of models that are not their trees any more. */
 export type BlobAnswer = Looked & { readonly sound: readonly Digest[]; readonly laidOut: readonly string[] }
@@ -36,9 +45,10 @@ async function answer(question: LookQuestion): Promise<LookAnswer> {
   return { ...(await lookAtBlobs(blobs, question.portion)), sound, laidOut }
 }
 
-setPriority(constants.priority.PRIORITY_LOW)
 try {
-  process.stdout.write(JSON.stringify(await answer(JSON.parse(process.argv[2] ?? '{}') as LookQuestion)))
+  const question = JSON.parse(process.argv[2] ?? '{}') as LookQuestion
+  if (question.background) setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
+  process.stdout.write(JSON.stringify(await answer(question)))
   process.exit(0)
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)

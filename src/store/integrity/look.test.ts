@@ -1,22 +1,26 @@
 /** Looks at what is stored: a damaged page is named, time is kept, portions join to a round, laid-out folders are compared, a process that is not wanted ends. */
 import assert from 'node:assert/strict'
 import Database from 'better-sqlite3'
-import { getEventListeners } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import {
   chmodSync,
   closeSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
   readFileSync,
   rmSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { constants, getPriority } from 'node:os'
 import { join } from 'node:path'
-import { after, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { temporaryFolder } from '../../../test/fixtures/folder.ts'
 import type { Blobs } from '../blobs/blobs.ts'
 import { openDiskBlobs } from '../blobs/disk.ts'
 import { materialise, putTree } from '../blobs/trees.ts'
@@ -26,8 +30,7 @@ import { damagedTrees } from './laid-out.ts'
 import { ask } from './look.ts'
 import { quickCheck } from './quick-check.ts'
 
-const root = mkdtempSync(join(tmpdir(), 'slipway-look-'))
-after(() => rmSync(root, { recursive: true, force: true }))
+const root = temporaryFolder('look')
 
 /** A database of `tables` tables of many pages; returns the first page of each. */
 function database(path: string, tables: number, rows = 200): number[] {
@@ -98,18 +101,71 @@ describe('a look through an SQLite file', () => {
     const never = new AbortController().signal
     const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
     const before = timers()
-    assert.deepEqual(await ask({ database: path, ms: 1e6 }, 60_000, never), quickCheck(path, Infinity))
+    assert.deepEqual(
+      await ask({ database: path, ms: 1e6, background: false }, 60_000, never),
+      quickCheck(path, Infinity),
+    )
     assert.deepEqual([timers() - before, getEventListeners(never, 'abort')], [0, []], 'nothing waits for it any more')
-    const missing = ask({ database: join(root, 'missing.db'), ms: 1 }, 60_000, never)
+    const missing = ask({ database: join(root, 'missing.db'), ms: 1, background: false }, 60_000, never)
     await assert.rejects(missing, { code: 'unavailable', message: /unable to open database file/ })
-    assert.equal(await ask({ database: path, ms: 1e6 }, 1, never), undefined, 'too late')
+    assert.equal(await ask({ database: path, ms: 1e6, background: false }, 1, never), undefined, 'too late')
     const stop = new AbortController()
-    const stopped = ask({ database: path, ms: 1e6 }, 60_000, stop.signal)
+    const stopped = ask({ database: path, ms: 1e6, background: false }, 60_000, stop.signal)
     stop.abort()
     assert.equal(await stopped, undefined)
-    assert.equal(await ask({ database: path, ms: 1e6 }, 60_000, stop.signal), undefined)
+    assert.equal(await ask({ database: path, ms: 1e6, background: false }, 60_000, stop.signal), undefined)
   })
 })
+
+/** Processes that this one has started and that have not ended, as the kernel lists them. */
+const CHILDREN = `/proc/self/task/${process.pid}/children`
+
+/** Starts a process that finds a store of S3 there. */
+function withStore<T>(url: string, start: () => T): T {
+  const variables = { AWS_ENDPOINT_URL_S3: url, AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret' }
+  const before = { ...process.env }
+  Object.assign(process.env, variables)
+  const started = start()
+  for (const name of Object.keys(variables)) delete process.env[name]
+  Object.assign(process.env, before)
+  return started
+}
+
+describe(
+  'the process of a look',
+  { skip: existsSync(CHILDREN) ? false : 'the system lists no children; run it on Linux' },
+  () => {
+    /** The priority of the process once it is below the usual, or once it asks a store, which does not answer. */
+    async function priorityOf(t: TestContext, background: boolean): Promise<number> {
+      const store = createServer()
+      const asked: unknown[] = []
+      store.on('request', (request) => asked.push(request))
+      t.after(() => store.close().closeAllConnections())
+      await once(store.listen(0, '127.0.0.1'), 'listening')
+      const { port } = store.address() as AddressInfo
+      const stop = new AbortController()
+      const looked = withStore(`http://127.0.0.1:${port}`, () => {
+        const blobs = { dataDir: root, url: 's3://bucket' }
+        const portion = { after: '', ms: 1, bytes: 1 }
+        return ask({ blobs, again: [], laidOut: root, portion, background }, 600_000, stop.signal)
+      })
+      const child = Number(readFileSync(CHILDREN, 'utf8').trim())
+      while (asked.length === 0 && getPriority(child) !== constants.priority.PRIORITY_BELOW_NORMAL) await delay(10)
+      const priority = getPriority(child)
+      stop.abort()
+      assert.equal(await looked, undefined)
+      return priority
+    }
+
+    test('has the priority of the server where somebody waits for it', async (t) => {
+      assert.equal(await priorityOf(t, false), getPriority())
+    })
+
+    test('gives way to the server in the background', async (t) => {
+      assert.equal(await priorityOf(t, true), constants.priority.PRIORITY_BELOW_NORMAL)
+    })
+  },
+)
 
 describe('a look at blobs', () => {
   test('in portions reads each once, in order, goes on where it ended, and finds every damaged one', async () => {
@@ -164,7 +220,7 @@ describe('a look at blobs', () => {
 
   test(
     'a room keeps the cursor over its end, and lays out again what is laid out wrongly',
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     async () => {
       const dataDir = join(root, 'room')
       const clock = (): number => 1_750_000_000_000
@@ -180,7 +236,7 @@ describe('a look at blobs', () => {
       mkdirSync(join(dataDir, 'models'))
       await materialise(first.blobs, digest, place)
       assert.deepEqual(await damagedTrees(first.blobs, join(dataDir, 'models'), 1e6), [])
-      const limits = { databaseMs: 1e6, blobMs: 1e6, blobBytes: 1, comparedMs: 1e6 }
+      const limits = { background: false, databaseMs: 1e6, blobMs: 1e6, blobBytes: 1, comparedMs: 1e6 }
       await first.looks.look([], limits)
       const { round } = (await first.looks.state()).blobs
       assert.deepEqual([round.blobs, round.ended_at], [1, null])

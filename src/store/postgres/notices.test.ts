@@ -8,7 +8,7 @@ import { openNotices } from './notices.ts'
 
 /** Sends again and again until it is heard: what is told while nobody is connected is lost. */
 async function untilHeard(send: () => void, heard: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 300 && !heard(); tries++) {
+  for (const end = performance.now() + 60_000; !heard() && performance.now() < end;) {
     send()
     await delay(50)
   }

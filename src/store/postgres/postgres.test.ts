@@ -29,13 +29,16 @@ describe('PostgreSQL', () => {
     await db.tx(async (t) => {
       for (const name of ['ann', 'bob', 'eve']) await t.run('INSERT INTO duty (name, here) VALUES (?, 1)', [name])
     })
-    let runs = 0
+    let [runs, read] = [0, 0]
+    const all = Promise.withResolvers<void>()
     const left = await Promise.all(
       ['ann', 'bob', 'eve'].map((name) =>
         db.tx(async (t) => {
           runs++
           const row = await t.get<{ c: number }>('SELECT count(*) AS c FROM duty WHERE here = 1')
-          await t.get('SELECT pg_sleep(0.05)')
+          // none goes on before each has seen all three
+          if (++read === 3) all.resolve()
+          await all.promise
           if ((row?.c ?? 0) < 2) return false
           await t.run('UPDATE duty SET here = 0 WHERE name = ?', [name])
           return true

@@ -1,17 +1,16 @@
 /** Tables of a PostgreSQL as files: what is saved in which order, and what of it is refused when it is read back. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { temporaryFolder } from '../../../test/fixtures/folder.ts'
 import { startPostgres, type TestPostgres } from '../../../test/postgres.ts'
 import type { Db } from '../db.ts'
 import { applyMissing, MIGRATIONS, readMigrations } from '../migrate.ts'
 import { openPostgres } from './postgres.ts'
 import { saveTables, startLoading, type Loading, type SavedDatabase } from './snapshot.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'slipway-snapshot-'))
-process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+const folder = temporaryFolder('snapshot')
 const fileOf = (table: string): string => join(folder, table)
 
 async function* rowsOf(table: string): AsyncGenerator<Uint8Array> {

@@ -4,24 +4,20 @@ import {
   closeSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, describe, it } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, it } from 'node:test'
 import { crc32 } from 'node:zlib'
+import { temporaryFolder } from '../../../test/fixtures/folder.ts'
 import { listSegments, MAX_RECORD_BYTES, readSegment, SegmentWriter } from './segments.ts'
 
-const root = mkdtempSync(join(tmpdir(), 'slipway-segments-'))
-after(() => rmSync(root, { recursive: true, force: true }))
+const root = temporaryFolder('segments')
 
 let folders = 0
 const fresh = (): string => join(root, String(++folders))
@@ -181,9 +177,11 @@ describe('segments', () => {
   })
 
   const noProc = existsSync('/proc/self/fd') ? false : 'finds the open file in /proc'
-  it('a failed write costs its records, says so, and the next file is sound', { skip: noProc }, async () => {
+  it('a failed write costs its records, says so, and the next file is sound', { skip: noProc }, async (t) => {
     const folder = fresh()
     const lost: number[] = []
+    let now = 0
+    t.mock.method(performance, 'now', () => now)
     const writer = new SegmentWriter(folder, { retryMs: 200, onError: (_, records) => lost.push(records) })
     writer.append('before')
     await writer.flush()
@@ -204,7 +202,7 @@ describe('segments', () => {
     await writer.flush()
     assert.throws(() => writer.append('refused at once'), { code: 'EBADF' })
     assert.equal(listSegments(folder).length, 1)
-    await sleep(250)
+    now += 200
     writer.append('after')
     await writer.close()
     assert.deepEqual(lost, [2])
@@ -217,6 +215,17 @@ describe('segments', () => {
   it('refuses a record that is too long', () => {
     const writer = new SegmentWriter(fresh())
     assert.throws(() => writer.append(Buffer.alloc(MAX_RECORD_BYTES + 1)), /at most/)
+  })
+
+  it('are listed by their numbers, also where those have more digits than others', () => {
+    const folder = fresh()
+    mkdirSync(folder)
+    const names = ['v-00000002', 'w-00000007', 'w-99999999', 'w-100000000'].map((name) => `${name}.seg`)
+    for (const name of [...names, 'w-1.seg', 'notes']) writeFileSync(join(folder, name), '')
+    assert.deepEqual(
+      listSegments(folder).map(({ name, finished }) => [name, finished]),
+      names.map((name) => [name, name.startsWith('w') && name !== 'w-100000000.seg']),
+    )
   })
 
   it('a file is filled to its last byte, and the record that does not fit begins the next', async () => {

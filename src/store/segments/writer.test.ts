@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import type { TestContext } from 'node:test'
-import { descriptorsBelow } from '../descriptors.fixture.ts'
+import { allClosedBelow, descriptorsBelow } from '../descriptors.fixture.ts'
 import { listSegments, readSegment, SegmentWriter, type SegmentOptions } from './segments.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-writer-'))
@@ -38,12 +38,6 @@ function replaceBy(device: '/dev/full' | '/dev/null', folder: string): void {
   for (const other of opened.slice(0, -1)) closeSync(other)
 }
 
-async function untilNone(folder: string): Promise<void> {
-  for (let turns = 0; turns < 10_000 && descriptorsBelow(folder).length > 0; turns++)
-    await new Promise((resolve) => setImmediate(resolve))
-  assert.deepEqual(descriptorsBelow(folder), [])
-}
-
 describe('a writer of segments', { skip }, () => {
   it('closes each file that is full, and the last one when it is closed', async (t) => {
     const { folder, writer, failures, texts } = open(t, { maxBytes: 30, manual: true })
@@ -52,7 +46,7 @@ describe('a writer of segments', { skip }, () => {
     assert.equal(writer.flushNow(), true, 'nothing is under way any more')
     assert.deepEqual(texts().length, 12)
     await writer.close()
-    await untilNone(folder)
+    await allClosedBelow(folder)
     assert.deepEqual(failures, [])
   })
 
@@ -76,7 +70,7 @@ describe('a writer of segments', { skip }, () => {
     writer.append('lost 3, of a call of 40 rows', 40)
     await flushed
     assert.deepEqual(failures, [['ENOSPC', 42]])
-    await untilNone(folder)
+    await allClosedBelow(folder)
     clock.now += 999
     assert.throws(() => writer.append('refused'), { code: 'ENOSPC' })
     clock.now += 1
@@ -94,7 +88,7 @@ describe('a writer of segments', { skip }, () => {
     writer.append('lost 2', 7)
     assert.equal(writer.flushNow(), true)
     assert.deepEqual(failures, [['ENOSPC', 8]])
-    await untilNone(folder)
+    await allClosedBelow(folder)
     clock.now += 49
     assert.throws(() => writer.append('refused'), { code: 'ENOSPC' })
     clock.now += 1

@@ -85,12 +85,12 @@ export async function insertRows(
   tail = '',
 ): Promise<number> {
   let changed = 0
-  const width = rows[0]?.length ?? 0
+  const insert = insertOf(head, tail)
   for (let at = 0; at < rows.length;) {
     const size = chunkSize(rows.length - at)
     const values: SqlValue[] = []
     for (const row of rows.slice(at, at + size)) values.push(...row)
-    changed += await t.run(`${head} VALUES ${rowMarks(size, width)} ${tail}`, values)
+    changed += await t.run(insert(size, values.length / size), values)
     at += size
   }
   return changed
@@ -119,14 +119,14 @@ export async function insertMany(
 }
 
 /** The statement that inserts rows on PostgreSQL as one array a column. */
-export function unnested({ table, columns }: Into, rows: readonly (readonly SqlValue[])[], tail: string): Sql {
-  const arrays = Object.values(columns).map((type, at) =>
+export function unnested(into: Into, rows: readonly (readonly SqlValue[])[], tail: string): Sql {
+  const arrays = Object.values(into.columns).map((type, at) =>
     arrayOf(
       type,
       rows.map((row) => row[at] ?? null),
     ),
   )
-  return sql`${raw(headOf({ table, columns }))} SELECT * FROM unnest(${joined(arrays, ', ')}) ${raw(tail)}`
+  return sql`${raw(headOf(into))} SELECT * FROM unnest(${joined(arrays, ', ')}) ${raw(tail)}`
 }
 
 /** A PostgreSQL array as a value. Integers must be safe ones. */
@@ -134,21 +134,42 @@ export function arrayOf(type: Element, values: readonly SqlValue[]): Sql {
   return sql`CAST(${pgArray(type, values)} AS ${raw(type)}[])`
 }
 
-function headOf({ table, columns }: Into): string {
-  return `INSERT INTO ${table} (${Object.keys(columns).join(', ')})`
+const heads = new WeakMap<Into, string>()
+
+function headOf(into: Into): string {
+  let head = heads.get(into)
+  if (head === undefined)
+    heads.set(into, (head = `INSERT INTO ${into.table} (${Object.keys(into.columns).join(', ')})`))
+  return head
 }
 
-const marks = new Map<number, string>()
+/** The text of a statement for so many rows of so many values. */
+type Insert = (rows: number, width: number) => string
 
-/** `(?, …), (?, …), …` for so many rows of so many values, made once. */
-function rowMarks(rows: number, width: number): string {
-  const place = rows * 1000 + width
-  let text = marks.get(place)
-  if (text === undefined) {
-    const one = `(${Array.from({ length: width }, () => '?').join(', ')})`
-    marks.set(place, (text = Array.from({ length: rows }, () => one).join(', ')))
+const inserts = new Map<string, Map<string, Insert>>()
+
+/** Keeps the texts: one that is made anew is hashed and compared to its end whenever its statement is looked up. */
+function insertOf(head: string, tail: string): Insert {
+  let tails = inserts.get(head)
+  if (tails === undefined) inserts.set(head, (tails = new Map()))
+  let insert = tails.get(tail)
+  if (insert === undefined) {
+    const texts = new Map<number, string>()
+    insert = (rows, width) => {
+      const place = rows * 1000 + width
+      let text = texts.get(place)
+      if (text === undefined) texts.set(place, (text = `${head} VALUES ${rowMarks(rows, width)} ${tail}`))
+      return text
+    }
+    tails.set(tail, insert)
   }
-  return text
+  return insert
+}
+
+/** `(?, …), (?, …), …` for so many rows of so many values. */
+function rowMarks(rows: number, width: number): string {
+  const one = `(${Array.from({ length: width }, () => '?').join(', ')})`
+  return Array.from({ length: rows }, () => one).join(', ')
 }
 
 function chunkSize(left: number): number {

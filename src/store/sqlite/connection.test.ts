@@ -1,29 +1,17 @@
 /** Connections to SQLite: what is set on them, how long another process is waited for, what a copy of the database is. */
 import Database from 'better-sqlite3'
 import assert from 'node:assert/strict'
-import {
-  closeSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import type { TestContext } from 'node:test'
+import { temporaryFolder } from '../../../test/fixtures/folder.ts'
 import { checkpoint, openReader, openWriter, snapshot, type Connection } from './connection.ts'
 
-const root = mkdtempSync(join(tmpdir(), 'slipway-connection-'))
+const root = temporaryFolder('connection')
 const opened: Connection[] = []
 after(() => {
   for (const each of opened) each.close()
-  rmSync(root, { recursive: true, force: true })
 })
 
 function kept(connection: Connection): Connection {

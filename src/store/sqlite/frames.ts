@@ -17,6 +17,11 @@ export interface Rows {
   readonly end: boolean
 }
 
+/** Said once, before anything else: the process has begun, and reads what it is asked. */
+export interface Begun {
+  readonly begun: true
+}
+
 /** The rows, in several frames where they are many; or, in place of the rest, what went wrong. */
 export type Reply = Rows | { readonly error: EngineFault }
 
@@ -30,7 +35,7 @@ export interface EngineFault {
 export const HEADER = 4
 
 /** One frame. */
-export function frame(value: Question | Reply): Buffer {
+export function frame(value: Question | Begun | Reply): Buffer {
   const body = serialize(value)
   const bytes = Buffer.allocUnsafe(HEADER + body.length)
   bytes.writeUInt32LE(body.length)

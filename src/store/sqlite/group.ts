@@ -50,7 +50,6 @@ export class GroupCommit {
   #draining: Promise<void> | undefined
   #refusal: { readonly error: Error; readonly until: number } | undefined
   #overdue: ((error: Error) => void) | undefined
-
   constructor(connection: Database, statements: Statements, options: GroupOptions) {
     this.#connection = connection
     this.#statements = statements
@@ -94,6 +93,11 @@ export class GroupCommit {
     try {
       await this.#begin()
       outcomes = await this.#runMembers(members)
+      if (!outcomes.some(({ ok }) => ok)) {
+        this.#rollBack()
+        members.forEach((member, index) => settle(member, outcomes[index]))
+        return
+      }
       faultPoint('store.written')
       this.#statements.run('COMMIT')
       faultPoint('store.committed')
@@ -133,12 +137,15 @@ export class GroupCommit {
     const outcomes: Outcome[] = []
     const batch = this.#queue.splice(0, GROUP_SIZE)
     const started = performance.now()
+    // one that is cleared before the loop goes on: a timer left behind would wake a process that has nothing to do
     const watch = setInterval(() => this.#overdue?.(new Error(OVERDUE)), 0)
+    // a lone transaction is undone with its group: SQLite copies each page that it changes under a savepoint
+    const alone = batch.length === 1
     try {
       for (const member of batch) {
         if (members.length > 0 && performance.now() - started > GROUP_MS) break
         members.push(member)
-        outcomes.push(await this.#runOne(member.work))
+        outcomes.push(await this.#runOne(member.work, alone))
       }
     } finally {
       clearInterval(watch)
@@ -147,21 +154,23 @@ export class GroupCommit {
     return outcomes
   }
 
-  async #runOne(work: Work): Promise<Outcome> {
-    this.#statements.run('SAVEPOINT one')
+  async #runOne(work: Work, alone: boolean): Promise<Outcome> {
+    if (!alone) this.#statements.run('SAVEPOINT one')
     const tx = new SqliteTx(this.#statements)
     try {
       const value = await this.#inTime(() => nested.run(tx, work, tx))
       if (tx.failure !== undefined) throw tx.failure.error
       const after = tx.end()
-      this.#statements.run('RELEASE one')
+      if (!alone) this.#statements.run('RELEASE one')
       return { ok: true, value, after }
     } catch (error) {
       tx.end()
       const cause = tx.failure?.error ?? error
       if (!this.#connection.inTransaction) throw new GroupLost('the group was rolled back', { cause })
-      this.#statements.run('ROLLBACK TO one')
-      this.#statements.run('RELEASE one')
+      if (!alone) {
+        this.#statements.run('ROLLBACK TO one')
+        this.#statements.run('RELEASE one')
+      }
       this.#options.damage?.saw(cause)
       if (isStorageFull(cause)) this.#refuse(cause)
       return { ok: false, error: explained(error) }

@@ -25,6 +25,7 @@ function serve(path: string): void {
     process.exitCode = 1
     return
   }
+  say(frame({ begun: true }))
   const statements = new Statements(connection)
   const frames = new Frames()
   const piece = Buffer.allocUnsafe(64 * 1024)

@@ -7,7 +7,7 @@ import { ifGone } from '../../contract/absence/absent.ts'
 import { unavailable } from '../failures.ts'
 import type { Gathering } from '../reads/columns.ts'
 import { MOST_ROWS, tooManyRows } from '../reads/limits.ts'
-import { engineError, Frames, frame, type Question, type Reply } from './frames.ts'
+import { engineError, Frames, frame, type Begun, type Question, type Reply } from './frames.ts'
 
 /** Bytes of a page of memory, as Linux counts them on most machines. */
 const PAGE = 4096
@@ -23,6 +23,8 @@ type Piped = ChildProcess & { readonly stdin: Writable; readonly stdout: Readabl
 export class Reader {
   /** Resolves when the process has ended. */
   readonly ended: Promise<void>
+  /** Resolves when the process has begun to read what it is asked; never where it ends before. */
+  readonly begun: Promise<void>
   readonly #child: Piped
   readonly #frames = new Frames()
   #asked: Asked | undefined
@@ -42,8 +44,13 @@ export class Reader {
     })
     // a process that ended is told by its exit
     child.stdin.on('error', () => undefined)
-    child.stdout.on('data', (piece: Buffer) => {
-      for (const reply of this.#frames.take(piece)) this.#take(reply as Reply)
+    this.begun = new Promise((resolve) => {
+      child.stdout.on('data', (piece: Buffer) => {
+        for (const said of this.#frames.take(piece) as (Begun | Reply)[]) {
+          if ('begun' in said) resolve()
+          else this.#take(said)
+        }
+      })
     })
     this.#keep(false)
   }

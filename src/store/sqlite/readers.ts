@@ -94,7 +94,14 @@ export class Readers {
   #bound(caller: Caller, reader: Reader): () => void {
     const began = performance.now()
     let leaving: NodeJS.Timeout | undefined
-    const late = setTimeout(() => reader.stop(tooLong(this.#longestMs)), this.#longestMs)
+    let late: NodeJS.Timeout | undefined
+    let over = false
+    const begin = async (): Promise<void> => {
+      // the start of its process, long on a busy machine, is not the fault of the read
+      await reader.begun
+      if (!over) late = setTimeout(() => reader.stop(tooLong(this.#longestMs)), this.#longestMs)
+    }
+    void begin()
     const most = this.#mostMemory
     const look = setInterval(() => {
       const limit = `${Math.round(most / 1024 ** 2)} MiB of memory`
@@ -104,6 +111,7 @@ export class Readers {
       leaving = setTimeout(() => reader.stop(callerLeft()), Math.max(0, began + GRACE_MS - performance.now()))
     })
     return () => {
+      over = true
       clearTimeout(late)
       clearTimeout(leaving)
       clearInterval(look)

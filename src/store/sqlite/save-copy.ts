@@ -28,7 +28,8 @@ export async function saveCopy(connection: Connection, file: string): Promise<vo
     const copy = new Database(partial)
     copy.pragma('journal_mode = DELETE')
     copy.close()
-    const checked = await ask<Checked>({ database: partial, ms: LOOK_MS }, LOOK_MS, new AbortController().signal)
+    const question = { database: partial, ms: LOOK_MS, background: false }
+    const checked = await ask<Checked>(question, LOOK_MS, new AbortController().signal)
     if (checked !== undefined && checked.found.length > 0)
       throw problem('storage_corrupt', { detail: checked.found.join('; ') })
     const handle = openSync(partial, 'r')

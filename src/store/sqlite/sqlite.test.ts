@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import type { TestContext } from 'node:test'
 import type { Db } from '../db.ts'
 import { databaseCases } from '../db.cases.ts'
 import { Readers } from './readers.ts'
@@ -35,6 +36,13 @@ const count = async (db: Db): Promise<number> =>
   (await db.get<{ c: number }>('SELECT count(*) AS c FROM rows'))?.c ?? -1
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** Stops the clock by which writes are refused; what it returns lets so many ms pass. */
+function stopClock(t: TestContext): (ms: number) => void {
+  let now = 5000
+  t.mock.method(performance, 'now', () => now)
+  return (ms) => void (now += ms)
+}
 
 databaseCases('SQLite', async () => {
   const db = openSqlite(join(root, 'cases.db'))
@@ -119,10 +127,11 @@ describe('SQLite: group commit', () => {
 
   it('moves the log into the database on the way', async () => {
     const { db, path } = await open()
-    for (let i = 0; i < 600; i++) await insert(db, i, 100_000)
-    assert.ok(statSync(path).size > 20_000_000, `${statSync(path).size} bytes in the database`)
-    assert.ok(statSync(`${path}-wal`).size < 40_000_000, `${statSync(`${path}-wal`).size} bytes in the log`)
-    assert.equal(await count(db), 600)
+    // SQLite itself begins at 33 MB, and waits for a checkpoint that is under way: that one may be held up for a while
+    for (let i = 0; i < 900; i++) await insert(db, i, 100_000)
+    assert.ok(statSync(path).size > 30_000_000, `${statSync(path).size} bytes in the database`)
+    assert.ok(statSync(`${path}-wal`).size < 60_000_000, `${statSync(`${path}-wal`).size} bytes in the log`)
+    assert.equal(await count(db), 900)
   })
 
   it('is closed once its transactions have ended, and refuses more', async () => {
@@ -137,8 +146,9 @@ describe('SQLite: group commit', () => {
 })
 
 describe('SQLite: a full disk', () => {
-  it('is told as such, nothing is half-written, and writing goes on when there is room', async () => {
+  it('is told as such, nothing is half-written, and writing goes on when there is room', async (t) => {
     const { db } = await open()
+    const pass = stopClock(t)
     await db.tx((t) => t.all('PRAGMA max_page_count = 60'))
     const results = await Promise.allSettled([insert(db, 1, 10), insert(db, 2, 400_000), insert(db, 3, 10)])
     assert.equal(results[1]?.status, 'rejected')
@@ -148,10 +158,8 @@ describe('SQLite: a full disk', () => {
     assert.deepEqual(new Set(codes), new Set(['storage_full']))
     const kept = results.flatMap((result, i) => (result.status === 'fulfilled' ? [{ id: i + 1 }] : []))
     assert.deepEqual(await db.all('SELECT id FROM rows ORDER BY id'), kept)
-    const refused = performance.now()
     await assert.rejects(insert(db, 4), { code: 'storage_full', status: 507 })
-    assert.ok(performance.now() - refused < 500)
-    await pause(1100)
+    pass(1000)
     await db.tx((t) => t.all('PRAGMA max_page_count = 100000'))
     assert.equal(await insert(db, 5, 400_000), 1)
   })
@@ -167,6 +175,7 @@ describe('SQLite: a full disk', () => {
     }
     try {
       const { db, path } = await open({}, folder)
+      const pass = stopClock(context)
       await insert(db, 1, 1000)
       const filler = join(folder, 'filler')
       assert.throws(() => writeFileSync(filler, new Uint8Array(8_000_000)), { code: 'ENOSPC' })
@@ -174,7 +183,7 @@ describe('SQLite: a full disk', () => {
       await assert.rejects(insert(db, 3), { code: 'storage_full' })
       assert.equal(await count(db), 1)
       rmSync(filler)
-      await pause(1100)
+      pass(1000)
       assert.equal(await insert(db, 4, 500_000), 1)
       assert.deepEqual(await db.all('SELECT id FROM rows ORDER BY id'), [{ id: 1 }, { id: 4 }])
       await db.close()
@@ -197,7 +206,9 @@ describe('SQLite: other processes and threads', () => {
     await assert.rejects(insert(db, 1), { code: 'unavailable' })
     assert.ok(ticks > 5, `${ticks} ticks in 300 ms`)
     clearInterval(timer)
-    const waiting = insert(db, 2)
+    const patient = openSqlite(path, { busyMs: 60_000 })
+    opened.push(patient)
+    const waiting = insert(patient, 2)
     await pause(50)
     other.exec('INSERT INTO rows (id) VALUES (10); COMMIT')
     assert.equal(await waiting, 1)

@@ -138,14 +138,14 @@ class SqliteDb implements Db {
 
   async #durable(sync: () => Promise<void>): Promise<void> {
     await sync()
-    if (this.#isMoved()) throw new Error('the file is not what was opened')
+    if (this.#isMoved('changedInFolder')) throw new Error('the file is not what was opened')
     if (++this.#groups >= this.#groupsPerCheckpoint && !this.#checkpointing) void this.#checkpoint()
   }
 
   /** Whether the files are not what their names lead to any more; at the first time writes end, and what they hold is saved. */
-  #isMoved(): boolean {
+  #isMoved(look: 'changed' | 'changedInFolder' = 'changed'): boolean {
     if (this.#saving !== undefined) return true
-    const what = this.#files.changed()
+    const what = this.#files[look]()
     if (what === undefined) return false
     this.#damage.tell(what, `what it holds is being saved beside ${this.#path}; do not end the server`)
     this.#saving = this.#save()

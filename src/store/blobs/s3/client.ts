@@ -2,6 +2,7 @@
 import http from 'node:http'
 import https from 'node:https'
 import { setTimeout as delay } from 'node:timers/promises'
+import { certificateWords } from '../../../client/certificates.ts'
 import { problem, type Problem } from '../../../contract/errors.ts'
 import type { S3Settings } from './settings.ts'
 import { EMPTY_HASH, encodeQuery, encodeSegment, signed } from './sign.ts'
@@ -67,9 +68,16 @@ class Transient extends Error {}
 export function s3Client(settings: S3Settings, patience: Patience = {}, now: () => number = Date.now): S3Client {
   const patient = { attempts: 6, baseMs: 100, idleMs: 60_000, ...patience }
   const wire = settings.origin.startsWith('https:') ? https : http
-  const agent = new wire.Agent({ keepAlive: true, maxSockets: 64 })
-  const once = (request: S3Request): Promise<http.IncomingMessage> =>
-    exchange(request, { settings, agent, at: now(), idleMs: patient.idleMs })
+  const agent = new wire.Agent({ keepAlive: true, maxSockets: 64, ...(settings.lookup && { lookup: settings.lookup }) })
+  const once = async (request: S3Request): Promise<http.IncomingMessage> => {
+    try {
+      return await exchange(request, { settings, agent, at: now(), idleMs: patient.idleMs })
+    } catch (error) {
+      // another try is shown the same certificate
+      if (!(error instanceof Error) || !isUntrusted(error)) throw error
+      throw blobsUnavailable(await certificateWords(error, { url: new URL(settings.origin) }), error)
+    }
+  }
   const opened = (request: S3Request): Promise<http.IncomingMessage> =>
     again(patient, request, async () => judged(request, await once(request)))
   const call = (request: S3Request): Promise<S3Reply> =>
@@ -115,6 +123,14 @@ function isNetwork(error: unknown): boolean {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return false
   return /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|HPE_|ERR_STREAM_PREMATURE)/.test(
     error.code,
+  )
+}
+
+/** Whether TLS came to nothing: the server's certificate is not trusted, or it does not speak TLS. */
+function isUntrusted(error: Error): boolean {
+  return (
+    'code' in error &&
+    /^(CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|INVALID_CA|ERR_TLS|ERR_SSL|EPROTO)/.test(String(error.code))
   )
 }
 

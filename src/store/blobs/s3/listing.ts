@@ -10,6 +10,8 @@ export interface Listed {
   readonly size: number
   /** Time of the last change, ms. */
   readonly at: number
+  /** What the server calls these bytes. */
+  readonly etag: string
 }
 
 /** Every object whose key begins with `below`, page by page. */
@@ -21,7 +23,8 @@ export async function* listObjects(client: S3Client, below: string): AsyncGenera
     const { text } = await client.call({ method: 'GET', query: { 'list-type': '2', prefix: prefix + below, ...from } })
     for (const item of elements(text, 'Contents')) {
       const key = (textOf(item, 'Key') ?? '').slice(prefix.length)
-      yield { key, size: Number(textOf(item, 'Size')), at: Date.parse(textOf(item, 'LastModified') ?? '') }
+      const etag = textOf(item, 'ETag') ?? ''
+      yield { key, size: Number(textOf(item, 'Size')), at: Date.parse(textOf(item, 'LastModified') ?? ''), etag }
     }
     token = textOf(text, 'IsTruncated') === 'true' ? textOf(text, 'NextContinuationToken') : undefined
   } while (token !== undefined)

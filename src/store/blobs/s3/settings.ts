@@ -1,4 +1,5 @@
 /** Reads where blobs lie in S3 from `s3://bucket/prefix` and the environment variables that AWS's own tools read. */
+import type { LookupFunction } from 'node:net'
 import { problem } from '../../../contract/errors.ts'
 import type { Credentials } from './sign.ts'
 
@@ -14,6 +15,8 @@ export interface S3Settings {
   readonly credentials: Credentials
   /** Callers may be sent to the server itself for the bytes of a blob. */
   readonly directLinks: boolean
+  /** How the name of its host is looked up; absent = as this machine does. */
+  readonly lookup?: LookupFunction
 }
 
 /**

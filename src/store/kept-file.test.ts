@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { descriptorsBelow } from '../store/descriptors.fixture.ts'
+import { descriptorsBelow } from './descriptors.fixture.ts'
 import { keptFile } from './kept-file.ts'
 
 function folder(t: TestContext): string {
