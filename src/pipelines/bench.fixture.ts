@@ -14,6 +14,7 @@ import { putTree, type TreeInfo } from '../store/blobs/trees.ts'
 import type { PipelinesDeps, RegisterRequest, StepTracking } from './context/deps.ts'
 import { localDriver } from './drivers/local/driver.ts'
 import { Leases } from '../jobs/leases.ts'
+import { machineOf } from './machine/identity.ts'
 import { openPipelines, type Pipelines } from './pipelines.ts'
 import { createRun, requireRun } from './run/runs.ts'
 import { createVersion } from './spec/versions.ts'
@@ -51,15 +52,31 @@ export interface BeginOptions {
   readonly from?: string
   readonly deploy?: boolean
   readonly strict?: boolean
+  readonly resumes?: string
+  readonly set?: Readonly<Record<string, unknown>>
 }
 
 /** Opens one for the file, or the suite, in which this is called; gives its folder, which goes with the process. */
 export function benchOnce(name: string, ready: (bench: Bench) => void | Promise<void>): string {
   const root = mkdtempSync(join(tmpdir(), `slipway-${name}-`))
   // not only after the tests: a bench that did not open leaves its folder too
-  process.once('exit', () => rmSync(root, { recursive: true, force: true }))
+  process.once('exit', () => rmSync(root, { recursive: true, force: true, maxRetries: 5 }))
   openedOnce(() => openBench(join(root, 'data')), ready)
   return root
+}
+
+/** Waits until a run looks as wanted, two minutes at most. */
+export async function untilRun(
+  bench: Pick<Bench, 'view'>,
+  run: string,
+  ...[wanted, what]: [wanted: (view: RunView) => boolean, what: string]
+): Promise<RunView> {
+  for (const end = performance.now() + 120_000; performance.now() < end;) {
+    const view = await bench.view(run)
+    if (wanted(view)) return view
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  return assert.fail(`${what}: ${JSON.stringify(await bench.view(run), undefined, 1)}`)
 }
 
 /** Opens a room in a data folder; what `changes` returns replaces deps. Tables lie in the folder unless there is a `databaseUrl`. */
@@ -76,6 +93,7 @@ export async function openBench(
   const errors: unknown[] = []
   const clock = Date.now
   const ids = makeIds(clock, randomBytes)
+  const machine = machineOf(dataDir)
   const deps: PipelinesDeps = {
     db,
     blobs,
@@ -84,7 +102,8 @@ export async function openBench(
     seal: freshSeal(),
     random: () => 0,
     envs: envsRoom({ db, clock, cacheFolder: join(dataDir, '../cache'), offline: true }).envs,
-    driver: localDriver({ blobs, folder: join(dataDir, 'run', 'attempts'), clock }),
+    driver: localDriver({ blobs, folder: join(dataDir, 'run', 'attempts'), clock, leaseFile: machine.leaseFile }),
+    machine,
     tracking: rememberingTracking(tracked, signs),
     endAccess: async () => () => undefined,
     stepAccess: () => Promise.resolve({ uri: 'http://127.0.0.1:9', token: 'slw_step.token-of-the-step' }),
@@ -119,18 +138,13 @@ export async function openBench(
       const tree = await upload(store, files)
       const text = files['slipway.yaml'] ?? ''
       const version = await createVersion(deps, ANA, { text, tree: tree.digest, file: 'slipway.yaml' })
-      const { params = {}, force = false, from = null, deploy = false, strict = false } = options
-      const id = await createRun(room.context, ANA, {
-        version,
-        params,
-        options: { force, from, deploy, strict },
-        trigger: 'manual',
-      })
+      const { params = {}, ...rest } = options
+      const id = await createRun(room.context, ANA, { version, params, options: rest, trigger: 'manual' })
       room.wake(id)
       return id
     },
     async end(id) {
-      for (let i = 0; i < 1200; i++) {
+      for (const end = performance.now() + 120_000; performance.now() < end;) {
         const run = await view(id)
         if (run.finished_at !== null) return run
         await new Promise((resolve) => setTimeout(resolve, 25))

@@ -1,8 +1,9 @@
 /** What reports of a change ask of pipelines: a run with the source of its code, and the runs of a commit. */
 import type { Principal } from '../contract/access.ts'
-import type { CodeSource } from '../contract/pipelines.ts'
+import type { CodeSource } from '../contract/values/code-source.ts'
 import type { Context } from './context/context.ts'
-import { runsOfCommit, sourceOf } from './spec/sources.ts'
+import { sourceOf } from './spec/sources.ts'
+import { runsOfCommit } from './standing.ts'
 import { requireRun } from './run/runs.ts'
 import { viewRun, type RunView } from './run/view.ts'
 
@@ -15,7 +16,7 @@ export interface SeenRun {
 export interface Changes {
   /** A run as its caller sees it. Throws `not_found`. */
   run(who: Principal, id: string): Promise<SeenRun>
-  /** The ended runs of a project that were made of a commit: clean ones first, newest first. */
+  /** The ended runs of a project that were made of a commit, those that stand for it first. */
   ofCommit(project: string, commit: string): ReturnType<typeof runsOfCommit>
 }
 

@@ -3,6 +3,9 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { openIdle, type Idle } from './run/idle.fixture.ts'
+import type { LogPart } from '../contract/pipelines/logs.ts'
+import { readUnit } from './context/units.ts'
+import { logPart } from './log-part.ts'
 import { followLog, parsePosition, readLog, type LogPosition } from './logs.ts'
 
 const FILES = {
@@ -28,7 +31,7 @@ interface Asked {
 async function follow(idle: Idle, runId: string, asked: Asked = {}): Promise<Followed> {
   const where = { runId, step: asked.step ?? 'talk', only: asked.only }
   const pieces: Followed['pieces'] = []
-  const signal = asked.signal ?? AbortSignal.timeout(10_000)
+  const signal = asked.signal ?? AbortSignal.timeout(60_000)
   for await (const event of followLog(idle.context, where, asked.from, signal)) {
     if (event.event === 'end') {
       assert.ok(asked.signal !== undefined || !signal.aborted, 'it ends by itself')
@@ -211,4 +214,63 @@ test('a whole log comes from the store once it is kept, else from the driver in 
   assert.ok(kept !== undefined && live !== undefined)
   assert.equal((await readLog(idle.context, kept)).toString(), 'kept')
   assert.ok((await readLog(idle.context, live)).equals(long))
+})
+
+/** A log whose parts have to join to the whole, read from a place on; `most` bytes at a time. */
+async function partsOf(idle: Idle, run: string, from: number, most: number): Promise<LogPart[]> {
+  const parts: LogPart[] = []
+  for (let at = from; ;) {
+    const { attempts = [] } = (await readUnit(idle.context.deps.db, run, 'talk')) ?? {}
+    const part = await logPart(idle.context, attempts, attempts.at(-1), { from: at, most })
+    parts.push(part)
+    if (part.to === part.size || parts.length > 500) return parts
+    at = part.to
+  }
+}
+
+describe('a part of a log', () => {
+  const line = (n: number): string => `line ${n} über ${'日本'.repeat(n % 7)} 🚕\n`
+  const text = Array.from({ length: 4000 }, (_, n) => line(n)).join('')
+  const bytes = Buffer.byteLength(text)
+
+  test('begins and ends with whole lines wherever it is asked for, and parts in a row are the whole', async (t) => {
+    const { idle, run } = await ended(t, ['first', text])
+    const parts = await partsOf(idle, run, 0, 1024)
+    assert.equal(parts.map((part) => part.text).join(''), text)
+    assert.ok(parts.every((part) => part.text.endsWith('\n') && part.size === bytes && !part.running))
+    assert.deepEqual([parts[0]?.attempt, parts[0]?.attempts], [2, 2])
+    for (const from of [1, 2, 1000, 1001, 1002, 1003, 77_777, bytes - 1]) {
+      const [part] = await partsOf(idle, run, from, 4096)
+      assert.ok(part !== undefined && part.from >= from && part.from - from < 100, `${from} became ${part?.from}`)
+      assert.equal(
+        part.text,
+        Buffer.from(text).subarray(part.from, part.to).toString(),
+        'its place is where its text stands',
+      )
+      assert.ok(part.text === '' || part.text.startsWith('line '), part.text.slice(0, 20))
+    }
+  })
+
+  test('the end is asked for without its size, also of an attempt that goes on, whose last character may be cut', async (t) => {
+    const idle = await openIdle(t)
+    const run = await idle.begin(FILES)
+    assert.deepEqual(await partsOf(idle, run, -100, 1024), [
+      { attempt: 0, attempts: 0, from: 0, to: 0, size: 0, text: '', running: false },
+    ])
+    const id = await idle.attempt(run, 'talk', 1)
+    await idle.setStep(run, 'talk', { state: 'running' })
+    const half = Buffer.from('one\ntwo 🚕').subarray(0, -2)
+    idle.live.set(id, half)
+    const { attempts = [] } = (await readUnit(idle.context.deps.db, run, 'talk')) ?? {}
+    const part = await logPart(idle.context, attempts, attempts[0], { from: -7, most: 1024 })
+    assert.deepEqual(part, { attempt: 1, attempts: 1, from: 4, to: 8, size: 10, text: 'two ', running: true })
+  })
+
+  test('a line that is longer than a part is cut at a whole character', async (t) => {
+    const { idle, run } = await ended(t, ['é'.repeat(200_000)])
+    const parts = await partsOf(idle, run, 0, 70_001)
+    assert.equal(parts.map((part) => part.text).join(''), 'é'.repeat(200_000))
+    const [odd] = await partsOf(idle, run, 100_001, 1024)
+    assert.match(odd?.text ?? '', /^é+$/)
+  })
 })

@@ -1,7 +1,8 @@
 /** Logs of attempts: live from the driver by byte offset, afterwards from the blob store. */
 import type { ServerEvent } from '../http/events.ts'
 import type { Context } from './context/context.ts'
-import { FINAL_STEPS, isActive, readState, type AttemptRow } from './context/rows.ts'
+import { FINAL_STEPS, isActive, type AttemptRow } from './context/rows.ts'
+import { readUnit } from './context/units.ts'
 
 /** Bytes that one event carries at most. */
 const CHUNK = 64 * 1024
@@ -73,9 +74,7 @@ async function look(
   where: { readonly runId: string; readonly step: string; readonly only: number | undefined },
   number: number,
 ): Promise<Seen> {
-  const tree = await readState(context.deps.db, where.runId)
-  const attempts = tree?.attempts.filter((attempt) => attempt.step === where.step) ?? []
-  const step = tree?.steps.find((row) => row.name === where.step)
+  const { step, attempts = [] } = (await readUnit(context.deps.db, where.runId, where.step)) ?? {}
   const attempt = attempts.find((row) => row.number === number)
   const ended = attempt !== undefined && !isActive(attempt)
   const stepEnded = step === undefined || FINAL_STEPS.includes(step.state)
@@ -85,7 +84,7 @@ async function look(
 
 /** Up to a chunk from an offset, cut after the last whole character. */
 async function readChunk(context: Context, attempt: AttemptRow, offset: number): Promise<Buffer> {
-  const bytes = await rawChunk(context, attempt, offset)
+  const bytes = await readBytes(context, attempt, offset, CHUNK)
   for (let back = 1; back <= Math.min(3, bytes.length - 1); back++) {
     const lead = bytes[bytes.length - back] ?? 0
     if (lead < 0x80) break
@@ -97,10 +96,11 @@ async function readChunk(context: Context, attempt: AttemptRow, offset: number):
   return bytes
 }
 
-async function rawChunk(context: Context, attempt: AttemptRow, offset: number): Promise<Buffer> {
-  if (attempt.log_digest === null) return context.deps.driver.logs(attempt.id, offset, CHUNK)
+/** Up to `most` bytes of a log from an offset, from the driver or from the store; fewer also where there are more. */
+export async function readBytes(context: Context, attempt: AttemptRow, offset: number, most: number): Promise<Buffer> {
+  if (attempt.log_digest === null) return context.deps.driver.logs(attempt.id, offset, most)
   if (offset >= attempt.log_bytes) return Buffer.alloc(0)
-  const end = Math.min(offset + CHUNK, attempt.log_bytes) - 1
+  const end = Math.min(offset + most, attempt.log_bytes) - 1
   const { stream } = await context.deps.blobs.read(attempt.log_digest, { start: offset, end })
   const parts: Buffer[] = []
   for await (const part of stream) parts.push(part as Buffer)

@@ -1,23 +1,40 @@
 /** What pipelines ask of the registry: models registered, proofs graded, aliases read. */
 import { SYSTEM } from '../auth/tokens.ts'
 import type { Gate } from '../contract/registry.ts'
+import { aliasedVersions } from '../registry/aliases/aliased.ts'
 import { aliasVersion } from '../registry/aliases/aliases.ts'
 import { askDeployment } from '../registry/versions/deployments.ts'
 import { gradeVersions } from '../registry/versions/read.ts'
 import { registerVersion } from '../registry/versions/register.ts'
+import { attestReproduction } from '../registry/signing/attestations.ts'
 import type { Registry } from '../registry/context/context.ts'
+import type { Tx } from '../store/db.ts'
 import type { PipelinesDeps } from './context/deps.ts'
+import type { Proof } from './proof/grade.ts'
 
 /** The ports of pipelines, carried out by the registry. A registration says in one sentence what the gates said. */
 export function modelRegistry(
   registry: Registry,
-): Required<Pick<PipelinesDeps, 'registerModel' | 'askDeployment' | 'proved' | 'aliasVersion'>> {
+): Required<
+  Pick<PipelinesDeps, 'registerModel' | 'askDeployment' | 'proved' | 'attest' | 'aliasVersion' | 'aliasedVersions'>
+> {
   return {
     registerModel: registerModel(registry),
     askDeployment: (t, wish) => askDeployment(t, wish),
     proved: (run, grade) => gradeVersions(registry, run, grade),
+    attest: (t, run, proof) => attestProof(registry, t, { ...proof, run }),
     aliasVersion: (model, alias) => aliasVersion(registry.db, model, alias),
+    aliasedVersions: (who, of) => aliasedVersions(registry.db, who, of),
   }
+}
+
+/** A proof that has no grade says nothing yet. */
+async function attestProof(registry: Registry, t: Tx, proof: Proof & { readonly run: string }): Promise<void> {
+  const { run, of_run, grade, detail, first_divergent_step, missing, tolerance, rules = 1, steps } = proof
+  if (grade === null) return
+  const compared = steps.map(({ step, outputs, differing }) => ({ step, outputs, ...(differing && { differing }) }))
+  const verdict = { run, of_run, grade, detail, first_divergent_step, missing, tolerance, rules, compared }
+  await attestReproduction(registry, t, verdict)
 }
 
 function registerModel(registry: Registry): PipelinesDeps['registerModel'] {

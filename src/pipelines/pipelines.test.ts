@@ -1,6 +1,6 @@
 /** A pipeline from its files to its end: results, cache and its explanations, failures, retries, cancels, logs, proofs. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -22,7 +22,7 @@ before(async () => {
 })
 after(async () => {
   await bench.close()
-  rmSync(root, { recursive: true, force: true })
+  rmSync(root, { recursive: true, force: true, maxRetries: 5 })
 })
 
 const YAML = `project: demo
@@ -232,14 +232,23 @@ test('a failed step fails the run with its message, skips what follows, and its 
 })
 
 test('a log is followed while it grows and resumes at an offset', async () => {
+  const go = join(root, 'go')
   const id = await bench.begin({
     'slipway.yaml': 'project: logs\npipeline: {steps: {talk: {run: talk:main}}}\n',
-    'talk.py': 'import time\ndef main():\n    for i in range(5):\n        print("línea", i); time.sleep(0.15)\n',
+    'talk.py': `import os, time
+def main():
+    for i in range(5):
+        while i == 3 and not os.path.exists(${JSON.stringify(go)}): time.sleep(0.02)
+        print("línea", i)
+`,
   })
   const where = { runId: id, step: 'talk', only: undefined }
   const events: { id?: string; event?: string; data: unknown }[] = []
-  for await (const event of followLog(bench.room.context, where, undefined, new AbortController().signal))
+  for await (const event of followLog(bench.room.context, where, undefined, new AbortController().signal)) {
     events.push(event)
+    // the rest is put out once something has come
+    writeFileSync(go, '')
+  }
   assert.ok(events.length > 2, 'it came in pieces')
   const whole = events.map((event) => (event.data as { text?: string }).text ?? '').join('')
   assert.equal(whole, [0, 1, 2, 3, 4].map((i) => `línea ${i}\n`).join(''))
@@ -276,7 +285,16 @@ test('more memory is given after running out of it, if the file allows', async (
       'slipway.yaml':
         'project: memory\npipeline: {steps: {grow: {run: grow:main, resources: {memory: 100MiB}, retries: {out_of_memory: 1}}}}\n',
       'grow.py':
-        'import time\ndef main():\n    kept = bytearray(110 * 2**20)\n    for i in range(0, len(kept), 4096): kept[i] = 1\n    time.sleep(0.5)\n',
+        // the first attempt holds it until it is ended
+        `import pathlib, time
+def main():
+    tried = pathlib.Path(${JSON.stringify(join(root, 'tried'))})
+    is_first = not tried.exists()
+    tried.touch()
+    kept = bytearray(110 * 2**20)
+    for i in range(0, len(kept), 4096): kept[i] = 1
+    if is_first: time.sleep(60)
+`,
     }),
   )
   assert.equal(run.outcome, 'succeeded', run.message)
@@ -309,7 +327,10 @@ test('a cancelled run ends its step and what waits', async () => {
       'project: cancel\npipeline: {steps: {long: {run: long:main, outputs: [a]}, next: {run: long:main, inputs: {b: long.a}}}}\n',
     'long.py': 'import time\ndef main(a=None, b=None):\n    print("begun"); time.sleep(60)\n',
   })
-  for (let i = 0; i < 400 && (await bench.view(id)).steps[0]?.attempts[0]?.state !== 'running'; i++) {
+  for (
+    const end = performance.now() + 60_000;
+    (await bench.view(id)).steps[0]?.attempts[0]?.state !== 'running' && performance.now() < end;
+  ) {
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
   await cancelRun(bench.room.context, ANA, id)

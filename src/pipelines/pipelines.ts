@@ -1,12 +1,13 @@
 /** Pipelines as one thing: their loop, and what routes and other rooms may ask of them. */
 import type { Principal } from '../contract/access.ts'
+import type { UsedByAttempt } from '../contract/runs/usage.ts'
 import type { Leases } from '../jobs/leases.ts'
 import type { Reachable } from '../store/blobs/reach.ts'
 import { Context } from './context/context.ts'
 import type { PipelinesDeps } from './context/deps.ts'
 import { Reconciler } from './run/reconciler.ts'
-import { readState, type AttemptRow } from './context/rows.ts'
-import { placesNow, type Places } from './run/places.ts'
+import { readState } from './context/rows.ts'
+import { placesNow, type Places } from './line/line.ts'
 import { pipelineDigests } from './context/needed.ts'
 import { createRun, type NewRun } from './run/runs.ts'
 import { newestVersion } from './spec/versions.ts'
@@ -34,20 +35,10 @@ export interface Pipelines {
   readonly needed: Reachable
 }
 
-/** What an attempt used, by the operating system's count. */
-export interface AttemptUsage {
-  readonly id: string
-  readonly project: string
-  readonly run_id: string
+/** What an attempt used, and whose it was. */
+export interface AttemptUsage extends UsedByAttempt {
   readonly step: string
   readonly tracking_run_id: string | null
-  readonly state: string
-  readonly finished_at: number
-  readonly cpu_seconds: number | null
-  readonly max_rss_bytes: number | null
-  readonly memory_kib_s: number | null
-  readonly wall_ms: number | null
-  readonly measured: AttemptRow['measured']
 }
 
 /** Makes them; nothing moves before `start`. */
@@ -71,7 +62,7 @@ export function openPipelines(deps: PipelinesDeps, leases: Leases): Pipelines {
     },
     usage: (since, limit) =>
       deps.db.all<AttemptUsage>(
-        `SELECT a.id, r.project, a.run_id, a.step, a.tracking_run_id, a.state, a.finished_at, a.cpu_seconds,
+        `SELECT a.id, r.project, a.run_id, coalesce(a.item_of, a.step) AS step, a.tracking_run_id, a.state, a.finished_at, a.cpu_seconds,
            a.max_rss_bytes, a.memory_kib_s, a.wall_ms, a.measured
          FROM pipeline_attempts a JOIN pipeline_runs r ON r.id = a.run_id
          WHERE a.finished_at > ? ORDER BY a.finished_at, a.id LIMIT ?`,
@@ -86,7 +77,7 @@ export function openPipelines(deps: PipelinesDeps, leases: Leases): Pipelines {
 /** Attempts of another machine are told there. */
 async function usedSoFar({ db, driver }: PipelinesDeps): Promise<AttemptUsage[]> {
   const active = await db.all<Pick<AttemptUsage, 'id' | 'project' | 'run_id' | 'step' | 'tracking_run_id' | 'state'>>(
-    `SELECT a.id, r.project, a.run_id, a.step, a.tracking_run_id, a.state
+    `SELECT a.id, r.project, a.run_id, coalesce(a.item_of, a.step) AS step, a.tracking_run_id, a.state
      FROM pipeline_attempts a JOIN pipeline_runs r ON r.id = a.run_id WHERE a.state = 'running' ORDER BY a.id`,
   )
   const told = await Promise.all(

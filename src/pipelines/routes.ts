@@ -1,47 +1,56 @@
 /** Routes of pipelines: parse, check whose project it is, call, reply. */
-import type { Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
 import { openedMonitor } from '../auth/sealed-monitor.ts'
 import { maskedMonitor, maskedText } from '../http/masked.ts'
 import { shipApi } from '../contract/changes/ship.ts'
 import { pipelinesApi } from '../contract/pipelines.ts'
+import { checkpointsApi } from '../contract/pipelines/checkpoints.ts'
+import { itemsApi } from '../contract/pipelines/items.ts'
+import { logsApi } from '../contract/pipelines/logs.ts'
+import { planApi } from '../contract/pipelines/plan.ts'
+import { attachmentHeaders } from '../http/attachment.ts'
 import { events, eventsFromFirst, type ServerEvent } from '../http/events.ts'
 import { mount, Raw, type Mounted } from '../http/mount.ts'
+import { keepOwner } from '../store/blobs/owners.ts'
 import { putArchive, treeFiles } from '../store/blobs/trees.ts'
+import { readUnit } from './context/units.ts'
+import { listKept } from './checkpoints/view.ts'
+import { listItems, rowName } from './run/items.ts'
 import { explainStep } from './run/explanation.ts'
 import { followLog, parsePosition, readLog } from './logs.ts'
+import { logPart } from './log-part.ts'
 import { viewQueue } from './run/queue.ts'
 import { keptMerge } from './context/merges.ts'
+import { pageOf, parseToken } from './context/pages.ts'
+import { lineRoutes } from './line-routes.ts'
+import { visibleVersion, wantedVersion } from './context/wanted.ts'
 import type { Pipelines } from './pipelines.ts'
+import { planRun } from './plan/plan.ts'
 import { FINAL_RUNS, readState, type AttemptRow, type RunTree, type StepRow } from './context/rows.ts'
 import { shipRun } from './ship.ts'
 import { cancelRun, createRun, listRuns, reproduceRun, requireRun, retryRun } from './run/runs.ts'
-import {
-  createVersion,
-  listVersions,
-  newestVersion,
-  refuseForeign,
-  requireVersion,
-  textOf,
-  type VersionRow,
-} from './spec/versions.ts'
+import { compileSpec } from './spec/spec.ts'
+import { createVersion, listVersions, refuseForeign, requireOwnCode, textOf } from './spec/versions.ts'
 import { viewRow, viewRun, viewVersion, type RunView } from './run/view.ts'
 
 /** What a project's files may be at most. */
 const TREE_LIMITS = { bytes: 1024 * 1024 * 1024, files: 20_000 }
 
 export function pipelinesRoutes(room: Pipelines): Mounted[] {
-  return [...versionRoutes(room), ...runRoutes(room), ...stepRoutes(room)]
+  return [...versionRoutes(room), ...runRoutes(room), ...stepRoutes(room), ...lineRoutes(room)]
 }
 
 function versionRoutes(room: Pipelines): Mounted[] {
   const { context } = room
   const { db, blobs } = context.deps
   return [
-    mount(pipelinesApi.uploadTree, ({ body }) => putArchive(blobs, body, TREE_LIMITS)),
-    mount(pipelinesApi.createPipelineVersion, async ({ body, who }) =>
-      viewVersion(await createVersion(context.deps, who, body)),
+    mount(pipelinesApi.uploadTree, async ({ body, who }) =>
+      keepOwner(db, who, await putArchive(blobs, body, TREE_LIMITS), context.deps.clock()),
     ),
+    mount(pipelinesApi.createPipelineVersion, async ({ body, who }) => {
+      await requireOwnCode(db, who, body.tree)
+      return viewVersion(await createVersion(context.deps, who, body))
+    }),
     mount(pipelinesApi.listPipelineVersions, async ({ query, who }) => {
       const rows = await listVersions(db, {
         project: who.project ?? query.project,
@@ -51,11 +60,21 @@ function versionRoutes(room: Pipelines): Mounted[] {
       return pageOf(rows, query.limit, viewVersion)
     }),
     mount(pipelinesApi.getPipelineVersion, async ({ params, who }) => {
-      const row = await visibleVersion(room, who, params.id)
+      const row = await visibleVersion(db, who, params.id)
       const { seal } = context.deps
       const monitor = row.spec.monitor ?? {}
       const spec = row.spec.monitor === null ? row.spec : { ...row.spec, monitor: maskedMonitor(monitor) }
       return { ...viewVersion(row), text: maskedText(textOf(seal, row), openedMonitor(seal, monitor)), spec }
+    }),
+    mount(planApi.planPipelineRun, async ({ body, who }) => {
+      const { from = null, force, strict, set, partition } = body
+      await requireOwnCode(db, who, body.tree)
+      const spec = await compileSpec(blobs, body.text, body.tree, body.file)
+      refuseForeign(who, spec.project)
+      return planRun(context, spec, {
+        params: body.params,
+        options: { from, force, strict, set, ...(partition !== undefined && { partition }) },
+      })
     }),
   ]
 }
@@ -68,11 +87,13 @@ function runRoutes(room: Pipelines): Mounted[] {
   }
   return [
     mount(pipelinesApi.createPipelineRun, async ({ body, who }) => {
-      const version = await wantedVersion(room, who, body)
-      const { from = null, force, register, deploy, trigger } = body
+      const version = await wantedVersion(context.deps.db, who, body)
+      const { from = null, force, register, deploy, trigger, set, on, priority } = body
       const merge = keptMerge(body, context.deps.clock())
-      const options = { from, force, register, deploy, strict: body.strict }
-      return started(await createRun(context, who, { version, params: body.params, options, trigger, merge }))
+      const asked = { from, force, register, deploy, strict: body.strict, set }
+      const options = { ...asked, ...givenOf({ on, priority, partition: body.partition }) }
+      const { params, once } = body
+      return started(await createRun(context, who, { version, params, options, trigger, merge, once }))
     }),
     mount(pipelinesApi.listPipelineRuns, async ({ query, who }) => {
       const rows = await listRuns(context.deps.db, {
@@ -98,8 +119,9 @@ function runRoutes(room: Pipelines): Mounted[] {
       await cancelRun(context, who, params.id)
       return started(params.id)
     }),
-    mount(pipelinesApi.retryPipelineRun, async ({ params, who }) => {
-      return started(await retryRun(context, who, await requireRun(context, who, params.id)))
+    mount(pipelinesApi.retryPipelineRun, async ({ params, query, who }) => {
+      const tree = await requireRun(context, who, params.id)
+      return started(await retryRun(context, who, tree, { fromStart: query.from_start === 'true' }))
     }),
     mount(shipApi.shipRun, async ({ params, who }) => {
       await shipRun(context, who, await requireRun(context, who, params.id))
@@ -122,14 +144,31 @@ function stepRoutes(room: Pipelines): Mounted[] {
       return explainStep(context, run, params.step)
     }),
     mount(pipelinesApi.followLogs, async ({ params, query, who, headers, signal }) => {
-      requireStep(await requireRun(context, who, params.id), params.step)
-      const where = { runId: params.id, step: params.step, only: query.attempt }
-      return events(followLog(context, where, parsePosition(headers['last-event-id']), signal), signal)
+      const step = rowName(await requireRun(context, who, params.id), params.step, query.item)
+      const where = { runId: params.id, step, only: query.attempt }
+      const from = parsePosition(headers['last-event-id'] ?? query.from)
+      return events(followLog(context, where, from, signal), signal)
+    }),
+    mount(logsApi.readLogPart, async ({ params, query, who }) => {
+      const step = rowName(await requireRun(context, who, params.id), params.step, query.item)
+      const { attempts = [] } = (await readUnit(context.deps.db, params.id, step)) ?? {}
+      const attempt = await requireAttempt(room, { runId: params.id, step }, query.attempt)
+      return logPart(context, attempts, attempt, query)
     }),
     mount(pipelinesApi.readLogs, async ({ params, query, who }) => {
-      const attempt = requireAttempt(await requireRun(context, who, params.id), params.step, query.attempt)
+      const step = rowName(await requireRun(context, who, params.id), params.step, query.item)
+      const attempt = await requireAttempt(room, { runId: params.id, step }, query.attempt)
       const text = attempt === undefined ? '' : await readLog(context, attempt)
       return new Raw(200, { 'content-type': 'text/plain; charset=utf-8' }, text)
+    }),
+    mount(itemsApi.listStepItems, async ({ params, query, who }) => {
+      const tree = await requireRun(context, who, params.id)
+      return listItems(context, tree, { step: rowName(tree, params.step, undefined), ...query })
+    }),
+    mount(checkpointsApi.listCheckpoints, async ({ params, query, who }) => {
+      const tree = await requireRun(context, who, params.id)
+      const step = rowName(tree, params.step, query.item)
+      return { items: await listKept(context.deps.db, { run_id: params.id, step }) }
     }),
     mount(pipelinesApi.listOutputFiles, async ({ params, who }) => {
       const tree = requireOutput(await requireRun(context, who, params.id), params.step, params.output)
@@ -141,21 +180,9 @@ function stepRoutes(room: Pipelines): Mounted[] {
       const file = (await treeFiles(blobs, tree.digest)).find(({ path }) => path === query.path)
       if (file === undefined) throw problem('not_found', { what: 'file of the output', id: query.path })
       const { size, stream } = await blobs.read(file.digest)
-      return new Raw(200, download(query.path === '' ? params.output : query.path, size), stream)
+      return new Raw(200, attachmentHeaders(query.path === '' ? params.output : query.path, { size }), stream)
     }),
   ]
-}
-
-/** Bytes of a user's making are never shown by a browser under our name. */
-function download(path: string, size: number): Record<string, string> {
-  const name = encodeURIComponent(path.slice(path.lastIndexOf('/') + 1))
-  return {
-    'content-type': 'application/octet-stream',
-    'content-length': String(size),
-    'content-disposition': `attachment; filename*=UTF-8''${name}`,
-    'content-security-policy': "sandbox; default-src 'none'",
-    'x-content-type-options': 'nosniff',
-  }
 }
 
 /** The run whole at first and after each change, until it has ended. */
@@ -191,38 +218,18 @@ async function mustRead(room: Pipelines, id: string): Promise<RunTree> {
   return tree
 }
 
-async function visibleVersion(room: Pipelines, who: Principal, id: string): Promise<VersionRow> {
-  const row = await requireVersion(room.context.deps.db, id)
-  refuseForeign(who, row.project)
-  return row
-}
-
-async function wantedVersion(
-  room: Pipelines,
-  who: Principal,
-  body: { pipeline_version?: string | undefined; project?: string | undefined },
-): Promise<VersionRow> {
-  if (body.pipeline_version !== undefined) return visibleVersion(room, who, body.pipeline_version)
-  if (body.project === undefined) {
-    throw problem('invalid_field', {
-      field: 'body.pipeline_version',
-      value: undefined,
-      expected: 'a version, or "project"',
-    })
-  }
-  refuseForeign(who, body.project)
-  return newestVersion(room.context.deps.db, body.project)
-}
-
 function requireStep({ steps }: RunTree, name: string): StepRow {
   const step = steps.find((row) => row.name === name)
   if (step === undefined) throw problem('not_found', { what: 'step', id: name })
   return step
 }
 
-function requireAttempt(tree: RunTree, step: string, number: number | undefined): AttemptRow | undefined {
-  requireStep(tree, step)
-  const attempts = tree.attempts.filter((attempt) => attempt.step === step)
+async function requireAttempt(
+  { context }: Pipelines,
+  { runId, step }: { readonly runId: string; readonly step: string },
+  number: number | undefined,
+): Promise<AttemptRow | undefined> {
+  const { attempts = [] } = (await readUnit(context.deps.db, runId, step)) ?? {}
   if (number === undefined) return attempts.at(-1)
   const found = attempts.find((attempt) => attempt.number === number)
   if (found === undefined) throw problem('not_found', { what: 'attempt', id: String(number) })
@@ -235,22 +242,8 @@ function requireOutput(tree: RunTree, step: string, output: string): StepRow['ou
   return found
 }
 
-function parseToken(token: string | undefined): [number, string] | undefined {
-  if (token === undefined) return undefined
-  const match = /^(\d{1,16})\.([\w-]{1,128})$/.exec(Buffer.from(token, 'base64url').toString('utf8'))
-  if (match === null)
-    throw problem('invalid_field', { field: 'query.page_token', value: token, expected: 'a token of a page' })
-  return [Number(match[1]), match[2] ?? '']
-}
-
-function pageOf<R extends { created_at: number; id: string }, V>(
-  rows: readonly R[],
-  limit: number,
-  view: (row: R) => V,
-): { items: V[]; next_page_token?: string } {
-  const last = rows.length > limit ? rows[limit - 1] : undefined
-  return {
-    items: rows.slice(0, limit).map(view),
-    ...(last && { next_page_token: Buffer.from(`${last.created_at}.${last.id}`).toString('base64url') }),
-  }
+/** Without what is not given. */
+function givenOf<T extends object>(values: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  const given = Object.entries(values).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(given) as { [K in keyof T]?: NonNullable<T[K]> }
 }

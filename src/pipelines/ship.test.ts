@@ -52,6 +52,20 @@ describe('a run that is shipped', () => {
     assert.deepEqual(idle.audit.at(-1), { shipped: 'tide/4', endpoint: 'port' })
   })
 
+  test('keeps when it was asked first', async (t) => {
+    const { idle, ship } = await ended(t)
+    const when = async () =>
+      (await idle.context.deps.db.get<{ shipped_at: number | null }>('SELECT shipped_at FROM pipeline_runs'))
+        ?.shipped_at
+    assert.equal(await when(), null)
+    await ship()
+    const first = await when()
+    assert.equal(typeof first, 'number')
+    await idle.setRun('pr_1', { shipped_at: 5 })
+    await ship()
+    assert.equal(await when(), 5)
+  })
+
   test('that was shipped before changes nothing', async (t) => {
     const { idle, ship, run } = await ended(t, { asks: false })
     const told = idle.audit.length

@@ -12,7 +12,7 @@ import { deploymentOf } from './run/finish.ts'
  * `conflict` for a run that goes on or registered nothing, for a project without an endpoint, and as the registry does.
  */
 export async function shipRun(context: Context, who: Principal, { run }: Pick<RunTree, 'run'>): Promise<void> {
-  const { db, askDeployment, record } = context.deps
+  const { db, askDeployment, record, clock } = context.deps
   const refuse = (detail: string): Error => problem('conflict', { detail: `run ${run.id} ${detail}` })
   if (!FINAL_RUNS.includes(run.state)) throw refuse('has not ended; what it registers can be shipped when it has')
   const { registered } = run
@@ -23,8 +23,10 @@ export async function shipRun(context: Context, who: Principal, { run }: Pick<Ru
   const { model, version } = registered
   await db.tx(async (t) => {
     if (!(await askDeployment(t, { model, version, deployment }))) return
-    await t.run('UPDATE pipeline_runs SET registered = ? WHERE id = ?', [
+    // what is asked for again was asked for the first time
+    await t.run('UPDATE pipeline_runs SET registered = ?, shipped_at = COALESCE(shipped_at, ?) WHERE id = ?', [
       JSON.stringify({ ...registered, deployed: true }),
+      clock(),
       run.id,
     ])
     const detail = { shipped: `${model}/${version}`, endpoint: deployment.endpoint }

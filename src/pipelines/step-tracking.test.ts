@@ -1,7 +1,7 @@
 /** Attempts in tracking: what happens when somebody deletes the run of one that goes on. Real store, real processes. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
@@ -13,7 +13,7 @@ import { openBench } from './bench.fixture.ts'
 import { stepTracking } from './step-tracking.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-step-tracking-'))
-after(() => rmSync(root, { recursive: true, force: true }))
+after(() => rmSync(root, { recursive: true, force: true, maxRetries: 5 }))
 
 const roomOf = ({ db, blobs }: Store): Tracking => ({
   db,
@@ -40,25 +40,29 @@ describe('an attempt ends although its tracking run was', () => {
       ['a success with metrics', 'return {"auc": 0.5}', 'succeeded'],
       ['a failure', 'raise ValueError("no")', 'failed'],
     ] as const)
-      test(`${how}: ${what}`, { timeout: 60_000 }, async (t) => {
+      test(`${how}: ${what}`, { timeout: 120_000 }, async (t) => {
         let room: Tracking | undefined
         const bench = await openBench(mkdtempSync(join(root, 'data-')), (store) => {
           room = roomOf(store)
           return { tracking: stepTracking(room) }
         })
         t.after(() => bench.close())
+        const go = join(bench.store.dataDir, 'go')
+        // what keeps the test from letting it go keeps it for two minutes
+        const waits = `for _ in range(6000):\n        if os.path.exists(${JSON.stringify(go)}): break\n        time.sleep(0.02)`
         const files = {
           'slipway.yaml': 'project: p\npipeline:\n  steps:\n    one: {run: job:main}\n',
-          'job.py': `import time\ndef main():\n    print("begun", flush=True)\n    time.sleep(1.5)\n    ${code}\n`,
+          'job.py': `import os, time\ndef main():\n    print("begun", flush=True)\n    ${waits}\n    ${code}\n`,
         }
         const id = await bench.begin(files)
         let run: string | null | undefined
-        for (let i = 0; i < 400 && (run ?? null) === null; i++) {
+        for (const end = performance.now() + 60_000; (run ?? null) === null && performance.now() < end;) {
           await new Promise((resolve) => setTimeout(resolve, 20))
           run = (await bench.view(id)).steps[0]?.attempts[0]?.tracking_run_id
         }
         assert.ok(typeof run === 'string' && room !== undefined)
         await act(room, run)
+        writeFileSync(go, '')
         const ended = await bench.end(id)
         assert.deepEqual([ended.outcome, bench.errors], [outcome, []], ended.message)
         if (outcome === 'succeeded') assert.deepEqual(ended.steps[0]?.metrics, { auc: 0.5 })

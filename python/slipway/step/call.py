@@ -8,11 +8,12 @@ import os
 import sys
 
 from slipway.quick_json import loads
+from slipway.step.behind import come_behind
 from slipway.step.reads import watch, watch_programs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
 
@@ -58,7 +59,7 @@ class CallRefused(Exception):
 
 
 def prepare_path(pythonpath: list[str]) -> None:
-    """Imports find the project's code, folders that the step's variables name, and the environment, and nothing of ours."""
+    """Imports find the project's code, folders that the step's variables name, and the environment; what decorates steps comes last."""
     ours = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
     named = [os.path.abspath(path) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     os.environ["PYTHONPATH"] = os.pathsep.join([*pythonpath, *(path for path in named if path not in (ours, *pythonpath))])
@@ -66,6 +67,7 @@ def prepare_path(pythonpath: list[str]) -> None:
     sys.path[:] = [*pythonpath, *rest]
     for name in [name for name in sys.modules if name == "slipway" or name.startswith("slipway.")]:
         del sys.modules[name]
+    come_behind()
 
 
 def run_command(argv: list[str], result: str) -> int:
@@ -73,10 +75,24 @@ def run_command(argv: list[str], result: str) -> int:
     try:
         os.execvp(argv[0], argv)
     except OSError as error:
-        message = f'the command "{argv[0]}" cannot be run: {error.strerror}'
+        kind, why = "environment", error.strerror
+        if error.errno == errno.E2BIG:
+            kind, why = "user", too_much(argv, os.environ)
+        message = f'the command "{argv[0][:200]}" cannot be run: {why}'
         print(message, file=sys.stderr)
-        write_result(result, {"metrics": {}, "error": {"class": "environment", "message": message, "traceback": None}})
+        write_result(result, {"metrics": {}, "error": {"class": kind, "message": message, "traceback": None}})
         return 127
+
+
+def too_much(argv: list[str], environment: Mapping[str, str]) -> str:
+    """Why the system gives a program none of this: its sizes, and the largest variable."""
+    given = sum(len(os.fsencode(one)) + 1 for one in argv)
+    sizes = {name: len(os.fsencode(name)) + len(os.fsencode(value)) + 2 for name, value in environment.items()}
+    largest = max(sizes, key=lambda name: sizes[name], default="")
+    return (
+        f"{given} bytes of arguments and {sum(sizes.values())} bytes of environment variables (the largest is {largest}, "
+        f"{sizes.get(largest, 0)} bytes) are more than this system gives a program; hand over what is large in a file"
+    )
 
 
 def call(spec: dict[str, Any]) -> dict[str, str]:

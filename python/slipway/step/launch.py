@@ -11,7 +11,9 @@ Keys of the spec: ``attempt``, ``fence``, ``dir`` (folder of the files below), `
 ``linked`` (see slipway.step.home), ``cwd``, ``entry`` (``module:function`` or a list of arguments), ``inputs`` and
 ``outputs`` (name to path), ``params``, ``secret_env`` (names of environment variables whose values are secret), ``timeout_s``,
 ``grace_s``, ``memory_bytes``, ``log_bytes`` (numbers or null), ``pythonpath``,
-``unheld`` (files of the project that the step's cache key does not hold).
+``unheld`` (files of the project that the step's cache key does not hold), ``checkpoints`` (see slipway.checkpoints.place; absent or null
+= none are kept), ``notice`` (what tells that the machine is taken away, see slipway.step.notices; absent or null = nothing), ``lease``
+(the file that tells whether the attempt is still its machine's, see slipway.step.lease; absent or null = it is for good).
 """
 
 from __future__ import annotations
@@ -37,6 +39,8 @@ NICE = 5
 OOM_SCORE = 500
 #: Exit code of a child that could not be confined or found no interpreter; it ran nothing.
 REFUSED = 126
+#: What the system says to arguments and variables that it gives no program, E2BIG.
+TOO_MUCH = 7
 #: Signals by which the server or the system asks an attempt to end; they wait until the supervisor can take them.
 ASKED_TO_END = (SIGTERM, SIGINT, SIGHUP)
 
@@ -92,13 +96,26 @@ def become_child(spec: dict[str, Any], environment: dict[str, str], writer: int,
 
             confine(spec["policy"])
         os.chdir(spec["cwd"])
+        if spec.get("checkpoints") is not None:
+            environment["SLIPWAY_CHECKPOINTS"] = os.path.join(spec["dir"], "spec.json")
         # by its path, for the folder of the project may hold a package with our name
         package = os.path.dirname(os.path.abspath(__file__))
         os.execve(spec["python"], [spec["python"], package, os.path.join(spec["dir"], "spec.json"), "--run"], environment)
     except BaseException as error:  # noqa: BLE001 whatever it is, nothing of the step may run unconfined
+        if isinstance(error, OSError) and error.errno == TOO_MUCH:
+            tell_too_much(spec, environment)
         os.write(2, f"[slipway] the step was not started: {error}\n".encode())
     finally:
         os._exit(REFUSED)
+
+
+def tell_too_much(spec: dict[str, Any], environment: dict[str, str]) -> None:
+    """Leaves the answer of a step whose variables no program can be given: that is for its owner to mend, and not to be tried again."""
+    from slipway.step.call import too_much, write_result
+
+    message = f"the step was not started: {too_much([], environment)}"
+    answer = {"metrics": {}, "error": {"class": "user", "message": message, "traceback": None}}
+    write_result(os.path.join(spec["dir"], "said", "result.json"), answer)
 
 
 def offer_to_oom_killer() -> None:

@@ -9,21 +9,26 @@ Files: ``log``, ``heartbeat.json``, ``said/result.json`` (what the child says), 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import select
 import signal
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slipway.step.home import remove_home
 from slipway.step.launch import ASKED_TO_END, Started
+from slipway.step.lease import Lease
 from slipway.step.log import RedactedLog, is_maskable
 from slipway.step.masking import SHORTEST
 from slipway.step.memory import MemoryGroup
 from slipway.step.meter import Meter, largest_child
 from slipway.step.processes import end_descendants, kill_marked, tree_memory
 from slipway.step.reads import collect
+
+if TYPE_CHECKING:
+    from slipway.step.notices import Notices
 
 #: What helps a step that ran out of memory.
 MORE_MEMORY = "raise resources.memory of the step, or let retries.out_of_memory repeat it with half as much again"
@@ -35,8 +40,18 @@ BEAT_S = 2.0
 SETTLE_S = 1.0
 #: What the child says of its end, in the folder of the attempt.
 RESULT = os.path.join("said", "result.json")
+#: What tells code that it is to end, and by what it says that it asks (slipway.checkpoints.place).
+STOP, ASKS = "stopping.json", os.path.join("said", "asks")
+#: Share of the grace time that code which asks has for itself before it is sent a signal, which ends what does not catch it.
+ASKED_SHARE = 0.8
+#: Grace time after a notice that the machine is taken away, which comes 30 s ahead or more: what is left is for sending what was kept.
+NOTICED_S = 20.0
+#: The variable by which a machine says what tells that it is taken away; it counts before what the server says.
+NOTICE = "SLIPWAY_PREEMPTION_NOTICE"
 #: Classes of an end that the child may give itself.
 SAID = ("user", "environment", "out_of_memory")
+#: Why a beat may not be written without harm: the next one tells as much.
+PASSING = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT)
 #: Seconds that leftover processes get to let go of the log after they were killed.
 DRAIN_S = 1.0
 
@@ -75,9 +90,15 @@ class Supervisor:
         self.started = time.monotonic()
         self.status: int | None = None
         self.group = MemoryGroup("", None)
-        #: Why the child is being ended: 'timeout', 'out_of_memory', 'cancelled', or None.
+        #: Why the child is being ended: 'timeout', 'out_of_memory', 'cancelled', 'preempted', or None.
         self.ending: str | None = None
         self.ending_since = 0.0
+        #: Whether a signal has asked the child to end, and not a word alone.
+        self.signalled = False
+        self.notices = notices(os.environ.get(NOTICE) or spec.get("notice"))
+        self.lease = Lease(spec["lease"]) if spec.get("lease") else None
+        #: Why the machine is not the attempt's any more.
+        self.left: str | None = None
         self.killed = False
         self.began = time.time()
         self.meter = Meter(os.getpid(), self.started)
@@ -106,6 +127,7 @@ class Supervisor:
                 self.limit(now)
             if now - self.beaten >= BEAT_S:
                 self.beat(now)
+                self.look_at_lease()
         if self.group.kills() > 0 and self.ending is None:
             self.ending = "out_of_memory"
         self.meter.look(time.monotonic())
@@ -163,15 +185,40 @@ class Supervisor:
             self.kill()
         elif timeout is not None and now - self.started > timeout:
             self.end("timeout")
-        if self.ending is not None and not self.killed and now - self.ending_since > self.spec["grace_s"]:
+        elif self.notices is not None:
+            while self.notices.said:
+                self.log.note(self.notices.said.pop(0))
+            if self.notices.found is not None:
+                self.end("preempted")
+        if self.ending is None or self.killed:
+            return
+        over, grace = now - self.ending_since, self.grace()
+        if over > grace:
             self.kill()
+        elif not self.signalled and over > grace * ASKED_SHARE:
+            self.ask()
+
+    def grace(self) -> float:
+        """Seconds from the request to end to the kill."""
+        grace: float = self.spec["grace_s"]
+        return max(grace, NOTICED_S) if self.ending == "preempted" else grace
 
     def end(self, why: str) -> None:
-        """Asks the child to stop; after the grace time it is killed."""
+        """Asks the child to stop; after the grace time it is killed. Code that looks whether it is to end is told by a word first: a signal
+        would end the processes that it has started, which it may need to keep its state."""
         if self.ending is not None or self.status is not None:
             return
         self.ending = why
         self.ending_since = time.monotonic()
+        with contextlib.suppress(OSError):
+            if os.path.exists(ASKS):
+                write_json(STOP, {"why": why})
+                return
+        self.ask()
+
+    def ask(self) -> None:
+        """Asks the child to stop by a signal."""
+        self.signalled = True
         signal_group(self.child, signal.SIGTERM)
 
     def kill(self) -> None:
@@ -192,13 +239,28 @@ class Supervisor:
             "started_at": self.began,
             "log_bytes": self.log.size,
         }
-        # code that takes the rights away again and again ends its own beats, and not its supervisor
-        with contextlib.suppress(PermissionError):
+        try:
             give_back_rights(self.spec["dir"])
             write_json("heartbeat.json", state)
+        except OSError as error:
+            # code that takes the rights away again and again, or a disk that is full for a while, ends beats and not the supervisor
+            if error.errno not in PASSING:
+                raise
+
+    def look_at_lease(self) -> None:
+        """Ends the child where others begin the step anew."""
+        if self.lease is None or self.ending is not None:
+            return
+        self.left = self.lease.over()
+        if self.left is not None:
+            self.log.note(self.left)
+            self.end("preempted")
 
     def drain(self) -> None:
         """Reads what is left in the pipe; a process that could not be killed does not hold this up for long."""
+        if self.pipe >= 0:
+            # all that the pipe holds; it is taken also where we have no turn for longer than the time below
+            self.read()
         until = time.monotonic() + DRAIN_S
         while self.pipe >= 0 and time.monotonic() < until:
             if not self.read() and self.pipe >= 0:
@@ -209,6 +271,9 @@ class Supervisor:
         result = read_json(RESULT)
         status = self.status or 0
         outcome = classify(self.ending, status, result, self.spec)
+        if self.ending == "preempted":
+            why = self.left if self.notices is None or self.left is not None else self.notices.found
+            outcome = fault("preempted", f"{why}; the step was ended")
         return {
             "attempt": self.spec["attempt"],
             "fence": self.spec["fence"],
@@ -227,6 +292,15 @@ class Supervisor:
         }
 
 
+def notices(watched: str | None) -> Notices | None:
+    """What looks for word that the machine is taken away; None where nothing is to be looked at, which loads nothing for it."""
+    if not watched:
+        return None
+    from slipway.step.notices import Notices
+
+    return Notices(watched)
+
+
 def texts(metrics: object) -> dict[str, str]:
     """Metrics as the child says them, without what is none."""
     found = metrics if isinstance(metrics, dict) else {}
@@ -237,7 +311,8 @@ def classify(ending: str | None, status: int, result: dict[str, Any] | None, spe
     """The class of an end with its message: ``class`` is ok, user, environment, out_of_memory, timeout, infrastructure,
     preempted or cancelled; ``traceback`` is text or None."""
     if ending == "timeout":
-        return fault("timeout", f"ran longer than its timeout of {spec['timeout_s']:g} s and was ended")
+        limit = f"{spec['timeout_s']:g} s"
+        return fault("timeout", f"ran longer than its timeout of {limit} and was ended; raise timeout, or have the step do less")
     if ending == "out_of_memory":
         limit = spec["memory_bytes"] / 2**20
         return fault("out_of_memory", f"used more memory than its limit of {limit:.0f} MiB and was killed; {MORE_MEMORY}")
@@ -307,12 +382,14 @@ def signal_group(leader: int, number: int) -> None:
 
 def give_back_rights(folder: str) -> None:
     """Lets the owner read and write the folder of the attempt and what lies in it: a step can change modes there, and without them
-    neither we nor the server would learn how it ended."""
+    neither we nor the server would learn how it ended. Others make files there too and take them away: the server ``process.json.tmp``,
+    a node ``shipped``."""
     os.chmod(folder, 0o700)
     with os.scandir(folder) as entries:
         for entry in entries:
-            if not entry.is_symlink():
-                os.chmod(entry.path, 0o700 if entry.is_dir() else 0o600)
+            with contextlib.suppress(FileNotFoundError):
+                if not entry.is_symlink():
+                    os.chmod(entry.path, 0o700 if entry.is_dir() else 0o600)
 
 
 def write_json(path: str, value: dict[str, Any]) -> None:

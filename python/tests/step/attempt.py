@@ -70,11 +70,11 @@ class AttemptCase(unittest.TestCase):
 
     def run_step(self, code: str, **changes: object) -> dict[str, Any]:
         """Runs the wrapper to its end; the exit file."""
-        self.assertEqual(self.start(code, **changes).wait(30), 0)
+        self.assertEqual(self.start(code, **changes).wait(120), 0)
         found: dict[str, Any] = json.loads((self.dir / "exit.json").read_text())
         return found
 
-    def wait_until(self, holds: Callable[[], bool], seconds: float = 20) -> None:
+    def wait_until(self, holds: Callable[[], bool], seconds: float = 60) -> None:
         """Looks again and again until something holds; fails after so many seconds."""
         until = time.monotonic() + seconds
         while not holds():

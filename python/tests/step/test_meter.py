@@ -56,7 +56,7 @@ def main():
     for _ in range(2):
         child = os.fork()
         if child == 0:
-            burn(1.5); os._exit(0)
+            burn(1.5); time.sleep(1.2); os._exit(0)  # two looks: all of it is seen
         try:
             while True:
                 os.kill(child, 0); time.sleep(0.1)
@@ -73,15 +73,15 @@ def main():
 import time
 def main():
     held = bytearray(200 << 20)
-    time.sleep(0.6)
+    time.sleep(1.2)
     del held
-    time.sleep(2.4)
+    time.sleep(4.8)
 """
         )
         seconds = ended["finished_at"] - ended["started_at"]
         held = 200 * 1024
         self.assertGreater(ended["max_rss_bytes"], 200 << 20)
-        self.assertGreater(ended["memory_kib_s"], held * 0.4)
+        self.assertGreater(ended["memory_kib_s"], held * 0.8)
         self.assertLess(ended["memory_kib_s"], ended["max_rss_bytes"] / 1024 * seconds * 0.5)
 
     def test_an_attempt_that_ends_before_a_look_has_used_memory(self) -> None:
@@ -101,13 +101,17 @@ def main():
 """
         )
         path = self.dir / "heartbeat.json"
-        self.wait_until(lambda: path.exists() and json.loads(path.read_text())["quiet_s"] > 2.5)
+
+        def told() -> bool:
+            beat = json.loads(path.read_text()) if path.exists() else {"quiet_s": 0, "cpu_seconds": 0}
+            return bool(beat["quiet_s"] > 2.5 and beat["cpu_seconds"] > 0.95)
+
+        self.wait_until(told)
         beat = json.loads(path.read_text())
-        self.assertGreater(beat["cpu_seconds"], 0.95)
         self.assertGreater(beat["memory_kib_s"], 1024)
         self.assertLess(beat["quiet_s"], time.time() - beat["started_at"])
         process.terminate()
-        self.assertEqual(process.wait(10), 0)
+        self.assertEqual(process.wait(120), 0)
 
     def test_output_of_any_kind_ends_the_quiet(self) -> None:
         process = self.start(
@@ -120,10 +124,15 @@ def main():
 """
         )
         path = self.dir / "heartbeat.json"
-        self.wait_until(lambda: path.exists() and time.time() - json.loads(path.read_text())["started_at"] > 4.5)
-        self.assertLess(json.loads(path.read_text())["quiet_s"], 1)
+
+        def told() -> bool:
+            beat = json.loads(path.read_text()) if path.exists() else {"at": 0, "started_at": 0}
+            # a step that has no turn for a while is quiet, too, and not for long
+            return bool(beat["at"] - beat["started_at"] > 4.5 and beat["quiet_s"] < 1)
+
+        self.wait_until(told)
         process.terminate()
-        process.wait(10)
+        process.wait(120)
 
     def test_a_secret_that_is_too_short_is_named(self) -> None:
         self.run_step("import os\ndef main(): print(os.environ['KEY'])\n", secret_env=["KEY", "NONE"])

@@ -91,7 +91,7 @@ class Nursery(unittest.TestCase):
         return place, int(answer[2])
 
     def wait_until(self, holds: Callable[[], bool]) -> None:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while not holds():
             self.assertLess(time.monotonic(), until, "it did not come to hold")
             time.sleep(0.02)
@@ -151,7 +151,7 @@ class Nursery(unittest.TestCase):
         place, pid = self.start("att_on")
         assert self.process.stdin is not None
         self.process.stdin.close()
-        self.assertEqual(self.process.wait(10), 0)
+        self.assertEqual(self.process.wait(120), 0)
         self.assertTrue(pathlib.Path(f"/proc/{pid}").exists())
         self.gate.touch()
         self.outcome(place)
@@ -159,7 +159,7 @@ class Nursery(unittest.TestCase):
     def test_what_it_started_goes_on_when_it_is_killed(self) -> None:
         place, _ = self.start("att_on")
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(120)
         self.gate.touch()
         self.outcome(place)
 
@@ -170,7 +170,7 @@ class Nursery(unittest.TestCase):
         assert self.process.stdin is not None and self.process.stderr is not None
         self.process.stdin.close()
         self.process.send_signal(signal.SIGCONT)
-        self.process.wait(10)
+        self.process.wait(120)
         self.assertEqual(self.answer(), [])
         self.assertEqual(self.process.stderr.read(), b"")
         self.assertEqual(sorted(os.listdir(place)), ["out", "said", "spec.json", "work"])
@@ -180,7 +180,7 @@ class Nursery(unittest.TestCase):
         assert self.process.stdin is not None
         self.process.stdin.write(b"att_cut 1000".ljust(128) + b'{"KEY": ')
         self.process.stdin.close()
-        self.assertEqual(self.process.wait(10), 0)
+        self.assertEqual(self.process.wait(120), 0)
         self.assertEqual(self.answer(), [])
         self.assertFalse((place / "log").exists())
 
@@ -224,8 +224,10 @@ def holds(pid: int, text: str) -> bool:
             start, _, end = place.partition("-")
             if rights.startswith("rw"):
                 memory.seek(int(start, 16))
-                if text.encode() in memory.read(int(end, 16) - int(start, 16)):
-                    return True
+                # a process that goes on may have given it back meanwhile
+                with contextlib.suppress(OSError):
+                    if text.encode() in memory.read(int(end, 16) - int(start, 16)):
+                        return True
     return False
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import unittest
 
 from slipway.step import memory, processes
@@ -63,7 +64,11 @@ class ProcessesCase(unittest.TestCase):
         env = {**os.environ, "SLIPWAY_ATTEMPT": attempt}
         other = subprocess.Popen(["sleep", "60"], env=env, start_new_session=True)
         self.addCleanup(other.wait)
-        self.assertEqual(len(processes.marked(attempt)), 3)
+        # the system tells of a program's variables a moment after it has begun
+        until = time.monotonic() + 10
+        while len(found := processes.marked(attempt)) < 3 and time.monotonic() < until:
+            time.sleep(0.01)
+        self.assertEqual(len(found), 3)
         self.assertGreaterEqual(processes.kill_marked(attempt, self.process.pid), 1)
         self.assertEqual(other.wait(5), -signal.SIGKILL)
         self.assertEqual(self.process.wait(5), -signal.SIGKILL)

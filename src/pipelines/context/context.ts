@@ -1,20 +1,26 @@
 /** What the parts of the reconciler share: the deps, compiled specs, and what runs are doing right now. */
 import type { PipelinesDeps } from './deps.ts'
-import type { RunRow } from './rows.ts'
+import type { RunRow, StepRow } from './rows.ts'
 import type { PipelineSpec, StepSpec } from '../spec/spec.ts'
+import { Silences } from '../drivers/silence.ts'
+import { itemParams } from '../spec/fan-out/items.ts'
+import { stepNamed } from './units.ts'
 import { isUnreadable, requireVersion } from '../spec/versions.ts'
 
-/** Specs kept in memory. */
-const KEPT = 100
+/** Specs kept in memory: of all runs that go on, which are looked at in turn. */
+const KEPT = 2000
 
 export class Context {
   readonly deps: PipelinesDeps
+  /** For how long runs, waits and starts have lasted; names begin with the run. */
+  readonly spans: Silences
   readonly #specs = new Map<string, PipelineSpec>()
   readonly #doing = new Map<string, string>()
   readonly #listeners = new Map<string, Set<() => void>>()
 
   constructor(deps: PipelinesDeps) {
     this.deps = deps
+    this.spans = new Silences(() => deps.clock())
   }
 
   /** The spec of a version; versions never change. */
@@ -66,14 +72,20 @@ export async function whyUnreadable(context: Context, versionId: string): Promis
   }
 }
 
-/** The step of a spec. A run has the steps of its version, so it is there. */
+/** The step of a spec that a row is of, itself or as an item. A run has the steps of its version, so it is there. */
 export function stepOf(spec: PipelineSpec, name: string): StepSpec {
-  const step = spec.steps.find((candidate) => candidate.name === name)
+  const own = stepNamed(name)
+  const step = spec.steps.find((candidate) => candidate.name === own)
   if (step === undefined) throw new Error(`the pipeline has no step "${name}"`)
   return step
 }
 
-/** The params of a step in a run: the project file's with what the run gives instead. */
-export function paramsOf(run: RunRow, step: StepSpec): Record<string, unknown> {
-  return { ...step.params, ...run.params[step.name] }
+/** The params of a step in a run: the project file's with what the run gives instead; of an item with what that gives. */
+export function paramsOf(
+  run: Pick<RunRow, 'params'>,
+  step: StepSpec,
+  of?: Pick<StepRow, 'item_of' | 'item'>,
+): Record<string, unknown> {
+  const params = { ...step.params, ...run.params[step.name] }
+  return of === undefined || of.item_of === null ? params : { ...params, ...itemParams(step, of.item) }
 }

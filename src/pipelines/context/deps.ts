@@ -1,11 +1,17 @@
 /** What the pipelines room is given: the store, environments, drivers, and functions of rooms below it. */
-import type { Role } from '../../contract/access.ts'
+import type { z } from 'zod'
+import type { Principal, Role } from '../../contract/access.ts'
+import type { Reproduction } from '../../contract/runs/reproduction.ts'
+import type { DriverName } from '../../contract/values/drivers.ts'
 import type { Plan } from '../../contract/rollout-plan.ts'
 import type { Envs } from '../../envs/environments.ts'
 import type { Tx } from '../../store/db.ts'
 import type { Driver } from '../drivers/driver.ts'
+import type { Machine } from '../machine/identity.ts'
 import type { AliasVersion } from '../spec/pin.ts'
 import type { VersionDeps } from '../spec/versions.ts'
+import type { AliasedVersion } from '../../registry/aliases/aliased.ts'
+import type { NewVersion } from '../../registry/versions/register.ts'
 
 /** How steps appear in tracking. Each attempt logs to a run of its own. */
 export interface StepTracking {
@@ -33,26 +39,14 @@ export interface StepTracking {
   finishRun(runId: string, status: 'FINISHED' | 'FAILED' | 'KILLED'): Promise<void>
 }
 
-/** A model that a pipeline made. Registering the same tree of the same pipeline run again changes nothing. */
-export interface RegisterRequest {
-  readonly project: string
-  readonly model: string
-  /** Digest of the model's files. */
-  readonly tree: string
-  /** The tracking run of the step that made it. */
-  readonly run_id: string | null
+/**
+ * A model that a pipeline made. Registering the same tree of the same pipeline run again changes nothing. Its run is that of the step
+ * that made it; its metrics are of that step and of all after it, a later step's win; its data are what these read, apart from the model.
+ * `evaluation` is the output `predictions` of a step that reads the model, `holdout` the first input of that step besides the model, and
+ * `reference` what `monitor.reference` names, else the first input of the model's step.
+ */
+export interface RegisterRequest extends Omit<NewVersion, 'pipeline_run_id' | 'gates' | 'deployment' | 'description'> {
   readonly pipeline_run_id: string
-  /** Metrics of the model's step and of all steps after it; a later step's win. */
-  readonly metrics: Readonly<Record<string, number>>
-  /** Digests of what the model's step and the steps that judge it read, apart from the model. */
-  readonly data: readonly string[]
-  readonly environment: string | null
-  /** Tree of the output `predictions` of a step that reads the model. */
-  readonly evaluation: string | null
-  /** Tree of the first input, besides the model, of the step that left `evaluation`: the rows that were judged. */
-  readonly holdout: string | null
-  /** Tree that `monitor.reference` names, else of the first input of the model's step. */
-  readonly reference: string | null
   readonly gates: readonly unknown[]
   readonly deployment: {
     readonly endpoint: string
@@ -80,24 +74,81 @@ export interface Registration {
   readonly detail: string
 }
 
+/** What declared sources are reached by, as the server's operator allows it. */
+export interface SourceAccess {
+  /** Absolute folders below which files may be read; none = no files at all. */
+  readonly folders: readonly string[]
+  /** Folders that are not read although they lie below one of those: what the server keeps for itself. */
+  readonly hidden: readonly string[]
+  /** Private hosts that may be reached. */
+  readonly allow: readonly string[]
+  /** The package index, in the form of PEP 691. */
+  readonly index: string
+}
+
 /** A part of the machine. */
 export interface Resources {
   readonly cpus: number
   readonly memory_bytes: number
 }
 
+/** A version of a data set, as a run takes it. */
+export interface DataVersion {
+  readonly version: number
+  readonly content: { readonly digest: string; readonly size: number; readonly files: number }
+  /** Null where it is no table, or is not profiled yet. */
+  readonly rows: number | null
+  /** How old the data is, ms. */
+  readonly data_at: number
+}
+
+/** An output of a run that becomes a version of a data set. */
+export interface MadeData {
+  readonly project: string
+  readonly name: string
+  readonly run: string
+  readonly step: string
+  readonly output: string
+  readonly content: DataVersion['content']
+  readonly data_at: number
+  readonly by: string
+}
+
+/** The data sets of projects, which lie in a room below. */
+export interface DataSets {
+  /** Undefined where there is none. `version` is a number or `latest`. */
+  find(project: string, name: string, version: string): Promise<DataVersion | undefined>
+  /** Its versions since a time, ms: what names each, and what is said of it. Undefined where there is no such set. */
+  since(of: {
+    readonly project: string
+    readonly name: string
+    readonly since: number
+  }): Promise<{ readonly cause: string; readonly what: string }[] | undefined>
+  /** Adds a version, or leaves the one that has this content, in the transaction. */
+  add(t: Tx, made: MadeData): Promise<void>
+}
+
 export interface PipelinesDeps extends VersionDeps {
+  /** Asked when it is needed; absent = there are none. */
+  readonly dataSets?: () => DataSets
+  /** How declared sources are reached; absent = public addresses alone. */
+  readonly sources?: SourceAccess
   /** Memory of steps that name none, bytes; absent = as much as there is. */
   readonly stepMemory?: number | undefined
+  /** What tells steps that their machine is taken away, see python/slipway/step/notices.py; absent = nothing does. */
+  readonly notice?: string | undefined
   /** In [0, 1); spreads retries. */
   readonly random: () => number
   readonly envs: Envs
   readonly driver: Driver
+  /** Where attempts may run; absent = on this machine alone. */
+  readonly places?: readonly DriverName[]
   readonly tracking: StepTracking
   /** Address that a step's mlflow client uses, and a credential of the attempt. */
   readonly stepAccess: (
     project: string,
     attempt: string,
+    on: DriverName,
   ) => Promise<{ readonly uri: string; readonly token: string | null }>
   /** Takes the credentials of an attempt away, in the transaction that ends it; what is returned is to be called once that is committed. */
   readonly endAccess: (t: Tx, attempt: string) => Promise<() => void>
@@ -111,12 +162,21 @@ export interface PipelinesDeps extends VersionDeps {
   readonly askDeployment: (t: Tx, wish: DeploymentWish) => Promise<boolean>
   /** Told the grade of a proof, for the model versions of the run that it proves. */
   readonly proved?: (runId: string, grade: string) => Promise<void>
+  /** Signs how the proof that is this run came out, in the transaction that keeps it; what a server without a key does is nothing. */
+  readonly attest?: (t: Tx, runId: string, proof: z.output<typeof Reproduction>) => Promise<void>
   /** What params that name a model by alias are pinned by; without it they stay as they are. */
   readonly aliasVersion?: AliasVersion
+  /** The versions that an alias names, by model; without it there are none. */
+  readonly aliasedVersions?: (
+    who: Principal,
+    of: { readonly alias: string; readonly after: string; readonly limit: number },
+  ) => Promise<AliasedVersion[]>
   /** Told of every change of a run, for live views. */
   readonly changed?: (runId: string) => void
   /** Told of faults that no caller waits for. */
   readonly onError: (error: unknown) => void
-  /** What all attempts that run at the same time may take. */
+  /** That on which attempts of the local driver run; absent = there is no other. */
+  readonly machine?: Machine | undefined
+  /** What all attempts that run on this machine at the same time may take. */
   readonly capacity: Resources
 }

@@ -45,6 +45,8 @@ export interface MergeRun {
   readonly prepared_at: number | null
   readonly trained_at: number | null
   readonly finished_at: number
+  /** When it was asked for its endpoint apart; null where the run asked itself, or nobody has. */
+  readonly shipped_at: number | null
 }
 
 /** Whose merges are asked for; null and undefined = of all. */
@@ -66,7 +68,7 @@ export async function mergeRuns(reader: Reader, asked: AskedMerges, limit: numbe
   ]
   const rows = await fetchAll<Stored>(
     reader,
-    sql`SELECT r.id, r.project, r.registered, r.merge_commit AS "commit", r.merged_at, r.created_at, r.started_at, r.finished_at,
+    sql`SELECT r.id, r.project, r.registered, r.merge_commit AS "commit", r.merged_at, r.created_at, r.started_at, r.finished_at, r.shipped_at,
           (SELECT MIN(s.ready_at) FROM pipeline_steps s WHERE s.run_id = r.id) AS prepared_at,
           (SELECT MAX(s.finished_at) FROM pipeline_steps s WHERE s.run_id = r.id) AS trained_at
         FROM pipeline_runs r WHERE ${all(conditions)} ORDER BY r.created_at DESC, r.id DESC LIMIT ${limit}`,

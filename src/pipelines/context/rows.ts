@@ -1,6 +1,10 @@
 /** The rows of a run: as they are stored, and as the code reads them. */
 import type { Role } from '../../contract/access.ts'
-import type { AttemptState, Failure, Measured, Read, RunState, StepState, Trigger } from '../../contract/pipelines.ts'
+import type { AttemptState, Failure, Measured, RunState, StepState, Trigger } from '../../contract/pipelines.ts'
+import type { CheckpointState } from '../../contract/runs/checkpoints.ts'
+import type { DriverName } from '../../contract/values/drivers.ts'
+import type { Read } from '../../contract/runs/reads.ts'
+import type { PinnedSource } from '../../contract/runs/sources.ts'
 import { parseNumerals } from '../../contract/values/numerals.ts'
 import type { Reader } from '../../store/db.ts'
 import type { TreeInfo } from '../../store/blobs/trees.ts'
@@ -17,8 +21,18 @@ export interface RunOptions {
   readonly tolerance: number
   /** The run whose succeeded steps are taken over; absent in runs of before. */
   readonly retries?: string | null
+  /** The run from whose checkpoints its steps go on; absent in runs of before. */
+  readonly resumes?: string | null
   /** A read that a key does not hold is a failure; runs of before have none. */
   readonly strict?: boolean
+  /** Where all of its steps run; absent where the project file says it. */
+  readonly on?: DriverName
+  /** Its priority, where it names one. */
+  readonly priority?: number
+  /** The key of the partition that it is of; absent where the project file has none. */
+  readonly partition?: string
+  /** Params of the pipeline that it sets; absent where it sets none. */
+  readonly set?: Readonly<Record<string, unknown>>
 }
 
 /** What the registry said, with what is needed to know the same model again. */
@@ -44,6 +58,8 @@ export interface RunRow {
   readonly options: RunOptions
   readonly experiment_id: string | null
   readonly environment: string | null
+  /** What declared sources gave it, by name; null before that is read, and where none is declared. */
+  readonly sources: Readonly<Record<string, PinnedSource>> | null
   /** What git said of the folder that its code came from. */
   readonly source_id: string | null
   readonly created_at: number
@@ -60,17 +76,33 @@ export interface RunRow {
   readonly faults: number
   /** When that is tried again, ms; null when nothing waits. */
   readonly fault_retry_at: number | null
+  readonly priority: number
+  /** Why a limit of time ended it; null where none did. */
+  readonly overdue: string | null
   readonly registered: RegisteredModel | null
   readonly reproduction: Record<string, unknown> | null
   /** The merge that it was started for; its time in ms. */
   readonly merge_commit: string | null
   readonly merged_at: number | null
+  /** The partition that it is of, and the backfill that it belongs to; null where there is none. */
+  readonly partition_key: string | null
+  readonly backfill_id: string | null
+  /** What a trigger started it for; null where none did. */
+  readonly cause: string | null
 }
 
 export interface StepFailure {
   readonly class: Failure
   readonly message: string
   readonly traceback: string | null
+}
+
+/** What the condition of a step came to. */
+export interface StepDecision {
+  readonly expression: string
+  readonly holds: boolean
+  /** The condition with the values that it was decided by. */
+  readonly detail: string
 }
 
 /** One component of the key that differs. */
@@ -98,17 +130,39 @@ export interface StepRow {
   /** What it read that its key does not hold; null where nobody watched. */
   readonly reads: readonly Read[] | null
   readonly failure: StepFailure | null
+  /** Null while its condition is open, and for steps without one. */
+  readonly decision: StepDecision | null
   readonly tracking_run_id: string | null
   readonly ready_at: number | null
   readonly started_at: number | null
   readonly finished_at: number | null
   readonly retry_at: number | null
+  /** Since when it waits for a place, where that has a limit; null while it does not wait. */
+  readonly asked_at: number | null
+  readonly pool: string | null
+  /** Where it runs, as its run has it; null in runs of before. */
+  readonly driver: string | null
+  /** Of an item the step that it belongs to, its value and the digest of that; null for steps of the project file. */
+  readonly item_of: string | null
+  readonly item: unknown
+  readonly item_digest: string | null
+  /** Of a step with `for_each` once its items are made; null for all others. */
+  readonly fan: Fan | null
+}
+
+/** How far the items of a step are made. */
+export interface Fan {
+  readonly count: number
+  readonly made: number
 }
 
 export interface AttemptRow {
   readonly id: string
   readonly run_id: string
+  /** The name of the row: of an item STEP[NUMBER]. */
   readonly step: string
+  /** Of an item the step that it belongs to. */
+  readonly item_of: string | null
   readonly number: number
   readonly state: AttemptState
   readonly fence: string
@@ -120,6 +174,8 @@ export interface AttemptRow {
   readonly finished_at: number | null
   readonly cancelled_at: number | null
   readonly silent: number
+  /** What its cluster could not be asked or told. */
+  readonly trouble: string | null
   readonly cpu_seconds: number | null
   readonly max_rss_bytes: number | null
   /** Memory over time: KiB times seconds. */
@@ -128,47 +184,77 @@ export interface AttemptRow {
   readonly wall_ms: number | null
   readonly log_digest: string | null
   readonly log_bytes: number
+  /** Since when it is being started, with attempts before it that were lost before they began; null of before. */
+  readonly launched_at: number | null
+  /** Its first sign of life; null before that. */
+  readonly begun_at: number | null
+  readonly pool: string | null
+  /** How long it waited for its place, ms; null of before. */
+  readonly waited_ms: number | null
   /** What it takes of the machine until it has ended. */
   readonly cpus: number
   readonly memory_bytes: number
+  /** What it said last of its checkpoints; null where it keeps none. */
+  readonly checkpoints: CheckpointState | null
+  /** 1 where it may run on a machine that can be taken away. */
+  readonly spot: number | null
+  /** That on which the local driver runs it; null for clusters, and of before. */
+  readonly machine: string | null
+  /** What is counted of it: null of before, and until it has ended. */
+  readonly project: string | null
+  readonly ended_as: string | null
+  readonly limit_hit: string | null
+  readonly checkpoints_made: number | null
 }
 
-/** A run with everything below it, steps in the order of the project file, attempts by number. */
+/**
+ * A run with everything below it, steps in the order of the project file, attempts by number. Of items, of which there may be very many, it
+ * has those that are ready and the attempts that go on.
+ */
 export interface RunTree {
   readonly run: RunRow
   readonly steps: readonly StepRow[]
+  readonly items: readonly StepRow[]
   readonly attempts: readonly AttemptRow[]
 }
 
 type Stored = Record<string, unknown>
 
-const RUN_JSON = ['params', 'options', 'registered', 'reproduction']
-const STEP_JSON = ['key_parts', 'changes', 'outputs', 'metrics', 'failure', 'reads']
+const RUN_JSON = ['params', 'options', 'registered', 'reproduction', 'sources']
+const STEP_JSON = ['key_parts', 'changes', 'outputs', 'metrics', 'failure', 'reads', 'decision', 'item', 'fan']
 
 /** Columns of a step without the large key. */
-const STEP_COLUMNS = `run_id, name, project, position, state, cache_key, NULL AS key_parts, reason, changes, compared_with,
-  from_run, outputs, metrics, reads, failure, tracking_run_id, ready_at, started_at, finished_at, retry_at`
+export const STEP_COLUMNS = `run_id, name, project, position, state, cache_key, NULL AS key_parts, reason, changes, compared_with,
+  from_run, outputs, metrics, reads, failure, decision, tracking_run_id, ready_at, started_at, finished_at, retry_at,
+  asked_at, pool, driver, item_of, item, item_digest, fan`
 
 export async function readRun(reader: Reader, id: string): Promise<RunRow | undefined> {
   const row = await reader.get<Stored>('SELECT * FROM pipeline_runs WHERE id = ?', [id])
   return row === undefined ? undefined : (parsed(row, RUN_JSON) as unknown as RunRow)
 }
 
+const READY_ITEMS = `SELECT ${STEP_COLUMNS} FROM pipeline_steps
+  WHERE run_id = ? AND state = 'ready' AND item_of IS NOT NULL ORDER BY position, name`
+/** Attempts of steps, and those of items that go on; an index finds either. */
+const ATTEMPTS = `SELECT * FROM pipeline_attempts WHERE run_id = ? AND item_of IS NULL
+  UNION ALL SELECT * FROM pipeline_attempts WHERE run_id = ? AND state IN ('submitting', 'running') AND item_of IS NOT NULL
+  ORDER BY queued_at, number`
+
 /** The run, its steps (without key_parts) and attempts. */
 export async function readState(reader: Reader, id: string): Promise<RunTree | undefined> {
   const run = await readRun(reader, id)
   if (run === undefined) return undefined
   const steps = await reader.all<Stored>(
-    `SELECT ${STEP_COLUMNS} FROM pipeline_steps WHERE run_id = ? ORDER BY position`,
+    `SELECT ${STEP_COLUMNS} FROM pipeline_steps WHERE run_id = ? AND item_of IS NULL ORDER BY position`,
     [id],
   )
-  const attempts = await reader.all<Stored>(
-    'SELECT * FROM pipeline_attempts WHERE run_id = ? ORDER BY queued_at, number',
-    [id],
-  )
+  const fans = steps.some((row) => row['fan'] !== null)
+  const items = fans ? await reader.all<Stored>(READY_ITEMS, [id]) : []
+  const attempts = await reader.all<Stored>(ATTEMPTS, [id, id])
   return {
     run,
-    steps: steps.map((row) => parsed(row, STEP_JSON) as unknown as StepRow),
+    steps: steps.map(parseStep),
+    items: items.map(parseStep),
     attempts: attempts.map(parseAttempt),
   }
 }
@@ -176,7 +262,11 @@ export async function readState(reader: Reader, id: string): Promise<RunTree | u
 /** A step with its key. */
 export async function readStep(reader: Reader, runId: string, name: string): Promise<StepRow | undefined> {
   const row = await reader.get<Stored>('SELECT * FROM pipeline_steps WHERE run_id = ? AND name = ?', [runId, name])
-  return row === undefined ? undefined : (parsed(row, STEP_JSON) as unknown as StepRow)
+  return row === undefined ? undefined : parseStep(row)
+}
+
+export function parseStep(row: Record<string, unknown>): StepRow {
+  return parsed(row, STEP_JSON) as unknown as StepRow
 }
 
 export function parseRun(row: Record<string, unknown>): RunRow {
@@ -184,7 +274,7 @@ export function parseRun(row: Record<string, unknown>): RunRow {
 }
 
 export function parseAttempt(row: Record<string, unknown>): AttemptRow {
-  return parsed(row, ['failure']) as unknown as AttemptRow
+  return parsed(row, ['failure', 'checkpoints']) as unknown as AttemptRow
 }
 
 export const ACTIVE_ATTEMPTS: readonly AttemptState[] = ['submitting', 'running']
@@ -195,7 +285,7 @@ export function isActive(attempt: AttemptRow): boolean {
   return ACTIVE_ATTEMPTS.includes(attempt.state)
 }
 
-export function isDone(step: StepRow): boolean {
+export function isDone(step: Pick<StepRow, 'state'>): boolean {
   return step.state === 'succeeded' || step.state === 'cached'
 }
 

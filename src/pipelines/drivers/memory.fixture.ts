@@ -56,6 +56,7 @@ export function memoryDriver(): MemoryDriver {
   }
   return {
     name: 'memory',
+    slowStarts: () => null,
     submitted,
     asked,
     states,
@@ -80,8 +81,11 @@ export function memoryDriver(): MemoryDriver {
     list: () => Promise.resolve([...states.keys()]),
     cancel: note('cancel'),
     kill: note('kill'),
+    checkpoints: () => Promise.resolve(undefined),
+    storeCheckpoints: () => Promise.resolve([]),
     delete: note('delete'),
     logs: () => Promise.resolve(Buffer.alloc(0)),
+    logSize: () => Promise.resolve(0),
     storeLog: (attempt) => Promise.resolve(kept.get(attempt)),
     async collect(attempt, output) {
       const found = outputs.get(`${attempt}.${output}`)

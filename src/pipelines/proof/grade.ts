@@ -1,7 +1,7 @@
 /** The grade of a proof: what of a re-run is the same, and what that is worth. */
 import type { z } from 'zod'
 import { ifRefused } from '../../contract/absence/absent.ts'
-import type { Reproduction } from '../../contract/pipelines.ts'
+import type { Reproduction } from '../../contract/runs/reproduction.ts'
 import type { Blobs } from '../../store/blobs/blobs.ts'
 import { treeFiles, type TreeFile } from '../../store/blobs/trees.ts'
 import type { StepRow } from '../context/rows.ts'

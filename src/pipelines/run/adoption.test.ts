@@ -10,7 +10,7 @@ import { killMarked, marked } from '../drivers/local/processes.ts'
 import type { RunView } from './view.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-adoption-'))
-after(() => rmSync(root, { recursive: true, force: true }))
+after(() => rmSync(root, { recursive: true, force: true, maxRetries: 5 }))
 let cases = 0
 
 /** Two steps; each notes in a file outside that it began, and waits for a file before it ends. */
@@ -72,7 +72,7 @@ function gone(child: ChildProcess): Promise<void> {
 }
 
 async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 1500; i++) {
+  for (const end = performance.now() + 120_000; performance.now() < end;) {
     if (await holds()) return
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
@@ -156,9 +156,10 @@ test('a step whose wrapper alone is killed leaves no process behind and is repea
   )
   await until('step one begins', () => here.notes().includes('one begins'))
   const [attempt = ''] = readdirSync(join(here.dataDir, 'run', 'attempts'))
-  const { pid } = JSON.parse(readFileSync(join(here.dataDir, 'run', 'attempts', attempt, 'process.json'), 'utf8')) as {
-    pid: number
-  }
+  const file = join(here.dataDir, 'run', 'attempts', attempt, 'process.json')
+  // a step may be faster than the server, which writes down what it has started
+  await until('its process is written down', () => existsSync(file))
+  const { pid } = JSON.parse(readFileSync(file, 'utf8')) as { pid: number }
   process.kill(pid, 'SIGKILL')
   await until('the attempt is lost', async () => (await bench.view(id)).steps[0]?.attempts[0]?.state === 'lost')
   assert.deepEqual(await marked('SLIPWAY_ATTEMPT', attempt), [])

@@ -9,9 +9,10 @@ import { Context } from '../context/context.ts'
 import type { PipelinesDeps } from '../context/deps.ts'
 import { memoryDriver } from '../drivers/memory.fixture.ts'
 import { serve, type Server } from './attempts.fixture.ts'
-import { LOCK } from './idle.fixture.ts'
+import { LOCKED } from './idle.fixture.ts'
 import { openAttempt } from './launch.ts'
-import { findHead, placesNow } from './places.ts'
+import { judgeLine } from '../line/judge.ts'
+import { placesNow, readLine, roomNow } from '../line/line.ts'
 
 const GIB = 2 ** 30
 const CAPACITY = { cpus: 4, memory_bytes: 8 * GIB }
@@ -37,6 +38,13 @@ async function opened(server: Server, id: string): Promise<number[]> {
   for (const [i, step] of tree.steps.entries())
     if ((await openAttempt(server.context, tree, step)) !== undefined) list.push(i)
   return list
+}
+
+/** What each of the line waits for, in its order. */
+async function waits(server: Server): Promise<Record<string, string | undefined>> {
+  const line = await readLine(server.context)
+  const judged = judgeLine(line, await roomNow(server.context))
+  return Object.fromEntries(line.map(({ run_id, name }, i) => [`${run_id} ${name}`, judged[i]]))
 }
 
 describe('steps begin while there are cores and memory for them', () => {
@@ -99,36 +107,46 @@ describe('the step that has waited longest', () => {
     assert.deepEqual(await opened(server, other), [0])
     const id = await ready(server, ['cpus: 4'])
     server.clock.now += 60_000
-    assert.equal(await findHead(server.context), undefined)
+    const small = await ready(server, ['cpus: 1'])
+    assert.deepEqual(await waits(server), { [`${id} s0`]: 'places', [`${small} s0`]: undefined })
     server.clock.now += 1
-    assert.partialDeepStrictEqual(await findHead(server.context), { run_id: id, name: 's0', demand: { cpus: 4 } })
+    assert.deepEqual(await waits(server), { [`${id} s0`]: 'places', [`${small} s0`]: 'turn' })
     const end = "UPDATE pipeline_attempts SET state = 'succeeded', finished_at = ? WHERE run_id = ?"
     await server.store.db.tx((tx) => tx.run(end, [server.clock.now, other]))
     server.clock.now += 5000
-    assert.equal((await findHead(server.context))?.run_id, id)
+    assert.deepEqual(
+      (await readLine(server.context)).map(({ isPatient }) => isPatient),
+      [true, false],
+    )
     server.clock.now += 1
-    assert.equal(await findHead(server.context), undefined, 'something else keeps it')
+    assert.deepEqual(
+      (await readLine(server.context)).map(({ isPatient }) => isPatient),
+      [false, false],
+      'something else keeps it',
+    )
   })
 
   test('of a run that is to end, in a pause, or of a file that cannot be read holds nobody back', async (t) => {
     const server = await serve(t, { capacity: CAPACITY })
     assert.deepEqual(await opened(server, await ready(server, ['cpus: 1'])), [0])
     const id = await ready(server, ['cpus: 4'])
+    const head = async (): Promise<string | undefined> =>
+      (await readLine(server.context)).find((one) => one.isPatient)?.run_id
     server.clock.now += 60_001
     await server.setRun(id, { desired_state: 'cancel' })
-    assert.equal(await findHead(server.context), undefined)
+    assert.equal(await head(), undefined)
     await server.setRun(id, { desired_state: 'run' })
     await server.setStep(id, 's0', { retry_at: server.clock.now + 1 })
-    assert.equal(await findHead(server.context), undefined)
+    assert.equal(await head(), undefined)
     await server.setStep(id, 's0', { retry_at: null })
-    assert.equal((await findHead(server.context))?.run_id, id)
+    assert.equal(await head(), id)
     const { run } = await server.read(id)
     await server.setRun(id, { version_id: 'pv_gone' })
-    assert.equal(await findHead(server.context), undefined)
+    assert.equal(await head(), undefined)
     await server.setRun(id, { version_id: run.version_id })
     const cut = "UPDATE pipeline_versions SET spec = '{' WHERE id = ?"
     await server.store.db.tx((tx) => tx.run(cut, [run.version_id]))
-    assert.equal(await findHead(new Context(server.context.deps)), undefined, 'its stored file is cut short')
+    assert.deepEqual(await readLine(new Context(server.context.deps)), [], 'its stored file is cut short')
   })
 
   test('is overtaken by small ones for a minute, then not, and begins when there is room', async (t) => {
@@ -173,26 +191,21 @@ async function lead(
   const root = mkdtempSync(join(tmpdir(), 'slipway-capacity-'))
   const clock = { now: 1_750_000_000_000 }
   const driver = memoryDriver()
-  const envs = {
-    resolve: () => Promise.resolve(LOCK),
-    lock: () => Promise.resolve(LOCK),
-    python: () => Promise.resolve('python'),
-  }
   const bench = await openBench(join(root, 'data'), () => ({
     driver,
-    envs,
+    envs: LOCKED,
     clock: () => clock.now,
     capacity: CAPACITY,
   }))
   t.after(async () => {
     await bench.close()
-    rmSync(root, { recursive: true })
+    rmSync(root, { recursive: true, force: true, maxRetries: 5 })
   })
   return { bench, clock, driver }
 }
 
 async function until<T>(find: () => Promise<T | undefined>): Promise<T> {
-  for (let i = 0; i < 400; i++) {
+  for (const end = performance.now() + 60_000; performance.now() < end;) {
     const found = await find()
     if (found !== undefined) return found
     await new Promise((resolve) => setTimeout(resolve, 20))

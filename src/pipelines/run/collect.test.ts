@@ -164,6 +164,31 @@ describe('an output', () => {
   }
 })
 
+describe('a metric', () => {
+  const refusing = async (t: TestContext, error: Error): Promise<Running> => {
+    const server = await running(t)
+    Object.assign(server.context.deps.tracking, { logMetrics: () => Promise.reject(error) })
+    return server
+  }
+  test('that tracking refuses is the fault of the code, and the step ends', async (t) => {
+    const server = await refusing(t, problem('invalid_field', { field: 'key', value: 'a\nb', expected: 'a name' }))
+    await server.collect({ metrics: { 'a\nb': 1 } })
+    const { class: cause, message } = (await server.row()).failure ?? {}
+    assert.deepEqual([cause, (await stepOf(server)).state, await cached(server)], ['user', 'failed', []])
+    assert.match(message ?? '', /^a metric cannot be kept: key: got/)
+    assert.deepEqual(server.finished, ['FAILED track'])
+  })
+  for (const [name, error] of [
+    ['a run that is deleted just now', problem('not_found', { what: 'run', id: 'track' })],
+    ['a store that fails', problem('unavailable', { what: 'the database', detail: 'it is busy' })],
+  ] as const)
+    test(`that cannot be kept for ${name} leaves the attempt to the next look`, async (t) => {
+      const server = await refusing(t, error)
+      await assert.rejects(server.collect({ metrics: { auc: 1 } }), error)
+      assert.equal((await server.row()).state, 'running')
+    })
+})
+
 describe('a failure', () => {
   const FAILED = { class: 'user', message: 'no rows', traceback: 'a.py' } as const
   test('of the code ends the step with its message, and is not repeated', async (t) => {

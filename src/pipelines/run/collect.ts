@@ -5,23 +5,21 @@ import { faultPoint } from '../../store/fault.ts'
 import type { TreeInfo } from '../../store/blobs/trees.ts'
 import { stepOf, type Context } from '../context/context.ts'
 import type { Exit } from '../drivers/driver.ts'
+import { keepCheckpoints, noteState } from '../checkpoints/keep.ts'
+import { dropRows } from '../checkpoints/rows.ts'
 import { nextPause } from './retry.ts'
-import { isStrict, strictFailure } from './reads.ts'
+import { isStrict, strictFailure } from '../keys/reads.ts'
+import { readUnit } from '../context/units.ts'
 import { trackingRunOf } from './tracking-run.ts'
-import {
-  readState,
-  type AttemptRow,
-  type RunRow,
-  type RunTree,
-  type StepFailure,
-  type StepRow,
-} from '../context/rows.ts'
+import { readRun, type AttemptRow, type RunRow, type RunTree, type StepFailure, type StepRow } from '../context/rows.ts'
 
 /** A failure, or the end of an attempt that was cancelled. */
 export type End = Omit<StepFailure, 'class'> & {
   readonly class: StepFailure['class'] | 'cancelled'
   /** Nothing is left of the attempt: neither a process nor its exit file. */
   readonly lost?: true
+  /** Of the class `timeout`, which limit of time ended it; absent = how long it may run. */
+  readonly limit?: 'starting' | 'running' | 'silent'
 }
 
 /** What an attempt used. */
@@ -41,7 +39,7 @@ interface Facts extends Used {
 
 /** Collects a finished attempt. Safe to run twice: the second time finds it ended. */
 export async function collectAttempt(context: Context, tree: RunTree, attempt: AttemptRow, exit: Exit): Promise<void> {
-  const { driver, tracking } = context.deps
+  const { driver } = context.deps
   const facts: Facts = {
     finished_at: context.deps.clock(),
     cpu_seconds: exit.cpu_seconds,
@@ -51,16 +49,15 @@ export async function collectAttempt(context: Context, tree: RunTree, attempt: A
     wall_ms: Math.max(0, Math.round(exit.finished_at - exit.started_at)),
     log: await driver.storeLog(attempt.id),
   }
-  const result = exit.class === 'ok' ? await collectResult(context, tree, attempt, exit) : (exit as End)
+  const collected = exit.class === 'ok' ? await collectResult(context, tree, attempt, exit) : (exit as End)
+  const result = 'class' in collected ? collected : ((await trackMetrics(context, attempt, exit)) ?? collected)
   faultPoint('pipelines.outputs_stored')
-  if ('class' in result) await endAttempt(context, attempt, result, facts)
-  else {
-    if (attempt.tracking_run_id !== null) {
-      if (Object.keys(exit.metrics).length > 0) {
-        await tracking.logMetrics(attempt.tracking_run_id, exit.metrics, Math.round(exit.finished_at))
-      }
-      await tracking.finishRun(attempt.tracking_run_id, 'FINISHED')
-    }
+  if ('class' in result) {
+    await keepCheckpoints(context, attempt)
+    await endAttempt(context, attempt, result, facts)
+  } else {
+    await noteState(context, attempt)
+    if (attempt.tracking_run_id !== null) await context.deps.tracking.finishRun(attempt.tracking_run_id, 'FINISHED')
     await succeed(context, tree, attempt, {
       outputs: result.outputs,
       metrics: finite(exit.metrics),
@@ -72,10 +69,25 @@ export async function collectAttempt(context: Context, tree: RunTree, attempt: A
   await driver.delete(attempt.id)
 }
 
+/** Of a run that was deleted just now: the next look finds that nothing is to be kept. */
+const GONE = [404, 409]
+
+/** Keeps the metrics in tracking; how the attempt ends where it refuses one, such as by its name. */
+async function trackMetrics(
+  { deps }: Context,
+  { tracking_run_id: run }: AttemptRow,
+  { metrics, finished_at }: Exit,
+): Promise<End | undefined> {
+  if (run === null || Object.keys(metrics).length === 0) return undefined
+  const keep = (): Promise<void> => deps.tracking.logMetrics(run, metrics, Math.round(finished_at))
+  return refusedAs('a metric', keep, GONE)
+}
+
 /** Ends an attempt that did not run or whose process cannot be asked. */
 export async function failAttempt(context: Context, attempt: AttemptRow, end: End): Promise<void> {
   const used = await usedBy(context, attempt)
   await context.deps.driver.kill(attempt.id)
+  await keepCheckpoints(context, attempt)
   const log = await context.deps.driver.storeLog(attempt.id)
   await endAttempt(context, attempt, end, { finished_at: context.deps.clock(), ...used, log })
   await context.deps.driver.delete(attempt.id)
@@ -97,10 +109,14 @@ async function usedBy({ deps }: Context, { id, state }: AttemptRow): Promise<Use
 const NOTHING = { cpu_seconds: null, max_rss_bytes: null, memory_kib_s: null, wall_ms: null } as const
 
 /** Ends an attempt of which nothing is left: it is repeated from the budget of our own faults. */
-export function loseAttempt(context: Context, attempt: AttemptRow): Promise<void> {
+export function loseAttempt(
+  context: Context,
+  attempt: AttemptRow,
+  message = 'the process of the attempt is gone and left no exit file',
+): Promise<void> {
   return failAttempt(context, attempt, {
     class: 'infrastructure',
-    message: 'the process of the attempt is gone and left no exit file',
+    message,
     traceback: null,
     lost: true,
   })
@@ -115,14 +131,28 @@ async function collectResult(
   const step = stepOf(spec, attempt.step)
   const strict = isStrict(spec, tree.run) ? strictFailure(step, reads) : undefined
   if (strict !== undefined) return { class: 'user', message: strict, traceback: null }
+  // what other processes have found hurt is known to this one then, and told as mended where it is stored again
+  await context.deps.blobs.faulty?.()
+  const outputs: Record<string, TreeInfo> = {}
+  const refused = await refusedAs('an output', async () => {
+    const kept = step.outputs.map(async (name) => [name, await context.deps.driver.collect(attempt.id, name)] as const)
+    Object.assign(outputs, Object.fromEntries(await Promise.all(kept)))
+  })
+  return refused ?? { outputs }
+}
+
+/** How an attempt ends of which something is refused for what it is: asked again it would be refused again. */
+async function refusedAs(
+  what: string,
+  keep: () => Promise<void>,
+  passing: readonly number[] = [],
+): Promise<End | undefined> {
   try {
-    const pairs = await Promise.all(
-      step.outputs.map(async (name) => [name, await context.deps.driver.collect(attempt.id, name)] as const),
-    )
-    return { outputs: Object.fromEntries(pairs) }
+    await keep()
+    return undefined
   } catch (error) {
-    if (!(error instanceof Problem) || error.status >= 500) throw error
-    return { class: 'user', message: `an output cannot be kept: ${error.message}`, traceback: null }
+    if (!(error instanceof Problem) || error.status >= 500 || passing.includes(error.status)) throw error
+    return { class: 'user', message: `${what} cannot be kept: ${error.message}`, traceback: null }
   }
 }
 
@@ -140,19 +170,19 @@ async function succeed(context: Context, tree: RunTree, attempt: AttemptRow, res
   const reads = JSON.stringify(result.reads)
   const spec = stepOf(await context.spec(tree.run.version_id), attempt.step)
   await closing(context, attempt, async (t) => {
-    if (!(await closeAttempt(t, attempt, { state: 'succeeded', failure: null, facts }))) return
+    if (!(await closeAttempt(t, attempt, { state: 'succeeded', failure: null, facts, limit: null }))) return
     const taken = await t.run(
       `UPDATE pipeline_steps SET state = 'succeeded', outputs = ?, metrics = ?, reads = ?, failure = NULL, finished_at = ?
        WHERE run_id = ? AND name = ? AND state = 'running'`,
       [outputs, metrics, reads, facts.finished_at, attempt.run_id, attempt.step],
     )
+    await dropRows(t, attempt)
     if (taken === 0 || spec.cache === 'never' || tree.run.options.reproduces !== null) return
-    await keepResult(t, { tree, attempt, outputs, metrics, reads, now: facts.finished_at })
+    await keepResult(t, { attempt, outputs, metrics, reads, now: facts.finished_at })
   })
 }
 
 interface Kept {
-  readonly tree: RunTree
   readonly attempt: AttemptRow
   readonly outputs: string
   readonly metrics: string
@@ -160,43 +190,48 @@ interface Kept {
   readonly now: number
 }
 
-async function keepResult(t: Tx, { tree, attempt, outputs, metrics, reads, now }: Kept): Promise<void> {
-  const key = tree.steps.find((step) => step.name === attempt.step)?.cache_key ?? null
+async function keepResult(t: Tx, { attempt, outputs, metrics, reads, now }: Kept): Promise<void> {
   await t.run(
     `INSERT INTO pipeline_cache (project, cache_key, run_id, step, outputs, metrics, reads, tracking_run_id, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+     SELECT project, cache_key, run_id, name, ?, ?, ?, ?, CAST(? AS BIGINT)
+     FROM pipeline_steps WHERE run_id = ? AND name = ?
      ON CONFLICT (project, cache_key) DO UPDATE SET run_id = excluded.run_id, outputs = excluded.outputs,
        metrics = excluded.metrics, reads = excluded.reads, tracking_run_id = excluded.tracking_run_id, created_at = excluded.created_at`,
-    [tree.run.project, key, attempt.run_id, attempt.step, outputs, metrics, reads, attempt.tracking_run_id, now],
+    [outputs, metrics, reads, attempt.tracking_run_id, now, attempt.run_id, attempt.step],
   )
 }
 
 async function endAttempt(context: Context, attempt: AttemptRow, end: End, facts: Facts): Promise<void> {
   const { db, tracking, random } = context.deps
-  const state = await readState(db, attempt.run_id)
-  const step = state?.steps.find((row) => row.name === attempt.step)
-  if (state === undefined || step === undefined) return
-  const wasCancelled = state.run.desired_state === 'cancel'
-  const current = state.attempts.find((row) => row.id === attempt.id)
+  const run = await readRun(db, attempt.run_id)
+  const unit = await readUnit(db, attempt.run_id, attempt.step)
+  if (run === undefined || unit === undefined) return
+  const { step, attempts } = unit
+  const wasCancelled = run.desired_state === 'cancel'
+  const current = attempts.find((row) => row.id === attempt.id)
   const trackingRun = current?.tracking_run_id ?? trackingRunOf(attempt.id)
-  await tracking.finishRun(trackingRun, wasCancelled ? 'KILLED' : 'FAILED')
-  const failure = failureOf(end, state.run)
-  const own = stepOf(await context.spec(state.run.version_id), step.name).retries
+  const isOverdue = run.overdue !== null
+  await tracking.finishRun(trackingRun, wasCancelled && !isOverdue ? 'KILLED' : 'FAILED')
+  const failure = failureOf(end, run)
+  // what the limit of the run ends is counted by the run
+  const limit = failure?.class === 'timeout' && !isOverdue ? (end.limit ?? 'running') : null
+  const own = stepOf(await context.spec(run.version_id), step.name).retries
   await closing(context, attempt, async (t) => {
-    const final = wasCancelled ? 'cancelled' : end.lost === true ? 'lost' : 'failed'
-    if (!(await closeAttempt(t, attempt, { state: final, failure, facts }))) return
+    const final = wasCancelled && !isOverdue ? 'cancelled' : end.lost === true ? 'lost' : 'failed'
+    if (!(await closeAttempt(t, attempt, { state: final, failure, facts, limit }))) return
     const failed = [
-      ...state.attempts.filter((row) => row.step === step.name && row.id !== attempt.id && row.failure !== null),
+      ...attempts.filter((row) => row.id !== attempt.id && row.failure !== null),
       { ...attempt, state: final, failure } as AttemptRow,
     ]
     const pause = failure === null ? undefined : nextPause(failure.class, failed, own, random())
     if (!wasCancelled && pause !== undefined) await retryLater(t, step, failure, facts.finished_at + pause)
-    else await endStep(t, step, wasCancelled ? 'cancelled' : 'failed', failure, facts.finished_at)
+    else await endStep(t, step, wasCancelled && !isOverdue ? 'cancelled' : 'failed', failure, facts.finished_at)
   })
 }
 
 /** A cancelled end without anyone's wish is the work of something outside. */
 function failureOf(end: End, run: RunRow): StepFailure | null {
+  if (run.overdue !== null) return { class: 'timeout', message: `the run ${run.overdue}`, traceback: null }
   if (run.desired_state === 'cancel') return null
   if (end.class !== 'cancelled') return { class: end.class, message: end.message, traceback: end.traceback ?? null }
   return { class: 'preempted', message: 'was ended by a signal from outside', traceback: null }
@@ -221,17 +256,21 @@ interface Closing {
   readonly state: AttemptRow['state']
   readonly failure: StepFailure | null
   readonly facts: Facts
+  /** The limit of time of its step that ended it; null where none did. */
+  readonly limit: End['limit'] | null
 }
 
 /** Writes the end of an attempt if it has none yet. False when another was first. */
-async function closeAttempt(t: Tx, attempt: AttemptRow, { state, failure, facts }: Closing): Promise<boolean> {
+async function closeAttempt(t: Tx, attempt: AttemptRow, { state, failure, facts, limit }: Closing): Promise<boolean> {
   const changed = await t.run(
-    `UPDATE pipeline_attempts SET state = ?, failure = ?, finished_at = ?, silent = 0, cpu_seconds = ?,
+    `UPDATE pipeline_attempts SET state = ?, failure = ?, ended_as = ?, limit_hit = ?, finished_at = ?, silent = 0, cpu_seconds = ?,
        max_rss_bytes = ?, memory_kib_s = ?, measured = ?, wall_ms = ?, log_digest = ?, log_bytes = ?
      WHERE id = ? AND fence = ? AND state IN ('submitting', 'running')`,
     [
       state,
       failure === null ? null : JSON.stringify(failure),
+      failure?.class ?? state,
+      limit ?? null,
       facts.finished_at,
       facts.cpu_seconds,
       facts.max_rss_bytes,

@@ -8,6 +8,9 @@ import type { PipelinesDeps } from '../context/deps.ts'
 import { stepTracking } from '../step-tracking.ts'
 
 const [dataDir = '', databaseUrl] = process.argv.slice(2)
+/** A database of which sources are queries. */
+const { SLIPWAY_TEST_QUERIED: queried } = process.env
+const allow = queried === undefined ? [] : [new URL(queried).host]
 const changes = ({ db, blobs }: Store): Partial<PipelinesDeps> => ({
   tracking: stepTracking({
     db,
@@ -16,6 +19,8 @@ const changes = ({ db, blobs }: Store): Partial<PipelinesDeps> => ({
     random: randomBytes,
     record: () => Promise.resolve(),
   }),
+  sources: { folders: [join(dataDir, '../sources')], hidden: [dataDir], allow, index: 'http://127.0.0.1:9' },
+  ...(queried !== undefined && { secret: () => Promise.resolve(queried) }),
 })
 const bench = await openBench(dataDir, changes, databaseUrl)
 const idFile = join(dataDir, 'run-id')

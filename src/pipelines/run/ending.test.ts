@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { problem } from '../../contract/errors.ts'
-import type { PipelinesDeps, RegisterRequest } from '../context/deps.ts'
+import type { DataSets, MadeData, PipelinesDeps, RegisterRequest } from '../context/deps.ts'
 import type { RunRow } from '../context/rows.ts'
 import { finishRun } from './finish.ts'
 import { openIdle, type Idle } from './idle.fixture.ts'
@@ -137,6 +137,7 @@ describe('a run with a model', () => {
       assert.match(run.message, /^toy version 4: unchanged since run pr_1 /)
       const partly = await end(idle, 'pr_3', { ...given, states: ['cached', 'cached', 'succeeded'] })
       assert.deepEqual([partly.outcome, idle.asked.length], ['succeeded', 2])
+      assert.match((await end(idle, 'pr_4', cached)).message, /unchanged since run pr_3 /, 'the newest of them')
     })
     test('is registered again where it is to be deployed and was not', async (t) => {
       const idle = await open(t)
@@ -167,6 +168,70 @@ describe('a run with a model', () => {
   })
 })
 
+describe('the data sets that a project file makes of outputs', () => {
+  const sets = 'data_sets: {rows: a.m, pages: b.n}\n'
+  const files = {
+    ...FILES,
+    'slipway.yaml': `${FILES['slipway.yaml'].replace('after: [a]', 'after: [a], outputs: [n]')}${sets}`,
+  }
+
+  /** A room of data sets that remembers what is added, in a table of the same database. */
+  async function kept(t: TestContext, fault?: Error): Promise<Ended & { readonly made: () => Promise<MadeData[]> }> {
+    const add: DataSets['add'] = async (tx, made) => {
+      await tx.run('INSERT INTO made (one) VALUES (?)', [JSON.stringify(made)])
+      if (fault !== undefined) throw fault
+    }
+    const idle = await open(t, { dataSets: () => ({ add }) as unknown as DataSets })
+    await idle.store.db.tx((tx) => tx.run('CREATE TABLE made (one TEXT NOT NULL)'))
+    const made = async (): Promise<MadeData[]> =>
+      (await idle.store.db.all<{ one: string }>('SELECT one FROM made')).map(({ one }) => JSON.parse(one) as MadeData)
+    return { ...idle, made }
+  }
+
+  test('get a version of each output when the run succeeds, once; of a step that was skipped there is none', async (t) => {
+    const idle = await kept(t)
+    await idle.begin(files, { id: 'pr_1' })
+    const age = idle.clock.now - 5000
+    await idle.setStep('pr_1', 'a', { state: 'succeeded', outputs: OUTPUTS, finished_at: age })
+    await idle.setStep('pr_1', 'b', { state: 'skipped' })
+    await idle.setStep('pr_1', 'c', { state: 'cached' })
+    await idle.setRun('pr_1', { state: 'running' })
+    const before = await idle.read('pr_1')
+    await finishRun(idle.context, before)
+    await finishRun(idle.context, before)
+    assert.equal((await idle.read('pr_1')).run.outcome, 'succeeded')
+    const content = { digest: TREE, size: 1, files: 1 }
+    const rows = { project: 'end', name: 'rows', run: 'pr_1', step: 'a', output: 'm', content, data_at: age, by: 'ana' }
+    assert.deepEqual(await idle.made(), [rows])
+  })
+  test('are as old as the end of the run where their step does not say when it ended', async (t) => {
+    const idle = await kept(t)
+    await end(idle, 'pr_1', { files })
+    assert.deepEqual(
+      (await idle.made()).map(({ name, data_at }) => [name, data_at]),
+      [['rows', idle.clock.now]],
+    )
+  })
+  test('get none by a run that fails or is cancelled, and none by a proof', async (t) => {
+    const idle = await kept(t)
+    await end(idle, 'pr_1', { files, states: ['succeeded', 'succeeded', 'failed'] })
+    const cancelled = { states: ['succeeded', 'succeeded', 'cancelled'], run: { desired_state: 'cancel' } }
+    await end(idle, 'pr_2', { files, ...cancelled })
+    assert.deepEqual(await idle.made(), [])
+    await end(idle, 'pr_3', { files })
+    assert.equal((await end(idle, 'pr_4', { files, options: { reproduces: 'pr_3' } })).outcome, 'succeeded')
+    assert.deepEqual(
+      (await idle.made()).map(({ run }) => run),
+      ['pr_3'],
+    )
+  })
+  test('are as they were where one cannot be added, and the run has not ended', async (t) => {
+    const idle = await kept(t, new Error('the disk is full'))
+    await assert.rejects(end(idle, 'pr_1', { files }), /the disk is full/)
+    assert.deepEqual([(await idle.read('pr_1')).run.state, await idle.made()], ['running', []])
+  })
+})
+
 describe('a proof', () => {
   const proof = { files: WITH_MODEL, options: { reproduces: 'pr_1' } }
   test('is told with its grade, and decides the outcome', async (t) => {
@@ -183,6 +248,41 @@ describe('a proof', () => {
     const failed = await end(idle, 'pr_3', { ...proof, states: ['failed', 'skipped', 'skipped'] })
     assert.deepEqual([failed.state, failed.outcome, failed.reproduction?.['grade']], ['failed', 'failed', 'D'])
     assert.deepEqual(idle.proved, ['pr_1 A', 'pr_1 D'])
+  })
+  test('whose grade cannot be told does not end, and is told by the next try', async (t) => {
+    const [told, faults]: [string[], Error[]] = [[], [new Error('the registry is away')]]
+    const idle = await open(t, {
+      async proved(run, grade) {
+        const fault = faults.pop()
+        if (fault !== undefined) throw fault
+        told.push(`${run} ${grade}`)
+      },
+    })
+    await end(idle, 'pr_1')
+    await assert.rejects(end(idle, 'pr_2', proof), /the registry is away/)
+    assert.equal((await idle.read('pr_2')).run.state, 'running')
+    await finishRun(idle.context, await idle.read('pr_2'))
+    assert.deepEqual([(await idle.read('pr_2')).run.state, told], ['succeeded', ['pr_1 A']])
+  })
+  test('is signed in the transaction that ends it, and nothing else is', async (t) => {
+    const signed: string[] = []
+    const faults: Error[] = []
+    const idle = await open(t, {
+      async attest(tx, run, { grade, of_run }) {
+        await tx.run("UPDATE pipeline_runs SET message = 'signed' WHERE id = ?", [of_run])
+        const fault = faults.pop()
+        if (fault !== undefined) throw fault
+        signed.push(`${run} ${grade}`)
+      },
+    })
+    const first = await end(idle, 'pr_1')
+    assert.deepEqual(signed, [])
+    faults.push(new Error('no key'))
+    await assert.rejects(end(idle, 'pr_2', proof), /no key/)
+    assert.equal((await idle.read('pr_2')).run.state, 'running')
+    assert.deepEqual((await idle.read('pr_1')).run, first)
+    await finishRun(idle.context, await idle.read('pr_2'))
+    assert.deepEqual([(await idle.read('pr_2')).run.state, signed], ['succeeded', ['pr_2 A']])
   })
   test('that is cancelled proves nothing', async (t) => {
     const idle = await open(t)

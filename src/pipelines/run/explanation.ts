@@ -6,7 +6,7 @@ import { stepOf, whyUnreadable, type Context } from '../context/context.ts'
 import type { KeyParts } from '../spec/key.ts'
 import type { PipelineSpec } from '../spec/spec.ts'
 import { readStep, type RunRow } from '../context/rows.ts'
-import { doubtful } from './reads.ts'
+import { doubtful } from '../keys/reads.ts'
 import { masked, maskOf } from '../context/mask.ts'
 import { viewCache } from './view.ts'
 

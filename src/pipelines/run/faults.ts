@@ -1,8 +1,10 @@
 /** Faults of the server that keep a run from going on: tried again after growing pauses, and in the end what they keep from going on ends. */
-import { isActive, type RunRow, type RunTree } from '../context/rows.ts'
+import { isActive, type RunRow, type RunTree, type StepRow } from '../context/rows.ts'
 import { stepOf, type Context } from '../context/context.ts'
 import type { StepSpec } from '../spec/spec.ts'
-import { keyStep } from './cache.ts'
+import { keyStep } from '../keys/judge.ts'
+import { beginFan } from '../fan/begin.ts'
+import { moveFan } from '../fan/move.ts'
 import { closing } from './collect.ts'
 import { finishRun } from './finish.ts'
 import { BUDGETS, isDue, pauseAfter } from './retry.ts'
@@ -40,10 +42,22 @@ export function tryKey(context: Context, tree: RunTree, step: StepSpec): Promise
   return withPauses(context, tree.run, {
     what: 'it could not be decided whether it has to run',
     run: async () => {
-      if (!(await takeOver(context, tree, step))) await keyStep(context, tree, step)
+      if (step.for_each !== undefined) await beginFan(context, tree, step)
+      else if (!(await takeOver(context, tree, step))) await keyStep(context, tree, step)
     },
     spent: (message) => failWaiting(context, tree.run, step.name, message),
   })
+}
+
+/** Moves the items of a step on; the end of its tries is the end of the run. True when the run has changed. */
+export async function tryItems(context: Context, tree: RunTree, row: StepRow, step: StepSpec): Promise<boolean> {
+  let moved = false
+  const isDone = await withPauses(context, tree.run, {
+    what: `the items of step "${step.name}" could not be moved on`,
+    run: async () => void (moved = await moveFan(context, tree, row, step)),
+    spent: (message) => abandonRun(context, tree, message),
+  })
+  return isDone && moved
 }
 
 /** Ends a run whose steps have ended. True when it has. */
@@ -132,9 +146,10 @@ async function failWaiting({ deps }: Context, run: RunRow, step: string, message
 async function abandonRun(context: Context, tree: RunTree, message: string): Promise<void> {
   const { deps } = context
   const { driver, tracking } = deps
-  const isCancelled = tree.run.desired_state === 'cancel'
-  const [state, said] = isCancelled ? ['cancelled', 'was cancelled'] : ['failed', message]
-  const failure = isCancelled ? null : failureOf(message)
+  const { desired_state, overdue } = tree.run
+  const isCancelled = desired_state === 'cancel' && overdue === null
+  const [state, said] = isCancelled ? ['cancelled', 'was cancelled'] : ['failed', overdue ?? message]
+  const failure = isCancelled ? null : failureOf(overdue ?? message)
   const active = tree.attempts.filter(isActive)
   for (const { id, tracking_run_id: tracked } of active) {
     await driver.kill(id)
@@ -143,9 +158,9 @@ async function abandonRun(context: Context, tree: RunTree, message: string): Pro
   const now = deps.clock()
   await closing(context, active, async (t) => {
     await t.run(
-      `UPDATE pipeline_attempts SET state = ?, failure = ?, finished_at = ?, silent = 0
+      `UPDATE pipeline_attempts SET state = ?, failure = ?, ended_as = ?, finished_at = ?, silent = 0
        WHERE run_id = ? AND state IN ('submitting', 'running')`,
-      [state, failure, now, tree.run.id],
+      [state, failure, isCancelled ? 'cancelled' : 'infrastructure', now, tree.run.id],
     )
     await t.run(
       `UPDATE pipeline_steps SET state = ?, failure = ?, finished_at = ? WHERE run_id = ? AND state = 'running'`,

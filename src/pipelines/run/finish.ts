@@ -3,8 +3,10 @@ import { Problem } from '../../contract/errors.ts'
 import { faultPoint } from '../../store/fault.ts'
 import { canonical } from '../spec/canonical.ts'
 import type { Context } from '../context/context.ts'
-import type { RegisterRequest } from '../context/deps.ts'
+import type { MadeData, RegisterRequest } from '../context/deps.ts'
+import { leftOutSteps } from '../decide/needs.ts'
 import { downstream } from '../spec/graph.ts'
+import type { Proof } from '../proof/grade.ts'
 import { gradeRun } from './reproduce.ts'
 import { isDone, parseRun, type RegisteredModel, type RunRow, type RunTree, type StepRow } from '../context/rows.ts'
 import type { PipelineSpec } from '../spec/spec.ts'
@@ -14,16 +16,17 @@ interface Ending {
   readonly outcome: NonNullable<RunRow['outcome']>
   readonly message: string
   readonly registered: RegisteredModel | null
-  readonly reproduction: Record<string, unknown> | null
+  readonly reproduction: Proof | null
 }
 
 /** Ends a run whose steps have all ended. Safe to repeat: registering the same model twice is one registration. */
 export async function finishRun(context: Context, tree: RunTree): Promise<void> {
   const ending = await decide(context, tree)
   const { run } = tree
+  const made = ending.state === 'succeeded' && run.options.reproduces === null ? await madeData(context, tree) : []
   faultPoint('pipelines.run_closing')
-  await context.deps.db.tx((t) =>
-    t.run(
+  await context.deps.db.tx(async (t) => {
+    const ended = await t.run(
       `UPDATE pipeline_runs SET state = ?, outcome = ?, message = ?, registered = ?, reproduction = ?, finished_at = ?
        WHERE id = ? AND state IN ('waiting', 'preparing', 'running')`,
       [
@@ -35,8 +38,36 @@ export async function finishRun(context: Context, tree: RunTree): Promise<void> 
         context.deps.clock(),
         run.id,
       ],
-    ),
-  )
+    )
+    // once: whoever ends the run adds them in the same transaction
+    if (ended === 0) return
+    for (const one of made) await context.deps.dataSets?.().add(t, one)
+    if (ending.reproduction !== null) await context.deps.attest?.(t, run.id, ending.reproduction)
+  })
+}
+
+/** Outputs that the project file makes versions of data sets; steps that were skipped made none. */
+async function madeData(context: Context, { run, steps }: RunTree): Promise<MadeData[]> {
+  const { data_sets = [] } = await context.spec(run.version_id)
+  return data_sets.flatMap(({ name, step, output }) => {
+    const row = steps.find((one) => one.name === step)
+    const content = row?.outputs[output]
+    if (row === undefined || content === undefined) return []
+    const { digest, size, files } = content
+    const data_at = row.finished_at ?? context.deps.clock()
+    return [
+      {
+        project: run.project,
+        name,
+        run: run.id,
+        step,
+        output,
+        content: { digest, size, files },
+        data_at,
+        by: run.created_by,
+      },
+    ]
+  })
 }
 
 async function decide(context: Context, tree: RunTree): Promise<Ending> {
@@ -47,10 +78,13 @@ async function decide(context: Context, tree: RunTree): Promise<Ending> {
     await context.deps.proved?.(reproduction.of_run, reproduction.grade ?? 'D')
     const ok = reproduction.grade === 'A' || reproduction.grade === 'B'
     const state = ok ? 'succeeded' : 'failed'
-    return { ...none, state, outcome: state, message: reproduction.detail, reproduction: { ...reproduction } }
+    return { ...none, state, outcome: state, message: reproduction.detail, reproduction }
   }
   const failed = tree.steps.filter((step) => step.state === 'failed')
-  if (run.desired_state === 'cancel' && !tree.steps.every(isDone)) {
+  const spec = await context.spec(run.version_id)
+  const leftOut = leftOutSteps(spec, tree.steps)
+  if (run.desired_state === 'cancel' && !tree.steps.every((step) => isDone(step) || leftOut.has(step.name))) {
+    if (run.overdue !== null) return { ...none, state: 'failed', outcome: 'failed', message: run.overdue }
     return { ...none, state: 'cancelled', outcome: 'cancelled', message: 'was cancelled' }
   }
   const [first] = failed
@@ -58,20 +92,30 @@ async function decide(context: Context, tree: RunTree): Promise<Ending> {
     const message = `step "${first.name}" failed: ${first.failure?.message ?? 'without a message'}`
     return { ...none, state: 'failed', outcome: 'failed', message }
   }
-  return succeed(context, tree)
+  return succeed(context, tree, { spec, leftOut })
 }
 
-async function succeed(context: Context, tree: RunTree): Promise<Ending> {
-  const spec = await context.spec(tree.run.version_id)
+interface Run {
+  readonly spec: PipelineSpec
+  /** Steps that were skipped by conditions. */
+  readonly leftOut: ReadonlySet<string>
+}
+
+async function succeed(context: Context, tree: RunTree, { spec, leftOut }: Run): Promise<Ending> {
   const cached = tree.steps.filter((step) => step.state === 'cached').length
-  const ran = tree.steps.length - cached
-  const counts = `${ran} ${ran === 1 ? 'step' : 'steps'} ran, ${cached} came from the cache`
+  const ran = tree.steps.length - cached - leftOut.size
+  const skipped = leftOut.size === 0 ? '' : `, ${leftOut.size} ${leftOut.size === 1 ? 'was' : 'were'} skipped`
+  const counts = `${ran} ${ran === 1 ? 'step' : 'steps'} ran, ${cached} came from the cache${skipped}`
   const done = { state: 'succeeded', reproduction: null } as const
   if (spec.model === null || !tree.run.options.register) {
     return { ...done, outcome: 'succeeded', message: counts, registered: null }
   }
+  if (leftOut.has(spec.model.step)) {
+    const message = `no model was made: step "${spec.model.step}" was skipped (${counts})`
+    return { ...done, outcome: 'succeeded', message, registered: null }
+  }
   try {
-    const registered = await register(context, tree, spec)
+    const registered = await register(context, tree, { spec, leftOut })
     const refused = registered.verdict === 'refused'
     const message = `${registered.model} version ${registered.version}: ${registered.detail} (${counts})`
     return { ...done, outcome: refused ? 'refused' : 'succeeded', message, registered }
@@ -83,9 +127,9 @@ async function succeed(context: Context, tree: RunTree): Promise<Ending> {
 }
 
 /** Registers the model; one that an earlier run registered with the same judges is taken as it is. */
-async function register(context: Context, tree: RunTree, spec: PipelineSpec): Promise<RegisteredModel> {
-  const request = registerRequest(tree, spec)
-  const known = await alreadyRegistered(context, tree, request)
+async function register(context: Context, tree: RunTree, of: Run): Promise<RegisteredModel> {
+  const request = registerRequest(tree, of.spec)
+  const known = await alreadyRegistered(context, tree, [request, of])
   if (known !== undefined) return { ...known, detail: `unchanged since run ${known.run}` }
   const { version, passed, detail } = await context.deps.registerModel(request)
   return {
@@ -110,9 +154,13 @@ export function registerRequest({ run, steps }: RunTree, spec: PipelineSpec): Re
   if (model === null) throw new Error('the project names no model')
   const row = (name: string) => steps.find((step) => step.name === name)
   const trees = (name: string): Record<string, string> => {
-    const inputs = spec.steps.find((step) => step.name === name)?.inputs ?? {}
+    const { inputs = {}, sources = {} } = spec.steps.find((step) => step.name === name) ?? {}
+    const found = [
+      ...Object.entries(inputs).map(([input, from]) => [input, row(from.step)?.outputs[from.output]?.digest] as const),
+      ...Object.entries(sources).map(([input, source]) => [input, run.sources?.[source]?.digest] as const),
+    ]
     return Object.fromEntries(
-      Object.entries(inputs).map(([input, from]) => [input, row(from.step)?.outputs[from.output]?.digest ?? '']),
+      found.flatMap(([input, digest]) => (digest === undefined ? [] : [[input, digest] as const])),
     )
   }
   const tree = row(model.step)?.outputs[model.output]?.digest ?? ''
@@ -163,10 +211,10 @@ export function deploymentOf(run: RunRow, { endpoint, monitor }: PipelineSpec): 
 async function alreadyRegistered(
   context: Context,
   tree: RunTree,
-  request: RegisterRequest,
+  [request, { spec, leftOut }]: [RegisterRequest, Run],
 ): Promise<(RegisteredModel & { run: string }) | undefined> {
   const { run } = tree
-  if (!tree.steps.every((step) => step.state === 'cached')) return undefined
+  if (!tree.steps.every((step) => step.state === 'cached' || leftOut.has(step.name))) return undefined
   const rows = await context.deps.db.all(
     `SELECT * FROM pipeline_runs WHERE project = ? AND version_id = ? AND outcome = 'succeeded' AND registered IS NOT NULL
      ORDER BY created_at DESC LIMIT 20`,
@@ -176,9 +224,20 @@ async function alreadyRegistered(
     const { registered } = earlier
     if (registered?.tree !== request.tree || registered.model !== request.model) continue
     if (canonical(earlier.params) !== canonical(run.params)) continue
+    // a step that judges the model may have been skipped there and not here
+    if (spec.steps.some(({ when }) => when !== undefined) && !(await skippedAlike(context, earlier.id, leftOut)))
+      continue
     if (request.deployment === null || registered.deployed) return { ...registered, run: earlier.id }
   }
   return undefined
+}
+
+async function skippedAlike({ deps }: Context, run: string, leftOut: ReadonlySet<string>): Promise<boolean> {
+  const rows = await deps.db.all<{ name: string }>(
+    "SELECT name FROM pipeline_steps WHERE run_id = ? AND state = 'skipped' AND item_of IS NULL",
+    [run],
+  )
+  return rows.length === leftOut.size && rows.every(({ name }) => leftOut.has(name))
 }
 
 function text(value: unknown): string | null {

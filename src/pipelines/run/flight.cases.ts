@@ -8,16 +8,11 @@ import { ANA, openBench, type Bench, type BeginOptions } from '../bench.fixture.
 import type { PipelinesDeps } from '../context/deps.ts'
 import { memoryDriver, type MemoryDriver } from '../drivers/memory.fixture.ts'
 import type { Exit } from '../drivers/driver.ts'
-import { LOCK } from './idle.fixture.ts'
+import { LOCKED } from './idle.fixture.ts'
 import { cancelRun } from './runs.ts'
 import type { StepView } from './view.ts'
 import { stepQueues } from './watched.ts'
 
-const ENVS = {
-  resolve: () => Promise.resolve(LOCK),
-  lock: () => Promise.resolve(LOCK),
-  python: () => Promise.resolve('python'),
-} as unknown as PipelinesDeps['envs']
 const PLACES = { cpus: 8, memory_bytes: 2 ** 40 }
 
 interface Flying extends Bench {
@@ -41,17 +36,17 @@ export function flightCases(what: string, where: (t: TestContext) => Promise<str
   async function open(t: TestContext, changes: Partial<PipelinesDeps> = {}): Promise<Flying> {
     const folder = mkdtempSync(join(tmpdir(), 'slipway-flight-'))
     const driver = memoryDriver()
-    const deps = { driver, envs: ENVS, capacity: PLACES, ...changes }
+    const deps = { driver, envs: LOCKED, capacity: PLACES, ...changes }
     // hooks run in their order: the room goes before its database
     let opened: Bench | undefined
     t.after(async () => {
       await opened?.close()
-      rmSync(folder, { recursive: true, force: true })
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
     })
     const bench = await openBench(join(folder, 'data'), () => deps, await where(t))
     opened = bench
     const until: Flying['until'] = async (wanted, said) => {
-      for (let i = 0; i < 500; i++) {
+      for (const end = performance.now() + 60_000; performance.now() < end;) {
         if (await wanted()) return
         await new Promise((resolve) => setTimeout(resolve, 20))
       }
@@ -125,6 +120,26 @@ export function flightCases(what: string, where: (t: TestContext) => Promise<str
       const states = await Promise.all(all.map(async (id) => (await flying.end(id)).steps[0]?.state ?? ''))
       assert.deepEqual(states.toSorted(), ['cached', 'cached', 'cached', 'succeeded'])
       assert.equal(flying.driver.submitted.length, 2)
+    })
+
+    test('whoever watches one that waits is told when it waits for another', async (t) => {
+      const told: string[] = []
+      const flying = await open(t, { changed: (run) => void told.push(run) })
+      const first = await flying.begin(ONE)
+      await flying.until(() => flying.driver.submitted.length === 1, 'the first is submitted')
+      const others = [await flying.begin(ONE), await flying.begin(ONE)]
+      const waitsFor = async (id: string) => (await flying.step(id)).waits_for?.run
+      await flying.until(
+        async () => (await Promise.all(others.map(waitsFor))).every((run) => run === first) && told.length > 0,
+        'both wait for the first',
+      )
+      told.length = 0
+      await flying.land(0, { class: 'user', message: 'no' })
+      await flying.until(() => flying.driver.submitted.length === 2, 'one goes on')
+      const [next = '', still = ''] = (await waitsFor(others[0] ?? '')) === undefined ? others : others.toReversed()
+      await flying.until(async () => (await waitsFor(still)) === next && told.includes(still), 'the other is told')
+      await flying.land(1)
+      assert.equal((await flying.end(still)).steps[0]?.state, 'cached')
     })
 
     test('where the run of the first is cancelled, the second goes on at once', async (t) => {

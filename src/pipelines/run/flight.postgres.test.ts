@@ -74,7 +74,7 @@ async function two(t: TestContext): Promise<Two> {
 }
 
 async function until(wanted: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (let i = 0; i < 1500; i++) {
+  for (const end = performance.now() + 120_000; performance.now() < end;) {
     if (await wanted()) return
     await new Promise((resolve) => setTimeout(resolve, 20))
   }

@@ -5,22 +5,14 @@
 import type { Reader } from '../../store/db.ts'
 import { stepOf, type Context } from '../context/context.ts'
 import type { RunTree, StepRow } from '../context/rows.ts'
-import { lookup, whyForced } from './cache.ts'
+import { FLYING } from '../line/equal.ts'
+import { lookup, whyForced } from '../keys/judge.ts'
 
 /** The step that another one waits for. */
 export interface Flight {
   readonly run_id: string
   readonly step: string
 }
-
-/** As a condition on a step `s`: another `f` runs with its key, of a run that is to go on and whose results are kept. */
-const FLYING = `f.project = s.project AND f.cache_key = s.cache_key AND f.state = 'running'
-  AND g.state = 'running' AND g.desired_state = 'run' AND g.options LIKE '%"reproduces":null%'
-  AND (f.run_id <> s.run_id OR f.name <> s.name)`
-
-/** As a condition on a step `s`: it waits for another with its key, and not for a place. */
-export const WAITS_FOR_EQUAL = `EXISTS (
-  SELECT 1 FROM pipeline_steps f JOIN pipeline_runs g ON g.id = f.run_id WHERE ${FLYING})`
 
 /** The step that runs with the key of this one, the first where there are several. */
 export function flightOf(reader: Reader, { run_id, name }: StepRow): Promise<Flight | undefined> {
@@ -46,8 +38,9 @@ export async function awaitTurn(context: Context, tree: RunTree, step: StepRow):
 
 async function takeResult(context: Context, { run }: RunTree, step: StepRow): Promise<boolean> {
   const { deps } = context
-  const declared = stepOf(await context.spec(run.version_id), step.name)
-  const found = await lookup(context, run, declared, step.cache_key ?? '')
+  const spec = await context.spec(run.version_id)
+  const declared = stepOf(spec, step.name)
+  const found = await lookup(context, { run, spec }, declared, step.cache_key ?? '')
   if (found === undefined || !found.isUsable) return false
   const { entry } = found
   const changed = await deps.db.tx((t) =>
@@ -82,8 +75,8 @@ export async function turnOf(
 ): Promise<(reader: Reader) => Promise<boolean>> {
   if (!(await takesResults(context, tree, step))) return () => Promise.resolve(true)
   const key = step.cache_key ?? ''
-  const declared = stepOf(await context.spec(tree.run.version_id), step.name)
-  const before = await lookup(context, tree.run, declared, key)
+  const spec = await context.spec(tree.run.version_id)
+  const before = await lookup(context, { run: tree.run, spec }, stepOf(spec, step.name), key)
   if (before?.isUsable === true) return () => Promise.resolve(false)
   return async (reader) => {
     if ((await flightOf(reader, step)) !== undefined) return false

@@ -27,7 +27,7 @@ export async function healRuns(context: Context): Promise<void> {
     )
     await t.run(
       `UPDATE pipeline_steps SET state = 'ready', retry_at = NULL
-       WHERE state = 'running' AND NOT EXISTS (SELECT 1 FROM pipeline_attempts a
+       WHERE state = 'running' AND fan IS NULL AND NOT EXISTS (SELECT 1 FROM pipeline_attempts a
          WHERE a.run_id = pipeline_steps.run_id AND a.step = pipeline_steps.name AND a.${active})`,
     )
   })

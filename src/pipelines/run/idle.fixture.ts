@@ -40,6 +40,13 @@ export const LOCK = makeLock('Scikit_Learn==1.5.0\nnumpy==2.1.0\n', {
   platform: 'linux-x86_64-cpython-312',
 })
 
+/** Environments that are all that one, made already, of the interpreter `python`. */
+export const LOCKED = {
+  resolve: () => Promise.resolve(LOCK),
+  lock: () => Promise.resolve(LOCK),
+  python: () => Promise.resolve('python'),
+} as unknown as PipelinesDeps['envs']
+
 /** Opens one; `changes` replaces what it is given. */
 export async function openIdle(t: TestContext, changes: Partial<PipelinesDeps> = {}): Promise<Idle> {
   const store = await openTemporaryStore()
@@ -61,9 +68,11 @@ export async function openIdle(t: TestContext, changes: Partial<PipelinesDeps> =
           : Promise.reject(problem('not_found', { what: 'environment', id: digest })),
     },
     driver: {
+      slowStarts: () => null,
       name: 'local',
       logs: (id: string, from: number, most: number) =>
         Promise.resolve((live.get(id) ?? Buffer.alloc(0)).subarray(from, from + most)),
+      logSize: (id: string) => Promise.resolve(live.get(id)?.length ?? 0),
     },
     capacity: { cpus: 2, memory_bytes: 2 ** 40 },
     secret: (_project: string, name: string) => Promise.resolve(name === 'KNOWN' ? 'value' : undefined),

@@ -68,6 +68,18 @@ describe('an attempt is opened', () => {
     assert.match(attempt?.fence ?? '', /^[0-9a-f]{24}$/)
     assert.deepEqual(server.driver.submitted, [])
   })
+  test('by the machine on which it is to run, where that has a name', async (t) => {
+    const machine = { id: 'machine_1', leaseFile: '/lease', awayMs: 1000 }
+    const server = await serve(t, { machine })
+    const id = await ready(server)
+    assert.equal((await opened(server, id))?.machine, 'machine_1')
+    const alone = await serve(t)
+    assert.equal((await opened(alone, await ready(alone)))?.machine, null)
+    const cluster = await serve(t, { machine, places: ['local', 'ray'] })
+    const step = '{run: make:main, inputs: {t: make.t}, outputs: [m], on: ray}'
+    const elsewhere = await opened(cluster, await ready(cluster, step))
+    assert.deepEqual([elsewhere?.driver, elsewhere?.machine], ['ray', null])
+  })
   test('once: another that comes for the same step gets none', async (t) => {
     const server = await serve(t)
     const id = await ready(server)
@@ -130,6 +142,8 @@ describe('the driver is told', () => {
       memory_bytes: 2 ** 30,
       log_bytes: 64 * 2 ** 20,
       unheld: ['slipway.yaml'],
+      // without any history one interruption in twelve hours
+      checkpoints: { keep: 2, largest_bytes: 10 * 1024 ** 3, every_ms: null, between_ms: 12 * 3_600_000, resume: [] },
     })
     assert.deepEqual([attempt.state, attempt.started_at], ['running', server.clock.now])
     assert.deepEqual(server.said, ['building the environment: numpy', undefined])
@@ -261,7 +275,7 @@ describe('what fails ends the attempt with its class', () => {
       assert.ok(attempt)
       const signal = waits === 0 ? AbortSignal.abort() : AbortSignal.timeout(waits)
       const launch = launchAttempt(server.context, await server.read(id), attempt, signal)
-      const late = AbortSignal.timeout(10_000)
+      const late = AbortSignal.timeout(60_000)
       await Promise.race([launch, new Promise((_, no) => late.addEventListener('abort', () => no(late.reason)))])
       assert.equal((await server.read(id)).attempts[0]?.state, 'cancelled')
       assert.deepEqual(server.driver.submitted, [])

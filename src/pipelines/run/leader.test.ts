@@ -12,7 +12,7 @@ import { Leases } from '../../jobs/leases.ts'
 import { openPipelines, type Pipelines } from '../pipelines.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-leader-'))
-after(() => rmSync(root, { recursive: true, force: true }))
+after(() => rmSync(root, { recursive: true, force: true, maxRetries: 5 }))
 
 const FILES = {
   'slipway.yaml': 'project: lead\npipeline: {steps: {one: {run: one:main, outputs: [a]}}}\n',

@@ -39,7 +39,7 @@ export async function open(t: TestContext, changes: Partial<PipelinesDeps> = {})
     room,
     state: async (step) => (await server.read('pr_1')).steps.find(({ name }) => name === step)?.state,
     async until(wanted, what) {
-      for (let i = 0; i < 400; i++) {
+      for (const end = performance.now() + 60_000; performance.now() < end;) {
         if ((await wanted()) === true) return
         await new Promise((resolve) => setTimeout(resolve, 20))
       }

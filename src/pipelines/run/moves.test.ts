@@ -1,7 +1,11 @@
 /** The life of what moves runs on: nothing before it leads or after it stops, who is told, and starts that throw. */
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { Leases } from '../../jobs/leases.ts'
 import type { PipelinesDeps } from '../context/deps.ts'
 import type { Server } from './attempts.fixture.ts'
 import { LOCK } from './idle.fixture.ts'
@@ -55,6 +59,101 @@ describe('a stop waits for what is under way', () => {
     server.driver.submit = submission.call
     await stopDuring(server, submission)
     assert.equal((await server.read('pr_1')).attempts[0]?.state, 'running')
+  })
+})
+
+describe('a process that looks after the attempts of its machine', () => {
+  interface OfMachine extends Room {
+    /** The attempt of step `a`, which runs there. */
+    readonly running: string
+  }
+
+  async function withAttempt(t: TestContext): Promise<OfMachine> {
+    const folder = mkdtempSync(join(tmpdir(), 'slipway-moves-'))
+    t.after(() => rmSync(folder, { recursive: true, force: true }))
+    const server = await open(t, { machine: { id: 'here', leaseFile: join(folder, 'lease'), awayMs: 60_000 } })
+    const attempt = await server.attempt('pr_1', 'a', 1, { machine: 'here' })
+    await server.setStep('pr_1', 'a', { state: 'running', cache_key: 'key of a' })
+    server.driver.states.set(attempt, { state: 'running', silent_ms: 0, quiet_ms: 0 })
+    return { ...server, running: attempt }
+  }
+
+  const asked = ['before it has looked at any', 'before it moves runs on']
+  for (const [place, when] of asked.entries()) {
+    test(`and is stopped ${when} leaves what ends later to the next one`, async (t) => {
+      const server = await withAttempt(t)
+      const list = server.driver.list.bind(server.driver)
+      const answer = held()
+      let calls = 0
+      server.driver.list = async () => {
+        if (calls++ === place) await answer.call()
+        return list()
+      }
+      await stopDuring(server, answer)
+      const looks = server.driver.looks.get(server.running)
+      server.driver.finish(server.running)
+      server.room.wake('pr_1')
+      await turns(server)
+      assert.equal(server.driver.looks.get(server.running), looks, 'nobody asks how it is')
+      assert.deepEqual([await server.state('a'), server.driver.asked, server.errors], ['running', [], []])
+    })
+  }
+
+  test('while another one moves runs on has stopped only when what has ended there is kept', async (t) => {
+    const server = await withAttempt(t)
+    const [led, over] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const other = new Leases(server.store.db).hold('pipelines', 60_000, () => (led.resolve(), over.promise))
+    await led.promise
+    const kept = held()
+    server.driver.storeLog = async () => {
+      await kept.call()
+      return undefined
+    }
+    server.driver.finish(server.running)
+    try {
+      await stopDuring(server, kept)
+      assert.deepEqual([await server.state('a'), server.driver.submitted, server.errors], ['succeeded', [], []])
+    } finally {
+      over.resolve()
+      await other
+    }
+  })
+})
+
+describe('proofs that earlier rules graded', () => {
+  /** Adds a proof of a run that is gone, `pr_2`, which rules 1 graded B. */
+  async function proofOf(server: Room): Promise<void> {
+    const yaml = 'project: p\npipeline: {steps: {x: {run: a:main}}}\n'
+    const options = { reproduces: 'pr_gone', tolerance: 0 }
+    await server.begin({ 'slipway.yaml': yaml, 'a.py': 'def main(): pass\n' }, { id: 'pr_2', options })
+    const proof = { of_run: 'pr_gone', grade: 'B', detail: '', missing: [], tolerance: 0, steps: [] }
+    await server.setRun('pr_2', { state: 'succeeded', reproduction: JSON.stringify(proof) })
+  }
+
+  test('are graded anew by the process that leads, which has stopped only when that is kept', async (t) => {
+    const telling = held()
+    const server = await open(t, { proved: telling.call })
+    await proofOf(server)
+    await stopDuring(server, telling)
+    assert.partialDeepStrictEqual((await server.read('pr_2')).run.reproduction, { grade: 'D', regraded_from: 'B' })
+    assert.deepEqual(server.errors, [])
+  })
+  test('and cannot be read are told, and runs move on', async (t) => {
+    const server = await open(t)
+    await proofOf(server)
+    await server.setRun('pr_2', { reproduction: '{cut' })
+    server.room.start()
+    await server.until(() => server.errors.length > 0, 'it is told')
+    assert.match(String(server.errors[0]), /the proof of run pr_2 cannot be read: .*JSON/)
+    await server.until(() => server.driver.submitted.length === 1, 'the run moves on')
+    server.driver.finish(server.driver.submitted[0]?.attempt ?? '')
+    await server.until(() => server.driver.submitted.length === 2, 'and its next step')
+    assert.equal(server.errors.length, 1)
+    // it is told before it is mended, and until then no run of it can be read
+    const isMended = async (): Promise<boolean> =>
+      (await server.store.db.get("SELECT id FROM pipeline_runs WHERE reproduction = '{cut'")) === undefined
+    await server.until(isMended, 'its proof can be read')
+    assert.partialDeepStrictEqual((await server.read('pr_2')).run.reproduction, { grade: 'D', of_run: 'pr_gone' })
   })
 })
 

@@ -13,7 +13,7 @@ import type { RunView } from './view.ts'
 import { preparationFailures } from './watched.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-preparation-'))
-after(() => rmSync(root, { recursive: true, force: true }))
+after(() => rmSync(root, { recursive: true, force: true, maxRetries: 5 }))
 
 const START = 1_750_000_000_000
 /** Pauses before the tries after the first, ms: they double, and without chance they are the lower half. */
@@ -71,7 +71,7 @@ function project(name: string, requires: string): Record<string, string> {
 
 /** Waits until a run says how often it was tried. */
 async function tried(server: Server, id: string, count: number): Promise<RunView> {
-  for (let i = 0; i < 400; i++) {
+  for (const end = performance.now() + 60_000; performance.now() < end;) {
     const view = await server.view(id)
     if (view.message.includes(`(try ${count} of 6)`)) return view
     await new Promise((resolve) => setTimeout(resolve, 25))

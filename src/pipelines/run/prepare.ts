@@ -2,7 +2,12 @@
 import { Problem } from '../../contract/errors.ts'
 import { faultPoint } from '../../store/fault.ts'
 import type { Context } from '../context/context.ts'
-import type { RunRow, StepFailure } from '../context/rows.ts'
+import { readRun, type RunRow, type StepFailure } from '../context/rows.ts'
+import { SourceAway, SourceRefused } from '../data/kinds/asked.ts'
+import { keepReads } from '../data/kept.ts'
+import { pinSources, type PinnedRead } from '../data/pin.ts'
+import { sourcesOfStep } from '../spec/fan-out/items.ts'
+import type { StepSpec } from '../spec/spec.ts'
 import { reasonOf } from './faults.ts'
 import { BUDGETS, pauseAfter } from './retry.ts'
 
@@ -26,12 +31,16 @@ export async function prepareRun(context: Context, run: RunRow): Promise<void> {
     const spec = await context.spec(run.version_id)
     const environment = await environmentOf(context, run)
     const experiment = await tracking.ensureExperiment(run.project, spec.project)
-    await start(context, run, environment, experiment)
+    const pinned = await sourcesOf(context, run)
+    faultPoint('pipelines.pinned')
+    await start(context, run, { environment, experiment, pinned })
     faultPoint('pipelines.prepared')
   } catch (error) {
+    if (error instanceof SourceRefused)
+      return await fail(context, run, { class: 'user', message: error.message, traceback: null }, { error })
     if (!(error instanceof Problem)) return await failOnce(context, run, error)
     const kind = error.code === 'unprocessable' ? 'environment' : 'infrastructure'
-    await fail(context, run, { class: kind, message: error.message, traceback: null })
+    await fail(context, run, { class: kind, message: error.message, traceback: null }, { error })
   } finally {
     context.say(run.id, undefined)
   }
@@ -43,15 +52,32 @@ async function environmentOf(context: Context, run: RunRow): Promise<string> {
   return (await context.deps.envs.resolve(environment, (line) => context.say(run.id, line))).digest
 }
 
-async function start(context: Context, run: RunRow, environment: string, experiment: string): Promise<void> {
-  await context.deps.db.tx((t) =>
-    t.run(
-      `UPDATE pipeline_runs SET state = 'running', environment = ?, experiment_id = ?, message = '',
+/** What declared sources give; undefined where the run has it, as of the run that it repeats, or none is declared. */
+async function sourcesOf(context: Context, run: RunRow): Promise<PinnedRead[] | undefined> {
+  const { sources } = await context.spec(run.version_id)
+  if (sources === undefined || run.sources !== null) return undefined
+  const isWanted = async (): Promise<boolean> => (await readRun(context.deps.db, run.id))?.desired_state !== 'cancel'
+  return pinSources(context, run, sources, isWanted)
+}
+
+interface Prepared {
+  readonly environment: string
+  readonly experiment: string
+  readonly pinned: readonly PinnedRead[] | undefined
+}
+
+async function start({ deps }: Context, run: RunRow, { environment, experiment, pinned }: Prepared): Promise<void> {
+  const sources =
+    pinned === undefined ? run.sources : Object.fromEntries(pinned.map((one) => [one.pinned.name, one.pinned]))
+  await deps.db.tx(async (t) => {
+    const started = await t.run(
+      `UPDATE pipeline_runs SET state = 'running', environment = ?, experiment_id = ?, sources = ?, message = '',
          preparation_retry_at = NULL
-       WHERE id = ? AND state IN ('waiting', 'preparing')`,
-      [environment, experiment, run.id],
-    ),
-  )
+       WHERE id = ? AND desired_state = 'run' AND state IN ('waiting', 'preparing')`,
+      [environment, experiment, sources === null ? null : JSON.stringify(sources), run.id],
+    )
+    if (started > 0) await keepReads(t, run.project, pinned ?? [], deps.clock())
+  })
 }
 
 /** Counts a preparation that threw: there is a next one, or the fault is the end of the run. */
@@ -63,7 +89,7 @@ async function failOnce(context: Context, run: RunRow, error: unknown): Promise<
   const pause = pauseAfter(count, REPEATS, random())
   if (pause === undefined) {
     const message = `the run could not be prepared in ${count} tries: ${reason}`
-    return fail(context, run, { class: 'infrastructure', message, traceback: null }, count)
+    return fail(context, run, { class: 'infrastructure', message, traceback: null }, { error, count })
   }
   await db.tx((t) =>
     t.run(
@@ -79,28 +105,39 @@ async function failOnce(context: Context, run: RunRow, error: unknown): Promise<
   )
 }
 
-/** The steps that would run first carry the fault; the others are skipped by it. `failures` are those of the preparation. */
+/**
+ * Ends a run that cannot begin. Of a source the steps that take it carry the fault, and the others are skipped; of anything else the steps that
+ * would run first, and the others are skipped by it. `count` is how often that failed.
+ */
 async function fail(
   context: Context,
   run: RunRow,
   failure: StepFailure,
-  failures: number = run.preparation_failures,
+  { error, count = run.preparation_failures }: { readonly error: unknown; readonly count?: number },
 ): Promise<void> {
   const { db, clock } = context.deps
   const { steps } = await context.spec(run.version_id)
-  const first = steps.filter((step) => step.needs.length === 0).map((step) => step.name)
+  const source = error instanceof SourceRefused || error instanceof SourceAway ? error.source : undefined
+  const isHit = (step: StepSpec): boolean =>
+    source === undefined ? step.needs.length === 0 : sourcesOfStep(step).includes(source)
   await db.tx(async (t) => {
-    for (const name of first) {
+    for (const { name } of steps.filter(isHit)) {
       await t.run(
         `UPDATE pipeline_steps SET state = 'failed', failure = ?, finished_at = ?
          WHERE run_id = ? AND name = ? AND state = 'waiting'`,
         [JSON.stringify(failure), clock(), run.id, name],
       )
     }
+    if (source !== undefined) {
+      await t.run(
+        `UPDATE pipeline_steps SET state = 'skipped', reason = ?, finished_at = ? WHERE run_id = ? AND state = 'waiting'`,
+        [`the run could not begin: source "${source}" could not be read`, clock(), run.id],
+      )
+    }
     await t.run(
       `UPDATE pipeline_runs SET state = 'running', message = '', preparation_failures = ?, preparation_retry_at = NULL
        WHERE id = ? AND state = 'preparing'`,
-      [failures, run.id],
+      [count, run.id],
     )
   })
 }

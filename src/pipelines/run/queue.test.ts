@@ -1,7 +1,7 @@
 /** How steps stand in line, as the rows say it: of the caller's projects, beside the places of the whole server. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { StepQueue } from '../../contract/pipelines.ts'
+import { StepQueue } from '../../contract/runs/places.ts'
 import { openIdle } from './idle.fixture.ts'
 import { viewQueue } from './queue.ts'
 
@@ -24,6 +24,8 @@ test('running, waiting, since when, taken and failed', async (t) => {
     waiting: 0,
     oldest_wait_ms: null,
     failed_last_day: 0,
+    slow_starts: null,
+    clusters: [],
   })
   const [one, two] = [await idle.begin(files('one')), await idle.begin(files('two'))]
   const now = idle.clock.now
@@ -37,8 +39,24 @@ test('running, waiting, since when, taken and failed', async (t) => {
   await idle.setStep(two, 'a', { state: 'ready', ready_at: now - 5000 })
   await idle.attempt(two, 'a', 1, { state: 'succeeded', finished_at: now })
   const places = { cpus: { taken: 3, total: 8 }, memory_bytes: { taken: 2 * GIB, total: 16 * GIB } }
-  const all = { ...places, running: 1, waiting: 2, oldest_wait_ms: 9000, failed_last_day: 1 }
+  const all = {
+    ...places,
+    running: 1,
+    waiting: 2,
+    oldest_wait_ms: 9000,
+    failed_last_day: 1,
+    slow_starts: null,
+    clusters: [],
+  }
   assert.deepEqual(await viewQueue(deps, null), all)
-  const second = { ...places, running: 0, waiting: 1, oldest_wait_ms: 5000, failed_last_day: 0 }
+  const second = {
+    ...places,
+    running: 0,
+    waiting: 1,
+    oldest_wait_ms: 5000,
+    failed_last_day: 0,
+    slow_starts: null,
+    clusters: [],
+  }
   assert.deepEqual(await viewQueue(deps, 'two'), second)
 })

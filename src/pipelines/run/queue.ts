@@ -1,19 +1,19 @@
 /** How steps stand in line, for the pages and the command line. */
 import { DAY_MS } from '../../contract/ids.ts'
-import type { StepQueue } from '../../contract/pipelines.ts'
+import type { StepQueue } from '../../contract/runs/places.ts'
 import type { z } from 'zod'
 import type { PipelinesDeps } from '../context/deps.ts'
-import { takenPlaces } from './places.ts'
+import { takenPlaces } from '../line/places.ts'
 import { failedAttempts, stepQueues } from './watched.ts'
 
 /** The line of one project's steps, or with null of all, beside the places of the whole server. */
 export async function viewQueue(
-  { db, clock, capacity }: PipelinesDeps,
+  { db, clock, capacity, driver, machine }: PipelinesDeps,
   project: string | null,
 ): Promise<z.output<typeof StepQueue>> {
   const now = clock()
   const [taken, queues, failed] = await Promise.all([
-    takenPlaces(db),
+    takenPlaces(db, machine),
     stepQueues(db, project, now),
     failedAttempts(db, project, now - DAY_MS),
   ])
@@ -26,5 +26,7 @@ export async function viewQueue(
     waiting: sum('waiting'),
     oldest_wait_ms: since.length === 0 ? null : Math.max(0, now - Math.min(...since)),
     failed_last_day: failed.reduce((total, { n }) => total + n, 0),
+    slow_starts: driver.slowStarts(),
+    clusters: ((await driver.clusters?.()) ?? []).map(({ name, ok, detail }) => ({ name, ok, detail })),
   }
 }

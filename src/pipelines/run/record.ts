@@ -3,7 +3,8 @@
  * environment, data, seed, arguments and machine.
  */
 import { cpus, machine, totalmem, type } from 'node:os'
-import { inputDigests } from './cache.ts'
+import { elsewhere, placed } from '../line/places.ts'
+import { inputDigests } from '../keys/judge.ts'
 import type { Context } from '../context/context.ts'
 import type { RunTree } from '../context/rows.ts'
 import { sourceOf } from '../spec/sources.ts'
@@ -23,8 +24,9 @@ export interface StepRecord {
 export async function recordOf({ deps }: Context, { run, steps }: RunTree, step: StepSpec): Promise<StepRecord> {
   const source = await sourceOf(deps.db, run.id)
   const lock = await deps.envs.lock(run.environment ?? '')
-  const data = inputDigests(step, steps)
-  const here = deps.driver.name === 'local' ? (known ??= hardware()) : undefined
+  const data = inputDigests(step, { run, steps })
+  const isHere = deps.driver.name === 'local' && elsewhere(placed(run.options, step)) === undefined
+  const here = isHere ? (known ??= hardware()) : undefined
   const argv = typeof step.entry === 'string' ? [step.entry] : step.entry
   const { patch, ...git } = source ?? { patch: undefined }
   const whole = {

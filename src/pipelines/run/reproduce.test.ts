@@ -264,6 +264,72 @@ describe('grades of earlier rules', () => {
     await regradeProofs(idle.context, new AbortController().signal)
     const grades = ['pr_b', 'pr_c'].map(async (id) => ((await idle.read(id)).run.reproduction as Proof | null)?.grade)
     assert.deepEqual([await Promise.all(grades), errors.length], [['B', 'C'], 1])
+    const kept = (await idle.read('pr_b')).run.reproduction as Proof | null
+    assert.match(kept?.not_regraded ?? '', /pv_gone/)
+    const { version_id } = (await idle.read('pr_c')).run
+    await idle.setRun('pr_b', { version_id })
+    await regradeProofs(idle.context, new AbortController().signal)
+    const now = (await idle.read('pr_b')).run.reproduction as Proof | null
+    assert.deepEqual(
+      [now?.grade, now?.not_regraded],
+      ['C', undefined],
+      'once it can be graded, nothing is left of that',
+    )
+  })
+  for (const [what, text] of [
+    ['cut', '{"of_run":"pr_a","grade":"B","st'],
+    ['empty', ''],
+    ['a list', '[]'],
+    ['null', 'null'],
+    ['without steps', '{"of_run":"pr_a","grade":"B"}'],
+    ['with a number beyond all floats', '{"of_run":"pr_a","grade":"B","tolerance":1e999,"steps":[]}'],
+    ['of a number', '{"of_run":5,"grade":"B","steps":[]}'],
+  ] as const)
+    test(`that cannot be read (${what}) prove nothing, are told so, and hold up no other`, async (t) => {
+      const [told, errors]: [string[], unknown[]] = [[], []]
+      const idle = await openIdle(t, {
+        onError: (error) => errors.push(error),
+        proved: (run, grade) => Promise.resolve(void told.push(`${run} ${grade}`)),
+      })
+      for (const id of ['pr_a', 'pr_x']) await end(idle, await idle.begin(JUDGED, { id }), judged('1,0.2', { auc: 1 }))
+      for (const [id, original] of [
+        ['pr_b', 'pr_a'],
+        ['pr_y', 'pr_x'],
+      ] as const) {
+        await idle.begin(JUDGED, { id, options: { reproduces: original, tolerance: 0 } })
+        await end(idle, id, judged('1,0.9', { auc: 1 }))
+        const proof = { of_run: original, grade: 'B', detail: '', missing: [], tolerance: 0, steps: [] }
+        await idle.setRun(id, { state: 'succeeded', reproduction: JSON.stringify(proof) })
+      }
+      await idle.setRun('pr_b', { reproduction: text })
+      await regradeProofs(idle.context, new AbortController().signal)
+      const [b, y] = await Promise.all(['pr_b', 'pr_y'].map(async (id) => (await idle.read(id)).run))
+      assert.deepEqual([(y?.reproduction as Proof | null)?.grade, errors.length], ['C', 1])
+      assert.match(String(errors[0]), /the proof of run pr_b cannot be read/)
+      const proof = b?.reproduction as Proof | null
+      assert.deepEqual([proof?.grade, proof?.of_run, b?.outcome], ['D', 'pr_a', 'failed'])
+      assert.match(b?.message ?? '', /^its proof cannot be read \(.+\), so nothing is proved$/)
+      assert.deepEqual(told.toSorted(), ['pr_a D', 'pr_x C'])
+      await regradeProofs(idle.context, new AbortController().signal)
+      assert.equal(told.length, 2, 'the second time there is nothing to do')
+    })
+  test('that cannot be told are not kept, and are told by the next that tries', async (t) => {
+    const [told, errors]: [string[], unknown[]] = [[], []]
+    let away = true
+    const proved = (run: string, grade: string): Promise<void> =>
+      away ? Promise.reject(new Error('the registry is away')) : Promise.resolve(void told.push(`${run} ${grade}`))
+    const idle = await openIdle(t, { proved, onError: (error) => errors.push(error) })
+    const id = await idle.begin(JUDGED, { id: 'pr_b', options: { reproduces: 'pr_gone', tolerance: 0 } })
+    const proof = { of_run: 'pr_gone', grade: 'B', detail: '', missing: [], tolerance: 0, steps: [] }
+    await idle.setRun(id, { state: 'succeeded', reproduction: JSON.stringify(proof) })
+    const gradeNow = async () => {
+      await regradeProofs(idle.context, new AbortController().signal)
+      return ((await idle.read(id)).run.reproduction as Proof | null)?.grade
+    }
+    assert.equal(await gradeNow(), 'B')
+    assert.match(errors.join(), /the registry is away/)
+    away = false
+    assert.deepEqual([await gradeNow(), told], ['D', ['pr_gone D']])
   })
   test('A, C and D are left alone', async (t) => {
     for (const grade of ['A', 'C', 'D']) {

@@ -1,12 +1,11 @@
 /** Proves a run: runs it again from raw data and grades how equal the result is. */
-import { ifFound } from '../../contract/absence/absent.ts'
-import { Problem } from '../../contract/errors.ts'
-import { treeDigests } from '../../store/blobs/trees.ts'
 import { stepOf, type Context } from '../context/context.ts'
-import { changedSources, suspectedSources } from './reads.ts'
+import { leftOutSteps } from '../decide/needs.ts'
+import { changedSources, suspectedSources } from '../keys/reads.ts'
 import { isDone, readState, type RunRow, type RunTree } from '../context/rows.ts'
 import type { PipelineSpec } from '../spec/spec.ts'
 import { compareSteps, gradeSteps, RULES, settleSteps, withSources, type Compared, type Proof } from '../proof/grade.ts'
+import { findNeeds } from '../proof/rot.ts'
 
 /** A proof that has not ended. */
 export function openProof(of: string, tolerance: number): Proof {
@@ -25,28 +24,7 @@ export function openProof(of: string, tolerance: number): Proof {
 
 /** What a re-run needs and is no longer there, in words. Empty when all is there. */
 export async function findMissing(context: Context, run: RunRow): Promise<string[]> {
-  const { blobs, envs } = context.deps
-  const missing: string[] = []
-  const spec = await context.spec(run.version_id)
-  try {
-    for await (const digest of treeDigests(blobs, spec.tree)) {
-      if (!(await blobs.has(digest))) missing.push(`a file of the code (${digest})`)
-    }
-  } catch (error) {
-    // a store that cannot be asked says nothing of what is in it
-    if (!(error instanceof Problem) || !['not_found', 'corrupt_blob'].includes(error.code)) throw error
-    missing.push(`the tree of the code (${error.message})`)
-  }
-  if (run.environment === null) missing.push('the lock of the environment: the run ended before it was made')
-  else if ((await ifFound(envs.lock(run.environment))) === undefined)
-    missing.push(`the lock of the environment ${run.environment}`)
-  for (const step of spec.steps) {
-    for (const name of step.secrets) {
-      const value = await context.deps.secret(run.project, name)
-      if (value === undefined) missing.push(`the secret ${name} of step "${step.name}"`)
-    }
-  }
-  return missing
+  return (await findNeeds(context, run)).map(({ what }) => what)
 }
 
 /** Compares an ended re-run with the run that it proves, step by step. */
@@ -72,7 +50,8 @@ export async function gradeRun(context: Context, tree: RunTree): Promise<Proof> 
   const sources = [...changed, ...suspected]
   const settled = settleSteps(spec, compared)
   const steps = settled.map(({ proof }) => proof)
-  const failed = tree.steps.find((step) => !isDone(step))
+  const leftOut = leftOutSteps(spec, tree.steps)
+  const failed = tree.steps.find((step) => !isDone(step) && !leftOut.has(step.name))
   const [cause] = tree.steps.filter((step) => step.state === 'failed')
   if (failed !== undefined) {
     const why = `step "${cause?.name ?? failed.name}" did not succeed: ${cause?.failure?.message ?? failed.state}`

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Failure } from '../../contract/pipelines.ts'
 import type { AttemptRow } from '../context/rows.ts'
-import { BUDGETS, isDue, memoryFor, nextPause } from './retry.ts'
+import { memoryFor } from '../line/places.ts'
+import { BUDGETS, isDue, nextPause } from './retry.ts'
 
 function failed(cause: Failure, state: AttemptRow['state'] = 'failed'): AttemptRow {
   return { state, failure: { class: cause, message: '', traceback: null } } as AttemptRow

@@ -1,6 +1,7 @@
 /** When a failed attempt is tried again: a budget for each cause, and growing pauses. */
 import type { Failure } from '../../contract/pipelines.ts'
 import type { AttemptRow } from '../context/rows.ts'
+import type { StepSpec } from '../spec/spec.ts'
 
 /** Repeats by cause where the project file says nothing: our own faults are ours to repeat, the user's are not. */
 export const BUDGETS: Readonly<Record<Failure, number>> = {
@@ -10,12 +11,12 @@ export const BUDGETS: Readonly<Record<Failure, number>> = {
   timeout: 0,
   infrastructure: 5,
   preempted: 5,
+  // to wait again is to wait longer, which is what the limit is for
+  no_place: 0,
 }
 
 const FIRST_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 300_000
-/** Memory limit of a retry after running out of it, as a multiple of the one before. */
-const MORE_MEMORY = 1.5
 
 /**
  * Ms to wait before the next attempt; undefined when the budget of this cause is spent. `failed` are all failed attempts of
@@ -45,8 +46,17 @@ export function isDue(retryAt: number | null, now: number): boolean {
   return retryAt === null || retryAt <= now || retryAt > now + LONGEST_PAUSE_MS
 }
 
-/** The memory limit of the next attempt, bytes. */
-export function memoryFor(limit: number | null, attempts: readonly AttemptRow[]): number | null {
-  const short = attempts.filter((attempt) => attempt.failure?.class === 'out_of_memory').length
-  return limit === null ? null : Math.floor(limit * MORE_MEMORY ** short)
+/** Losses after which a step that may run on machines that can be taken away gets one that stays. */
+const SPOT_LOSSES = 3
+
+/** Whether the next attempt may run on a machine that can be taken away. `earlier` are those before. */
+export function mayBeSpot({ spot }: Pick<StepSpec, 'spot'>, earlier: readonly AttemptRow[]): boolean {
+  if (spot === undefined) return false
+  const lost = earlier.filter((attempt) => attempt.spot === 1 && isTaken(attempt)).length
+  return lost < (spot.losses ?? SPOT_LOSSES)
+}
+
+/** An attempt whose machine was taken away, or that vanished. */
+function isTaken({ state, failure }: AttemptRow): boolean {
+  return state === 'lost' || failure?.class === 'preempted'
 }

@@ -173,7 +173,7 @@ describe('cancelling', () => {
 })
 
 describe('repeating', () => {
-  test('takes version, params, registration and deployment, and neither force nor the step to begin from', async (t) => {
+  test('takes version, params, registration, deployment, force and the step to begin from', async (t) => {
     const idle = await openIdle(t)
     const options = { register: false, deploy: true, force: true, from: 'use' }
     const id = await idle.begin(files(), { params: { make: { n: 7 } }, options, trigger: 'schedule' })
@@ -188,7 +188,7 @@ describe('repeating', () => {
       [run.version_id, { make: { n: 7 } }, 'manual'],
     )
     const { register, deploy, force, from } = again.options
-    assert.deepEqual([register, deploy, force, from], [false, true, false, null])
+    assert.deepEqual([register, deploy, force, from], [false, true, true, 'use'])
   })
   test('is refused while the run goes on', async (t) => {
     const idle = await openIdle(t)

@@ -1,13 +1,15 @@
 /** A retry takes over what succeeded in the run that it retries, whatever its cache policy says: only the rest runs. */
 import type { Context } from '../context/context.ts'
 import { isDone, readState, type RunTree } from '../context/rows.ts'
+import { faultyBlobs } from '../../store/blobs/blobs.ts'
+import { isWhole } from '../../store/blobs/trees.ts'
 import { canonical } from '../spec/canonical.ts'
 import type { StepSpec } from '../spec/spec.ts'
-import { inputDigests } from './cache.ts'
+import { inputDigests } from '../keys/judge.ts'
 
 /**
  * Takes over the result of a step, and is true, where the run retries another of the same version in which that step succeeded and its
- * outputs are still there. Params and environment are those of the other run; inputs are compared, for one may have been made anew.
+ * outputs can still be laid out. Params and environment are those of the other run; inputs are compared, for one may have been made anew.
  */
 export async function takeOver({ deps }: Context, { run, steps }: RunTree, step: StepSpec): Promise<boolean> {
   const { db, blobs, clock } = deps
@@ -16,8 +18,9 @@ export async function takeOver({ deps }: Context, { run, steps }: RunTree, step:
   const retried = retries === null ? undefined : await readState(db, retries)
   const earlier = retried?.steps.find((row) => row.name === name)
   if (retried?.run.version_id !== run.version_id || earlier === undefined || !isDone(earlier)) return false
-  if (canonical(inputDigests(step, steps)) !== canonical(inputDigests(step, retried.steps))) return false
-  const kept = await Promise.all(Object.values(earlier.outputs).map(({ digest }) => blobs.has(digest)))
+  if (canonical(inputDigests(step, { run, steps })) !== canonical(inputDigests(step, retried))) return false
+  const faulty = await faultyBlobs(blobs)
+  const kept = await Promise.all(Object.values(earlier.outputs).map(({ digest }) => isWhole(blobs, digest, faulty)))
   if (!kept.every(Boolean)) return false
   const now = clock()
   await db.tx((t) =>

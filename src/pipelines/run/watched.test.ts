@@ -93,13 +93,14 @@ test('steps in line by project: due ones wait since they were ready or their pau
   assert.deepEqual(await stepQueues(db, null, 100), [one, two])
   assert.deepEqual(await stepQueues(db, 'two', 101), [{ ...two, waiting: 1, since: 101 }])
   for (const [i, state] of ['failed', 'lost', 'succeeded', 'cancelled', 'running'].entries())
-    await idle.attempt('pr_3', 'a', i + 1, { state })
-  await idle.attempt('pr_4', 'a', 1, { state: 'failed' })
-  assert.deepEqual(await failedAttempts(db, null), [
+    await idle.attempt('pr_3', 'a', i + 1, { state, finished_at: 5 })
+  await idle.attempt('pr_4', 'a', 1, { state: 'failed', finished_at: 6 })
+  assert.deepEqual(await failedAttempts(db, null, 0), [
     { project: 'one', n: 2 },
     { project: 'two', n: 1 },
   ])
-  assert.deepEqual(await failedAttempts(db, 'two'), [{ project: 'two', n: 1 }])
+  assert.deepEqual(await failedAttempts(db, null, 5), [{ project: 'two', n: 1 }])
+  assert.deepEqual(await failedAttempts(db, 'two', 0), [{ project: 'two', n: 1 }])
 })
 
 test('what attempts used comes in the order of their ends, after a time, so many at once', async (t) => {

@@ -1,7 +1,7 @@
 /** What other rooms ask about runs: tracked runs of attempts, their logs, runs that ended, preparations that failed, the queue of steps. */
 import type { Reader } from '../../store/db.ts'
 import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
-import { WAITS_FOR_EQUAL } from './flight.ts'
+import { WAITS_FOR_EQUAL } from '../line/equal.ts'
 
 /** Runs of attempts that have not ended; an attempt has a heartbeat of its own and ends its run. */
 export async function watchedRuns(reader: Reader): Promise<ReadonlySet<string>> {
@@ -76,24 +76,24 @@ export function stepQueues(reader: Reader, project: string | null, now: number):
     `SELECT r.project, count(CASE WHEN ${due} THEN 1 END) AS waiting,
        count(CASE WHEN s.state = 'running' THEN 1 END) AS running,
        min(CASE WHEN ${due} THEN coalesce(s.retry_at, s.ready_at) END) AS since
-     FROM pipeline_runs r JOIN pipeline_steps s ON s.run_id = r.id
+     FROM pipeline_runs r LEFT JOIN pipeline_steps s
+       ON s.run_id = r.id AND s.fan IS NULL AND s.state IN ('ready', 'running')
      WHERE r.state IN ('waiting', 'preparing', 'running') AND (r.project = ? OR ? = 1)
      GROUP BY r.project ORDER BY r.project`,
     [now, now, project ?? '', project === null ? 1 : 0],
   )
 }
 
-/** How many attempts of each project's runs have failed or were lost, ever or after a time (ms); `project` null = of all that have any. */
+/** How many attempts of each project's runs have failed or were lost after a time (ms); `project` null = of all that have any. */
 export function failedAttempts(
   reader: Reader,
   project: string | null,
-  since?: number,
+  since: number,
 ): Promise<{ project: string; n: number }[]> {
-  const ended = since === undefined ? '' : 'AND a.finished_at > ?'
   return reader.all(
     `SELECT r.project, count(*) AS n FROM pipeline_attempts a JOIN pipeline_runs r ON r.id = a.run_id
-     WHERE a.state IN ('failed', 'lost') ${ended} AND (r.project = ? OR ? = 1)
+     WHERE a.state IN ('failed', 'lost') AND a.finished_at > ? AND (r.project = ? OR ? = 1)
      GROUP BY r.project ORDER BY r.project`,
-    [...(since === undefined ? [] : [since]), project ?? '', project === null ? 1 : 0],
+    [since, project ?? '', project === null ? 1 : 0],
   )
 }

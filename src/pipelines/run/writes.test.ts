@@ -239,7 +239,15 @@ describe('where', () => {
 })
 
 describe('a call that fails leaves the attempt to the next look', () => {
-  type Call = 'kill' | 'storeLog' | 'collect' | 'delete' | 'finishRun' | 'logMetrics'
+  type Call =
+    | 'kill'
+    | 'storeLog'
+    | 'collect'
+    | 'delete'
+    | 'finishRun'
+    | 'logMetrics'
+    | 'checkpoints'
+    | 'storeCheckpoints'
   const success = collect({ metrics: { auc: 1 } })
   const calls: [string, (server: Server) => Promise<unknown>, Call, string][] = [
     ['a success', success, 'storeLog', 'running'],
@@ -247,8 +255,12 @@ describe('a call that fails leaves the attempt to the next look', () => {
     ['a success', success, 'logMetrics', 'running'],
     ['a success', success, 'finishRun', 'running'],
     ['a success', success, 'delete', 'succeeded'],
+    ['a success', success, 'checkpoints', 'running'],
     ['a failure', fail, 'kill', 'running'],
     ['a failure', fail, 'storeLog', 'running'],
+    ['a failure', fail, 'checkpoints', 'running'],
+    ['a failure', fail, 'storeCheckpoints', 'running'],
+    ['a failure of the code', collect({ class: 'user' }), 'storeCheckpoints', 'running'],
     ['a failure', fail, 'finishRun', 'running'],
     ['a failure', fail, 'delete', 'failed'],
     ['the end of a run that cannot be read', abandon, 'kill', 'running'],
@@ -277,7 +289,11 @@ describe('an attempt that cannot be launched is not submitted', () => {
   ]
   for (const [name, changes] of faults) {
     test(name, async (t) => {
-      const server = await two(t, { ...RUNNING, attempt: { state: 'submitting' } }, { tracking: tracked, ...changes })
+      const server = await two(
+        t,
+        { ...RUNNING, attempt: { state: 'submitting', driver: 'memory' } },
+        { tracking: tracked, ...changes },
+      )
       await launch(server)
       const { state, failure } = await attemptOf(server)
       assert.deepEqual([state, failure?.class, failure?.message], ['failed', 'infrastructure', 'EIO'])

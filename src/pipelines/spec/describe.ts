@@ -2,7 +2,7 @@
 import type { z } from 'zod'
 import { GivenGates } from '../../contract/registry.ts'
 import { formOfGate } from './gate-forms.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from './names/nearest.ts'
 import { projectJsonSchema } from './project.ts'
 
 /** Where in the project file, as keys and indexes. */
@@ -211,9 +211,19 @@ export function valueAt(data: unknown, path: Path): unknown {
   )
 }
 
+/** What tags of YAML make that nothing of a project file is, by what they are called there. */
+const TAGGED: readonly (readonly [made: new (...args: never[]) => unknown, name: string])[] = [
+  [Uint8Array, 'bytes (!!binary)'],
+  [Set, 'a set (!!set)'],
+  [Map, 'an ordered map (!!omap)'],
+  [Date, 'a time (!!timestamp)'],
+]
+
 function show(value: unknown): string {
   if (typeof value === 'number' && !Number.isFinite(value))
     return Number.isNaN(value) ? '.nan' : value > 0 ? '.inf' : '-.inf'
+  const tagged = TAGGED.find(([made]) => value instanceof made)
+  if (tagged !== undefined) return tagged[1]
   const text = JSON.stringify(value) ?? 'nothing'
   return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text
 }

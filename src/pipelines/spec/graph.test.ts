@@ -99,3 +99,12 @@ test('the critical path is as long as the longest of all chains', () => {
   assert.deepEqual(criticalPath([], new Map()), { path: [], ms: 0 })
   assert.deepEqual(criticalPath([{ name: 'a', needs: [] }], new Map()), { path: ['a'], ms: 0 })
 })
+
+test('a chain of any length is sorted, and so is a circle of that length', () => {
+  const chain = Array.from({ length: 20_000 }, (_, i) => ({ name: `s${i}`, needs: i === 0 ? [] : [`s${i - 1}`] }))
+  const names = chain.map(({ name }) => name)
+  assert.deepEqual(sortSteps(chain.toReversed()), { order: names, cycle: undefined })
+  const [first, ...rest] = chain
+  const circle = sortSteps([{ name: first?.name ?? '', needs: ['s19999'] }, ...rest])
+  assert.equal(circle.cycle?.length, 20_001)
+})

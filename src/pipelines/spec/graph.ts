@@ -6,6 +6,14 @@ export interface Node {
   readonly needs: readonly string[]
 }
 
+/** The steps whose ends a step waits for: those that it needs, and those that its condition names. */
+export function beforeOf({
+  needs,
+  when,
+}: Pick<Node, 'needs'> & { readonly when?: { readonly steps: readonly string[] } }): string[] {
+  return [...new Set([...needs, ...(when?.steps ?? [])])]
+}
+
 /**
  * Steps so that each comes after what it needs, otherwise in the order given. `cycle` is a chain of names that returns to
  * its first, for example [a, b, a]; then `order` is of no use.
@@ -14,21 +22,28 @@ export function sortSteps(nodes: readonly Node[]): { order: string[]; cycle: str
   const byName = new Map(nodes.map((node) => [node.name, node]))
   const done = new Set<string>()
   const order: string[] = []
-  const visit = (name: string, trail: readonly string[]): string[] | undefined => {
-    if (done.has(name)) return undefined
-    const at = trail.indexOf(name)
-    if (at >= 0) return [...trail.slice(at), name]
-    for (const need of byName.get(name)?.needs ?? []) {
-      const cycle = byName.has(need) ? visit(need, [...trail, name]) : undefined
-      if (cycle !== undefined) return cycle
-    }
-    done.add(name)
-    order.push(name)
-    return undefined
-  }
   for (const { name } of nodes) {
-    const cycle = visit(name, [])
-    if (cycle !== undefined) return { order, cycle }
+    // what is being visited, each needed by the one before it, with what of its needs is still to be looked at
+    const trail = new Map<string, Iterator<string>>()
+    const names: string[] = []
+    let at: string | undefined = done.has(name) ? undefined : name
+    while (at !== undefined) {
+      let needs = trail.get(at)
+      if (needs === undefined) {
+        trail.set(at, (needs = (byName.get(at)?.needs ?? []).values()))
+        names.push(at)
+      }
+      const next = needs.next()
+      if (next.done === true) {
+        done.add(at)
+        order.push(at)
+        trail.delete(at)
+        names.pop()
+        at = names.at(-1)
+      } else if (trail.has(next.value)) {
+        return { order, cycle: [...names.slice(names.indexOf(next.value)), next.value] }
+      } else if (byName.has(next.value) && !done.has(next.value)) at = next.value
+    }
   }
   return { order, cycle: undefined }
 }

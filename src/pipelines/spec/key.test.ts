@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Lock } from '../../envs/lock.ts'
-import { compareKeys, sentence } from '../run/explain.ts'
+import { compareKeys, sentence } from '../keys/compare.ts'
 import { keyOf, keyParts } from './key.ts'
 import type { KeyParts } from './key.ts'
 import type { StepSpec } from './spec.ts'
@@ -98,6 +98,9 @@ test('what does not change a result is not in the key: limits, retries, needs, a
     needs: [],
     timeout_ms: 5,
     silent_timeout_ms: 5,
+    queued_timeout_ms: 6,
+    starting_timeout_ms: 7,
+    pool: 'licences',
     retries: { user: 3 },
     memory_bytes: 5,
   }

@@ -22,6 +22,8 @@ export interface KeyParts {
   readonly seed: number
   readonly policy: string
   readonly salt: string
+  /** Of a step with `for_each`, how many items it has and the digest of all; no part of the key of an item. */
+  readonly items?: string
 }
 
 /** The components of a step whose inputs are known. */
@@ -42,7 +44,7 @@ export function keyParts(
     params: given.params,
     env: step.env,
     secrets: step.secrets.toSorted(),
-    hardware: `${given.environment.platform}${step.cpus === null ? '' : ` cpus=${step.cpus}`}`,
+    hardware: `${given.environment.platform}${step.cpus === null ? '' : ` cpus=${step.cpus}`}${step.gpus === undefined ? '' : ` gpus=${step.gpus}`}`,
     outputs: step.outputs.toSorted(),
     seed: step.seed,
     policy: step.cache,
@@ -50,8 +52,18 @@ export function keyParts(
   }
 }
 
+/** The key of an item: that of a step with the params and inputs which the item gives, whatever other items there are. */
+export function itemKey(parts: KeyParts, { params, inputs }: Pick<KeyParts, 'params' | 'inputs'>): string {
+  return keyOf({
+    ...parts,
+    items: undefined,
+    inputs: { ...parts.inputs, ...inputs },
+    params: { ...parts.params, ...params },
+  })
+}
+
 /** The key. With the policy `always` code and environment are left out; with `never` it is equal to no other's, which could take or give a result. */
-export function keyOf(parts: KeyParts): string {
+export function keyOf(parts: Omit<KeyParts, 'items'> & { readonly items?: string | undefined }): string {
   if (parts.policy === 'never') return hashOf(['k2', parts])
   if (parts.policy !== 'always') return hashOf(['k2', { ...parts, policy: undefined }])
   return hashOf(['k2', { ...parts, code: undefined, environment: undefined, hardware: undefined }])

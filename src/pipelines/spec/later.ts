@@ -1,8 +1,9 @@
 /** Names of a project file that nothing on the author's machine knows: who can check them, and when. */
 import { moduleFile, moduleOf } from './closure.ts'
+import { compileSource, secretsOfSource } from './external/source.ts'
 import type { Project } from './project.ts'
 import type { PipelineSpec } from './spec.ts'
-import { STANDARD_LIBRARY } from './standard-library.ts'
+import { STANDARD_LIBRARY } from './python/standard-library.ts'
 
 /** A name at a key of the project file. */
 interface Named {
@@ -32,6 +33,10 @@ export function laterNames(project: Project): string[] {
     ...list(
       'secrets',
       Object.values(pipeline.steps).flatMap((step) => step.secrets),
+    ),
+    ...list(
+      'sources',
+      Object.values(project.sources ?? {}).flatMap((source) => secretsOfSource(compileSource(source))),
     ),
     ...list(
       'model.gates not_worse_than',

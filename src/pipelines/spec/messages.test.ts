@@ -31,6 +31,12 @@ const WRONG: readonly (readonly [Section, wrong: string, says: readonly string[]
   ["step", "timeout: -3", ["pipeline.steps.a.timeout: got -3, expected a duration, for example 90s, 10m, 2h or 1d"]],
   ["step", "timeout: []", ["pipeline.steps.a.timeout: got [], expected a duration, for example 90s, 10m, 2h or 1d"]],
   ["step", "silent_timeout: 0", ["pipeline.steps.a.silent_timeout: got 0, expected a duration, for example 90s, 10m, 2h or 1d"]],
+  ["step", "queued_timeout: soon", ["pipeline.steps.a.queued_timeout: got \"soon\", expected a duration, for example 90s, 10m, 2h or 1d"]],
+  ["step", "starting_timeout: -1", ["pipeline.steps.a.starting_timeout: got -1, expected a duration, for example 90s, 10m, 2h or 1d"]],
+  ["step", "pool: a b", ["pipeline.steps.a.pool: got \"a b\", expected letters, digits, \"_\", \".\" and \"-\", at most 128, beginning with a letter or digit"]],
+  ["pipe", "priority: 11", ["pipeline.priority: got 11, expected at most 10"]],
+  ["pipe", "priority: high", ["pipeline.priority: got \"high\", expected a number"]],
+  ["pipe", "timeout: []", ["pipeline.timeout: got [], expected a duration, for example 90s, 10m, 2h or 1d"]],
   ["step", "retries: {user: 101}", ["pipeline.steps.a.retries.user: got 101, expected at most 100"]],
   ["step", "retries: {oops: 1}", ["pipeline.steps.a.retries.oops: unknown key; expected one of: user, environment, out_of_memory, timeout, infrastructure, preempted"]],
   ["step", "retries: 3", ["pipeline.steps.a.retries: got 3, expected keys with values"]],
@@ -64,7 +70,7 @@ const WRONG: readonly (readonly [Section, wrong: string, says: readonly string[]
   ["pipe", "reads: sometimes", ["pipeline.reads: got \"sometimes\", expected one of \"warn\", \"strict\""]],
   ["pipe", "salt: 3", ["pipeline.salt: got 3, expected a text"]],
   ["pipe", "schedule: {cron: \"0 0 31 2 *\"}", ["pipeline.schedule.cron: got \"0 0 31 2 *\", which never comes; expected a time that does"]],
-  ["pipe", "step: {}", ["pipeline.step: unknown key; did you mean \"steps\"? Expected one of: steps, schedule, reads, salt"]],
+  ["pipe", "step: {}", ["pipeline.step: unknown key; did you mean \"steps\"? Expected one of: params, on, steps, schedule, partitions, triggers, timeout, priority, reads, salt"]],
   ["gates", "{metric: x, at_least: 1, at_most: 0}", ["model.gates.0: got {\"metric\":\"x\",\"at_least\":1,\"at_most\":0}, expected an at_most that is not below at_least, for no value is both"]],
   ["gates", "{metric: x, at_least: a}", ["model.gates.0.at_least: got \"a\", expected a number"]],
   ["gates", "{metric: x, at_least: .nan}", ["model.gates.0.at_least: got .nan, expected a finite number"]],
@@ -220,6 +226,42 @@ monitor: {reference: e.q, false_alerts: often, retrain: {f: {}, e: {k: 1}}}
   assert.deepEqual(keys, KEYS)
 })
 
+/** Steps `a` as given and `b`, which takes `a.model`, `a.modle` and `a.gone`; what is said of them. */
+const beside = (a: string): string[] =>
+  said(`project: p
+pipeline:
+  steps:
+    a: {${a}}
+    b: {run: m:f, inputs: {x: a.model, y: a.modle, z: a.gone}, when: "steps.a.outputs.gone.size > 1"}
+`)
+
+const NO_MODLE =
+  'pipeline.steps.b.inputs.y: step "a" has no output "modle": its outputs are model; did you mean "a.model"?'
+const NO_GONE = 'pipeline.steps.b.inputs.z: step "a" has no output "gone": its outputs are model'
+
+test('what is wrong in a step hides no wrong name of another, nor in the step itself', () => {
+  const of = (a: string): string[] => beside(a).filter((one) => one.startsWith('pipeline.steps.b.inputs'))
+  for (const outputs of ['[model, "bad name"]', '[5, model]', '[model, null]', '[model, [1]]', '{model: 1}'])
+    assert.deepEqual(of(`run: m:f, outputs: ${outputs}`), [NO_MODLE, NO_GONE], outputs)
+  // what may be meant by what is wrong is told there alone
+  assert.deepEqual(of('run: m:f, outputs: [model, {name: gone}]'), [NO_MODLE])
+  assert.deepEqual(of('run: m:f, outputs: model gone modle'), [])
+  for (const wrong of ['inputs: {x: 3}', 'params: [1]', 'params: {1x: 2}', 'timeout: soon', 'foo: 1'])
+    assert.deepEqual(of(`run: m:f, outputs: [model], ${wrong}`), [NO_MODLE, NO_GONE], wrong)
+  const own = beside(
+    'run: [x, "{outputs.gone}", "{params.p}", "{inputs.q}"], outputs: [model, 5, p], params: {p: 1, 1x: 2}',
+  )
+  for (const told of [
+    'pipeline.steps.a.run.1: {outputs.gone} names no output of this step',
+    'pipeline.steps.a.run.3: {inputs.q} names no input of this step',
+    'pipeline.steps.a.outputs: "p" is already a param; each input, param and output needs a name of its own',
+  ])
+    assert.ok(own.includes(told), own.join('\n'))
+  assert.ok(!own.some((one) => one.includes('{params.p}')))
+  const when = beside('run: m:f, outputs: [model, 5]').filter((one) => one.includes('steps.b.when'))
+  assert.match(when.join(), /there is no output "gone" of step "a"; expected one of model/)
+})
+
 test('steps that need each other are told beside other faults, and a key that is there twice beside what is wrong elsewhere', () => {
   const cycle = `project: p\npipeline:\n  steps:\n    a: {run: m:f, after: [b, gone]}\n    b: {run: m:f, after: [a]}\n`
   assert.deepEqual(said(cycle), [
@@ -250,6 +292,7 @@ const KEYS: readonly string[] = [
   '6 pipeline.steps.b.inputs.y',
   '7 pipeline.steps.e.outputs.0',
   '7 pipeline.steps.e.inputs.y',
+  '7 pipeline.steps.e.params.y',
   '8 pipeline.steps.d.e',
   '9 pipeline.schedule.timezone',
   '9 pipeline.schedule.cron',
@@ -262,7 +305,9 @@ const KEYS: readonly string[] = [
   '11 endpoint.rollout.approvals.0.before',
   '11 endpoint.rollout.freeze.0.cron',
   '12 monitor.false_alerts',
+  '12 monitor.reference',
   '12 monitor.retrain.f',
+  '12 monitor.retrain.e.k',
 ]
 
 test('names that every object has are names like others', () => {
@@ -274,7 +319,8 @@ pipeline:
 constructor: 1
 __proto__: {a: 1}
 `
-  const top = 'unknown key; expected one of: project, python, pipeline, model, endpoint, monitor'
+  const top =
+    'unknown key; expected one of: project, python, sources, pipeline, model, data_sets, endpoint, monitor, search'
   assert.deepEqual(said(text), [
     'pipeline.steps.a.after.0: there is no step "constructor"; the steps are a, b',
     'pipeline.steps.a.after.1: there is no step "toString"; the steps are a, b',

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { parseProject, readProject } from './parse.ts'
 import { projectJsonSchema, rolloutPlan } from './project.ts'
-import { parseBytes, parseDuration } from './units.ts'
+import { parseBytes, parseDuration } from './values/units.ts'
 
 const GOOD = `project: flights
 python: {requires: ">=3.10", packages: [scikit-learn, pandas, mlflow-skinny]}

@@ -1,7 +1,8 @@
 /** Reads slipway.yaml: every fault names its line, its key, what stands there and what was expected. */
-import { LineCounter, isMap, isNode, isScalar, parseDocument } from 'yaml'
+import { LineCounter, isMap, isNode, isScalar } from 'yaml'
 import type { Document } from 'yaml'
 import { problem } from '../../contract/errors.ts'
+import { composeYaml } from '../../contract/values/yaml.ts'
 import type { Path } from './describe.ts'
 import type { Project } from './project.ts'
 import { salvage } from './salvage.ts'
@@ -14,6 +15,8 @@ export interface Fault {
   /** Dotted, for example pipeline.steps.train.run. */
   readonly key: string
   readonly message: string
+  /** The file of that line, where it is another than the project file. */
+  readonly file?: string
 }
 
 /** Parses and checks a project file. Throws `unprocessable` with every fault in `faults`; `file` is its name in messages. */
@@ -30,7 +33,7 @@ const TOLD = 3
 export function faulty(file: string, faults: readonly Fault[]): Error {
   const told = faults
     .slice(0, TOLD)
-    .map(({ line, key, message }) => `${file}:${line}: ${key === '' ? '' : `${key}: `}${message}`)
+    .map(({ line, key, message, file: own = file }) => `${own}:${line}: ${key === '' ? '' : `${key}: `}${message}`)
   const more = faults.length > TOLD ? ` (and ${faults.length - TOLD} more)` : ''
   return problem('unprocessable', { detail: `${told.join('; ')}${more}`, faults })
 }
@@ -45,50 +48,71 @@ export interface Read {
   readonly left: readonly Path[]
 }
 
+/** Longest project file, characters: a thousand steps of ten lines each. */
+const LARGEST = 512 * 1024
+
+/** Most steps of a pipeline: each of its rounds looks at all of them. */
+const MOST_STEPS = 1000
+
 /** Every fault of a project file that can be told without its code. */
 export function readProject(text: string): Read {
+  if (text.length > LARGEST) {
+    const message = `the file has ${text.length} characters, expected at most ${LARGEST}`
+    return { faults: [{ line: 1, key: '', message }], left: [] }
+  }
   const lines = new LineCounter()
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    prettyErrors: false,
-    uniqueKeys: true,
-    maxAliasCount: 100,
-  } as never)
-  const at = (path: Path): number => lineOf(document, lines, path)
-  const syntax = document.errors.map((error) => ({
-    line: lines.linePos(error.pos[0]).line,
+  const { document, faults: found } = composeYaml(text, lines)
+  const syntax = found.map(({ at, code, message }) => ({
+    line: lines.linePos(at).line,
     key: '',
-    message: syntaxMessage(error, text),
+    message: syntaxMessage(code, message),
   }))
-  // a key that is there twice leaves a document that can be read on
-  if (document.errors.some(({ code }) => code !== 'DUPLICATE_KEY')) return { faults: syntax, left: [] }
+  if (document === undefined || found.some(({ code }) => !READ_ON.has(code))) return { faults: syntax, left: [] }
+  const at = (path: Path): number => lineOf(document, lines, path)
   if (!isMap(document.contents)) {
     const message = 'expected keys such as "project:" and "pipeline:" at the top'
     return { faults: [...syntax, { line: 1, key: '', message }], left: [] }
+  }
+  const steps = document.getIn(['pipeline', 'steps'])
+  if (isMap(steps) && steps.items.length > MOST_STEPS) {
+    const message = `got ${steps.items.length} steps, expected at most ${MOST_STEPS}`
+    return { faults: [...syntax, { line: at(['pipeline', 'steps']), key: 'pipeline.steps', message }], left: [] }
   }
   const value = toPlain(document)
   if ('fault' in value) return { faults: [...syntax, value.fault], left: [] }
   const { project, faults, left } = salvage(value.data)
   // of what is there twice nobody knows which is meant
-  const meaning = project === undefined || syntax.length > 0 ? [] : checkMeaning(project, left)
-  const told = [...value.faults, ...faults, ...meaning].map(({ path, message }) => ({
+  const isTwice = found.some(({ code }) => code === 'DUPLICATE_KEY')
+  const meaning = project === undefined || isTwice ? [] : checkMeaning(project, left, value.data)
+  const unread = new Set(value.faults.map(({ path }) => dotted(path)))
+  const others = [...faults, ...meaning].filter(({ path }) => !unread.has(dotted(path)))
+  const told = [...value.faults, ...others].map(({ path, message }) => ({
     line: at(path),
     key: dotted(path),
     message,
   }))
-  const all = [...syntax, ...told].toSorted((a, b) => a.line - b.line)
-  return { ...(project !== undefined && { project }), faults: all, left }
+  // a name that is refused as unknown is not told twice
+  const isTold = ({ line }: Fault): boolean => told.some((one) => one.line === line && one.key.endsWith('__proto__'))
+  const all = [...syntax.filter((fault, i) => found[i]?.code !== 'NAME' || !isTold(fault)), ...told]
+  const sorted = all.toSorted((a, b) => a.line - b.line)
+  return { ...(project !== undefined && { project }), faults: sorted, left }
 }
 
 /** The line of a key for faults that are found later, for example a module that is not in the tree. The text is parsed once, and only if asked. */
 export function linesIn(text: string): (path: Path) => number {
   const lines = new LineCounter()
   let document: Document | undefined
-  return (path) => lineOf((document ??= parseDocument(text, { lineCounter: lines })), lines, path)
+  return (path) => {
+    document ??= composeYaml(text, lines).document
+    return document === undefined ? 1 : lineOf(document, lines, path)
+  }
 }
 
+/** Longest key that a message repeats, characters. */
+const SHOWN = 80
+
 export function dotted(path: Path): string {
-  return path.map(String).join('.')
+  return path.map((key) => (String(key).length > SHOWN ? `${String(key).slice(0, SHOWN)}…` : String(key))).join('.')
 }
 
 function toPlain(document: Document): { data: unknown; faults: { path: Path; message: string }[] } | { fault: Fault } {
@@ -98,20 +122,17 @@ function toPlain(document: Document): { data: unknown; faults: { path: Path; mes
     const data = document.toJS({ maxAliasCount: 100 }) as unknown
     return { data: settle(data, (path, message) => faults.push({ path, message })), faults }
   } catch (error) {
-    return { fault: { line: 1, key: '', message: `aliases are not accepted here: ${(error as Error).message}` } }
+    const why = error instanceof RangeError ? 'one stands inside of what it names' : (error as Error).message
+    return { fault: { line: 1, key: '', message: `aliases are not accepted here: ${why}` } }
   }
 }
 
-function syntaxMessage(
-  { code, message, pos }: { readonly code: string; readonly message: string; readonly pos: readonly [number, number] },
-  text: string,
-): string {
-  if (code === 'DUPLICATE_KEY') {
-    const key = /^[^\s:,{}]+/.exec(text.slice(pos[0]))?.[0]
-    return `${key === undefined ? 'this key' : `"${key.replace(/^["']|["']$/g, '')}"`} is there twice; expected each key once`
-  }
-  if (code === 'TAB_AS_INDENT') return 'a tab indents this line; expected spaces'
-  return `not valid YAML: ${message.split('\n')[0] ?? message}`
+/** What leaves a document that can be read on. */
+const READ_ON: ReadonlySet<string> = new Set(['DUPLICATE_KEY', 'NAME', 'TAG'])
+
+function syntaxMessage(code: string, message: string): string {
+  if (code === 'TAB') return 'a tab indents this line; expected spaces'
+  return code === 'SYNTAX' ? `not valid YAML: ${message}` : message
 }
 
 /** The line of the deepest part of a path that exists. A missing key is told at the map that should have it. */

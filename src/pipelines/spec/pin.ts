@@ -4,7 +4,7 @@ import type { PipelineSpec } from './spec.ts'
 /** The version that an alias names; undefined when it names none. */
 export type AliasVersion = (model: string, alias: string) => Promise<string | undefined>
 
-type Params = Readonly<Record<string, Readonly<Record<string, unknown>>>>
+export type Params = Readonly<Record<string, Readonly<Record<string, unknown>>>>
 
 const BY_ALIAS = /^models:\/([^/@]+)@([^/@]+)$/
 
@@ -25,4 +25,16 @@ export async function pinAliases(spec: PipelineSpec, given: Params, version: Ali
     if (Object.keys(own).length > 0) pinned[step.name] = own
   }
   return pinned
+}
+
+/** Whether all of a run's params are what the aliases of the spec named when it began: nobody gave it any of its own. */
+export function isPinned({ steps }: Pick<PipelineSpec, 'steps'>, params: Params): boolean {
+  return Object.entries(params).every(([name, own]) => {
+    const declared = steps.find((step) => step.name === name)?.params ?? {}
+    return Object.entries(own).every(([param, value]) => {
+      const alias = declared[param]
+      const [, model] = (typeof alias === 'string' ? BY_ALIAS.exec(alias) : null) ?? []
+      return model !== undefined && (value === '' || String(value).startsWith(`models:/${model}/`))
+    })
+  })
 }

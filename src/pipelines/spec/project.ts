@@ -2,10 +2,20 @@
 import { z } from 'zod'
 import { Numeral } from '../../contract/values/numerals.ts'
 import { MonitorSettings } from '../../contract/monitoring.ts'
+import { Partitions } from '../../contract/pipelines/partitions-section.ts'
+import { Triggers } from '../../contract/pipelines/triggers-section.ts'
+import { Search } from '../../contract/pipelines/search-section.ts'
+import { STEP_DRIVERS } from '../../contract/values/drivers.ts'
 import { GivenGates } from '../../contract/registry.ts'
+import { Priority } from '../../contract/values/priority.ts'
+import { DeclaredParam } from '../../contract/values/declared.ts'
 import { Plan, PlanFields } from '../../contract/rollout-plan.ts'
 import { isMet } from '../../envs/versions.ts'
-import { parseBytes, parseDuration } from './units.ts'
+import { ungiven, unreadIn } from '../../contract/values/handed.ts'
+import { LONGEST_CONDITION } from './conditions/grammar.ts'
+import { Source } from './external/source.ts'
+import { forEachSchema } from './fan-out/schema.ts'
+import { parseBytes, parseDuration } from './values/units.ts'
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/
 const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/
@@ -13,7 +23,8 @@ const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/
 const plainName = z
   .string()
   .regex(NAME, 'letters, digits, "_", "." and "-", at most 128, beginning with a letter or digit')
-const stepName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, 'letters, digits, "_" and "-", at most 64')
+export const STEP_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/
+const stepName = z.string().regex(STEP_NAME, 'letters, digits, "_" and "-", at most 64')
 /** Inputs, params and outputs become keyword arguments, so they are Python identifiers. */
 const argument = z
   .string()
@@ -21,6 +32,13 @@ const argument = z
 const reference = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_-]*\.[A-Za-z_][A-Za-z0-9_]*$/, 'STEP.OUTPUT, for example features.train')
+/** With "[*]" where the step runs for each item, "[item]" behind a source for the file of an item, with "?" where it may be skipped. */
+const inputReference = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9_-]*\.[A-Za-z_][A-Za-z0-9_]*(\[(\*|item)\])?\??$/,
+    'STEP.OUTPUT, for example features.train',
+  )
 const DURATION = 'a duration, for example 90s, 10m, 2h or 1d'
 const duration = z
   .union([z.string(), z.number()], { error: DURATION })
@@ -51,7 +69,16 @@ const entry = z.union(
   { error: ENTRY },
 )
 
-const param = z.unknown().refine(isJson, 'a text, a number, true or false, null, a list, or keys with values')
+const param = z
+  .unknown()
+  .refine(isJson, { error: 'a text, a number, true or false, null, a list, or keys with values', abort: true })
+  .superRefine(readable)
+
+/** Tells of a value that Python does not read. */
+function readable(value: unknown, ctx: z.RefinementCtx): void {
+  const unread = unreadIn(value)
+  if (unread !== undefined) ctx.addIssue({ code: 'custom', path: [...unread.path], message: unread.expected })
+}
 
 function isJson(value: unknown): boolean {
   if (value === null || value instanceof Numeral) return true
@@ -62,16 +89,45 @@ function isJson(value: unknown): boolean {
   return typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)
 }
 
+const on = z.enum(STEP_DRIVERS).optional()
+
 export const Step = z.strictObject({
   run: entry.describe('module:function, called with inputs, params and outputs by name; or a list of arguments'),
-  inputs: z.record(argument, reference).default({}).describe('argument name → STEP.OUTPUT'),
-  params: z.record(argument, param).default({}).describe('argument name → value'),
+  inputs: z
+    .record(argument, inputReference)
+    .default({})
+    .describe(
+      'argument name → STEP.OUTPUT; STEP.OUTPUT[*] is the folder of what a step with for_each made; with "?" behind it the argument is left out where that step was skipped; sources.NAME is a declared source, and sources.NAME[item] the file that an item of it is',
+    ),
+  for_each: forEachSchema(param)
+    .optional()
+    .describe('the step runs for each item, and each has its own result in the cache, retries and log'),
+  when: z
+    .string()
+    .min(1, 'a condition, for example "steps.evaluate.metrics.auc >= 0.8"')
+    .max(LONGEST_CONDITION)
+    .optional()
+    .describe(
+      'a condition on params and on metrics and outputs of other steps; where it does not hold the step is skipped',
+    ),
+  params: z
+    .record(argument, param)
+    .default({})
+    .describe(
+      'argument name → value; "{params.NAME}" is the param of that name in pipeline.params, "{item}" the item of for_each, "{item.KEY}" a part of it, "{partition}" the partition of the run, "{partition.start}" and "{partition.end}" its times',
+    ),
   outputs: z.array(argument).max(100).default([]).describe('names of the files or folders that the step makes'),
   after: z.array(stepName).max(100).default([]).describe('steps that must succeed first, without handing over a file'),
   env: z
     .record(
       environmentName,
-      z.union([z.string(), z.number(), z.boolean()], { error: 'a text, a number, true or false' }).transform(String),
+      z
+        .union([z.string(), z.number(), z.boolean()], { error: 'a text, a number, true or false' })
+        .transform(String)
+        .superRefine((value, ctx) => {
+          const expected = ungiven(value)
+          if (expected !== undefined) ctx.addIssue({ code: 'custom', message: expected })
+        }),
     )
     .default({})
     .describe('environment variables; part of the cache key'),
@@ -87,10 +143,39 @@ export const Step = z.strictObject({
       'auto: take an earlier result when nothing changed; always: also when only code or environment changed; never: run',
     ),
   seed: z.number().int().min(0).max(4_294_967_295).default(0).describe('PYTHONHASHSEED and SLIPWAY_SEED'),
+  on: on.describe('where it runs; default what `on` of the pipeline says, else local'),
+  image: z
+    .string()
+    .regex(/^[\w./:@-]{1,500}$/, 'an image such as python:3.12-slim or registry.example.org/team/cuda:2')
+    .optional()
+    .describe('image in which it runs on Kubernetes; no part of the cache key'),
   timeout: duration.optional().describe('longest run of one attempt'),
+  queued_timeout: duration
+    .optional()
+    .describe('longest wait for a place of the server or of a pool; then the step fails, of the class no_place'),
+  starting_timeout: duration
+    .optional()
+    .describe('longest start of one attempt: its environment, the queue of a cluster, up to its first sign of life'),
   silent_timeout: duration
     .optional()
     .describe('longest time without output and without anything logged before the attempt is ended'),
+  checkpoints: z
+    .strictObject({
+      keep: z.number().int().min(1).max(100).optional().describe('good ones that stay in the attempt; default 2'),
+      largest: bytes.optional().describe('bytes of one at most; default 10GiB'),
+      every: duration
+        .optional()
+        .describe('how often checkpoint.due() says so; default by the cost of one and the rate of interruptions'),
+      interruptions: duration
+        .optional()
+        .describe('work from interruption to interruption; default what the attempts of the project had in 30 days'),
+      resume: z
+        .boolean()
+        .optional()
+        .describe('false: after a failure of its own code it begins anew; one that was interrupted always goes on'),
+    })
+    .optional()
+    .describe('how the step keeps what it has done, with `checkpoint` and `resume` of the Python package'),
   retries: z
     .strictObject({
       user: z.number().int().min(0).max(100).optional(),
@@ -102,14 +187,29 @@ export const Step = z.strictObject({
     })
     .default({})
     .describe('how often an attempt is repeated, by cause of the failure'),
+  pool: plainName
+    .optional()
+    .describe('a pool of the server, of which the step takes a place while it runs; an admin makes it'),
   resources: z
     .strictObject({
       cpus: z.number().int().min(1).max(1024).optional().describe('threads that numeric libraries may use'),
+      gpus: z.number().int().min(0).max(64).optional().describe('GPUs that a cluster is asked for'),
       memory: bytes
         .optional()
         .describe(
           'memory of the step and of all that it starts, as limits.memory of Kubernetes; more ends the attempt',
         ),
+      spot: z
+        .enum(['allowed', 'never'])
+        .optional()
+        .describe('allowed: a cluster may give it a machine that can be taken away; default never'),
+      spot_losses: z
+        .number()
+        .int()
+        .min(1)
+        .max(100)
+        .optional()
+        .describe('machines that may be taken away before it gets one that stays; default 3'),
     })
     .default({}),
 })
@@ -166,10 +266,24 @@ const Rollout = RolloutFields.superRefine((given, ctx) => {
     ctx.addIssue({ code: 'custom', path: ['canary'], message: 'shares that rise, for example [5%, 25%, 50%]' })
 })
 
+/** Each is looked at before a run begins. */
+const MOST_SOURCES = 100
+
 export const Project = z.strictObject({
   project: plainName,
   python: Python.optional(),
+  sources: z
+    .record(argument, Source)
+    .refine((sources) => Object.keys(sources).length <= MOST_SOURCES, `at most ${MOST_SOURCES} sources`)
+    .optional()
+    .describe('data from outside: read once when a run begins, and kept by content; a step takes one as sources.NAME'),
   pipeline: z.strictObject({
+    params: z
+      .record(argument, DeclaredParam.superRefine(readable))
+      .refine((params) => Object.keys(params).length > 0, 'at least one param')
+      .optional()
+      .describe('params that a run sets for the whole pipeline; a step takes one as "{params.NAME}"'),
+    on: on.describe('where its steps run: local, or ray, kubernetes or slurm for a cluster that the server knows'),
     steps: z.record(stepName, Step).refine((steps) => Object.keys(steps).length > 0, 'at least one step'),
     schedule: z
       .strictObject({
@@ -179,11 +293,26 @@ export const Project = z.strictObject({
         overlap: z.enum(['allow', 'skip', 'queue']).default('skip'),
       })
       .optional(),
+    partitions: Partitions.optional().describe(
+      'stretches of time, or parts of a list, of which each run is for one; a step takes its own as "{partition}"',
+    ),
+    triggers: Triggers.optional().describe('what starts it by itself besides the schedule, each under a name'),
+    timeout: duration
+      .optional()
+      .describe('longest time of a whole run from its beginning, waiting included; then all that runs is ended'),
+    priority: Priority.optional().describe(
+      'where its steps stand in line: a point is worth ten minutes of waiting; above 0 a maintainer has to start the run',
+    ),
     reads: z
       .enum(['warn', 'strict'])
       .default('warn')
       .describe('what comes of a read that the key of a step does not hold: a warning, or a failure of the step'),
-    salt: z.string().max(200).default('').describe('change it to forget every cached result'),
+    salt: z
+      .string()
+      .max(200)
+      .refine((text) => !text.includes('\0'), 'a text without a zero byte')
+      .default('')
+      .describe('change it to forget every cached result'),
   }),
   model: z
     .strictObject({
@@ -192,8 +321,14 @@ export const Project = z.strictObject({
       gates: GivenGates.default([]),
     })
     .optional(),
+  data_sets: z
+    .record(plainName, reference)
+    .refine((sets) => Object.keys(sets).length <= MOST_SOURCES, `at most ${MOST_SOURCES} data sets`)
+    .optional()
+    .describe('data set → the output of which it gets a version when a run succeeds, for example features.train'),
   endpoint: z.strictObject({ name: plainName, rollout: Rollout.prefault({}) }).optional(),
   monitor: MonitorSettings.optional(),
+  search: Search.optional().describe('a search over pipeline.params, started by slipway search'),
 })
 export type Project = z.output<typeof Project>
 export type ProjectStep = z.output<typeof Step>

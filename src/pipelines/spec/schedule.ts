@@ -1,11 +1,13 @@
 /** The schedule of a project: what its newest version says where its sender may decide it, kept with the schedules of jobs. */
 import { isDeepStrictEqual } from 'node:util'
-import { allows } from '../../contract/access.ts'
-import type { Principal, Role } from '../../contract/access.ts'
+import type { Principal } from '../../contract/access.ts'
 import type { Clock } from '../../contract/ids.ts'
 import { readSchedule, removeSchedule, setSchedule } from '../../jobs/schedule.ts'
 import type { Reader, Tx } from '../../store/db.ts'
+import { decides, isDecided, noteDecision } from './triggers/decisions.ts'
 import type { PipelineSpec } from './spec.ts'
+
+const DECISIONS = 'pipeline_schedules'
 
 /** Kind of the job that is one due time. */
 export const SCHEDULED_RUN = 'pipelines.run'
@@ -37,7 +39,7 @@ export async function takeSchedule(
   const mayDecide = decides(who.role)
   const audited = (detail: Record<string, unknown>): Promise<void> =>
     record(t, who, { verb: 'write', resource: 'pipelines', id: project, detail })
-  if (!isSame && !mayDecide && (await isDecided(t, project, from))) {
+  if (!isSame && !mayDecide && (await isDecided(t, DECISIONS, project, from !== null))) {
     const kept = `the schedule of the project stayed: ${who.name}, as ${who.role}, may not change it`
     await audited({ schedule: from, not_taken_over: { schedule: to } })
     return [kept]
@@ -46,7 +48,7 @@ export async function takeSchedule(
   if (to === null) await removeSchedule(t, name)
   else await setSchedule(t, { name, kind: SCHEDULED_RUN, payload: { project }, ...to }, now)
   // who may decide and sends what is so already agrees to it
-  if (!isSame || (mayDecide && to !== null)) await note(t, who, project, now)
+  if (!isSame || (mayDecide && to !== null)) await noteDecision(t, DECISIONS, who, { project, now })
   if (!isSame) await audited({ schedule: to, before: from })
   return []
 }
@@ -61,23 +63,4 @@ async function scheduleOf(reader: Reader, project: string): Promise<Times | null
   if (known?.enabled !== true) return null
   const { cron, timezone, missed, overlap } = known
   return { cron, timezone, missed, overlap }
-}
-
-/** Whether somebody has decided whose decision holds against those who may not. */
-async function isDecided(reader: Reader, project: string, now: Times | null): Promise<boolean> {
-  const row = await reader.get<{ role: Role }>('SELECT role FROM pipeline_schedules WHERE project = ?', [project])
-  return row === undefined ? now !== null : decides(row.role)
-}
-
-/** As for what else runs by itself and reaches people: a maintainer, an admin. */
-function decides(role: Role): boolean {
-  return allows(role, { verb: 'approve', resource: 'pipelines' })
-}
-
-async function note(t: Tx, who: Principal, project: string, now: number): Promise<void> {
-  await t.run(
-    `INSERT INTO pipeline_schedules (project, role, decided_by, decided_at) VALUES (?, ?, ?, ?)
-     ON CONFLICT (project) DO UPDATE SET role = excluded.role, decided_by = excluded.decided_by, decided_at = excluded.decided_at`,
-    [project, who.role, who.name, now],
-  )
 }

@@ -6,13 +6,17 @@ import type { Seal } from '../../auth/sealing.ts'
 import { ifJson, ifRefused } from '../../contract/absence/absent.ts'
 import type { Principal, Role } from '../../contract/access.ts'
 import { Problem, problem } from '../../contract/errors.ts'
-import type { CodeSource } from '../../contract/pipelines.ts'
+import type { CodeSource } from '../../contract/values/code-source.ts'
 import type { Clock, Ids } from '../../contract/ids.ts'
 import { parseNumerals } from '../../contract/values/numerals.ts'
 import type { Blobs } from '../../store/blobs/blobs.ts'
+import { requireOwn } from '../../store/blobs/owners.ts'
 import type { Db, Reader, Tx } from '../../store/db.ts'
 import { treeFiles } from '../../store/blobs/trees.ts'
+import { newestFirst, type NewestQuery } from '../../store/sql/newest.ts'
+import { fetchAll, sql } from '../../store/sql/sql.ts'
 import { takeSchedule, type RecordPipelines } from './schedule.ts'
+import { takeTriggers } from './triggers/take.ts'
 import { keepSource } from './sources.ts'
 import { compileSpec, isOutdated, specDigest, type PipelineSpec } from './spec.ts'
 
@@ -51,6 +55,12 @@ export interface VersionDeps {
   readonly record: RecordPipelines
 }
 
+/** Refuses code that the project of a caller neither has stored nor has a version of: `not_found`. */
+export function requireOwnCode(db: Db, who: Principal, tree: string): Promise<void> {
+  const owned = 'SELECT id FROM pipeline_versions WHERE project = ? AND tree = ? LIMIT 1'
+  return requireOwn(db, who, tree, async (project) => (await db.get(owned, [project, tree])) !== undefined)
+}
+
 /** Compiles and stores a version, or finds the one with the same content; either is then the project's newest. */
 export async function createVersion(
   deps: VersionDeps,
@@ -73,7 +83,7 @@ export async function createVersion(
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project, digest) DO NOTHING`,
       [id, spec.project, digest, spec.tree, ...keptTexts(deps.seal, spec, given.text), now, who.name, who.role, now],
     )
-    const kept = await takeSchedule(t, deps, who, spec)
+    const kept = [...(await takeSchedule(t, deps, who, spec)), ...(await takeTriggers(t, deps, who, spec))]
     await t.run(
       'UPDATE pipeline_versions SET submitted_at = ?, role = ?, source_id = ?, kept = ? WHERE project = ? AND digest = ?',
       [
@@ -189,6 +199,20 @@ export async function newestVersion(reader: Reader, project: string): Promise<Ve
   return parsed(row)
 }
 
+/** The newest versions of projects that have partitions, by project; of one project, or with null of all. Those that cannot be read are left out. */
+export async function newestPartitioned(reader: Reader, project: string | null): Promise<VersionRow[]> {
+  const rows = await reader.all<Stored>(
+    `SELECT v.* FROM pipeline_versions v WHERE v.spec LIKE '%"partitions":{%' AND (v.project = ? OR ? = 1) AND v.id =
+       (SELECT n.id FROM pipeline_versions n WHERE n.project = v.project ORDER BY n.submitted_at DESC, n.id DESC LIMIT 1)
+     ORDER BY v.project`,
+    [project ?? '', project === null ? 1 : 0],
+  )
+  return rows.flatMap((row) => {
+    const spec = ifJson(row.spec) === undefined ? undefined : (parseNumerals(row.spec) as PipelineSpec)
+    return spec?.partitions === undefined ? [] : [{ ...row, spec }]
+  })
+}
+
 /** Says `pipelines` when a project has some. */
 export async function holdsPipelines(reader: Reader, project: string): Promise<string | undefined> {
   const row = await reader.get('SELECT id FROM pipeline_versions WHERE project = ? LIMIT 1', [project])
@@ -196,20 +220,8 @@ export async function holdsPipelines(reader: Reader, project: string): Promise<s
 }
 
 /** Versions, newest first, before a position of `created_at` and id. One that cannot be read is the reason why. */
-export async function listVersions(
-  reader: Reader,
-  query: {
-    readonly project: string | undefined
-    readonly before: [number, string] | undefined
-    readonly limit: number
-  },
-): Promise<(VersionRow | UnreadableVersion)[]> {
-  const [at, id] = query.before ?? [Number.MAX_SAFE_INTEGER, '']
-  const rows = await reader.all<Stored>(
-    `SELECT * FROM pipeline_versions WHERE (created_at < ? OR (created_at = ? AND id < ?))
-     ${query.project === undefined ? '' : 'AND project = ?'} ORDER BY created_at DESC, id DESC LIMIT ?`,
-    [at, at, id, ...(query.project === undefined ? [] : [query.project]), query.limit],
-  )
+export async function listVersions(reader: Reader, query: NewestQuery): Promise<(VersionRow | UnreadableVersion)[]> {
+  const rows = await fetchAll<Stored>(reader, sql`SELECT * FROM pipeline_versions ${newestFirst(query)}`)
   return rows.map((row) => {
     try {
       return parsed(row)

@@ -21,7 +21,12 @@ const TEXTS = [
   ['pipeline', 'steps', '*', 'env', '*'],
   ['pipeline', 'steps', '*', 'run', '*'],
 ]
-const PARAMS = ['pipeline', 'steps', '*', 'params']
+const PARAMS = [
+  ['pipeline', 'steps', '*', 'params'],
+  ['pipeline', 'steps', '*', 'for_each', 'item'],
+  ['pipeline', 'params', '*', 'default'],
+  ['pipeline', 'params', '*', 'choices'],
+]
 
 /** Puts the spelling beside every number of a document that is a value; `settle` takes it away again. */
 export function noteSpelling(document: Document): void {
@@ -46,7 +51,7 @@ function settled(written: Written, fault: (path: Path, message: string) => void,
   if (TEXTS.some((pattern) => pattern.length === path.length && matches(pattern, path))) {
     return String(value) === source ? value : source
   }
-  if (!matches(PARAMS, path)) return value
+  if (!PARAMS.some((pattern) => matches(pattern, path))) return value
   const numeral = numeralOf(written)
   if (numeral !== undefined) return numeral
   const why = Number.isNaN(value) ? 'JSON has no such number' : 'it is beyond the largest float, 1.8e308'

@@ -20,6 +20,17 @@ def begin():
         reads.watch(json.load(file))
 
 
+def find_decorators():
+    """Programs that a step starts import `slipway.pipeline` as the step does."""
+    import importlib.util
+
+    path = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "behind.py")
+    found = importlib.util.spec_from_file_location("_slipway_behind", path)
+    behind = importlib.util.module_from_spec(found)
+    found.loader.exec_module(behind)
+    behind.come_behind()
+
+
 def give_way():
     """Takes this folder out of the paths of imports, and runs the sitecustomize behind it."""
     here = os.path.realpath(os.path.dirname(os.path.abspath(__file__)))
@@ -34,6 +45,7 @@ def give_way():
 
 
 if sys.version_info >= (3, 10) and "SLIPWAY_READS" in os.environ:
+    find_decorators()
     try:
         begin()
     except (OSError, ValueError, KeyError, ImportError) as error:

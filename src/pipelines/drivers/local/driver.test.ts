@@ -17,7 +17,7 @@ driverCases({ python, open: ({ blobs, folder }) => localDriver({ blobs, folder, 
 
 test('a clock that is set makes no attempt silent, and one that is silent is told though the clock goes back', async (t) => {
   const root = mkdtempSync(join(tmpdir(), 'slipway-silence-'))
-  t.after(() => rmSync(root, { recursive: true, force: true }))
+  t.after(() => rmSync(root, { recursive: true, force: true, maxRetries: 5 }))
   const blobs = openDiskBlobs(join(root, 'blobs'))
   mkdirSync(join(root, 'code'))
   writeFileSync(join(root, 'code', 'a.txt'), '')
@@ -47,7 +47,7 @@ test('a clock that is set makes no attempt silent, and one that is silent is tol
 
 test('a file that a power cut left half written is none: the process is found by its mark, and without one the attempt is absent', async (t) => {
   const root = mkdtempSync(join(tmpdir(), 'slipway-cut-'))
-  t.after(() => rmSync(root, { recursive: true, force: true }))
+  t.after(() => rmSync(root, { recursive: true, force: true, maxRetries: 5 }))
   const driver = localDriver({
     blobs: openDiskBlobs(join(root, 'blobs')),
     folder: join(root, 'attempts'),

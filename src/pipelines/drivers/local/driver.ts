@@ -5,12 +5,16 @@ import { constants, createReadStream } from 'node:fs'
 import { access, mkdir, open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
 import { ifJson, ifMissing, whileAlive } from '../../../contract/absence/absent.ts'
-import { problem } from '../../../contract/errors.ts'
+import { problem, Problem } from '../../../contract/errors.ts'
 import { inherited } from '../../../isolation/environment.ts'
 import { PACKAGE_DIR, policyOf, type Plan } from '../../../isolation/plan.ts'
+import { readState, storeCheckpoints } from '../kept.ts'
 import type { Blobs } from '../../../store/blobs/blobs.ts'
-import { materialise, putTree } from '../../../store/blobs/trees.ts'
+import { eachThoughHurt, materialise, putTree } from '../../../store/blobs/trees.ts'
 import type { AttemptSpec, AttemptStatus, Driver, Exit, Usage } from '../driver.ts'
+import { beatOf, exitOf, type WrittenBeat, type WrittenExit } from '../exit.ts'
+import { checkpointPolicy } from '../checkpoint-policy.ts'
+import { Silences } from '../silence.ts'
 import { Nursery } from './nursery.ts'
 import { cpuOfMarked, end, isAlive, killMarked, marked, signal, startOf, type ProcessRef } from './processes.ts'
 
@@ -32,6 +36,10 @@ export interface LocalDriverOptions {
   readonly clock: () => number
   /** How steps are confined; absent or null = not at all. */
   readonly plan?: Plan | null
+  /** The file that says whether its attempts are still this machine's; absent = they go on whatever becomes of us. */
+  readonly leaseFile?: string | undefined
+  /** Told what an operator should know. */
+  readonly note?: (text: string) => void
 }
 
 export function localDriver(options: LocalDriverOptions): Driver {
@@ -42,23 +50,36 @@ class LocalDriver implements Driver {
   readonly name = 'local'
   readonly #blobs: Blobs
   readonly #folder: string
-  readonly #clock: () => number
   readonly #plan: Plan | null
+  readonly #leaseFile: string | undefined
   /** Forks attempts; only of the machine's own interpreter, which is the same for all. */
   readonly #nursery: Nursery | undefined
   readonly #listeners: ((attempt: string) => void)[] = []
-  /** The newest heartbeat of each attempt, and since when there is no newer one, ms of the monotonic clock. */
-  readonly #beats = new Map<string, { readonly at: number; readonly since: number }>()
+  readonly #silences: Silences
+  readonly #note: (text: string) => void
 
   constructor(options: LocalDriverOptions) {
     this.#blobs = options.blobs
     this.#folder = options.folder
-    this.#clock = options.clock
+    this.#note = options.note ?? (() => undefined)
+    this.#silences = new Silences(options.clock)
     this.#plan = options.plan ?? null
+    this.#leaseFile = options.leaseFile
     const { python } = this.#plan ?? {}
     const ended = (attempt: string): void => this.#ended(attempt)
     if (python !== undefined)
-      this.#nursery = new Nursery({ python, program: SUPERVISOR, folder: this.#folder, mark: MARK, ended })
+      this.#nursery = new Nursery({
+        python,
+        program: SUPERVISOR,
+        folder: this.#folder,
+        mark: MARK,
+        ended,
+        ...(options.note !== undefined && { note: options.note }),
+      })
+  }
+
+  slowStarts(): string | null {
+    return this.#nursery?.fault ?? null
   }
 
   async submit(spec: AttemptSpec): Promise<void> {
@@ -66,10 +87,13 @@ class LocalDriver implements Driver {
     if ((await this.#process(spec.attempt)) !== undefined || (await readExit(dir, spec.fence)) !== undefined) return
     await rm(dir, { recursive: true, force: true })
     await mkdir(join(dir, 'out'), { recursive: true, mode: 0o700 })
-    for (const name of ['tmp', 'in', 'said']) await mkdir(join(dir, name))
+    for (const name of ['tmp', 'in', 'said', 'checkpoints', 'resume']) await mkdir(join(dir, name))
     await materialise(this.#blobs, spec.code, join(dir, 'work'), { writable: true })
-    for (const [name, digest] of Object.entries(spec.inputs)) {
-      await materialise(this.#blobs, digest, join(dir, 'in', name), { link: true })
+    await eachThoughHurt(Object.entries(spec.inputs), ([name, digest]) =>
+      materialise(this.#blobs, digest, join(dir, 'in', name), { link: true }),
+    )
+    for (const [number, { tree }] of (spec.checkpoints?.resume ?? []).entries()) {
+      await this.#layOut(tree, join(dir, 'resume', String(number)))
     }
     await writeFile(join(dir, 'spec.json'), JSON.stringify(this.#wrapperSpec(spec, dir)), { mode: 0o600 })
     await checkRunnable(spec.python)
@@ -84,7 +108,7 @@ class LocalDriver implements Driver {
     if (process === undefined) return { state: 'absent' }
     const beat = await readBeat(dir)
     const last = beat?.at ?? (await modified(join(dir, 'spec.json')))
-    return { state: 'running', silent_ms: this.#silence(attempt, last), quiet_ms: beat?.quiet_ms ?? 0 }
+    return { state: 'running', silent_ms: this.#silences.since(attempt, last), quiet_ms: beat?.quiet_ms ?? 0 }
   }
 
   /** As the wrapper wrote it last. Where that is gone, what goes on without it is counted from the system. */
@@ -93,16 +117,6 @@ class LocalDriver implements Driver {
     if (beat === undefined || (await this.#process(attempt)) !== undefined) return beat
     const cpu = await cpuOfMarked(MARK, attempt)
     return { ...beat, cpu_seconds: Math.max(beat.cpu_seconds, cpu) }
-  }
-
-  /** Time since the heartbeat `at`: by the wall clock where it is seen first, from then on by the monotonic clock. ms. */
-  #silence(attempt: string, at: number): number {
-    const now = performance.now()
-    const known = this.#beats.get(attempt)
-    if (known?.at === at) return now - known.since
-    const silent = known === undefined ? Math.max(0, this.#clock() - at) : 0
-    this.#beats.set(attempt, { at, since: now - silent })
-    return silent
   }
 
   async list(): Promise<string[]> {
@@ -131,6 +145,10 @@ class LocalDriver implements Driver {
     }
   }
 
+  async logSize(attempt: string): Promise<number> {
+    return (await ifMissing(stat(join(this.#dir(attempt), 'log'))))?.size ?? 0
+  }
+
   async storeLog(attempt: string): Promise<{ digest: string; size: number } | undefined> {
     const path = join(this.#dir(attempt), 'log')
     const exists = await ifMissing(stat(path))
@@ -144,8 +162,16 @@ class LocalDriver implements Driver {
     })
   }
 
+  checkpoints(attempt: string): ReturnType<Driver['checkpoints']> {
+    return readState(this.#dir(attempt))
+  }
+
+  storeCheckpoints(attempt: string): ReturnType<Driver['storeCheckpoints']> {
+    return storeCheckpoints(this.#blobs, this.#dir(attempt))
+  }
+
   async delete(attempt: string): Promise<void> {
-    this.#beats.delete(attempt)
+    this.#silences.forget(attempt)
     await rm(this.#dir(attempt), { recursive: true, force: true, maxRetries: 3 })
   }
 
@@ -155,6 +181,16 @@ class LocalDriver implements Driver {
 
   #ended(attempt: string): void {
     this.#listeners.forEach((listen) => listen(attempt))
+  }
+
+  /** A copy, which the step may change. One that is damaged or gone is left out: the step falls back to the one before. */
+  async #layOut(tree: string, place: string): Promise<void> {
+    try {
+      await materialise(this.#blobs, tree, place, { writable: true })
+    } catch (error) {
+      if (!(error instanceof Problem) || !DAMAGED.includes(error.code)) throw error
+      this.#note(`a checkpoint cannot be laid out: ${error.message}`)
+    }
   }
 
   #dir(attempt: string): string {
@@ -172,7 +208,7 @@ class LocalDriver implements Driver {
       policy: policyOf(this.#plan, {
         show: [dir],
         fixed: [join(dir, 'in')],
-        write: ['work', 'out', 'tmp', 'said'].map((name) => join(dir, name)),
+        write: ['work', 'out', 'tmp', 'said', 'checkpoints', 'resume'].map((name) => join(dir, name)),
       }),
       home: join(dir, HOME),
       user_home: process.env['HOME'] ?? '',
@@ -188,6 +224,9 @@ class LocalDriver implements Driver {
       memory_bytes: spec.memory_bytes,
       log_bytes: spec.log_bytes,
       unheld: spec.unheld,
+      checkpoints: checkpointPolicy(spec, (_, rank) => ({ folder: join('resume', String(rank)) })),
+      notice: spec.notice ?? null,
+      lease: this.#leaseFile ?? null,
       pythonpath: [work, join(work, 'src')],
     }
   }
@@ -250,6 +289,9 @@ class LocalDriver implements Driver {
   }
 }
 
+/** What is said of files by content that are not as they were. */
+const DAMAGED: readonly string[] = ['corrupt_blob', 'not_found', 'unprocessable']
+
 /** Throws `upstream_failed` for an interpreter that cannot be run. */
 async function checkRunnable(python: string): Promise<void> {
   try {
@@ -284,33 +326,14 @@ function environment(spec: AttemptSpec, dir: string, home: Readonly<Record<strin
 }
 
 async function readExit(dir: string, fence: string): Promise<Exit | undefined> {
-  const raw = await readJson<Omit<Exit, 'metrics'> & { fence: string; metrics: Record<string, string> }>(
-    join(dir, 'exit.json'),
-  )
-  if (raw === undefined || raw.fence !== fence) return undefined
-  const metrics = Object.fromEntries(Object.entries(raw.metrics).map(([name, text]) => [name, parseFloatText(text)]))
-  return {
-    ...raw,
-    metrics,
-    reads: raw.reads ?? null,
-    started_at: raw.started_at * 1000,
-    finished_at: raw.finished_at * 1000,
-  }
+  const raw = await readJson<WrittenExit & { fence: string }>(join(dir, 'exit.json'))
+  return raw === undefined || raw.fence !== fence ? undefined : exitOf(raw)
 }
 
-/** The last heartbeat of an attempt, with the times in ms; undefined before the first. */
-async function readBeat(dir: string): Promise<(Usage & { readonly quiet_ms: number }) | undefined> {
-  const beat = await readJson<Usage & { readonly quiet_s: number }>(join(dir, 'heartbeat.json'))
-  if (beat === undefined) return undefined
-  const { cpu_seconds, max_rss_bytes, memory_kib_s } = beat
-  const times = { started_at: beat.started_at * 1000, at: beat.at * 1000, quiet_ms: beat.quiet_s * 1000 }
-  return { cpu_seconds, max_rss_bytes, memory_kib_s, ...times }
-}
-
-/** Reads Python's `repr` of a float. */
-function parseFloatText(text: string): number {
-  if (text === 'inf') return Infinity
-  return text === '-inf' ? -Infinity : Number(text)
+/** The last heartbeat of an attempt; undefined before the first. */
+async function readBeat(dir: string): Promise<ReturnType<typeof beatOf> | undefined> {
+  const beat = await readJson<WrittenBeat>(join(dir, 'heartbeat.json'))
+  return beat === undefined ? undefined : beatOf(beat)
 }
 
 /** A file of an attempt; undefined when there is none, or a machine that lost its power left it cut short. */

@@ -1,8 +1,8 @@
 /** A nursery that is lost is replaced, one that cannot start is given up, and a server that is killed takes it along and nothing else. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -23,7 +23,7 @@ const blobs = openDiskBlobs(join(root, 'blobs'))
 mkdirSync(join(root, 'code'))
 writeFileSync(join(root, 'code', 'a.txt'), '')
 const code = (await putTree(blobs, join(root, 'code'))).digest
-after(() => rmSync(root, { recursive: true, force: true }))
+after(() => rmSync(root, { recursive: true, force: true, maxRetries: 5 }))
 
 /** No layer confines, so that the test is the same on every machine; the interpreter is the plan's. */
 const open = (): Driver =>
@@ -39,12 +39,21 @@ function nurseries(): number[] {
     .map(Number)
 }
 
+/** The one nursery, which has answered; what the system tells of it, and what of others, is said where there is none. */
+async function oneNursery(): Promise<number[]> {
+  const end = Date.now() + 60_000
+  while (nurseries().length !== 1 && Date.now() < end) await sleep(20)
+  const found = nurseries()
+  assert.equal(found.length, 1, execFileSync('ps', ['-eo', 'pid,ppid,stat,args'], { encoding: 'utf8' }))
+  return found
+}
+
 function told(pid: string, file: string): string {
   return ifGone(() => readFileSync(`/proc/${pid}/${file}`, 'latin1')) ?? ''
 }
 
 async function ended(driver: Driver, attempt: string): Promise<string> {
-  for (const until = Date.now() + 30_000; Date.now() < until; await sleep(20)) {
+  for (const until = Date.now() + 60_000; Date.now() < until; await sleep(20)) {
     const status = await driver.get(attempt, 'f')
     if (status.state !== 'running') return status.state === 'finished' ? status.exit.class : status.state
   }
@@ -53,7 +62,7 @@ async function ended(driver: Driver, attempt: string): Promise<string> {
 
 async function allGone(pids: readonly number[]): Promise<void> {
   for (
-    const until = Date.now() + 10_000;
+    const until = Date.now() + 60_000;
     (await Promise.all(pids.map(startOf))).some((start) => start !== undefined);
   ) {
     assert.ok(Date.now() < until, 'a process that should have ended is there')
@@ -65,15 +74,16 @@ test('attempts share a nursery; one that was killed is replaced, and what it had
   const driver = open()
   await driver.submit(spec('att_1', 'import time; time.sleep(2)'))
   await driver.submit(spec('att_2'))
-  const first = nurseries()
-  assert.equal(first.length, 1)
+  const first = await oneNursery()
   process.kill(first[0] ?? 0, 'SIGKILL')
   await allGone(first)
+  // asked before the driver has heard of the end, the lost one starts none: that attempt goes its own way, and the next has a new one
   await driver.submit(spec('att_3'))
-  const second = nurseries()
-  assert.equal(second.length, 1)
+  await driver.submit(spec('att_next'))
+  const second = await oneNursery()
   assert.notDeepEqual(second, first)
-  for (const attempt of ['att_1', 'att_2', 'att_3']) assert.equal(await ended(driver, attempt), 'ok', attempt)
+  for (const attempt of ['att_1', 'att_2', 'att_3', 'att_next'])
+    assert.equal(await ended(driver, attempt), 'ok', attempt)
 })
 
 test('an attempt whose nursery is killed before it answers is started once', LINUX, async () => {
@@ -92,15 +102,58 @@ test('an attempt whose nursery is killed before it answers is started once', LIN
   }
 })
 
-test('a nursery that cannot start is tried three times, and then not again', LINUX, async () => {
-  const [starts, failing] = [join(root, 'starts'), join(root, 'failing')]
-  writeFileSync(failing, `#!/bin/sh\necho start >> ${starts}\n`, { mode: 0o755 })
-  const ended = (): void => assert.fail('nothing ended')
-  for (const interpreter of [failing, join(root, 'nothing')]) {
-    const nursery = new Nursery({ python: interpreter, program: 'none', folder, mark: 'MARK', ended })
-    for (let i = 0; i < 5; i++) assert.equal(await nursery.start('att_x', {}), undefined)
-  }
-  assert.equal(readFileSync(starts, 'utf8'), 'start\n'.repeat(3))
+test(
+  'a nursery that cannot start is tried three times and rests, which is told; then it is tried again',
+  LINUX,
+  async () => {
+    const [starts, failing] = [join(root, 'starts'), join(root, 'failing')]
+    writeFileSync(failing, `#!/bin/sh\necho start >> ${starts}\nexit 3\n`, { mode: 0o755 })
+    const ended = (): void => assert.fail('nothing ended')
+    for (const interpreter of [failing, join(root, 'nothing')]) {
+      const notes: string[] = []
+      const note = (text: string): void => void notes.push(text)
+      const options = { python: interpreter, program: 'none', folder, mark: 'MARK', ended, note, restMs: 400 }
+      const nursery = new Nursery(options)
+      assert.equal(nursery.fault, null)
+      for (let i = 0; i < 5; i++) assert.equal(await nursery.start('att_x', {}), undefined)
+      const why = interpreter === failing ? 'it ended with 3' : 'ENOENT'
+      assert.equal(notes.length, 1)
+      assert.ok(notes[0]?.includes('was lost 3 times') && notes[0].includes(why), notes[0])
+      assert.match(nursery.fault ?? '', /takes longer; it is tried again in 1 min$/)
+      await sleep(500)
+      // once more, and it rests again
+      for (let i = 0; i < 3; i++) assert.equal(await nursery.start('att_x', {}), undefined)
+      assert.equal(notes.length, 2)
+    }
+    assert.equal(readFileSync(starts, 'utf8'), 'start\n'.repeat(4))
+  },
+)
+
+test('a nursery that rests starts attempts again once what kept it away is gone', LINUX, async () => {
+  const notes: string[] = []
+  const late = join(root, 'late-python')
+  const supervisor = join(import.meta.dirname, '../../../../python/slipway/step/__main__.py')
+  const nursery = new Nursery({
+    python: late,
+    program: supervisor,
+    folder,
+    mark: 'SLIPWAY_ATTEMPT',
+    ended: () => undefined,
+    note: (text) => notes.push(text),
+    restMs: 100,
+  })
+  for (let i = 0; i < 3; i++) assert.equal(await nursery.start('att_late', {}), undefined)
+  symlinkSync(
+    execFileSync('sh', ['-c', `command -v ${python}`])
+      .toString()
+      .trim(),
+    late,
+  )
+  await sleep(150)
+  // the attempt has no folder, so that its process ends soon; it was forked all the same
+  assert.ok(Number(await nursery.start('att_late', {})) > 0)
+  assert.equal(nursery.fault, null)
+  assert.equal(notes.at(-1), 'steps are forked again')
 })
 
 test('with a name that has no room among its marks an attempt is started without it', LINUX, async () => {
@@ -112,11 +165,14 @@ test('with a name that has no room among its marks an attempt is started without
 
 test('a killed server takes its nursery along; the step is found by the next one', LINUX, async () => {
   const settings = { plan: { python, layers: [], hide: [], write: [] }, folder }
+  // it ends when the next server has found it, however long that takes
+  const go = join(root, 'go')
+  const waits = `import os, time\nwhile not os.path.exists(${JSON.stringify(go)}): time.sleep(0.02)`
   const program = `
     import { localDriver } from ${JSON.stringify(join(import.meta.dirname, 'driver.ts'))}
     import { openDiskBlobs } from ${JSON.stringify(join(import.meta.dirname, '../../../store/blobs/disk.ts'))}
     const blobs = openDiskBlobs(${JSON.stringify(join(root, 'blobs'))})
-    await localDriver({ blobs, clock: Date.now, ...${JSON.stringify(settings)} }).submit(${JSON.stringify(spec('att_5', 'import time; time.sleep(2)'))})
+    await localDriver({ blobs, clock: Date.now, ...${JSON.stringify(settings)} }).submit(${JSON.stringify(spec('att_5', waits))})
     console.log('up')
     setInterval(() => {}, 1000)`
   const known = nurseries()
@@ -131,5 +187,6 @@ test('a killed server takes its nursery along; the step is found by the next one
   const next = open()
   assert.equal((await next.get('att_5', 'f')).state, 'running')
   await next.submit(spec('att_5'))
+  writeFileSync(go, '')
   assert.equal(await ended(next, 'att_5'), 'ok')
 })

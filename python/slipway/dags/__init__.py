@@ -1,0 +1,1 @@
+"""Reads the DAG files of other schedulers, without running them."""

@@ -1,0 +1,134 @@
+/** Sources that are files of a package: of a wheel of the package index, held against the hash that the index tells. */
+import { createHash } from 'node:crypto'
+import { problem } from '../../../contract/errors.ts'
+import { wholeBody, type StreamReply } from '../../../http/egress-stream.ts'
+import { zipContent, zipEntries, ZipFault, type ZipEntry } from '../../../registry/scan/zip.ts'
+import { safePath } from '../../../store/blobs/archive.ts'
+import { putManifest, type TreeFile } from '../../../store/blobs/trees.ts'
+import type { Place } from '../../spec/external/source.ts'
+import { SourceAway, type Asked, type Reading } from './asked.ts'
+import { reached } from './http.ts'
+
+type PypiPlace = Extract<Place, { kind: 'pypi' }>
+
+/** Largest list of a package's files, and largest wheel: it is opened in memory. */
+const MOST_LIST = 64 * 1024 * 1024
+const MOST_WHEEL = 512 * 1024 * 1024
+const MOST_MEMBERS = 100_000
+
+/** A wheel in the index. */
+interface Wheel {
+  readonly filename: string
+  readonly url: string
+  readonly sha256: string
+  readonly at: number
+}
+
+/** Reads files of a wheel. It is unchanged where the index tells the same wheel with the same hash. */
+export async function readPypi({ place, blobs, http, access, before, limits }: Asked<PypiPlace>): Promise<Reading> {
+  const wheel = await findWheel(place, http, access.index)
+  const token = `${wheel.filename} ${wheel.sha256}`
+  if (token === before) return 'unchanged'
+  const reply = await reached(http({ method: 'GET', url: wheel.url, headers: { 'accept-encoding': 'identity' } }))
+  const bytes = await reached(bodyOf(reply, MOST_WHEEL, wheel.filename))
+  limits.check()
+  const hash = createHash('sha256').update(bytes).digest('hex')
+  if (hash !== wheel.sha256)
+    throw new SourceAway(`${wheel.filename} is not what the index says: its hash is ${hash}, not ${wheel.sha256}`)
+  const files: TreeFile[] = []
+  for (const { path, entry } of membersOf(bytes, place, wheel)) {
+    limits.take(entry.size)
+    limits.check()
+    const { digest, size } = await blobs.put(opened(wheel.filename, () => zipContent(bytes, entry, entry.size)))
+    files.push({ path, size, digest, executable: false })
+  }
+  const version = `${wheel.filename} sha256:${wheel.sha256}`
+  return { tree: await putManifest(blobs, files), version, dataAt: Number.isNaN(wheel.at) ? null : wheel.at, token }
+}
+
+/** The wheel of the version: the one for every machine, else the first by name. */
+async function findWheel({ package: asked }: PypiPlace, http: Asked<PypiPlace>['http'], index: string): Promise<Wheel> {
+  const [name = '', version = ''] = asked.split('==')
+  const normal = name.toLowerCase().replace(/[-_.]+/g, '-')
+  const page = new URL(`${index.replace(/\/+$/, '')}/${normal}/`)
+  const basic =
+    page.username === ''
+      ? undefined
+      : Buffer.from(`${decodeURIComponent(page.username)}:${decodeURIComponent(page.password)}`)
+  page.username = page.password = ''
+  const headers = {
+    accept: 'application/vnd.pypi.simple.v1+json',
+    ...(basic !== undefined && { authorization: `Basic ${basic.toString('base64')}` }),
+  }
+  const reply = await reached(http({ method: 'GET', url: page.href, headers }))
+  const list = await reached(bodyOf(reply, MOST_LIST, `the package index, asked for ${name}`))
+  const begins = `${normal.replaceAll('-', '_')}-${version.toLowerCase()}-`
+  const wheels = filesOf(list, page)
+    .filter(({ filename }) => filename.endsWith('.whl') && spelt(filename).startsWith(begins))
+    .toSorted((a, b) => (a.filename < b.filename ? -1 : 1))
+  const found = wheels.find(({ filename }) => filename.endsWith('-none-any.whl')) ?? wheels[0]
+  if (found === undefined) throw problem('unprocessable', { detail: `the package index has no wheel of ${asked}` })
+  return found
+}
+
+/** A name of a wheel with its project as the index compares it. */
+function spelt(filename: string): string {
+  const [project = '', ...rest] = filename.toLowerCase().split('-')
+  return [project.replace(/[-_.]+/g, '_'), ...rest].join('-')
+}
+
+/** The files with hashes that an index lists, by PEP 691. */
+function filesOf(list: Buffer, page: URL): Wheel[] {
+  try {
+    const { files } = JSON.parse(list.toString('utf8')) as { files: Record<string, unknown>[] }
+    return files.flatMap((file) => {
+      const hashes = file['hashes'] as { sha256?: unknown } | undefined
+      if (typeof hashes?.sha256 !== 'string') return []
+      const url = new URL(String(file['url']), page).href
+      return [
+        { filename: String(file['filename']), url, sha256: hashes.sha256, at: Date.parse(String(file['upload-time'])) },
+      ]
+    })
+  } catch (error) {
+    if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error
+    throw problem(
+      'unprocessable',
+      { detail: `${page.host} does not list packages as PEP 691 says (application/vnd.pypi.simple.v1+json)` },
+      error,
+    )
+  }
+}
+
+async function bodyOf(reply: StreamReply, most: number, what: string): Promise<Buffer> {
+  if (reply.status === 200) return wholeBody(reply, most, what)
+  reply.body.on('error', () => undefined).destroy()
+  if (reply.status >= 500 || reply.status === 429) throw new SourceAway(`${what}: the server answered ${reply.status}`)
+  throw problem('unprocessable', { detail: `${what}: the server answered ${reply.status}` })
+}
+
+/** The members that the source names, by their paths; of one file alone without a path. */
+function membersOf(
+  bytes: Buffer,
+  { files }: PypiPlace,
+  { filename }: Wheel,
+): { readonly path: string; readonly entry: ZipEntry }[] {
+  const entries = opened(filename, () => zipEntries(bytes, MOST_MEMBERS)).filter(({ name }) => !name.endsWith('/'))
+  const found = files.flatMap((file) => {
+    const below = `${file.replace(/\/+$/, '')}/`
+    const some = entries.filter(({ name }) => name === file || name.startsWith(below))
+    if (some.length === 0) throw problem('unprocessable', { detail: `${filename} has no "${file}"` })
+    return some
+  })
+  const unique = [...new Map(found.map((entry) => [entry.name, entry])).values()]
+  const isOne = files.length === 1 && unique.length === 1 && unique[0]?.name === files[0]
+  return unique.map((entry) => ({ path: isOne ? '' : safePath(entry.name), entry }))
+}
+
+function opened<T>(filename: string, open: () => T): T {
+  try {
+    return open()
+  } catch (error) {
+    if (!(error instanceof ZipFault)) throw error
+    throw problem('unprocessable', { detail: `${filename} is no archive that can be read: ${error.message}` }, error)
+  }
+}

@@ -1,0 +1,5 @@
+/** Words of a command for a shell. */
+
+export function quoted(word: string): string {
+  return /^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`
+}

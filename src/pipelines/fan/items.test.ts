@@ -1,0 +1,4 @@
+/** Items of steps on SQLite. */
+import { fanCases } from './items.cases.ts'
+
+fanCases('SQLite', () => Promise.resolve(undefined))
