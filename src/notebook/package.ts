@@ -1,6 +1,6 @@
 /** Turns research code into a tested package: reads it, orders it, rewrites it, proves it, and writes the project in one go. */
-import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, stat, writeFile, cp } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rename, rm, rmdir, stat, writeFile, cp } from 'node:fs/promises'
+import { readUserText } from '../contract/absence/user-file.ts'
 import { tmpdir } from 'node:os'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { ifMissing } from '../contract/absence/absent.ts'
@@ -11,32 +11,35 @@ import { reportInteractive, treatDisplay } from './findings/display.ts'
 import { treatPaths } from './findings/paths.ts'
 import { reportPractice } from './findings/practice.ts'
 import { calledOnce, treatRandomness } from './findings/randomness.ts'
-import { scrubbed, treatSecrets } from './findings/secrets.ts'
+import { treatSecrets } from './findings/secrets.ts'
 import { treatSettings } from './findings/settings.ts'
 import { treatWaits } from './findings/waits.ts'
 import { needsOf } from './order/needs.ts'
+import { arrowOfR } from './order/arrows.ts'
 import { orderCells, type Wanted } from './order/order.ts'
 import { copyInputs, inputsOf, placeInputs } from './output/data.ts'
-import { goldens, type Goldens } from './output/golden.ts'
-import { importedModules, lockOf, neededPackages, refuseMissing, type ProjectLock } from './output/lock.ts'
+import { goldens } from './output/golden.ts'
+import { importedModules, lockOf, namesOf, neededPackages, refuseMissing } from './output/lock.ts'
 import { modules, type Package } from './output/modules.ts'
 import { projectFiles } from './output/project.ts'
-import { reportPage } from './output/report-page.ts'
-import { reportCells, type Report } from './output/report.ts'
-import { askSaved, differing, judge, runOriginal, runPackage, type ProofOptions } from './proof/prove.ts'
-import type { Proof } from './proof/compare.ts'
+import { reportFiles } from './output/report-files.ts'
+import { reportOf, type Report } from './output/report.ts'
+import { runOriginal, type ProofOptions } from './proof/prove.ts'
 import type { Run } from './proof/record.ts'
-import { sampleInputs, type Sample, type Sampled } from './proof/sample.ts'
+import { sampleInputs, type Sampled } from './proof/sample.ts'
+import { prove, tracedRun, type Surroundings } from './proving.ts'
 import { readNotebook } from './read/ipynb.ts'
 import { refusal } from './read/refusal.ts'
 import { readScript } from './read/script.ts'
-import type { Research } from './read/cells.ts'
+import { isR, type Research } from './read/cells.ts'
 import { liftGlobals } from './rewrite/lifting.ts'
-import { findModel, type Model } from './rewrite/model.ts'
+import { findModel, withKeptRows, type Model } from './rewrite/model.ts'
 import { draws, programOf, type Input, type Program } from './rewrite/program.ts'
 import { sectionsOf, slug } from './rewrite/sections.ts'
+import { treatTexts } from './rewrite/texts.ts'
 import { expandStars, withoutStars } from './rewrite/stars.ts'
 import { resultsOf } from './rewrite/results.ts'
+import { scrubbed } from './rewrite/scrubbed.ts'
 
 /** A file above this is no research code, bytes. */
 const LARGEST = 512 * 1024 * 1024
@@ -72,12 +75,12 @@ export interface Packaged {
 
 /** Packages research code. Throws `unprocessable` with every reason why it cannot be, and then writes nothing. */
 export async function packageResearch(options: PackageOptions): Promise<Packaged> {
-  const name = nameOf(options.file)
-  const out = resolve(options.out ?? join(process.cwd(), name.replaceAll('_', '-')))
+  const out = resolve(options.out ?? join(process.cwd(), nameOf(options.file).replaceAll('_', '-')))
   await refuseUsed(out)
-  return withCode(options, async (code, proving) => {
-    const { program, shows, inputs } = code
-    const { taken, original } = await firstRun(code, proving, options)
+  return withCode(options, async (given, proving) => {
+    const { program, shows, inputs, name } = given
+    const { taken, original } = await firstRun(given, proving, options)
+    const code = withRows(given, original)
     const whole = assemble({ ...code, name, original })
     // what a sample gives is no figure of the whole
     const golden = goldens(program, shows, isSample(taken) ? undefined : original)
@@ -94,61 +97,48 @@ export async function packageResearch(options: PackageOptions): Promise<Packaged
     )
     await copyInputs(inputs, project)
     await copyLocal(environment.local, proving.folder, project)
-    const proof = await prove(
-      { ...whole, project, original, shows, inputs: taken.inputs, settings: elsewhere(taken) },
+    const added = namesOf(lock).filter((one) => !(one in environment.closure))
+    const proved = await prove(
+      {
+        ...whole,
+        project,
+        original,
+        traced: tracedRun(whole, taken.inputs, proving),
+        shows,
+        inputs: taken.inputs,
+        settings: elsewhere(taken),
+      },
       proving,
+      surroundings(code, environment, { seen: [], added }),
     )
-    const files = await digestsOf(join(project, 'src'))
-    const report = reportOf({ whole, proof, environment, lock, golden, source, samples: taken.samples, files })
-    const pages = { 'report.json': `${JSON.stringify(report, null, 2)}\n`, 'report.html': reportPage(report) }
-    await writeTexts(project, new Map(Object.entries(pages)), program)
+    const kinds = { whole, proved, environment, lock, added, golden, source, samples: taken.samples, inputs }
+    const report = await reportOf(kinds, project)
+    await writeTexts(project, reportFiles(report), program)
     await settle(project, out)
     return { folder: out, report }
   })
 }
 
-/**
- * Proves packages that were made of the research code before, and that people may have edited since: their steps keep their names.
- * Nothing is written. `projects` are folders; the original runs once.
- */
-export async function proveAgain(options: PackageOptions, projects: readonly string[]): Promise<Proof[]> {
-  return withCode(options, async (code, proving) => {
-    const { shows } = code
-    const { taken, original } = await firstRun(code, proving, options)
-    const whole = assemble({ ...code, name: nameOf(options.file), original })
-    const proofs: Proof[] = []
-    for (const [at, project] of projects.entries()) {
-      const scratch = join(proving.scratch, `again-${at}`)
-      proofs.push(
-        await prove(
-          { ...whole, project: resolve(project), original, shows, inputs: taken.inputs, settings: elsewhere(taken) },
-          { ...proving, scratch },
-        ),
-      )
-    }
-    return proofs
-  })
-}
-
-interface FirstRun {
+/** The research code as it stands, run. */
+export interface FirstRun {
   readonly taken: Sampled
   /** Undefined where no proof is asked for. */
   readonly original: Run | undefined
 }
 
 /** Runs the original, on samples of what is large. */
-async function firstRun(code: Code, proving: ProofOptions, options: PackageOptions): Promise<FirstRun> {
+export async function firstRun(code: Code, proving: ProofOptions, options: PackageOptions): Promise<FirstRun> {
   if (!options.proof) return { taken: { inputs: code.inputs, samples: [] }, original: undefined }
   const taken = await sampleInputs(code.inputs, { ...proving, above: options.sampleAbove })
   return { taken, original: await runOriginal(code.program, code.model, taken.inputs, proving) }
 }
 
-function isSample({ samples }: Sampled): boolean {
+export function isSample({ samples }: Sampled): boolean {
   return samples.some(({ kept }) => kept !== null)
 }
 
 /** The settings of inputs of which the proof has a sample. */
-function elsewhere({ inputs, samples }: Sampled): Record<string, string> {
+export function elsewhere({ inputs, samples }: Sampled): Record<string, string> {
   const sampled = new Set(samples.flatMap(({ input, kept }) => (kept === null ? [] : [input])))
   return Object.fromEntries(inputs.flatMap(({ name, path }) => (sampled.has(name) ? [[name, path ?? '']] : [])))
 }
@@ -157,15 +147,36 @@ function nameOf(file: string): string {
   return slug(basename(file, extname(file))) || 'research'
 }
 
-interface Code extends Analysed {
+/** What saving imports, where it is not installed yet, and folders of the project. */
+const OTHERS: readonly string[] = ['mlflow', 'src', 'tests', 'data']
+
+/** The name of the package: that of the file, unless a module has it that the package would hide. */
+function packageName(program: Program, wanted: string, { taken, local }: Environment): string {
+  if (!taken && !local.includes(wanted) && !OTHERS.includes(wanted)) return wanted
+  const name = `${wanted}_package`
+  program.findings.push({
+    code: 'D1',
+    cell: null,
+    found: `${wanted} is the name of a module, which a package of that name would hide`,
+    treatment: 'changed',
+    action: `the package is called ${name}`,
+  })
+  return name
+}
+
+export interface Code extends Analysed {
+  /** Of the package. */
+  readonly name: string
   readonly environment: Environment
   /** The environment again, with modules that a run has seen. */
   readonly lookUp: (seen: readonly string[]) => Promise<Environment>
+  /** Of the interpreter that runs the code. */
+  readonly helper: Helper
   readonly inputs: readonly Input[]
 }
 
 /** Reads and analyses the research code, and gives it to `use` with what its proof needs; the scratch folder goes afterwards. */
-async function withCode<T>(
+export async function withCode<T>(
   options: PackageOptions,
   use: (code: Code, proving: ProofOptions) => Promise<T>,
 ): Promise<T> {
@@ -177,14 +188,15 @@ async function withCode<T>(
   const helper = openHelper(python)
   const analysed = await analyse(research, helper, folder, options)
   const lookUp = (seen: readonly string[]): Promise<Environment> =>
-    environmentOf(analysed.program, helper, { folder, seen })
+    environmentOf(analysed.program, helper, { folder, seen, name: nameOf(file) })
   const environment = await lookUp([])
+  const name = packageName(analysed.program, nameOf(file), environment)
   const inputs = await inputsOf(analysed.program, folder, options.data)
   placeInputs(analysed.program, inputs)
   const scratch = await mkdtemp(join(tmpdir(), 'slipway-package-'))
   try {
     return await use(
-      { ...analysed, environment, lookUp, inputs },
+      { ...analysed, name, environment, lookUp, helper, inputs },
       await proofOptions(options, { python, scratch, folder, file, environment }),
     )
   } finally {
@@ -202,7 +214,7 @@ async function read(file: string): Promise<Research> {
     throw unreadable(`${file} is no file`, 'name a notebook (.ipynb) or a script (.py)')
   if (found.size > LARGEST)
     throw unreadable(`${file} has ${Math.round(found.size / 1e6)} MB`, 'clear its outputs and save it again')
-  const text = (await readFile(file, 'utf8')).replace(/^\uFEFF/, '')
+  const text = (await readUserText(file, { most: 256 * 1024 * 1024 })).replace(/^\uFEFF/, '')
   const ending = extname(file).toLowerCase()
   if (ending !== '.ipynb' && ending !== '.py')
     throw unreadable(`"${ending}" is neither .ipynb nor .py`, 'convert it to one of them')
@@ -239,6 +251,17 @@ interface Analysed {
 async function analyse(research: Research, helper: Helper, folder: string, options: PackageOptions): Promise<Analysed> {
   const raw = await helper.facts(research.cells.map(({ id, source }) => ({ id, source })))
   const fault = syntaxFault(raw.cells)
+  const arrow = isR(research) ? (fault ?? arrowOfR(research, raw)) : undefined
+  if (arrow !== undefined)
+    throw refusal([
+      {
+        code: 'kernel',
+        cell: arrow.cell,
+        line: arrow.line,
+        message: 'the notebook is written in R',
+        remedy: 'only Python is packaged',
+      },
+    ])
   if (fault !== undefined)
     throw refusal([
       { code: 'syntax', ...fault, message: `it is no Python: ${fault.message}`, remedy: 'mend the cell, or delete it' },
@@ -266,28 +289,43 @@ async function analyse(research: Research, helper: Helper, folder: string, optio
   reportPractice(program, facts.python)
   treatDisplay(program)
   reportInteractive(program)
+  treatTexts(program)
   const lifted = liftGlobals(program)
   const model = findModel(program, options.model)
-  const { results, metrics, answers } = resultsOf(program, model)
-  const sections = sectionsOf(program, model, results)
   const shows = new Set(
     [...program.edits]
       .filter(([, edits]) => edits.some(({ text }) => text.startsWith('logger.info("%r"')))
       .map(([cell]) => cell),
   )
-  return { program, model, lifted, sections, results, metrics, answers, shows }
+  return { program, lifted, shows, ...stepsOf(program, model) }
+}
+
+/** What the program becomes with a model. */
+function stepsOf(
+  program: Program,
+  model: Model,
+): Pick<Analysed, 'model' | 'sections' | 'results' | 'metrics' | 'answers'> {
+  const { results, metrics, answers } = resultsOf(program, model)
+  return { model, results, metrics, answers, sections: sectionsOf(program, model, results) }
+}
+
+/** The code, with a copy of the rows that its model is asked with where the original was seen to change them. */
+export function withRows(code: Code, original: Run | undefined): Code {
+  if (original?.changed !== true) return code
+  return { ...code, ...stepsOf(code.program, withKeptRows(code.program, code.model)) }
 }
 
 /** The environment of the imports, and of top-level modules that a run has seen. Throws for imports that nothing installed explains. */
 async function environmentOf(
   program: Program,
   helper: Helper,
-  { folder, seen }: { readonly folder: string; readonly seen: readonly string[] },
+  { folder, seen, name }: { readonly folder: string; readonly seen: readonly string[]; readonly name: string },
 ): Promise<Environment> {
   const needs = neededPackages(program.placed.map(({ statement }) => statement))
   const request = {
     imports: importedModules(program.facts),
     folder,
+    name,
     extras: ['mlflow-skinny'],
     seen,
   }
@@ -323,6 +361,15 @@ async function observed({ environment, lookUp, program }: Code, original: Run | 
   return whole
 }
 
+/** What a proof in an environment is held against. */
+export function surroundings(
+  { lookUp, helper }: Code,
+  environment: Environment,
+  locked: Surroundings['locked'],
+): Surroundings {
+  return { environment, lookUp, installed: helper.versions, locked }
+}
+
 interface Place {
   readonly python: string
   readonly scratch: string
@@ -342,97 +389,13 @@ async function proofOptions(
   return { python, plan, limit, network, scratch, folder, file, modules: Object.keys(environment.closure), say }
 }
 
-function assemble(given: Analysed & { readonly name: string; readonly original: Run | undefined }): Package {
+export function assemble(given: Analysed & { readonly name: string; readonly original: Run | undefined }): Package {
   const seen = new Map(Object.entries(given.original?.types ?? {}))
   const { name, program, model, lifted, sections, results, metrics, original } = given
   const drawn = new Set(original?.cells.flatMap(({ id, figures }) => (figures.length > 0 ? [id] : [])))
   const figures = original === undefined || original.failed !== null ? undefined : drawn
   const made = { name, program, model, lifted, sections, results, metrics, local: [] }
   return { ...made, seen, figures, draws: draws(program) || drawn.size > 0 }
-}
-
-async function prove(
-  made: Package & {
-    readonly project: string
-    readonly original: Run | undefined
-    readonly shows: ReadonlySet<number>
-    readonly inputs: readonly Input[]
-    readonly settings: Readonly<Record<string, string>>
-  },
-  proving: ProofOptions,
-): Promise<Proof> {
-  const { original, program, sections, shows, metrics } = made
-  if (original === undefined) return NOT_RUN
-  const judged = { original, program, sections, shows, metrics }
-  if (original.failed !== null) return judge({ ...judged, made: original, saved: undefined })
-  const run = await runPackage(made, proving)
-  const before = judge({ ...judged, made: run, saved: undefined })
-  const proof =
-    before.verdict === 'not verified'
-      ? before
-      : judge({ ...judged, made: run, saved: await askSaved(made, run, proving) })
-  if (proof.verdict !== 'not verified' || run.failed !== null) return proof
-  // a second run of the original tells whether there is one thing to be equal to
-  const scratch = join(proving.scratch, 'twice')
-  const second = await runOriginal(program, made.model, made.inputs, { ...proving, scratch })
-  const unsteady = differing(original, second)
-  return unsteady === undefined
-    ? proof
-    : { ...proof, why: `the original computes something else in each run: ${unsteady}` }
-}
-
-const NOT_RUN: Proof = {
-  verdict: 'not run',
-  why: 'it was not asked for (--no-proof)',
-  cells: [],
-  predictions: 'not compared',
-  saved: { verdict: 'not compared', why: 'no proof was asked for' },
-}
-
-interface Reported {
-  readonly whole: Package
-  readonly proof: Proof
-  readonly environment: Environment
-  readonly lock: ProjectLock
-  readonly golden: Goldens
-  readonly source: string
-  readonly samples: readonly Sample[]
-  readonly files: Readonly<Record<string, string>>
-}
-
-/** Files of Python below a folder, with their digests. */
-async function digestsOf(folder: string): Promise<Record<string, string>> {
-  const entries = await readdir(folder, { recursive: true })
-  const paths = entries.filter((path) => path.endsWith('.py')).toSorted()
-  const digests = await Promise.all(
-    paths.map(async (path) =>
-      createHash('sha256')
-        .update(await readFile(join(folder, path)))
-        .digest('hex'),
-    ),
-  )
-  return Object.fromEntries(paths.map((path, at) => [path, `sha256:${digests[at]}`]))
-}
-
-function reportOf({ whole, proof, environment, lock, golden, source, samples, files }: Reported): Report {
-  const { program, sections, model, name } = whole
-  const code = new Map<number, string>()
-  for (const { cell, body } of sections) code.set(cell, `${code.get(cell) ?? ''}${body}`)
-  return {
-    source,
-    package: name,
-    order: program.order,
-    model: model.name,
-    proof,
-    cells: reportCells(program, sections, code, proof),
-    findings: program.findings,
-    rotate: [...program.secrets.keys()],
-    lost: golden.lost,
-    samples,
-    lock: { hashed: lock.hashed, why: lock.why, packages: Object.keys(environment.closure).length },
-    python: environment.python,
-    files,
-  }
 }
 
 /** Writes texts without the secrets of the program. */

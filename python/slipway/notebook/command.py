@@ -1,4 +1,4 @@
-"""The calls of the helper: `facts` of cells, the `environment` of imports, the names of a module (`stars`), parameters (`signatures`)."""
+"""Calls of the helper: `facts` of cells, `environment` of imports, names of modules (`stars`), parameters (`signatures`), `versions`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Any
 
-from slipway.notebook.environment import environment
+from slipway.notebook.environment import environment, versions
 from slipway.notebook.facts import facts
 from slipway.notebook.modules import exported
 from slipway.notebook.signatures import signatures
@@ -15,7 +15,7 @@ from slipway.notebook.signatures import signatures
 def main(argv: list[str]) -> int:
     """``MODE`` with a request as JSON on standard input; no code of the request is run."""
     request: dict[str, Any] = json.load(sys.stdin)
-    answers = {"facts": facts, "environment": environment, "stars": exported, "signatures": signatures}
+    answers = {"facts": facts, "environment": environment, "stars": exported, "signatures": signatures, "versions": versions}
     answer = answers[argv[1]](request)
     json.dump(answer, sys.stdout)
     return 0

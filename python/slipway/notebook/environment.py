@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import re
@@ -66,12 +67,14 @@ def environment(request: dict[str, Any]) -> dict[str, Any]:
         else:
             resolved[f"({needed})"] = [normal(needed)]
     direct = {name for names in resolved.values() for name in names}
-    direct |= observed(request.get("seen", []), providers) - closure(direct)
+    owners = owners_of(request.get("seen", []), providers)
+    direct |= set(owners.values()) - closure(direct)
     # what the package needs besides, where the environment has it
     extras = {name for name in request.get("extras", []) if version(name) is not None}
     return {
         "python": platform.python_version(),
         "executable": sys.executable,
+        "taken": is_module(request.get("name", "")),
         "platform": sysconfig.get_platform(),
         "resolved": resolved,
         "local": sorted(set(local)),
@@ -79,13 +82,31 @@ def environment(request: dict[str, Any]) -> dict[str, Any]:
         "direct": {name: version(name) for name in sorted(direct)},
         "closure": {name: version(name) for name in sorted(closure(direct | extras))},
         "extras": {name: version(name) for name in sorted(extras)},
+        "installed": installed(),
+        "owners": owners,
     }
 
 
-def observed(modules: list[str], providers: Any) -> set[str]:
+def installed() -> dict[str, str]:
+    """Every distribution of the environment; of two with one name the first is the one that is imported."""
+    found = [one for one in importlib.metadata.distributions() if one.metadata["Name"]]
+    return dict(sorted((normal(one.metadata["Name"]), one.version) for one in reversed(found)))
+
+
+def versions(request: dict[str, Any]) -> dict[str, str | None]:
+    """``{"names": [distribution]}`` to the version of each; None for what is not installed."""
+    return {name: version(name) for name in request["names"]}
+
+
+def is_module(name: str) -> bool:
+    """Whether a name is that of a module of Python or of the environment, which a package of that name would hide."""
+    return name in sys.stdlib_module_names or (name.isidentifier() and importlib.util.find_spec(name) is not None)
+
+
+def owners_of(modules: list[str], providers: Any) -> dict[str, str]:
     """The distributions of top-level modules that were imported while the code ran; of several that share one, none can be told."""
-    found = (sorted({normal(name) for name in providers.get(top, [])}) for top in modules)
-    return {names[0] for names in found if len(names) == 1}
+    found = ((top, sorted({normal(name) for name in providers.get(top, [])})) for top in modules)
+    return {top: names[0] for top, names in found if len(names) == 1}
 
 
 def explain(dotted: str, names: Iterable[str]) -> list[str]:

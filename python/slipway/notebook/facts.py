@@ -71,6 +71,7 @@ def statement(node: ast.stmt, places: Places) -> dict[str, Any]:
     flow.statement(node)
     start, end = places.span(node)
     again = repeated(node)
+    joined = in_strings(node)
     return {
         "kind": type(node).__name__,
         "start": start,
@@ -88,7 +89,7 @@ def statement(node: ast.stmt, places: Places) -> dict[str, Any]:
         "definitions": [definition(part, places) for part in ast.walk(node) if isinstance(part, FUNCTIONS)],
         "names": [name(part, parent, places) for part, parent in with_parents(node) if isinstance(part, ast.Name)],
         "calls": [
-            {**call(part, parent, places), "once": id(part) not in again}
+            {**call(part, parent, places), "once": id(part) not in again, "joined": id(part) in joined}
             for part, parent in with_parents(node)
             if isinstance(part, ast.Call)
         ],
@@ -134,6 +135,11 @@ def repeated(node: ast.AST) -> set[int]:
     """The nodes that may be run any number of times: within loops, comprehensions, and functions."""
     loops = (ast.For, ast.AsyncFor, ast.While, ast.Lambda, *COMPREHENSIONS, *FUNCTIONS)
     return {id(part) for loop in ast.walk(node) if isinstance(loop, loops) for part in ast.walk(loop)}
+
+
+def in_strings(node: ast.AST) -> set[int]:
+    """The nodes that are parts of f-strings."""
+    return {id(part) for one in ast.walk(node) if isinstance(one, ast.JoinedStr) for part in ast.walk(one)}
 
 
 def imports(node: ast.stmt, places: Places) -> list[dict[str, Any]]:
@@ -225,7 +231,7 @@ def argument(node: ast.AST, places: Places) -> dict[str, Any]:
 def texts(node: ast.stmt, places: Places) -> list[dict[str, Any]]:
     """Texts with their places; `target` is the name, keyword, key or attribute that a text is given to."""
     targets: dict[int, str] = {}
-    joined = {id(part) for one in ast.walk(node) if isinstance(one, ast.JoinedStr) for part in ast.walk(one)}
+    joined = in_strings(node)
     docs = {id(one.value) for one in ast.walk(node) if isinstance(one, ast.Expr)}
     for part in ast.walk(node):
         label(part, targets)

@@ -34,6 +34,8 @@ export interface Call extends Closing {
   readonly statement: boolean
   /** It stands in no loop, comprehension or function. */
   readonly once: boolean
+  /** It stands in an f-string, where places mean nothing. */
+  readonly joined: boolean
   readonly arguments: readonly Argument[]
   readonly keywords: readonly (Argument & { readonly name: string | null })[]
   readonly line: number
@@ -145,6 +147,8 @@ export interface Facts {
 export interface Environment {
   readonly python: string
   readonly executable: string
+  /** The name of the package is that of a module of Python or of the environment. */
+  readonly taken: boolean
   readonly platform: string
   readonly resolved: Readonly<Record<string, readonly string[]>>
   readonly local: readonly string[]
@@ -152,6 +156,10 @@ export interface Environment {
   readonly direct: Readonly<Record<string, string>>
   readonly closure: Readonly<Record<string, string>>
   readonly extras: Readonly<Record<string, string>>
+  /** Every distribution that is there, whether or not the code has to do with it. */
+  readonly installed: Readonly<Record<string, string>>
+  /** Of modules that a run has seen: the distribution, where one alone has that module. */
+  readonly owners: Readonly<Record<string, string>>
 }
 
 /** A parameter of an installed function or class; `at` is its place among the positional ones, null for one that is given by name only. */

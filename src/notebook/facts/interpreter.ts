@@ -1,5 +1,7 @@
 /** Asks the helper in the user's own interpreter: it reads the code and the environment, and runs nothing of them. */
-import { join } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { delimiter, join, resolve } from 'node:path'
+import { ifMissing } from '../../contract/absence/absent.ts'
 import { problem } from '../../contract/errors.ts'
 import { runCommand } from '../../envs/command.ts'
 import { findPython } from '../../envs/python.ts'
@@ -18,21 +20,48 @@ export interface Helper {
     /** Top-level modules that a run has seen, besides the imports. */
     seen: readonly string[]
     folder: string
+    /** What the package is to be called. */
+    name: string
   }) => Promise<Environment>
   /** Public names of modules; null for one that cannot be read. */
   readonly stars: (modules: readonly string[], folder: string) => Promise<Record<string, readonly string[] | null>>
   /** Parameters of installed functions and classes by their dotted names; null for one that no file explains. */
   readonly signatures: (names: readonly string[]) => Promise<Signatures>
+  readonly versions: (names: readonly string[]) => Promise<Versions>
 }
+
+/** Versions of installed distributions; null for what is not there. */
+export type Versions = Readonly<Record<string, string | null>>
 
 export type Signatures = Readonly<Record<string, readonly Parameter[] | null>>
 
-/** The interpreter that is named, else that of the active environment, else the first that is found. */
+/**
+ * The interpreter that is named, by its whole path, else that of the active environment, else the first that is found. Throws
+ * `unprocessable` for a name that is no program.
+ */
 export async function interpreter(named: string | undefined): Promise<string> {
-  if (named !== undefined) return named
+  if (named !== undefined) return located(named)
   const active = process.env['VIRTUAL_ENV'] ?? process.env['CONDA_PREFIX']
   if (active !== undefined && active !== '') return join(active, 'bin', 'python')
   return (await findPython('>=3.10')).path
+}
+
+/** A path as seen from here, for the proof runs elsewhere; a name without a folder as PATH has it. */
+async function located(named: string): Promise<string> {
+  const folders = named.includes('/') ? [process.cwd()] : (process.env['PATH'] ?? '').split(delimiter)
+  for (const folder of folders) {
+    const path = resolve(folder, named)
+    const found = await ifMissing(stat(path))
+    if (found?.isDirectory() === true && named.includes('/'))
+      throw unfit(`--python ${named} is a folder`, `name its interpreter, for example ${join(named, 'bin/python')}`)
+    if (found?.isFile() === true) return path
+  }
+  const where = named.includes('/') ? `there is no ${resolve(named)}` : 'no folder of PATH has it'
+  throw unfit(`--python ${named} is no program: ${where}`, 'name a Python 3.10 or newer')
+}
+
+function unfit(what: string, remedy: string): Error {
+  return problem('unprocessable', { detail: `${what}; ${remedy}`, reason: 'python' })
 }
 
 /** The helper of an interpreter. Its calls throw `unprocessable` where that interpreter cannot answer. */
@@ -44,6 +73,7 @@ export function openHelper(python: string): Helper {
       (await ask<{ modules: Record<string, readonly string[] | null> }>(python, 'stars', { modules, folder })).modules,
     signatures: async (names) =>
       names.length === 0 ? {} : (await ask<{ signatures: Signatures }>(python, 'signatures', { names })).signatures,
+    versions: async (names) => (names.length === 0 ? {} : ask<Versions>(python, 'versions', { names })),
   }
 }
 

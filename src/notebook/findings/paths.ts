@@ -14,6 +14,7 @@ import {
   type Placed,
   type Program,
 } from '../rewrite/program.ts'
+import { hiddenTexts } from './secrets.ts'
 
 const MACHINE = /^(?:\/(?!$)|~\/|[A-Za-z]:[\\/]|file:\/\/)/
 const ADDRESS = /^(?:https?|s3|gs|gcs|abfss?|wasbs?|hdfs|ftp):\/\//
@@ -24,10 +25,11 @@ const WRITER = /(?:^|\.)(?:to_\w+|savefig|save|dump|savetxt|write_\w+|mkdir|make
 /** Replaces texts that are paths or addresses by settings. `folder` is where the research code lies. Throws for `chdir`. */
 export function treatPaths(program: Program, folder: string): void {
   const own = new Set(functionsOf(program).keys())
+  const isHidden = hiddenTexts(program)
   for (const placed of program.placed) {
     refuseFolders(placed)
     for (const text of placed.statement.texts) {
-      const kind = text.doc ? undefined : kindOf(placed.statement, text, { folder, own })
+      const kind = text.doc || isHidden(text) ? undefined : kindOf(placed.statement, text, { folder, own })
       if (kind === undefined) continue
       if (text.joined) noteJoined(program, placed, text)
       else if (placed.role === 'setting') noteSetting(program, placed, text, kind)

@@ -47,17 +47,16 @@ function minor(version: string): string {
   return version.split('.').slice(0, 2).join('.')
 }
 
-function refuseQuestions(cell: number, call: Call): void {
-  if (call.text !== 'input' && call.text !== 'getpass.getpass' && call.text !== 'getpass') return
-  throw refusal([
-    {
-      code: 'input',
-      cell,
-      line: call.line,
-      message: `${call.text}() waits for a person`,
-      remedy: 'write the answer as a value of its own: it becomes a setting',
-    },
-  ])
+/** What stops for a person who answers, or who looks. */
+const QUESTIONS = /^(?:input|getpass\.getpass|getpass)$/
+const STOPS =
+  /^(?:breakpoint|(?:i?pdb\.)?set_trace|(?:i?pdb)\.(?:Pdb\(\)\.set_trace|post_mortem|pm|run|runcall)|(?:IPython\.)?embed|code\.interact)$/
+
+function refuseQuestions(cell: number, { text, line }: Call): void {
+  const [asks, stops] = [QUESTIONS.test(text), STOPS.test(text)]
+  if (!asks && !stops) return
+  const remedy = asks ? 'write the answer as a value of its own: it becomes a setting' : 'take it out of the code'
+  throw refusal([{ code: 'input', cell, line, message: `${text}() waits for a person`, remedy }])
 }
 
 interface Step {

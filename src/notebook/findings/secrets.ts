@@ -1,21 +1,10 @@
 /** Finds secrets in code, outputs, texts and metadata (D7): by the names they are given to and by their shapes. */
-import { change, report, type Program } from '../rewrite/program.ts'
+import { stripVTControlCharacters } from 'node:util'
+import type { Text } from '../facts/facts.ts'
+import { change, codeWords, report, type Program } from '../rewrite/program.ts'
 import { refusal } from '../read/refusal.ts'
+import { hasShape, namedIn, secretsIn } from '../read/secret-text.ts'
 
-/** What vendors' keys look like. */
-const SHAPES: readonly RegExp[] = [
-  /\b(?:AKIA|ASIA)[0-9A-Z]{16}\b/,
-  /\bgh[pousr]_[A-Za-z0-9]{30,}\b/,
-  /\bgithub_pat_[A-Za-z0-9_]{20,}\b/,
-  /\bglpat-[A-Za-z0-9_-]{20,}\b/,
-  /\bhf_[A-Za-z0-9]{20,}\b/,
-  /\bsk-(?:[a-z]+-)?[A-Za-z0-9_-]{20,}\b/,
-  /\bxox[abprs]-[A-Za-z0-9-]{10,}\b/,
-  /\bAIza[0-9A-Za-z_-]{35}\b/,
-  /\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\b/,
-  /-----BEGIN [A-Z ]*PRIVATE KEY-----/,
-]
-const CREDENTIALS_IN_URL = /\b[a-z][a-z0-9+.-]*:\/\/[^\s:/@'"]+:([^\s/@'"]{3,})@/
 const NAMED =
   /(?:^|_)(?:pass(?:word|wd|phrase)?|pwd|secret|token|api_?key|access_?key|auth_?key|private_?key|credentials?)(?:_|$)/i
 const PLACEHOLDER = /^(?:|x+|\*+|<.*>|your[-_ ].*|changeme|todo|none|null|true|false)$/i
@@ -23,10 +12,17 @@ const TOKENIZER = /token(?:izer|s|_pattern)|(?:max|num|pad|eos|bos|unk)_token/i
 
 /** Replaces secrets of the code by environment variables; notes those that stand elsewhere. Throws where one stands in an f-string. */
 export function treatSecrets(program: Program): void {
+  treatCode(program)
+  const words = codeWords(program)
+  for (const place of elsewhere(program)) treatPlace(program, place, secretsIn(place.text, words))
+}
+
+function treatCode(program: Program): void {
+  const isHidden = hiddenTexts(program)
   const known = new Map<string, string>()
   for (const { cell, statement } of program.placed)
     for (const text of statement.texts) {
-      if (text.doc || !isSecret(text.value, text.target)) continue
+      if (!isHidden(text)) continue
       if (text.joined)
         throw refusal([
           {
@@ -48,26 +44,40 @@ export function treatSecrets(program: Program): void {
         action: `read from the environment variable ${name}; it was in the file, so it has to be rotated`,
       })
     }
-  for (const { where, text, cell } of elsewhere(program)) {
-    const shape = SHAPES.map((one) => one.exec(text)?.[0] ?? CREDENTIALS_IN_URL.exec(text)?.[1]).find(
-      (one) => one !== undefined,
-    )
-    const repeated = [...program.secrets].find(([, value]) => value.length >= 6 && text.includes(value))
-    if (shape === undefined && repeated === undefined) continue
-    const name = repeated?.[0] ?? envName(program, where)
-    if (repeated === undefined && shape !== undefined) program.secrets.set(name, shape)
-    report(program, {
-      code: 'D7',
-      cell,
-      found: `a secret stands in ${where}`,
-      action: `nothing of it is in the package; rotate it (listed as ${name}) and clear the notebook's ${where}`,
-    })
-  }
 }
 
-/** A setting whose value was a secret is read when the code runs. */
-export function isSecret(value: string, target: string): boolean {
-  if (SHAPES.some((shape) => shape.test(value)) || CREDENTIALS_IN_URL.test(value)) return true
+/** Lists the secrets of a place, and those of the code that stand there too. */
+function treatPlace(program: Program, { where, text, cell }: Place, values: readonly string[]): void {
+  const names = new Set(
+    [...program.secrets].flatMap(([name, one]) => (one.length >= 6 && text.includes(one) ? [name] : [])),
+  )
+  const known = new Set(program.secrets.values())
+  for (const value of values) {
+    if (known.has(value)) continue
+    const name = envName(program, where)
+    program.secrets.set(name, value)
+    names.add(name)
+  }
+  if (names.size === 0) return
+  report(program, {
+    code: 'D7',
+    cell,
+    found: `a secret stands in ${where}`,
+    action: `nothing of it is in the package; rotate it (listed as ${[...names].join(', ')}) and clear the notebook's ${where}`,
+  })
+}
+
+/** Which texts of the code are read from the environment: secrets, texts with one, and texts with what is one by a comment or an output. */
+export function hiddenTexts(program: Program): (text: Text) => boolean {
+  const words = codeWords(program)
+  const named = new Set(elsewhere(program).flatMap(({ text }) => namedIn(text, words)))
+  return ({ value, target, doc }) =>
+    !doc &&
+    (isSecret(value, target) || namedIn(value, words).length > 0 || [...named].some((one) => value.includes(one)))
+}
+
+function isSecret(value: string, target: string): boolean {
+  if (hasShape(value)) return true
   return (
     NAMED.test(target) && !TOKENIZER.test(target) && value.length >= 4 && !PLACEHOLDER.test(value) && !/\s/.test(value)
   )
@@ -84,17 +94,34 @@ function envName(program: Program, target: string): string {
   return name
 }
 
-function elsewhere(program: Program): { where: string; text: string; cell: number | null }[] {
+interface Place {
+  readonly where: string
+  readonly text: string
+  readonly cell: number | null
+}
+
+function elsewhere({ research, placed }: Program): Place[] {
   return [
-    ...program.research.cells.flatMap(({ id, outputs }) =>
-      outputs.map(({ text }) => ({ where: `the outputs of cell ${id}`, text, cell: id })),
+    ...research.cells.flatMap(({ id, outputs }) =>
+      outputs.map(({ text, besides }) => ({
+        where: `the outputs of cell ${id}`,
+        // colours part names from values
+        text: stripVTControlCharacters(`${text}\n${besides}`),
+        cell: id,
+      })),
     ),
-    ...program.research.cells.map(({ id, source }) => ({
+    ...research.cells.map(({ id, source, heading }) => ({
       where: `a comment of cell ${id}`,
-      text: comments(source),
+      // the mark above a cell of a script is a part of no cell
+      text: research.kind === 'script' ? `${heading}\n${comments(source)}` : comments(source),
       cell: id,
     })),
-    ...program.research.texts.map(({ where, text }) => ({ where, text, cell: null })),
+    ...placed.flatMap(({ cell, statement }) =>
+      statement.texts.flatMap(({ doc, value }) =>
+        doc ? [{ where: `a docstring of cell ${cell}`, text: value, cell }] : [],
+      ),
+    ),
+    ...research.texts.map(({ where, text }) => ({ where, text, cell: null })),
   ]
 }
 
@@ -104,14 +131,4 @@ function comments(source: string): string {
     .filter((line) => line.includes('#'))
     .map((line) => line.slice(line.indexOf('#')))
     .join('\n')
-}
-
-/** A text without the secrets of a program. */
-export function scrubbed(program: Program, text: string): string {
-  let clean = text
-  for (const [name, value] of [...program.secrets].toSorted((a, b) => b[1].length - a[1].length)) {
-    if (value.length >= 4) clean = clean.replaceAll(value, `<${name}>`)
-  }
-  for (const shape of SHAPES) clean = clean.replace(new RegExp(shape.source, 'g'), '<SECRET>')
-  return clean
 }

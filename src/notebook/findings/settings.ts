@@ -1,13 +1,14 @@
 /** Constants of the notebook become settings: names that one statement binds to a literal and nothing changes. */
 import { freshName, seedSetting, type Program } from '../rewrite/program.ts'
-import { isSecret } from './secrets.ts'
+import { hiddenTexts } from './secrets.ts'
 
 /** Adds the settings, and the seed where the code has none of that name. A secret is none: it is read when the code runs. */
 export function treatSettings(program: Program): void {
+  const isHidden = hiddenTexts(program)
   for (const placed of program.placed) {
     const { value, texts } = placed.statement
     if (placed.role !== 'setting' || value === null) continue
-    if (texts.some((text) => isSecret(text.value, text.target))) {
+    if (texts.some(isHidden)) {
       placed.role = 'body'
       continue
     }

@@ -1,7 +1,9 @@
 /** Golden values: lines with numbers that the file keeps as outputs, or that the proof saw, and which the package has to print again. */
 import { sameNumbers } from '../proof/compare.ts'
 import type { Run } from '../proof/record.ts'
-import type { Program } from '../rewrite/program.ts'
+import { secretsIn } from '../read/secret-text.ts'
+import { codeWords, type Program } from '../rewrite/program.ts'
+import { scrubbed } from '../rewrite/scrubbed.ts'
 
 const MOST = 40
 const ADDRESS = /0x[0-9a-f]{6,}|\d{1,2}:\d\d:\d\d|seconds|elapsed|\bin \d+(?:\.\d+)?s\b/i
@@ -21,26 +23,34 @@ export interface Goldens {
 
 /** Lines that the tests of the package hold it to. `shows` are cells whose shown value goes to the log. */
 export function goldens(program: Program, shows: ReadonlySet<number>, original: Run | undefined): Goldens {
+  const hasNoSecret = lookForSecrets(program)
   const stored = program.research.cells.flatMap(({ id, outputs }) =>
     outputs
       .filter(({ kind }) => kind === 'stream' || (kind === 'result' && shows.has(id)))
       .flatMap(({ text }) => linesOf(text).map((line): Golden => ({ cell: id, text: line }))),
   )
-  if (original === undefined) return { kept: stored.slice(0, MOST), lost: [], stored: stored.length > 0 }
+  if (original === undefined)
+    return { kept: stored.filter(hasNoSecret).slice(0, MOST), lost: [], stored: stored.length > 0 }
   const printed = original.cells.flatMap((cell) =>
     linesOf(`${cell.printed}\n${shows.has(cell.id) ? (cell.shown ?? '') : ''}`).map((text): Golden => ({
       cell: cell.id,
       text,
     })),
   )
-  if (stored.length === 0) return { kept: printed.slice(0, MOST), lost: [], stored: false }
+  if (stored.length === 0) return { kept: printed.filter(hasNoSecret).slice(0, MOST), lost: [], stored: false }
   const again = (one: Golden): boolean =>
     printed.some(({ cell, text }) => cell === one.cell && (text === one.text || sameNumbers(text, one.text)))
   return {
-    kept: stored.filter(again).slice(0, MOST),
+    kept: stored.filter((one) => hasNoSecret(one) && again(one)).slice(0, MOST),
     lost: stored.filter((one) => !again(one)).slice(0, MOST),
     stored: true,
   }
+}
+
+/** A line with a secret is no figure: masked it is never printed again. */
+function lookForSecrets(program: Program): (one: Golden) => boolean {
+  const words = codeWords(program)
+  return ({ text }) => scrubbed(program, text) === text && secretsIn(text, words).length === 0
 }
 
 function linesOf(text: string): string[] {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Problem } from '../../contract/errors.ts'
 import { defaultCacheFolder } from '../../envs/cache-folder.ts'
+import { packageName } from '../../envs/pins.ts'
 import { runUv } from '../../envs/uv.ts'
 import type { Environment, Facts, Statement } from '../facts/facts.ts'
 import { refusal, type Reason } from '../read/refusal.ts'
@@ -104,6 +105,11 @@ export async function lockOf(environment: Environment, limit: number): Promise<P
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** The packages of a lock. */
+export function namesOf({ text }: ProjectLock): string[] {
+  return [...text.matchAll(/^([A-Za-z0-9][\w.-]*)==/gm)].map(([, name = '']) => packageName(name))
 }
 
 /** Direct distributions of a program, as pyproject.toml lists them. */

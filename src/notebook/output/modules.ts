@@ -3,10 +3,11 @@ import { edited, type Edit } from '../rewrite/edit.ts'
 import type { Definition } from '../facts/facts.ts'
 import { boundName, type Lifted } from '../rewrite/lifting.ts'
 import type { Model } from '../rewrite/model.ts'
-import { cellFacts, cellOf, functionsOf, seedSetting, type Placed, type Program } from '../rewrite/program.ts'
+import { cellFacts, functionsOf, seedSetting, type Placed, type Program } from '../rewrite/program.ts'
+import { headingOf } from '../rewrite/scrubbed.ts'
 import { chunksOf, type Section } from '../rewrite/sections.ts'
 import { hintOf, type Seen } from './hints.ts'
-import { BOUND, FIGURES } from './whole-modules.ts'
+import { BOUND, FIGURES, PROVED, ROWS } from './whole-modules.ts'
 import { importLines, mentions } from './imports.ts'
 
 export interface Package {
@@ -28,6 +29,22 @@ export interface Package {
   readonly local: readonly string[]
 }
 
+/** Names that train.py and predict.py have of their own: functions of the notebook that are called so are imported where they are used. */
+const OWN_OF_TRAIN: readonly string[] = [
+  'set_seed',
+  'run',
+  'predictor_of',
+  'metrics_of',
+  'main',
+  'Config',
+  'Predictor',
+  'save',
+]
+const OWN_OF_PREDICT: readonly string[] = ['Predictor', 'predict', 'as_table', 'save']
+
+/** What keeps a copy of rows that are changed later. */
+const KEPT = 'kept_rows'
+
 /** Path to text of the modules. */
 export function modules(given: Package): Map<string, string> {
   const folder = `src/${given.name}`
@@ -37,8 +54,10 @@ export function modules(given: Package): Map<string, string> {
     [`${folder}/features.py`, featuresModule(given)],
     [`${folder}/train.py`, trainModule(given)],
     [`${folder}/predict.py`, predictModule(given)],
+    [`${folder}/proved.py`, PROVED],
   ])
   if (given.draws) files.set(`${folder}/figures.py`, FIGURES)
+  if ([...files.values()].some((text) => mentions(text, KEPT))) files.set(`${folder}/rows.py`, ROWS)
   const bound = boundName(given.program)
   if ([...files.values()].some((text) => mentions(text, bound))) files.set(`${folder}/bound.py`, BOUND)
   return files
@@ -92,7 +111,7 @@ function trainModule(given: Package): string {
     ...given.sections.filter(({ module }) => module === 'features').map((one) => one.name),
   ]
   const text = body.join('\n')
-  const shared = own.filter((one) => mentions(text, one))
+  const shared = own.filter((one) => mentions(text, one) && !OWN_OF_TRAIN.includes(one))
   return moduleText(given, {
     head: '"""Trains and judges the model: `run` is the whole notebook in order, `main` the step of the pipeline."""',
     parts: body,
@@ -127,6 +146,7 @@ interface ModuleParts {
 function moduleText({ name, program }: Package, { head, parts, first, own }: ModuleParts): string {
   const body = parts.join('\n\n')
   const figures = mentions(body, 'keep_figures') ? [`from ${name}.figures import keep_figures`] : []
+  const rows = mentions(body, KEPT) ? [`from ${name}.rows import ${KEPT}`] : []
   const bound = boundName(program)
   const binds = mentions(body, bound)
     ? [`from ${name}.bound import Bound${bound === 'Bound' ? '' : ` as ${bound}`}`]
@@ -140,7 +160,7 @@ function moduleText({ name, program }: Package, { head, parts, first, own }: Mod
     ...standard.filter((line) => !lines.includes(line)),
     ...lines,
   ]
-  const ours = [...own.filter((line) => line.startsWith(`from ${name}.`)), ...figures, ...binds].toSorted()
+  const ours = [...own.filter((line) => line.startsWith(`from ${name}.`)), ...figures, ...rows, ...binds].toSorted()
   const known = new Set(program.facts.standard)
   const isStandard = (line: string): boolean => known.has(/^(?:from|import) (\w+)/.exec(line)?.[1] ?? '')
   const groups = [
@@ -197,14 +217,17 @@ function stepText(given: Package, section: Section): string {
       : section.results.length === 1
         ? hintOf(program, seen, section.results[0] ?? '')
         : `tuple[${section.results.map((name) => hintOf(program, seen, name)).join(', ')}]`
-  const heading = (cellOf(program, section.cell)?.heading ?? '').replaceAll('"', "'").replaceAll('\\', '/').trim()
+  const heading = headingOf(program, section.cell).replaceAll('"', "'").replaceAll('\\', '/').trim()
   const doc =
     heading === ''
       ? `Cell ${section.cell} of the ${program.research.kind}.`
       : `Cell ${section.cell}: ${heading.replace(/[.:]+$/, '')}.`
   const keeps = keepsFigures(given, section) ? `    keep_figures("cell_${section.cell}")\n` : ''
   const back = section.results.length === 0 ? '' : `    return ${section.results.join(', ')}\n`
-  const body = section.body.trim() === '' ? '' : section.body
+  const hidden = [...functionsOf(program).keys()].filter((one) => OWN_OF_TRAIN.includes(one))
+  const used = section.module === 'train' ? hidden.filter((one) => mentions(section.body, one)) : []
+  const inside = used.length === 0 ? '' : `    from ${given.name}.features import ${used.toSorted().join(', ')}\n\n`
+  const body = `${inside}${section.body.trim() === '' ? '' : section.body}`
   return `${signature(`def ${section.name}`, parameters, result)}\n    """${doc}"""\n${body}${keeps}${back}`
 }
 
@@ -256,9 +279,9 @@ ${draws ? '    if config.figures:\n        from NAME.figures import keep_in\n\n 
 `
 }
 
-function mainText({ model, metrics }: Package): string {
+function mainText({ name, model, metrics }: Package): string {
   const chain = [...new Set(model.chain.filter(({ kind }) => kind === 'transform').map(({ name }) => name))]
-  const fields = [`model=state["${model.name}"]`, ...chain.map((name) => `${name}=state["${name}"]`)]
+  const fields = [`model=state["${model.name}"]`, ...chain.map((one) => `${one}=state["${one}"]`)]
   const rows = model.rows === undefined ? 'None' : `state["${model.rows}"]`
   return `def predictor_of(state: dict[str, Any]) -> Predictor:
     """What answers, of what a run gave back."""
@@ -272,13 +295,13 @@ ${metricsBody(metrics)}
 
 def main(model: Path, **settings: Any) -> dict[str, float]:
     """The step of slipway.yaml: writes the model folder and returns the metrics."""
+    from ${name}.proved import attach
+
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    state = run(Config(**settings))
+    config = Config(**settings)
+    state = run(config)
     save(predictor_of(state), ${rows}, model)
-    report = Path(__file__).resolve().parents[2] / "report.json"
-    if report.exists() and model.is_dir():
-        # the proof goes with the model
-        (model / "package-report.json").write_bytes(report.read_bytes())
+    attach(model, config)
     return metrics_of(state)
 `
 }
@@ -297,6 +320,10 @@ function predictModule({ name, model, program, local }: Package): string {
   const steps = model.chain.map(
     (step) => `        rows = ${step.kind === 'transform' ? `self.${step.name}.transform` : step.name}(rows)`,
   )
+  const [hidden, shared] = [true, false].map((own) =>
+    functions.filter((one) => OWN_OF_PREDICT.includes(one) === own).toSorted(),
+  )
+  const inside = hidden?.length ? `        from ${name}.features import ${hidden.join(', ')}\n\n` : ''
   const plain = functions.length === 0
   const parts = model.chain.map(({ name: step }) => `("${step}", predictor.${step})`)
   const whole =
@@ -310,7 +337,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-${functions.length > 0 ? `\nfrom ${name}.features import ${functions.toSorted().join(', ')}\n` : ''}
+${shared?.length ? `\nfrom ${name}.features import ${shared.join(', ')}\n` : ''}
 
 @dataclass(frozen=True)
 class Predictor:
@@ -320,7 +347,7 @@ ${fields.join('\n')}
 
     def predict(self, rows: Any) -> Any:
         """One answer for each row${model.rows === undefined ? '' : `; rows are those of \`${model.rows}\` in the ${program.research.kind}`}."""
-${steps.join('\n')}${steps.length > 0 ? '\n' : ''}        return self.model.${method}(rows)
+${inside}${steps.join('\n')}${steps.length > 0 ? '\n' : ''}        return self.model.${method}(rows)
 
 
 def predict(predictor: Predictor, rows: Any) -> Any:
@@ -331,14 +358,23 @@ def predict(predictor: Predictor, rows: Any) -> Any:
     return predictor.predict(rows)
 
 
+def as_table(rows: Any) -> tuple[Any, bool]:
+    """Rows as MLflow takes them, and whether they were a column on its own: it becomes the only one of a table."""
+    if isinstance(rows, (list, tuple)):
+        import numpy as np
+        import pandas as pd
+
+        rows = np.asarray(rows) if rows and isinstance(rows[0], (list, tuple)) else pd.Series(list(rows), name="rows")
+    column = hasattr(rows, "to_frame") and not hasattr(rows, "columns")
+    return (rows.to_frame(rows.name or "rows") if column else rows), column
+
+
 def save(predictor: Predictor, rows: Any, folder: Path) -> None:
     """Write an MLflow model; its signature and example come from rows."""
     import mlflow
     from mlflow.models import infer_signature
 
-    # MLflow takes tables and no column on its own: it becomes the only one of a table
-    column = hasattr(rows, "to_frame") and not hasattr(rows, "columns")
-    table = rows.to_frame(rows.name or "rows") if column else rows
+    table, column = as_table(rows)
     # of all rows, for one that lacks a value says that the column may lack it
     signature = None if rows is None else infer_signature(table, predict(predictor, rows))
     home = Path(__file__).resolve().parents[1]

@@ -1,9 +1,10 @@
 /** Writes what stands around the modules: pyproject.toml, the lock, slipway.yaml, tests and README. */
-import { stringify } from 'yaml'
+import { stringify, type ScalarTag } from 'yaml'
 import type { Environment } from '../facts/facts.ts'
 import type { Golden } from './golden.ts'
 import { directPins, MLFLOW, type ProjectLock } from './lock.ts'
-import type { Package } from './modules.ts'
+import { mentions } from './imports.ts'
+import { modules, type Package } from './modules.ts'
 import type { Input } from '../rewrite/program.ts'
 
 export interface Project extends Package {
@@ -71,12 +72,11 @@ function projectFile(given: Project): string {
   const params = Object.fromEntries(
     [...program.settings.values()]
       .filter(({ input, type }) => input === undefined && ['int', 'float', 'str', 'bool'].includes(type))
-      .map((setting) => [setting.name, valueOf(setting.source)] as const)
+      .map(({ name: setting, source }) => [setting, valueOf(source)] as const)
       .filter(([, value]) => value !== undefined),
   )
-  const secrets = [...program.secrets.keys()].filter(
-    (secret) => program.placed.length > 0 && given.sections.some(({ body }) => body.includes(secret)),
-  )
+  const code = [...modules(given).values()].join('\n')
+  const secrets = [...program.secrets.keys()].filter((secret) => mentions(code, secret))
   const step = {
     run: `${name}.train:main`,
     ...(Object.keys(params).length > 0 && { params }),
@@ -84,19 +84,37 @@ function projectFile(given: Project): string {
     ...(secrets.length > 0 && { secrets }),
   }
   const project = name.replaceAll('_', '-')
-  return `# Made from ${given.source} by slipway package.\n${stringify({
+  const whole = {
     project,
     python: { requires: `==${minor(given)}.*`, requirements: 'requirements.lock' },
     pipeline: { steps: { train: step } },
     model: { name: project, from: 'train.model', gates: [] },
     endpoint: { name: project },
-  })}`
+  }
+  return `# Made from ${given.source} by slipway package.\n${stringify(whole, { customTags: (tags) => [SPELT, ...tags] })}`
+}
+
+/** A number as Python spells it: 3.0 is no 3. */
+class Spelt {
+  readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+const SPELT: ScalarTag = {
+  tag: 'tag:yaml.org,2002:float',
+  default: true,
+  identify: (value) => value instanceof Spelt,
+  resolve: (text) => new Spelt(text),
+  stringify: ({ value }) => (value as Spelt).text,
 }
 
 /** The value of a Python literal; undefined for what YAML cannot say as it is. */
 function valueOf(source: string): unknown {
   if (source === 'True' || source === 'False') return source === 'True'
-  if (/^-?\d{1,15}$/.test(source) || /^-?\d*\.\d+(?:e[-+]?\d+)?$/i.test(source)) return Number(source)
+  if (/^-?\d{1,300}$/.test(source) || /^-?\d+(?:\.\d*)?(?:e[-+]?\d+)?$/.test(source)) return new Spelt(source)
   const text = /^(['"])([^'"\\\n]*)\1$/.exec(source)
   return text?.[2]
 }
@@ -308,7 +326,7 @@ function savedTests({ name, model, metrics }: Project): string {
         rows = whole().state["${model.rows}"]
         with tempfile.TemporaryDirectory() as folder:
             asked, answered = Path(folder, "asked.pickle"), Path(folder, "answered.pickle")
-            asked.write_bytes(pickle.dumps(rows))
+            asked.write_bytes(pickle.dumps(as_table(rows)[0]))
             self.ask(str(asked), str(answered))
             found = pickle.loads(answered.read_bytes())
         self.assertEqual(repr(list(found)), repr(list(predict(predictor_of(whole().state), rows))))
@@ -327,7 +345,7 @@ from pathlib import Path
 
 from tests.whole import MLFLOW, whole  # isort: skip  it finds the package
 
-from ${name}.predict import predict
+from ${name}.predict import as_table, predict
 from ${name}.train import predictor_of
 
 ASK = """
@@ -337,8 +355,7 @@ import mlflow.pyfunc
 model = mlflow.pyfunc.load_model(sys.argv[1])
 if len(sys.argv) > 2:
     rows = pickle.loads(Path(sys.argv[2]).read_bytes())
-    column = hasattr(rows, "to_frame") and not hasattr(rows, "columns")
-    Path(sys.argv[3]).write_bytes(pickle.dumps(model.predict(rows.to_frame(rows.name or "rows") if column else rows)))
+    Path(sys.argv[3]).write_bytes(pickle.dumps(model.predict(rows)))
 """
 
 

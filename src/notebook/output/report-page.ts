@@ -1,4 +1,6 @@
 /** The report as a page that needs nothing else: no script, no address. The verdict comes first, then each cell with its difference. */
+import { escaped } from '../rewrite/scrubbed.ts'
+import { inventedText, isWhole, piecesTexts, predictionsText } from '../../contract/packages/proof.ts'
 import type { Finding } from '../rewrite/finding.ts'
 import type { Report, ReportCell } from './report.ts'
 
@@ -24,29 +26,46 @@ ${report.cells.map(cellPart).join('\n')}
 
 type Tone = 'good' | 'bad' | 'plain'
 
+const UNASKED =
+  'Whether predict.py and the saved model answer as the notebook is not known: it has no rows to ask both with.'
+
 const VERDICTS: Readonly<Record<Report['proof']['verdict'], { word: string; meaning: string }>> = {
   verified: { word: 'Verified.', meaning: 'Everything that was compared is equal.' },
   'within tolerance': {
     word: 'Verified within tolerance.',
     meaning: 'Floating-point numbers differ by at most one part in 10⁹.',
   },
+  'verified, predictions not compared': {
+    word: 'Verified, predictions not compared.',
+    meaning: `Everything that was compared is equal. ${UNASKED}`,
+  },
+  'within tolerance, predictions not compared': {
+    word: 'Verified within tolerance, predictions not compared.',
+    meaning: `Floating-point numbers differ by at most one part in 10⁹. ${UNASKED}`,
+  },
   'not verified': { word: 'Not verified.', meaning: '' },
   'not run': { word: 'Not run.', meaning: '' },
 }
 
 function tone(verdict: string): Tone {
-  if (verdict === 'verified' || verdict === 'within tolerance') return 'good'
+  if (isWhole(verdict)) return 'good'
   return verdict === 'not verified' ? 'bad' : 'plain'
 }
 
-function factList({ proof, cells, model, order, python, lock, samples }: Report): string {
+function factList({ proof, cells, model, order, python, lock, samples, settings }: Report): string {
   const agreed = cells.filter(({ verdict }) => tone(verdict) === 'good').length
   const empty = cells.filter(({ verdict }) => verdict === 'nothing to compare').length
   const facts: [string, string][] = [
     ['cells', `${agreed} of ${cells.length} verified${empty === 0 ? '' : `, ${empty} with nothing to compare`}`],
-    ['predictions', proof.predictions],
+    ['predictions', predictionsText(proof.predictions, proof.asked)],
+    ...(proof.pieces === undefined ? [] : piecesTexts(proof.pieces)).map((one): [string, string] => [
+      'row by row',
+      one,
+    ]),
+    ...(proof.invented === undefined ? [] : [['made-up rows', inventedText(proof.invented)] as [string, string]]),
     ['saved model', `${proof.saved.verdict}${proof.saved.why === '' ? '' : `: ${proof.saved.why}`}`],
     ...samples.map((one): [string, string] => ['data', sampleText(one)]),
+    ['settings', settingsText(settings)],
     ['model', model],
     ['order', order.join(' ')],
     [
@@ -57,6 +76,11 @@ function factList({ proof, cells, model, order, python, lock, samples }: Report)
   return `<dl>${facts.map(([name, value]) => `<div><dt>${name}</dt><dd>${escaped(value)}</dd></div>`).join('')}</dl>`
 }
 
+function settingsText(settings: Report['settings']): string {
+  const all = Object.entries(settings).map(([name, value]) => `${name} = ${value}`)
+  return all.length === 0 ? 'none' : all.join(', ')
+}
+
 const NUMBER = new Intl.NumberFormat('en-US')
 
 function sampleText({ input, kept, rows, bytes, why }: Report['samples'][number]): string {
@@ -65,7 +89,7 @@ function sampleText({ input, kept, rows, bytes, why }: Report['samples'][number]
 }
 
 /** What a person has to do or to know, before the cells. */
-function todoPart({ rotate, lost, findings }: Report): string {
+function todoPart({ rotate, lost, findings, edited = [] }: Report): string {
   const parts = [
     listPart(
       'Rotate these secrets',
@@ -75,6 +99,10 @@ function todoPart({ rotate, lost, findings }: Report): string {
     listPart(
       'Stored outputs that did not come again',
       lost.map(({ cell, text }) => `${cellLink(cell)}: <code>${escaped(text)}</code>`),
+    ),
+    listPart(
+      'Edited since slipway package wrote it, and proved again',
+      edited.map((one) => `<code>${escaped(one)}</code>`),
     ),
     listPart(
       'Of the whole',
@@ -166,15 +194,6 @@ const KINDS: Readonly<Record<string, string>> = { '+': 'add', '-': 'del' }
 
 function linePart(line: string): string {
   return `<div class="${KINDS[line[0] ?? ''] ?? 'same'}">${escaped(line)}</div>`
-}
-
-function escaped(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
-    .replaceAll("'", '&#39;')
 }
 
 const STYLE = `:root{color-scheme:light dark;--ink:#1c2024;--dim:#5b6570;--paper:#fff;--line:#d5dae0;--soft:#f4f6f8;--good:#116329;--goodbg:#dafbe1;--bad:#a40e26;--badbg:#ffebe9;--link:#0550ae}

@@ -1,6 +1,7 @@
 /** Two records are compared to the last digit: what is within the tolerance, what is not, and what is never called equal. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { compareMetrics } from './step.ts'
 import { compareCell, comparePredictions, compareWritten, sameNumbers, TOLERANCE } from './compare.ts'
 import type { CellRecord, Described, Run } from './record.ts'
 
@@ -20,6 +21,13 @@ const array = (sha: string, from: number, count: number, shape = [count]): Descr
   sha,
   from,
   count,
+})
+const run = (probe: Described | null): Run => ({
+  cells: [],
+  failed: null,
+  probe,
+  numbers: Float64Array.from([]),
+  written: new Map(),
 })
 const numbers = (...values: number[]): Float64Array => Float64Array.from(values)
 
@@ -122,13 +130,6 @@ describe('the rest', () => {
   })
 
   it('predictions that fail or are not there are not verified', () => {
-    const run = (probe: Described | null): Run => ({
-      cells: [],
-      failed: null,
-      probe,
-      numbers: numbers(),
-      written: new Map(),
-    })
     assert.equal(comparePredictions(run(null), run(null)), undefined)
     assert.equal(comparePredictions(run(number('1.0')), run(null))?.verdict, 'not verified')
     assert.equal(comparePredictions(run(number('1.0')), run({ k: 'fault', why: 'x' }))?.verdict, 'not verified')
@@ -144,5 +145,19 @@ describe('the rest', () => {
     ])
     assert.match(compareWritten(files({ 'a.csv': '1' }), files({}))[0] ?? '', /original only/)
     assert.match(compareWritten(files({}), files({ 'b.csv': '1' }))[0] ?? '', /package only/)
+  })
+})
+
+describe('the numbers that main gives back', () => {
+  const verdict = (given: string): string => {
+    const values = { rate: number('0.1') }
+    const original = { ...run(null), cells: [{ id: 1, printed: '', figures: [], values }] }
+    return compareMetrics(original, { ...run(null), metrics: { rate: number(given) } }, ['rate']).verdict
+  }
+
+  it('are equal, equal within tolerance, or others', () => {
+    assert.equal(verdict('0.1'), 'verified')
+    assert.equal(verdict('0.10000000000000002'), 'within tolerance')
+    assert.equal(verdict('0.1001'), 'not verified')
   })
 })

@@ -1,4 +1,5 @@
 /** Compares two runs cell by cell: equal, equal within a tolerance, or different and where. */
+import type { AskedBy, Headline } from '../../contract/packages/proof.ts'
 import type { CellRecord, Described, Run } from './record.ts'
 
 export type Verdict = 'verified' | 'within tolerance' | 'not verified'
@@ -28,12 +29,41 @@ export interface Saved {
   readonly why: string
 }
 
+/** What became of rows that were asked one by one, in another order, and more than once. */
+export interface Pieces {
+  /** Rows that were asked alone. */
+  readonly rows: number
+  readonly verdict: Verdict | 'not compared'
+  /** What differs, with its row and both answers, or why it was not compared. */
+  readonly why: string
+  /** What the notebook's own model answers otherwise to a row alone than among the others; empty where nothing. */
+  readonly batch: string
+}
+
+/** What became of made-up rows. */
+export interface Invented {
+  /** Rows that were asked, and how many of them neither of both answers. */
+  readonly rows: number
+  readonly refused: number
+  readonly verdict: Verdict | 'not compared'
+  /** What differs, with its row and both answers; empty where nothing. */
+  readonly why: string
+  /** What was not asked, and why; empty where nothing was left out. */
+  readonly left: string
+}
+
 export interface Proof {
-  readonly verdict: Verdict | 'not run'
+  readonly verdict: Headline
   /** Why it is not verified, or was not run; empty where it is. */
   readonly why: string
   readonly cells: readonly CellVerdict[]
   readonly predictions: Verdict | 'not compared'
+  /** Whose answers the predictions were held against; undefined where no cell asks the model. */
+  readonly asked?: AskedBy | undefined
+  /** Undefined where the model was not asked at all. */
+  readonly pieces?: Pieces | undefined
+  /** What became of made-up rows; undefined where none were asked. */
+  readonly invented?: Invented | undefined
   readonly saved: Saved
 }
 
@@ -104,11 +134,51 @@ export function comparePredictions(
   made: Run,
 ): { readonly verdict: Verdict; readonly differences: readonly string[] } | undefined {
   if (original.probe === null || original.probe.k === 'skip') return undefined
-  const found = new Comparison({ a: original.numbers, b: made.numbers })
-  if (made.probe === null) found.differ('the package made no predictions')
-  else found.values(original.probe, made.probe, 'predictions')
+  if (made.probe === null) return { verdict: 'not verified', differences: ['the package made no predictions'] }
+  return compareAnswers(original.probe, made.probe, { a: original.numbers, b: made.numbers }, 'predictions')
+}
+
+/** The verdict on two answers; what of them cannot be looked at differs. */
+export function compareAnswers(
+  a: Described,
+  b: Described,
+  sides: Sides,
+  name: string,
+): { readonly verdict: Verdict; readonly differences: readonly string[] } {
+  const found = new Comparison(sides)
+  found.values(a, b, name)
   for (const one of found.skipped) found.differ(one)
   return { verdict: found.verdict(), differences: found.differences }
+}
+
+/** What the model as it is at the end answers otherwise to the call of the notebook; empty where nothing, or where nobody asked. */
+export function compareAgain({ first, again, numbers }: Run): string[] {
+  return differences(first, again, numbers)
+}
+
+/** What the notebook's own steps and model, as they are at the end, answer otherwise than the model to what it was given; empty where nothing. */
+export function compareThrough({ probe, through, numbers }: Run): string[] {
+  return differences(probe, through, numbers)
+}
+
+/** What differs in two values of one run. */
+function differences(a: Described | null | undefined, b: Described | undefined, numbers: Float64Array): string[] {
+  if (!isLooked(a) || b === undefined) return []
+  const found = new Comparison({ a: numbers, b: numbers })
+  found.values(a, b, 'predictions')
+  return found.differences
+}
+
+/** What differs in the rows that the model is asked with, by which `main` of the package saves it. */
+export function compareRows(original: Run, made: Run): string[] {
+  if (made.failed !== null || !isLooked(original.rows) || !isLooked(made.rows)) return []
+  const found = new Comparison({ a: original.numbers, b: made.numbers })
+  found.values(original.rows, made.rows, 'the rows that the model is asked with')
+  return found.differences
+}
+
+function isLooked(value: Described | null | undefined): value is Described {
+  return value !== null && value !== undefined && value.k !== 'skip'
 }
 
 /** Files whose bytes are the same in each run that computes the same; others have times or names of modules in them. */

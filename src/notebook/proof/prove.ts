@@ -1,16 +1,34 @@
 /** The proof: the original and the package run on the same data, and everything that both have is compared. */
-import { cp, mkdir, readdir, stat } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { cp, mkdir, readdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { ifMissing } from '../../contract/absence/absent.ts'
+import { headlineOf, type ProvedStep } from '../../contract/packages/proof.ts'
 import type { Plan } from '../../isolation/plan.ts'
 import type { Statement } from '../facts/facts.ts'
 import type { Model } from '../rewrite/model.ts'
 import { edited } from '../rewrite/edit.ts'
 import { cellFacts, draws, seedOf, type Input, type Program } from '../rewrite/program.ts'
 import type { Section } from '../rewrite/sections.ts'
-import { compareCell, comparePredictions, compareWritten, saidBy, type CellVerdict, type Proof } from './compare.ts'
-import { compareMetrics, compareSaved } from './step.ts'
+import { isNamedInText } from '../rewrite/texts.ts'
+import { alteredSince } from './altered.ts'
+import { copyBeside } from './beside.ts'
+import {
+  compareCell,
+  comparePredictions,
+  compareRows,
+  compareWritten,
+  saidBy,
+  type CellVerdict,
+  type Pieces,
+  type Proof,
+  type Saved,
+} from './compare.ts'
+import { casesOf, compareInvented } from './invented.ts'
+import { compareKept, comparePieces } from './pieces.ts'
+import { compareSaved } from './saved.ts'
+import { compareHeld, compareMetrics } from './step.ts'
 import type { CellRecord, Run } from './record.ts'
 import { runRecorded } from './run.ts'
 
@@ -25,21 +43,17 @@ export interface ProofOptions {
   readonly folder: string
   readonly file: string
   readonly modules: readonly string[]
+  /** Top-level modules that the package finds nowhere while its steps run. */
+  readonly hidden?: readonly string[]
   readonly say: (line: string) => void
 }
-
-/** Files of the folder of the research code that are put beside a run, bytes in all. */
-const BESIDE = 100 * 1024 * 1024
-const MOST_BESIDE = 3000
-const DEPTH = 4
-const LEFT = new Set(['.git', '.venv', 'venv', 'node_modules', '__pycache__', '.ipynb_checkpoints', '.slipway'])
 
 /** Runs the cells of a program in order. */
 export async function runOriginal(
   program: Program,
   model: Model,
   inputs: readonly Input[],
-  options: ProofOptions,
+  options: ProofOptions & { readonly traced?: boolean },
 ): Promise<Run> {
   const folder = join(options.scratch, 'original')
   await copyBeside(options.folder, join(folder, 'work'))
@@ -59,7 +73,14 @@ export async function runOriginal(
     network: options.network,
     folder: options.folder,
     file: options.file,
-    probe: model.probe ?? '',
+    model: model.name,
+    method: model.method,
+    rows: model.asked?.name ?? '',
+    // behind steps nobody can tell which rows a model was asked with within a function
+    anywhere: model.chain.length === 0,
+    learnt: model.learnt,
+    chain: model.chain,
+    traced: options.traced === true ? [model.name, ...model.chain.map(({ name }) => name)] : [],
   }
   const say = (line: string): void => options.say(`the original runs: ${line}`)
   return runRecorded(request, { ...options, folder, env: { MPLCONFIGDIR: join(options.scratch, 'matplotlib') }, say })
@@ -75,45 +96,75 @@ export interface Made {
   /** Variables that `main` gives back as numbers. */
   readonly metrics: readonly string[]
   readonly draws: boolean
+  /** The step of the project file that runs `main`. */
+  readonly step: ProvedStep
   /** Settings that differ from those of the project: inputs of which there is a sample. */
   readonly settings: Readonly<Record<string, string>>
 }
 
-/** Where `main` of the package writes the model, and where the rows lie that it is asked then. */
-const places = ({ scratch }: ProofOptions): { model: string; asked: string } => ({
+/** Where `main` of the package writes the model, where the rows lie that the original asked with, and those that the saved model is asked with. */
+const places = ({ scratch }: ProofOptions): { model: string; handed: string; asked: string } => ({
   model: join(scratch, 'package', 'model'),
+  handed: join(scratch, 'package', 'handed.pickle'),
   asked: join(scratch, 'package', 'rows.pickle'),
 })
 
-/** Runs `main` of the package. */
-export async function runPackage(made: Made, options: ProofOptions): Promise<Run> {
-  const { program, model, sections, settings } = made
+/** Runs `main` of the package, and asks what it makes with the rows of the original. */
+export async function runPackage(made: Made, original: Run, options: ProofOptions): Promise<Run> {
+  const { program, model, sections, step } = made
   const request = {
     what: 'packaged',
     package: made.name,
     src: join(made.project, 'src'),
     steps: Object.fromEntries(sections.map(({ name, cell }) => [name, cell])),
-    settings,
+    params: step.params,
+    // samples of inputs lie elsewhere
+    settings: made.settings,
     seed: seedOf(program),
     modules: options.modules,
     draws: made.draws,
     network: options.network,
+    hidden: options.hidden ?? [],
     rows: model.rows ?? '',
     last: program.order.at(-1) ?? 0,
+    pieces: (original.pieces ?? []).map(({ rows }) => rows),
+    cases: casesOf(original),
     ...places(options),
   }
+  const { handed } = places(options)
+  await mkdir(dirname(handed), { recursive: true })
+  if (original.handed !== undefined && existsSync(original.handed)) await cp(original.handed, handed)
   const say = (line: string): void => options.say(`the package runs: ${line}`)
-  const env = { ...Object.fromEntries(program.secrets), MPLCONFIGDIR: join(options.scratch, 'matplotlib') }
+  const secrets = [...program.secrets].filter(([name]) => step.secrets.includes(name))
+  const env = {
+    MPLCONFIGDIR: join(options.scratch, 'matplotlib'),
+    PYTHONHASHSEED: String(step.seed),
+    SLIPWAY_SEED: String(step.seed),
+    ...step.env,
+    ...Object.fromEntries(secrets),
+  }
   return runRecorded(request, { ...options, folder: join(options.scratch, 'package'), env, say })
 }
 
 /** Asks the model that `main` saved, in a process without the package; undefined where none was saved. */
-export async function askSaved({ name, program }: Made, run: Run, options: ProofOptions): Promise<Run | undefined> {
+export async function askSaved(
+  { name, project, program, model }: Pick<Made, 'name' | 'project' | 'program' | 'model'>,
+  run: Run,
+  options: ProofOptions,
+): Promise<Run | undefined> {
   if (run.failed !== null || run.saved?.state !== 'saved') return undefined
   options.say('the saved model answers')
   const folder = join(options.scratch, 'saved')
   const given = { network: options.network, modules: options.modules, seed: seedOf(program), ...places(options) }
-  const request = { what: 'saved', package: name, ...given }
+  const of = {
+    package: name,
+    src: join(project, 'src'),
+    method: model.method,
+    chain: model.chain.map((step) => step.name),
+    pieces: (run.pieces ?? []).map(({ rows }) => rows),
+    signed: model.rows !== undefined,
+  }
+  const request = { what: 'saved', ...of, ...given }
   return runRecorded(request, { ...options, limit: Math.max(options.limit, LOADING), folder, env: {} })
 }
 
@@ -133,14 +184,17 @@ export function differing(first: Run, second: Run): string | undefined {
   return undefined
 }
 
-interface Judged {
+export interface Judged {
   readonly original: Run
   readonly made: Run
   /** The answers of the saved model; undefined where it could not be asked. */
   readonly saved: Run | undefined
+  /** A second run of the original that looked at the model after each cell; undefined where there is none. */
+  readonly traced?: Run
   /** Variables that `main` gives back. */
   readonly metrics: readonly string[]
   readonly program: Program
+  readonly model: Model
   readonly sections: readonly Section[]
   readonly shows: ReadonlySet<number>
 }
@@ -157,19 +211,75 @@ export function judge(judged: Judged): Proof {
       saved: { verdict: 'not compared', why: 'the original does not run' },
     }
   const cells = original.cells.map((cell) => verdictOf(judged, cell))
-  const asked = comparePredictions(original, made)
-  const kept = compareSaved(original, made, saved)
+  const answers = answersOf(judged)
+  const kept = explained(compareSaved({ original, made, saved, fields: fieldsOf(judged.model) }), judged.program)
+  const judges = compareMetrics(original, made, metrics)
+  const held = compareHeld(original, made, judged.model.name)
   const whole = [
-    ...(asked?.differences ?? []),
+    ...answers.before,
+    ...compareRows(original, made),
+    ...answers.differences,
     ...compareWritten(original.written, made.written),
-    ...compareMetrics(original, made, metrics),
+    ...judges.differences,
     ...(kept.verdict === 'not verified' ? [kept.why] : []),
+    ...held.differences,
   ]
   const why = reasonOf(cells, made, whole)
-  const verdicts = [...cells, ...(asked === undefined ? [] : [asked]), kept].map(({ verdict }) => verdict)
+  const verdicts = [...cells, judges, held, ...answers.parts, kept].map(({ verdict }) => verdict)
   const agreed = verdicts.includes('within tolerance') ? 'within tolerance' : 'verified'
-  const predictions = asked?.verdict ?? 'not compared'
-  return { verdict: why === '' ? agreed : 'not verified', why, cells, predictions, saved: kept }
+  const { predictions, asked, pieces, invented } = answers
+  return {
+    verdict: why === '' ? headlineOf(agreed, predictions) : 'not verified',
+    why,
+    cells,
+    predictions,
+    asked,
+    pieces,
+    invented,
+    saved: kept,
+  }
+}
+
+interface Answers extends Pick<Proof, 'predictions' | 'asked' | 'pieces' | 'invented'> {
+  /** What makes every other difference: the model was altered since. */
+  readonly before: readonly string[]
+  readonly differences: readonly string[]
+  readonly parts: readonly Pick<Pieces, 'verdict'>[]
+}
+
+/** What predict.py answers: to all rows together, one by one, in another order and more than once, and to made-up ones. */
+function answersOf({ original, made, program, model, traced }: Judged): Answers {
+  const asked = comparePredictions(original, made)
+  const altered = alteredSince({ original, program, model, traced }, asked?.differences ?? [])
+  const before = altered === '' ? [] : [altered]
+  if (asked === undefined) return { predictions: 'not compared', before, differences: [], parts: [] }
+  const pieces = comparePieces(original, made, 'predict.py')
+  const invented = compareInvented(original, made)
+  const faults = [pieces, invented].flatMap((one) => (one?.verdict === 'not verified' ? [one.why] : []))
+  const bad = [...faults, ...compareKept(original, made)]
+  return {
+    predictions: bad.length > 0 ? 'not verified' : asked.verdict,
+    asked: original.asked,
+    pieces,
+    invented,
+    before,
+    differences: [...asked.differences, ...bad],
+    parts: [asked, pieces, invented].filter((one) => one !== undefined),
+  }
+}
+
+/** What of the notebook's variables a predictor holds. */
+function fieldsOf({ name, chain }: Model): Map<string, string> {
+  const steps = chain.filter(({ kind }) => kind === 'transform').map((step) => [step.name, step.name] as const)
+  return new Map([...steps, ['model', name]])
+}
+
+/** A saved model that looks for a name of the notebook: a formula is evaluated anew where the model is loaded. */
+function explained(saved: Saved, program: Program): Saved {
+  const [, name = ''] = /NameError: name '(\w+)' is not defined/.exec(saved.why) ?? []
+  if (name === '' || !isNamedInText(program, name)) return saved
+  const why = `a formula names ${name} of the notebook, and a process that loads the model evaluates it without the notebook; make a column of it before the formula`
+  return { ...saved, why: `${saved.why}: ${why}` }
 }
 
 /** Why a package is not verified; empty where it is. */
@@ -232,24 +342,6 @@ function expectedNames(program: Program, cell: number): string[] {
     if (readsClock(statement)) for (const name of statement.binds) names.delete(name)
   }
   return [...names].filter((name) => !name.startsWith('_'))
-}
-
-/** What the code may read by a path relative to its folder: at most a few thousand files, large ones left out. */
-async function copyBeside(folder: string, work: string): Promise<void> {
-  await mkdir(work, { recursive: true })
-  let [room, files] = [BESIDE, MOST_BESIDE]
-  const waiting = ['']
-  for (let inside = waiting.shift(); inside !== undefined && files > 0; inside = waiting.shift()) {
-    for (const entry of await readdir(join(folder, inside), { withFileTypes: true })) {
-      const path = join(inside, entry.name)
-      if (LEFT.has(entry.name) || path.split('/').length > DEPTH) continue
-      if (entry.isDirectory()) waiting.push(path)
-      const found = entry.isFile() ? await ifMissing(stat(join(folder, path))) : undefined
-      if (found === undefined || found.size > room || (files -= 1) < 0) continue
-      room -= found.size
-      await cp(join(folder, path), join(work, path))
-    }
-  }
 }
 
 /** The list of fonts takes seconds to make, and is the same for every run. */

@@ -107,7 +107,7 @@ function runPython(
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       cell = Number(text.trim().split('\n').at(-1)) || cell
       const saving = text.includes('saving')
-      say(saving ? 'saving the model' : `cell ${cell}`)
+      say(saving ? 'saving the model' : text.includes('asking') ? 'the model is asked' : `cell ${cell}`)
       clearTimeout(watch)
       watch = setTimeout(stop, saving ? SAVING_MS : limit * 1000 + GRACE_MS)
     })

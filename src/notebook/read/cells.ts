@@ -5,6 +5,8 @@ export interface StoredOutput {
   readonly kind: 'stream' | 'result' | 'display' | 'error'
   /** Plain text; empty for pictures alone. */
   readonly text: string
+  /** Its other texts, tags of HTML left out: nothing is held to them, and secrets may stand there. */
+  readonly besides: string
   readonly picture: boolean
 }
 
@@ -24,8 +26,17 @@ export interface Research {
   /** A notebook shows the value of the last expression of a cell; a script does not. */
   readonly kind: 'notebook' | 'script'
   readonly cells: readonly Cell[]
+  /** The language that the file says it is written in; empty where it says none. */
+  readonly language: string
   /** Python's version in the metadata; empty without one. */
   readonly python: string
   /** Texts of the file besides code and outputs, in which secrets may stand: markdown and metadata. */
   readonly texts: readonly { readonly where: string; readonly text: string }[]
+}
+
+/** Whether code that is no Python is R: it assigns by arrows, or asks for its packages as R does. */
+export function isR({ cells }: Research): boolean {
+  return cells.some(({ source }) =>
+    /^\s*[A-Za-z.][\w.]*(?:\$[\w.]+)?\s*<-\s|^\s*(?:library|require)\([\w."']+\)\s*$/m.test(source),
+  )
 }

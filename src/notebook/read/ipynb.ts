@@ -5,6 +5,7 @@ import { refusal } from './refusal.ts'
 
 /** Text of outputs that is kept for each cell, characters: what is longer is data, and no figure to hold a package to. */
 const OUTPUT_CHARACTERS = 20_000
+const STYLE = /<(style|script)\b[^>]*>[\s\S]*?(?:<\/\1>|$)/gi
 const text = z
   .union([z.string(), z.array(z.string())])
   .transform((given) => (typeof given === 'string' ? given : given.join('')))
@@ -41,6 +42,7 @@ export function readNotebook(content: string): Research {
     throw refused('kernel', `the notebook is written in ${language}`, 'only Python is packaged')
   return {
     kind: 'notebook',
+    language: raw.metadata.language_info?.name ?? kernel?.language ?? kernel?.name ?? '',
     python: raw.metadata.language_info?.version ?? '',
     cells: codeCells(raw),
     texts: [
@@ -98,8 +100,21 @@ function stored(one: z.infer<typeof output>): StoredOutput {
   return {
     kind,
     text: words.slice(0, OUTPUT_CHARACTERS),
+    besides: besides(one),
     picture: Object.keys(data).some((type) => type.startsWith('image/')),
   }
+}
+
+/** What an output shows in other forms: HTML without its tags, Markdown, what an error says. */
+function besides({ data = {}, ...more }: z.infer<typeof output>): string {
+  const others = Object.entries(data).flatMap(([type, value]) => {
+    const read = text.safeParse(value)
+    if (!read.success || !type.startsWith('text/') || type === 'text/plain') return []
+    const words = read.data.slice(0, OUTPUT_CHARACTERS)
+    return [type === 'text/html' ? words.replaceAll(STYLE, ' ').replaceAll(/<[^<>]*>/g, ' ') : words]
+  })
+  const error = text.safeParse(more['evalue'])
+  return [...others, ...(error.success ? [error.data] : [])].join('\n')
 }
 
 /** The first heading of a text, else its first line. */

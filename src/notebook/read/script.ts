@@ -26,5 +26,5 @@ export function readScript(content: string): Research {
       const comment = /^(?:#.*\n)+/.exec(`${source}\n`)?.[0].replaceAll(/^# ?/gm, '') ?? ''
       return { id: index + 1, source, count: null, heading: heading || firstLine(comment), outputs: [] }
     })
-  return { kind: 'script', cells, python: '', texts: [] }
+  return { kind: 'script', language: 'python', cells, python: '', texts: [] }
 }

@@ -3,6 +3,7 @@ import { refusal } from '../read/refusal.ts'
 import type { Closing, Definition, Statement } from '../facts/facts.ts'
 import type { Edit } from './edit.ts'
 import { change, freshName, functionsOf, report, variablesOf, type Placed, type Program } from './program.ts'
+import { calledByTexts } from './texts.ts'
 
 /** Parameters that each function of the package gets in addition. */
 export type Lifted = ReadonlyMap<string, readonly string[]>
@@ -92,11 +93,14 @@ function keepUnliftable(program: Program): void {
   for (;;) {
     const lifted = neededBy(program)
     const variables = variablesOf(program)
+    const texts = calledByTexts(program)
     const found = [...functionsOf(program).values()].find(({ definition, placed }) => {
       const early = [...definition.now, ...(definition.kind === 'class' ? definition.later : [])]
       return (
         early.some((name) => variables.has(name) || (lifted.get(name) ?? []).length > 0) ||
         (definition.kind === 'class' && placed.needs.size > 0) ||
+        // what a text calls is found by its name, in the step
+        (texts.has(definition.name) && (lifted.get(definition.name) ?? []).length > 0) ||
         // what a decorator makes of a function may take no further parameter
         (definition.decorated && (lifted.get(definition.name) ?? []).length > 0) ||
         definition.close === -1 ||

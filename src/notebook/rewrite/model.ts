@@ -1,14 +1,8 @@
 /** Which variable is the model, what it predicts from, and the fitted steps between a table and the model (D12). */
 import { refusal, type Reason } from '../read/refusal.ts'
-import type { Call } from '../facts/facts.ts'
-import { functionsOf, variablesOf, type Placed, type Program } from './program.ts'
-
-/** A step between the rows that are asked and the model: a fitted transformer, or a function of the package. */
-export interface ChainStep {
-  readonly kind: 'transform' | 'function'
-  /** The variable of the transformer, or the name of the function. */
-  readonly name: string
-}
+import type { Argument, Call } from '../facts/facts.ts'
+import { isChanged, kept, named, rowsOf, watch, type ChainStep, type Rows } from './asked.ts'
+import { variablesOf, type Placed, type Program } from './program.ts'
 
 export interface Model {
   /** The variable that holds it. */
@@ -22,8 +16,12 @@ export interface Model {
   readonly rows: string | undefined
   /** predict, predict_proba, …: as the notebook asks. */
   readonly method: string
-  /** The expression of the notebook whose value the predictions are compared with. */
+  /** The call of the notebook whose value the predictions are compared with, as Python writes it. */
   readonly probe: string | undefined
+  /** Where the rows are that it asks with; undefined where they are found only as the original runs, or never. */
+  readonly asked: Rows | undefined
+  /** They are the rows that it learnt from, for the code asks it for nothing: not in so many words. */
+  readonly learnt: boolean
 }
 
 const ASKS = /^(\w+)\.(predict|predict_proba|decision_function|score_samples|score)$/
@@ -51,7 +49,7 @@ export function findModel(program: Program, wanted: string | undefined): Model {
   // a variable that is only fitted to be looked at is not what others ask
   const strong = names.filter((name) => asked.has(name))
   const left = strong.length > 0 ? strong : names
-  if (wanted !== undefined) return named(program, wanted, fits)
+  if (wanted !== undefined) return chosen(program, wanted, fits)
   if (left.length === 0) throw refusal([none(program)])
   const loops = candidates.filter(({ name, loop }) => loop && left.includes(name))
   if (left.length > 1 || loops.length > 0)
@@ -64,7 +62,7 @@ function lastOf(fits: readonly Fit[], name: string): Fit | undefined {
   return fits.findLast((one) => one.name === name)
 }
 
-function named(program: Program, name: string, fits: readonly Fit[]): Model {
+function chosen(program: Program, name: string, fits: readonly Fit[]): Model {
   if (!variablesOf(program).has(name))
     throw refusal([
       {
@@ -144,35 +142,59 @@ function fitsOf(program: Program): Fit[] {
 
 function withChain(program: Program, name: string, fit: Fit | undefined, fits: readonly Fit[]): Model {
   const asked = askOf(program, name)
-  const from = asked?.from ?? variableOf(fit?.call)
-  const first = Math.min(...fits.map(({ at }) => at), program.placed.length)
-  const { cell, at } = fit ?? { cell: 0, at: first }
-  const { chain, rows } = from === undefined ? NOTHING : chainBack(program, from, asked?.at ?? at)
+  const from = asked ?? learntOf(fit)
+  const { cell, at } = fit ?? { cell: 0, at: Math.min(...fits.map((one) => one.at), program.placed.length) }
   const method = asked?.method ?? 'predict'
-  return {
-    name,
-    cell,
-    at: beginning(program, name, at),
-    chain,
-    rows,
-    method,
-    // what it asks with an expression has no name here, and the rows of the fit were never asked
-    probe:
-      rows === undefined || (asked === undefined && asks(program, name)) ? undefined : `${name}.${method}(${from})`,
-  }
+  const model = { name, cell, at: beginning(program, name, at), method, learnt: asked === undefined }
+  if (from === undefined) return { ...model, chain: [], rows: undefined, probe: undefined, asked: undefined }
+  const rows = rowsOf(program, from.argument, from.at)
+  const { chain } = rows
+  // where it asks in a way that has no place here, the rows of the fit were never asked
+  if (asked === undefined && asks(program, name))
+    return { ...model, chain, rows: rows.name, probe: undefined, asked: undefined }
+  watch(program, rows.place, { at: from.at, cell: program.placed[from.at]?.cell ?? 0, span: from.argument.span })
+  const keyword = rows.place.at === from.at && chain.length === 0 && from.keyword
+  const probe = `${name}.${method}(${from.argument.text})`
+  return { ...model, chain, rows: nameOfRows(program, rows, keyword), probe, asked: rows }
 }
 
-const NOTHING = { chain: [], rows: undefined }
+/** What a model learns from, in the place of what it is asked with. */
+function learntOf(fit: Fit | undefined): Omit<Ask, 'method'> | undefined {
+  const learnt = fit === undefined || TRAINERS.test(fit.call.text) ? undefined : argumentOf(fit.call)
+  return learnt === undefined || fit === undefined ? undefined : { ...learnt, at: fit.at }
+}
 
-/** The last time that the notebook asks the model for answers to the rows of a variable. */
-function askOf(program: Program, name: string): { from: string; at: number; method: string } | undefined {
-  for (const { placed, at, call } of callsOf(program).toReversed()) {
+/** The variable with the rows as they are where the model is asked: their own, or one that they get. */
+function nameOfRows(program: Program, rows: Rows, keyword: boolean): string | undefined {
+  if (rows.name === undefined) return named(program, rows, keyword)
+  return isChanged(program, rows) ? (kept(program, rows) ?? rows.name) : rows.name
+}
+
+/** The model with a copy of its rows, where the run has shown that something changes them later. */
+export function withKeptRows(program: Program, model: Model): Model {
+  if (model.asked === undefined || model.rows !== model.asked.name) return model
+  return { ...model, rows: kept(program, model.asked) ?? model.rows }
+}
+
+interface Ask {
+  readonly argument: Argument
+  readonly keyword: boolean
+  readonly at: number
+  readonly method: string
+}
+
+/** The last time that the notebook asks the model for answers; else the last time that it has it judged. */
+function askOf(program: Program, name: string): Ask | undefined {
+  const all = callsOf(program).flatMap(({ placed, at, call }): Ask[] => {
     const [, model, method = ''] = ASKS.exec(call.text) ?? []
-    const from = variableOf(call)
-    const once = !/^(?:For|While|With)$/.test(placed.statement.kind)
-    if (model === name && method !== 'score' && from !== undefined && once) return { from, at, method }
-  }
-  return undefined
+    const given = argumentOf(call)
+    const once = call.once && !call.joined && !/^(?:For|While|With)$/.test(placed.statement.kind)
+    return model === name && given !== undefined && once ? [{ ...given, at, method }] : []
+  })
+  const last = all.findLast(({ method }) => method !== 'score')
+  if (last !== undefined || asks(program, name)) return last
+  const judged = all.at(-1)
+  return judged === undefined ? undefined : { ...judged, method: 'predict' }
 }
 
 /** Whether the notebook asks the model for answers at all. */
@@ -183,10 +205,12 @@ function asks(program: Program, name: string): boolean {
   })
 }
 
-/** The variable that is the first argument of a call. */
-function variableOf(call: Call | undefined): string | undefined {
-  const text = call?.arguments[0]?.text ?? ''
-  return /^[A-Za-z_]\w*$/.test(text) ? text : undefined
+/** What a model is given to learn from or to answer. */
+function argumentOf(call: Call): { argument: Argument; keyword: boolean } | undefined {
+  const [first] = call.arguments
+  const argument = first ?? call.keywords.find(({ name }) => name === 'X')
+  if (argument === undefined || argument.star === true || argument.kind === 'GeneratorExp') return undefined
+  return { argument, keyword: first === undefined }
 }
 
 /** Training begins where its cell makes the model, if that is above the fit. */
@@ -195,35 +219,4 @@ function beginning(program: Program, name: string, fit: number): number {
   for (let at = fit - 1; at >= 0 && program.placed[at]?.cell === cell; at -= 1)
     if (program.placed[at]?.statement.binds.includes(name) === true) return at
   return fit
-}
-
-/** Follows a variable back through fitted transforms and functions of one argument. */
-function chainBack(program: Program, from: string, before: number): { chain: ChainStep[]; rows: string } {
-  const chain: ChainStep[] = []
-  let rows = from
-  for (const placed of program.placed.slice(0, before).toReversed()) {
-    const { statement, role } = placed
-    if (role !== 'body' || ![...statement.binds, ...statement.changed].includes(rows)) continue
-    const step = stepOf(program, placed)
-    if (step === undefined) break
-    chain.unshift(step.step)
-    rows = step.argument
-  }
-  return { chain, rows }
-}
-
-/** `B = scaler.transform(A)` or `B = function(A)`; undefined for every other statement. */
-function stepOf(program: Program, { statement }: Placed): { step: ChainStep; argument: string } | undefined {
-  const { assigned, binds, calls } = statement
-  const whole = calls.find(({ span }) => assigned?.[0] === span[0] && assigned[1] === span[1])
-  const argument = variableOf(whole)
-  if (whole === undefined || argument === undefined || binds.length !== 1) return undefined
-  if (whole.arguments.length !== 1 || whole.keywords.length > 0) return undefined
-  const variables = variablesOf(program)
-  const transformer = /^(\w+)\.(?:transform|fit_transform)$/.exec(whole.text)?.[1]
-  if (transformer !== undefined && variables.has(transformer))
-    return { step: { kind: 'transform', name: transformer }, argument }
-  const called = functionsOf(program).get(whole.text)?.definition
-  const plain = called?.kind === 'function' && !called.later.some((name) => variables.has(name))
-  return plain ? { step: { kind: 'function', name: whole.text }, argument } : undefined
 }

@@ -2,6 +2,7 @@
 import type { Call, CellFacts, Definition, Facts, Import, Statement } from '../facts/facts.ts'
 import type { Finding } from './finding.ts'
 import type { Cell, Research } from '../read/cells.ts'
+import { wordsOf } from '../read/secret-text.ts'
 import type { Edit } from './edit.ts'
 
 /** `gone`: it only showed something, or is done elsewhere. */
@@ -9,7 +10,7 @@ export type Role = 'import' | 'function' | 'setting' | 'body' | 'gone'
 
 export interface Placed {
   readonly cell: number
-  readonly statement: Statement
+  statement: Statement
   role: Role
   /** Names that it needs through edits: settings in the place of texts. */
   readonly needs: Set<string>
@@ -116,6 +117,11 @@ export function seedOf(program: Program): number {
 /** The facts of a cell. */
 export function cellFacts(facts: Facts, id: number): CellFacts | undefined {
   return facts.cells.find((one) => one.id === id)
+}
+
+/** Words of the code outside its texts and comments. */
+export function codeWords({ facts }: Pick<Program, 'facts'>): Set<string> {
+  return wordsOf(facts.cells.map(({ clean }) => clean))
 }
 
 /** The cell as it was read. */

@@ -1,7 +1,8 @@
 /** Cuts the program into steps: one function for each cell, and a cut where training begins; names, parameters and results by def-use. */
 import { edited, indentation, type Edit } from './edit.ts'
 import type { Model } from './model.ts'
-import { cellFacts, cellOf, functionsOf, variablesOf, type Placed, type Program } from './program.ts'
+import { cellFacts, functionsOf, variablesOf, type Placed, type Program } from './program.ts'
+import { headingOf } from './scrubbed.ts'
 import { refusal } from '../read/refusal.ts'
 
 export interface Section {
@@ -129,7 +130,7 @@ function flowOf(group: Group, variables: ReadonlySet<string>, available: Readonl
 
 /** A function's name from the heading above the cell, else from what the step does. */
 function nameOf(program: Program, group: Group, results: readonly string[], taken: ReadonlySet<string>): string {
-  const heading = slug(cellOf(program, group.cell)?.heading ?? '')
+  const heading = slug(headingOf(program, group.cell))
   const calls = group.parts.flatMap(({ statement }) => statement.calls.map(({ text }) => text))
   const [first = ''] = results
   const made = first === '' ? '' : slug(first)

@@ -7,6 +7,7 @@ import decimal
 import functools
 import hashlib
 import json
+import sys
 import types
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,9 +61,11 @@ class Describer:
         self.unseens = 0
         self.seen: dict[int, int] = {}
         self.held: list[object] = []
+        self.codes = False
 
-    def describe(self, value: object) -> dict[str, Any]:
-        """One value, as JSON."""
+    def describe(self, value: object, codes: bool = False) -> dict[str, Any]:
+        """One value, as JSON. `codes`: functions of the package by what they do, for both runs have them."""
+        self.codes = codes
         self.parts = 0
         self.cut = False
         self.seen = {}
@@ -86,7 +89,7 @@ class Describer:
         if isinstance(value, (bytes, bytearray)):
             return {"k": "exact", "v": hashlib.sha256(bytes(value)).hexdigest()}
         module = str(getattr(type(value), "__module__", "")).split(".")[0]
-        if type(value).__name__ == "Bound" and type(value).__module__ == f"{self.home}.bound":
+        if not self.codes and type(value).__name__ == "Bound" and type(value).__module__ == f"{self.home}.bound":
             # a function of the notebook that the package hands on with what it read there
             value = value.function
         if isinstance(value, CODE) or type(value).__name__ in CODE_NAMES:
@@ -125,10 +128,27 @@ class Describer:
         module = str(getattr(value, "__module__", None) or type(value).__module__)
         if self.is_own(module):
             last = name.split(".")[-1]
+            if self.codes and is_importable(value, module, name):
+                return {"k": "exact", "v": f"{kind} {module}.{name}"}
+            if self.codes and isinstance(value, types.FunctionType):
+                return self.of_function(value, depth)
             return self.unseen(f"the {kind} {last} of the notebook", last)
         if "<" in name:
             return self.unseen(f"the {kind} {name} of {module}", name)
         return {"k": "exact", "v": f"{kind} {module}.{name}"}
+
+    def of_function(self, value: types.FunctionType, depth: int) -> dict[str, Any]:
+        """What a function does, and what it does it with."""
+        if id(value) in self.seen:
+            return {"k": "again", "v": self.seen[id(value)]}
+        self.seen[id(value)] = len(self.seen)
+        self.held.append(value)
+        code = value.__code__
+        inside = [cell.cell_contents for cell in value.__closure__ or ()]
+        globals_read = {name: value.__globals__[name] for name in sorted(names_in(code)) if name in value.__globals__}
+        parts = {"given": [value.__defaults__, value.__kwdefaults__], "inside": inside, "globals": globals_read}
+        described = [[name, self.part(one, depth + 1)] for name, one in parts.items()]
+        return {"k": "dict", "t": f"function {code.co_name}", "v": [["code", {"k": "exact", "v": digest(code_text(code))}], *described]}
 
     def is_own(self, module: str) -> bool:
         """Whether a module is the notebook, or the package that came of it."""
@@ -195,6 +215,11 @@ class Describer:
             return {"k": "dict", "t": kind, "v": [["values", self.column(value, depth)]]}
         if isinstance(value, (pd.Timestamp, pd.Timedelta, pd.Period, pd.Interval)) or value is pd.NaT or value is pd.NA:
             return {"k": "exact", "v": repr(value)}
+        # where pandas keeps texts depends on what is installed, and is no part of their value
+        if isinstance(value, pd.StringDtype):
+            return {"k": "exact", "v": f"dtype {value}"}
+        if isinstance(value, pd.api.extensions.ExtensionArray) and isinstance(value.dtype, pd.StringDtype):
+            return {"k": "dict", "t": f"texts {value.dtype}", "v": [["values", self.column(value, depth)]]}
         return None
 
     def column(self, value: Any, depth: int) -> dict[str, Any]:
@@ -298,7 +323,7 @@ class Describer:
         own = [["class", self.of_code(type(value), depth)]] if self.is_own(str(type(value).__module__)) else []
         parts: list[Any] = [*own, ["arguments", self.part([one for one in arguments if not isinstance(one, type)], depth + 1)]]
         if state is not None:
-            parts.append(["state", self.part(kept(state), depth + 1)])
+            parts.append(["state", self.part(without_counts(value, kept(state)), depth + 1)])
         for label, items in zip(("items", "pairs"), rest[1:3]):
             if items is not None:
                 parts.append([label, self.part(list(items), depth + 1)])
@@ -319,6 +344,14 @@ def kept(state: Any) -> Any:
     return {key: one for key, one in state.items() if key not in ADDRESSES and not (key == "_cache" and isinstance(one, dict))}
 
 
+def without_counts(value: Any, state: Any) -> Any:
+    """The state of a tree of neighbours without how often it was asked; what else it counts follows from its arrays."""
+    module = type(value).__module__
+    if not isinstance(state, tuple) or not module.startswith(("sklearn.neighbors._kd_tree", "sklearn.neighbors._ball_tree")):
+        return state
+    return tuple(one for one in state if type(one) is not int)
+
+
 def is_plain(value: object) -> bool:
     """Whether one text says all of a value: of Python's own plain ones, and of scalars of NumPy and pandas."""
     module = type(value).__module__
@@ -328,6 +361,30 @@ def is_plain(value: object) -> bool:
 def is_float(value: object) -> bool:
     """Whether a value is a number that a float of eight bytes holds."""
     return isinstance(value, float) or (type(value).__module__ == "numpy" and type(value).__name__ in ("float16", "float32"))
+
+
+def is_importable(value: object, module: str, name: str) -> bool:
+    """Whether its module has it by this name, so that its text stands in a file."""
+    found: object = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found is value
+
+
+def code_text(code: types.CodeType) -> list[Any]:
+    """What a function does, whatever file and line it stands in."""
+    consts = [code_text(one) if isinstance(one, types.CodeType) else const_text(one) for one in code.co_consts]
+    return [code.co_code.hex(), code.co_names, code.co_varnames, code.co_freevars, consts]
+
+
+def const_text(value: object) -> str:
+    """A constant as text; sets have no order."""
+    return repr(sorted(map(repr, value))) if isinstance(value, frozenset) else repr(value)
+
+
+def names_in(code: types.CodeType) -> set[str]:
+    """Names that a function, and those within it, may read of their module."""
+    return set(code.co_names).union(*(names_in(one) for one in code.co_consts if isinstance(one, types.CodeType)))
 
 
 def digest(value: object) -> str:

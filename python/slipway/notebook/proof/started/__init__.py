@@ -1,0 +1,1 @@
+"""Holds Pythons that the code of a proof starts to what the lock brings."""
