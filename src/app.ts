@@ -5,6 +5,7 @@ import { authRoom } from './auth/room.ts'
 import { ciRoom, type CiRoom } from './ci/room.ts'
 import { makeIds } from './contract/ids.ts'
 import { costRoom } from './cost/room.ts'
+import { dataRoom } from './data/room.ts'
 import { envsRoom } from './envs/room.ts'
 import { evaluationRoom } from './evaluation/room.ts'
 import { httpRoom, type Answering } from './http/room.ts'
@@ -67,7 +68,6 @@ async function openGround(options: AppOptions) {
   const ids = makeIds(clock, randomBytes)
   const isolation = await isolationRoom({
     ...options,
-    secretFiles: options.gatewayTls === undefined ? [] : [options.gatewayTls.key],
     warn: (text) => logger.warn(text),
   })
   const store = await storeRoom({ ...options, clock, onError: onError('store') })
@@ -85,14 +85,12 @@ async function openGround(options: AppOptions) {
   const jobs = jobsRoom({ db, onError: onError('job') })
   const ports = { worker: jobs.worker, leases: jobs.leases }
   const { envs, cacheFolder } = envsRoom({ db, clock, plan: isolation.plan })
-  const { audit, seal, tokens } = auth
-  const { plan } = isolation
+  const [{ audit, seal, tokens }, { plan }] = [auth, isolation]
   const base = { db, blobs, dataDir, clock, ids, audit, record: audit.record, seal, tokens, ...ports, envs, plan }
   /** Whom a room tells that something of a kind changed, and of faults that no caller waits for. */
   const told = (kind: string) => ({ changed: http.publish(kind), onError: onError(kind) })
   const log: ServingDeps['log'] = (text, error) => (error === undefined ? logger.info(text) : onError(text)(error))
-  const warn = (text: string): void => logger.warn(text)
-  return { store, auth, http, jobs, log, warn, told, cacheFolder, base }
+  return { store, auth, http, jobs, log, warn: (text: string): void => logger.warn(text), told, cacheFolder, base }
 }
 
 /** Builds the rooms in their order. Rooms further below are reached by ports; nothing is asked of them before all are there. */
@@ -103,7 +101,7 @@ function buildRooms(options: AppOptions, ground: Ground) {
     ...base,
     random: randomBytes,
     looks: ground.store.looks,
-    below: () => ({ ...below, parts: [evaluation, llm, traces, serving, pipelines, models] }),
+    below: () => ({ ...below, parts: [evaluation, llm, traces, serving, pipelines, models, data] }),
   })
   const traces = tracesRoom(tracking.context)
   const evaluation = evaluationRoom(tracking.context)
@@ -112,18 +110,18 @@ function buildRooms(options: AppOptions, ground: Ground) {
     ...base,
     tracking: tracking.context,
     scoring,
-    allow: options.egressAllow ?? [],
+    started: options,
     usedBy: (model, version) => serving.usedBy(model, version),
     overridesOf: (reader, model, version) => serving.overridesOf(reader, model, version),
     lineage: [(version) => serving.lineage(version), (version) => monitoring.lineage(version)],
   })
-  const { registry } = models
   const pipelines: PipelinesRoom = pipelinesRoom({
     ...options,
     ...base,
     tracking: tracking.context,
-    registry,
+    registry: models.registry,
     url: () => http.addresses.url,
+    below: () => ({ dataSets: data.sets, incidents: monitoring.incidentsSince }),
     random: Math.random,
     ...told('pipelines'),
   })
@@ -142,14 +140,14 @@ function buildRooms(options: AppOptions, ground: Ground) {
   const llm = llmRoom({ ...tracking.context, seal: base.seal.seal })
   const rollout: RolloutRoom = rolloutRoom({
     ...base,
-    registry,
+    registry: models.registry,
     endpoints: serving,
     labelsOf: (reader, endpoint, predictions) => monitoring.labelsOf(reader, endpoint, predictions),
     ...told('rollouts'),
   })
   const monitoring: MonitoringRoom = monitoringRoom({
     ...base,
-    registry,
+    registry: models.registry,
     pipelines,
     serving,
     rollouts: rollout,
@@ -165,14 +163,15 @@ function buildRooms(options: AppOptions, ground: Ground) {
     log: ground.warn,
     ...told('incidents'),
   })
+  const data = dataRoom({ ...base, ...told('data-sets') })
   const transfer = transferRoom({ ...tracking.context, owners: { tracking, traces, evaluation, models } })
   const cost = costRoom({
     ...base,
     sources: { attempts: pipelines.usage, running: pipelines.running, serving: serving.usage, storage: models.stored },
     ...told('cost'),
   })
-  const ci: CiRoom = ciRoom({ ...base, registry, pipelines, serving, rollout })
-  const below = { traces, models, pipelines, monitoring }
+  const ci: CiRoom = ciRoom({ ...base, registry: models.registry, pipelines, serving, rollout, data })
+  const below = { traces, models, pipelines, monitoring, data }
   return { ...below, tracking, evaluation, llm, transfer, serving, rollout, cost, ci, jobs }
 }
 

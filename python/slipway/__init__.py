@@ -9,6 +9,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from slipway.checkpoints.api import checkpoint, resume, stopping
+
+__all__ = ["checkpoint", "resume", "stopping"]
+
+
+def __getattr__(name: str) -> Any:
+    """What steps use to keep and find checkpoints, loaded by those that do."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from slipway.checkpoints import api
+
+    return getattr(api, name)
+
 
 def load_ipython_extension(ipython: Any) -> None:
     """``%load_ext slipway``: gives the shell the magic ``%slipway``. No server is asked."""

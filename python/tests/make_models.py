@@ -1,6 +1,8 @@
 """Trains small models of every kind that lowering covers, saves them with MLflow and lowers them.
 
-usage: python make_models.py OUT_DIR [--probes N]     gives OUT_DIR/NAME/{model,native} and OUT_DIR/names.json
+usage: python make_models.py OUT_DIR [--probes N] [--part PART]     gives OUT_DIR/NAME/{model,native} and OUT_DIR/names.json
+
+PART is linear, whose rows are asked one at a time, or others; both without it.
 """
 
 from __future__ import annotations
@@ -206,11 +208,15 @@ def refused_models(t: Tables) -> None:
     t.add("forest_targets", ensemble.RandomForestRegressor(**SMALL), t.numbers, np.c_[t.y, t.y])
 
 
-def models() -> dict[str, tuple[Any, Any, str]]:
+PARTS = {"linear": (linear_models,), "others": (histogram_models, tree_models, ensemble_models, refused_models)}
+
+
+def models(parts: list[str]) -> dict[str, tuple[Any, Any, str]]:
     """name -> (fitted model, its inputs, predict function)."""
     tables = Tables({}, *make_data())
-    for group in (histogram_models, tree_models, linear_models, ensemble_models, refused_models):
-        group(tables)
+    for part in parts:
+        for group in PARTS[part]:
+            group(tables)
     return tables.made
 
 
@@ -227,9 +233,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("out", type=Path)
     parser.add_argument("--probes", type=int, default=2000)
+    parser.add_argument("--part", choices=list(PARTS))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    made = models()
+    made = models([options.part] if options.part else list(PARTS))
     for name, (model, inputs, predict) in made.items():
         folder = options.out / name / "model"
         example = None if isinstance(inputs, np.ndarray) else inputs.dropna().head(3)

@@ -16,7 +16,15 @@ MOST_FILES = 25
 MOST_LINES = 500
 MOST_FUNCTION_LINES = 80
 #: Run inside the user's own code or before a model is open, so neither they nor what they load may need a package.
-BARE = ("slipway.step", "slipway.record", "slipway.lower.command", "slipway.export.command", "slipway.scorer.worker", "slipway.display")
+BARE = (
+    "slipway.step",
+    "slipway.remote",
+    "slipway.record",
+    "slipway.lower.command",
+    "slipway.export.command",
+    "slipway.scorer.worker",
+    "slipway.display",
+)
 
 
 def imported(tree: ast.AST, top: bool = False) -> list[str]:

@@ -19,6 +19,8 @@ interface Told {
   readonly merged?: number
   readonly created: number
   readonly project?: string
+  /** When it was asked for its endpoint apart. */
+  readonly shipped?: number
 }
 
 interface Rolled {
@@ -57,13 +59,13 @@ export function mergeCases(name: string, open: () => Promise<TestDatabase>): voi
       (await asked(of)).items.map((one) => `${one.run} ${one.rollout} ${one.ms / SECOND}`)
 
     /** A run that began 2 s after it was made, prepared for 3 s, ran two steps to 20 s, and was judged at 21 s. */
-    async function run({ id, version, merged, created, project = 'tides' }: Told): Promise<void> {
+    async function run({ id, version, merged, created, project = 'tides', shipped }: Told): Promise<void> {
       const registered = { model: 'tide', version, verdict: 'accepted', detail: '', tree: '', deployed: true }
       await db.tx(async (t) => {
         await t.run(
           `INSERT INTO pipeline_runs (id, project, version_id, state, desired_state, outcome, message, trigger_kind, params, options,
-             created_at, created_by, started_at, finished_at, registered, merge_commit, merged_at)
-           VALUES (?, ?, 'v', 'succeeded', 'run', 'succeeded', '', 'merge', '{}', '{}', ?, 'ana', ?, ?, ?, ?, ?)`,
+             created_at, created_by, started_at, finished_at, registered, merge_commit, merged_at, shipped_at)
+           VALUES (?, ?, 'v', 'succeeded', 'run', 'succeeded', '', 'merge', '{}', '{}', ?, 'ana', ?, ?, ?, ?, ?, ?)`,
           [
             id,
             project,
@@ -73,6 +75,7 @@ export function mergeCases(name: string, open: () => Promise<TestDatabase>): voi
             JSON.stringify(registered),
             merged === undefined ? null : COMMIT,
             merged === undefined ? null : at(merged),
+            shipped === undefined ? null : at(shipped),
           ],
         )
         for (const [step, ready, ended] of [
@@ -132,9 +135,24 @@ export function mergeCases(name: string, open: () => Promise<TestDatabase>): voi
         endpoint: 'sea',
         promoted_at: '2026-01-10T00:03:01.000Z',
         ms: 91_000,
-        parts: { queue: 12_000, environment: 3000, training: 15_000, gates: 1000, rollout: 60_000 },
+        parts: { queue: 12_000, environment: 3000, training: 15_000, gates: 1000, image: 0, rollout: 60_000 },
       })
       assert.deepEqual([median_ms, slowest], [91_000, { part: 'rollout', median_ms: 60_000 }])
+    })
+
+    it('has the image between the gates and the rollout, where the version was asked for apart', async () => {
+      await run({ id: 'merge', version: '2', merged: 90, created: 100, shipped: 151 })
+      await rollout({ id: 'second', version: '2', began: 153, promoted: 181 })
+      const [one] = (await asked()).items as [MergeTime]
+      assert.deepEqual(one.parts, {
+        queue: 12_000,
+        environment: 3000,
+        training: 15_000,
+        gates: 1000,
+        image: 30_000,
+        rollout: 30_000,
+      })
+      assert.equal(one.ms, 91_000)
     })
 
     it('goes to the first merge that asked for the version, and to none that came after its rollout', async () => {

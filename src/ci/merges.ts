@@ -44,8 +44,9 @@ function mergeOf(promoted: Promoted, runs: readonly MergeRun[]): MergeRun | unde
 }
 
 function timeOf(run: MergeRun, { rollout, endpoint, promoted_at }: Promoted): MergeTime {
-  const { merged_at, created_at } = run
-  const ends = [run.started_at ?? created_at, run.prepared_at, run.trained_at, run.finished_at, promoted_at]
+  const { merged_at, created_at, finished_at } = run
+  const asked = run.shipped_at ?? finished_at
+  const ends = [run.started_at ?? created_at, run.prepared_at, run.trained_at, finished_at, asked, promoted_at]
   let at = merged_at
   const parts = MERGE_PARTS.map((part, index): [MergePart, number] => {
     const from = at

@@ -35,6 +35,7 @@ export function changeReport(changed: Partial<ChangeReport> = {}): ChangeReport 
     baselines: { production: NO_BASELINE, merge_base: { ...NO_BASELINE, note: 'no merge base was named' } },
     gates: [gate()],
     metrics: [{ metric: 'roc_auc', value: 0.71, gated: true, production: null, merge_base: null }],
+    metrics_gone: [],
     slices: [],
     slices_note: 'no baseline could be scored on the rows of the candidate',
     data: [],
@@ -52,6 +53,14 @@ export function changeReport(changed: Partial<ChangeReport> = {}): ChangeReport 
   }
 }
 
+/** Commit and report of a later push of the same change. */
+export const NEWER = 'c'.repeat(40)
+export function newerReport(): ChangeReport {
+  return changeReport({
+    run: { ...changeReport().run, id: 'pr_2', commit: NEWER, created_at: '2026-05-03T10:05:00.000Z' },
+  })
+}
+
 /** A sentence put wherever a report holds text of a user. */
 export function spoken(text: string): ChangeReport {
   return changeReport({
@@ -64,6 +73,7 @@ export function spoken(text: string): ChangeReport {
     },
     gates: [gate({ name: text, reason: text, outcome: 'failed' })],
     metrics: [{ metric: text, value: 1, gated: false, production: null, merge_base: null }],
+    metrics_gone: [{ metric: text, baseline: 'production', value: 1 }],
     slices: [
       {
         baseline: 'production',

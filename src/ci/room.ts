@@ -11,6 +11,8 @@ export interface CiRoomDeps extends Pick<ReportDeps, 'registry' | 'envs'> {
   /** Ports: runs and their commits; what versions answer with now. */
   readonly pipelines: { readonly changes: Changes } & Pick<MergesDeps, 'mergeRuns'>
   readonly serving: Pick<Endpoints, 'list'>
+  /** Port: what differs between two trees. */
+  readonly data: Pick<ReportDeps, 'treeDiffs'>
   /** Port: what was promoted. */
   readonly rollout: Pick<MergesDeps, 'promotionsOf'>
 }
@@ -21,7 +23,7 @@ export interface CiRoom {
   mergeTimes(project: string | null): ReturnType<typeof mergeTimes>
 }
 
-export function ciRoom({ pipelines, serving, rollout, ...deps }: CiRoomDeps): CiRoom {
+export function ciRoom({ pipelines, serving, rollout, data, ...deps }: CiRoomDeps): CiRoom {
   const merges: MergesDeps = {
     mergeRuns: (asked, limit) => pipelines.mergeRuns(asked, limit),
     promotionsOf: (models, since) => rollout.promotionsOf(models, since),
@@ -32,6 +34,7 @@ export function ciRoom({ pipelines, serving, rollout, ...deps }: CiRoomDeps): Ci
       ...deps,
       ...merges,
       changes: pipelines.changes,
+      treeDiffs: data.treeDiffs,
       async latencyOf(project, model, version) {
         const endpoints = await serving.list(project)
         const variants = endpoints.filter((one) => one.model === model).flatMap((one) => one.variants)

@@ -20,7 +20,7 @@ export function ciRoutes(deps: ReportDeps & MergesDeps): Mounted[] {
       const seen = who.project === null || who.project === query.project
       const made = seen ? await deps.changes.ofCommit(query.project, query.commit) : []
       return {
-        items: made.map(({ id, created_at, outcome }) => ({ run: id, created_at: toTime(created_at), outcome })),
+        items: made.map(({ id, created_at, ...rest }) => ({ run: id, created_at: toTime(created_at), ...rest })),
       }
     }),
   ]

@@ -315,6 +315,37 @@ describe('operation', () => {
     assert.ok(!link.includes(token))
   })
 
+  it('makes, lists, changes and removes pools, and has an empty queue', async () => {
+    assert.deepEqual((await slipway('pools')).lines, ['no pools; an admin makes one: slipway pools set gpu 2'])
+    const made = await slipway('pools', 'set', 'gpu', '2', '--per-project', '1', '--note', 'both cards')
+    assert.deepEqual(made.lines, ['pool gpu has 2 places, 1 a project'])
+    const [pools] = (await slipway('pools')).data as [unknown[]]
+    assert.partialDeepStrictEqual(pools[0], {
+      name: 'gpu',
+      places: 2,
+      per_project: 1,
+      held: 0,
+      waiting: 0,
+      holders: [],
+    })
+    assert.deepEqual((await slipway('pools', 'set', 'gpu', '0')).lines, ['pool gpu has 0 places'])
+    assert.deepEqual((await slipway('pools', 'remove', 'gpu')).lines, ['pool gpu is gone'])
+    await assert.rejects(slipway('pools', 'remove', 'gpu'), { code: 'not_found' })
+    await assert.rejects(slipway('pools', 'set', 'gpu', 'two'), usage(/PLACES is "two"; expected a whole number/))
+    await assert.rejects(slipway('pools', 'set', 'gpu', '1', '--per-project', '0'), { code: 'invalid_field' })
+    await assert.rejects(slipway('pools', 'set'), usage(/pools set needs a name/))
+    await assert.rejects(slipway('pools', 'drain', 'gpu'), usage(/pools knows no "drain"/))
+    const { lines, data } = await slipway('queue')
+    assert.match(lines[0] ?? '', /^0 running, 0 waiting; 0 of \d+ cores taken$/)
+    assert.deepEqual(data, [{ items: [], left_out: 0 }])
+    await assert.rejects(slipway('queue', 'pr_0', '--priority', '1'), { code: 'not_found' })
+    await assert.rejects(slipway('queue', 'pr_0'), usage(/moved by its id and a priority/))
+    await assert.rejects(
+      slipway('queue', 'pr_0', '--priority', '11'),
+      usage(/--priority is "11"; expected .* -10 to 10/),
+    )
+  })
+
   it('has no endpoints, incidents or freezes to show, and names one that is not there', async () => {
     assert.deepEqual(await rowsOf('endpoints'), [])
     assert.deepEqual(await rowsOf('incidents'), [])

@@ -1,23 +1,16 @@
 /** The table of commands; each is loaded only when it is run. */
 import { CI_FLAGS } from './ci/flags.ts'
+import { DATA_FLAGS } from './data/flags.ts'
 import { IMAGE_FLAGS } from './image/flags.ts'
-import { SERVER_FLAGS } from './invocation/command.ts'
-import type { Command, Flag } from './invocation/command.ts'
+import { flagsOf, SERVER_FLAGS } from './invocation/command.ts'
+import type { Command } from './invocation/command.ts'
+import { MODELS_FLAGS } from './registry/models-flags.ts'
+import { DAG_FLAGS } from './project/dag-flags.ts'
+import { SERVE_FLAGS } from './operation/serve-flags.ts'
+import { FILE_FLAG, MERGE_FLAG, PRIORITY_FLAG, PROJECT_FLAGS } from './invocation/project-flags.ts'
+import { LINE_COMMANDS } from './operation/line-commands.ts'
 import { PACKAGE_FLAGS } from './project/package-flags.ts'
-
-const PROJECT_FLAGS: readonly Flag[] = [
-  ...SERVER_FLAGS,
-  { name: 'file', value: 'NAME', meaning: 'Project file in the folder (default slipway.yaml).' },
-  { name: 'param', value: 'STEP.PARAM=VALUE', many: true, meaning: 'Set a declared param for this run.' },
-  { name: 'from', value: 'STEP', meaning: 'Run this step and those after it, cached or not.' },
-  { name: 'force', meaning: 'Take nothing from the cache.' },
-  { name: 'strict', meaning: 'Fail a step that reads what its cache key does not hold.' },
-]
-
-const MERGE_FLAG: Flag = {
-  name: 'merge',
-  meaning: 'In a job of the main branch: measure the time from the commit that is checked out to its promotion.',
-}
+import { SERIES_COMMANDS } from './project/series/commands.ts'
 
 export const COMMANDS: readonly Command[] = [
   {
@@ -25,32 +18,7 @@ export const COMMANDS: readonly Command[] = [
     summary: 'Run the server: API, MLflow protocol, web UI and prediction gateway',
     usage: '',
     example: 'slipway serve --data ./slipway-data',
-    flags: [
-      { name: 'data', value: 'DIR', meaning: 'Data folder (default .slipway).' },
-      { name: 'port', value: 'N', meaning: 'Port of API and web UI, 0 = a free one (default 4600).' },
-      { name: 'gateway-port', value: 'N', meaning: 'Port of predictions, 0 = a free one (default 4601).' },
-      {
-        name: 'grpc-port',
-        value: 'N',
-        meaning: 'Port of predictions over gRPC, 0 = a free one (default 4602; 0 with --gateway-port 0).',
-      },
-      {
-        name: 'gateway-tls-cert',
-        value: 'FILE',
-        meaning: 'Certificate in PEM: predictions and gRPC are then answered over TLS only, with HTTP/2.',
-      },
-      { name: 'gateway-tls-key', value: 'FILE', meaning: 'The key of that certificate, in PEM.' },
-      { name: 'gateways', value: 'N', meaning: 'Gateway processes that share the port (default 1).' },
-      { name: 'host', value: 'NAME', meaning: 'Address to listen on (default 127.0.0.1).' },
-      { name: 'allow-host', value: 'NAME', many: true, meaning: 'A further host name that requests may use.' },
-      {
-        name: 'isolation',
-        value: 'MODE',
-        meaning:
-          'auto, required or off: whether steps, models and builds are kept from what is the server’s (default auto).',
-      },
-      { name: 'no-auth', meaning: 'Everyone is admin; on a loopback address only.' },
-    ],
+    flags: SERVE_FLAGS,
     load: () => import('./operation/serve.ts'),
   },
   {
@@ -58,11 +26,11 @@ export const COMMANDS: readonly Command[] = [
     summary: 'See it all on real flights: ship, canary, drift, retraining, crash, proof',
     usage: '',
     example: 'slipway demo',
-    flags: [
-      { name: 'data', value: 'DIR', meaning: 'Data folder (default a fresh one under .slipway/demo).' },
-      { name: 'acts', value: 'N', meaning: 'Play the first N acts only (default 8).' },
-      { name: 'no-keep', meaning: 'Stop the server at the end.' },
-    ],
+    flags: flagsOf({
+      'data DIR': 'Data folder (default a fresh one under .slipway/demo).',
+      'acts N': 'Play the first N acts only (default 8).',
+      'no-keep': 'Stop the server at the end.',
+    }),
     load: () => import('./demo/demo.ts'),
   },
   {
@@ -86,8 +54,26 @@ export const COMMANDS: readonly Command[] = [
     summary: "Run a project's pipeline; what did not change comes from the cache",
     usage: '[FOLDER]',
     example: 'slipway run examples/flights --param train.seed=1',
-    flags: [...PROJECT_FLAGS, MERGE_FLAG],
+    flags: [...PROJECT_FLAGS, PRIORITY_FLAG, MERGE_FLAG],
     load: () => import('./project/run.ts'),
+  },
+  {
+    name: 'plan',
+    summary: 'Say what a run would do: what comes from the cache, what runs and why, and how long',
+    usage: '[FOLDER]',
+    example: 'slipway plan examples/flights --param train.seed=1',
+    flags: PROJECT_FLAGS,
+    load: () => import('./project/plan.ts'),
+  },
+  ...SERIES_COMMANDS,
+  {
+    name: 'data',
+    summary: 'List, show, add, bring here, compare and remove data sets; each content is a version',
+    usage:
+      '[list | show NAME[@VERSION] | add NAME [PATH] | get NAME[@VERSION] | diff NAME@VERSION NAME@VERSION | remove NAME@VERSION]',
+    example: 'slipway data diff flights@1 flights@2 --key flight_id',
+    flags: DATA_FLAGS,
+    load: () => import('./data/data.ts'),
   },
   {
     name: 'ship',
@@ -96,22 +82,30 @@ export const COMMANDS: readonly Command[] = [
     example: 'slipway ship examples/flights',
     flags: [
       ...PROJECT_FLAGS,
+      PRIORITY_FLAG,
       MERGE_FLAG,
-      {
-        name: 'registered',
-        meaning:
-          'Run nothing: take to its endpoint what the newest run of the commit that is checked out has registered.',
-      },
+      ...flagsOf({
+        registered: 'Run nothing: take to its endpoint what the run of the commit that is checked out has registered.',
+      }),
     ],
     load: () => import('./project/ship.ts'),
   },
   {
     name: 'validate',
     summary: 'Check a project file and its code: every fault with its line, without a server',
-    usage: '[FILE]',
+    usage: '[FILE|FOLDER]',
     example: 'slipway validate my-model/slipway.yaml',
-    flags: [],
+    flags: [FILE_FLAG],
     load: () => import('./project/validate.ts'),
+  },
+  {
+    name: 'dag',
+    summary:
+      'Write a pipeline as a DAG of another scheduler, whose tasks run its steps with cache and lineage here; or begin a project from a DAG of Airflow or Kubeflow',
+    usage: 'airflow|kubeflow|argo|github|step-functions|sagemaker|azure|data-factory [FOLDER] | import FILE',
+    example: 'slipway dag airflow my-model --out dags/my_model.py',
+    flags: DAG_FLAGS,
+    load: () => import('./project/dag.ts'),
   },
   {
     name: 'cancel',
@@ -124,9 +118,9 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'retry',
     summary: 'Run again what failed or was cancelled in a run; what succeeded is taken over',
-    usage: 'RUN',
+    usage: 'RUN [--from-start]',
     example: 'slipway retry pr_01m2',
-    flags: SERVER_FLAGS,
+    flags: [...SERVER_FLAGS, { name: 'from-start', meaning: 'Begin steps anew, and not from what they kept.' }],
     load: () => import('./project/retry.ts'),
   },
   {
@@ -153,30 +147,47 @@ export const COMMANDS: readonly Command[] = [
     example: "slipway runs --filter 'min(metrics.loss) < 0.1' --column metrics.loss",
     flags: [
       ...SERVER_FLAGS,
-      { name: 'filter', value: 'TEXT', meaning: 'Search tracked runs; docs/guides/search.md tells the grammar.' },
-      {
-        name: 'order-by',
-        value: 'CLAUSE',
-        many: true,
-        meaning: 'Order of the search, for example "metrics.loss ASC".',
-      },
-      { name: 'column', value: 'NAME', many: true, meaning: 'A further column, for example metrics.loss.' },
-      { name: 'experiment', value: 'ID', many: true, meaning: 'Only runs of this experiment.' },
-      { name: 'limit', value: 'N', meaning: 'Rows of the search at most (default 50).' },
-      { name: 'search', value: 'NAME', meaning: 'Run a saved search.' },
-      { name: 'save', value: 'NAME', meaning: 'Keep the filter, order and columns under a name.' },
-      { name: 'searches', meaning: 'List the saved searches.' },
-      { name: 'forget', value: 'NAME', meaning: 'Forget a saved search.' },
+      ...flagsOf({
+        'filter TEXT': 'Search tracked runs; docs/guides/search.md tells the grammar.',
+        'order-by CLAUSE ...': 'Order of the search, for example "metrics.loss ASC".',
+        'column NAME ...': 'A further column, for example metrics.loss.',
+        'experiment ID ...': 'Only runs of this experiment.',
+        'limit N': 'Rows of the search at most (default 50).',
+        'search NAME': 'Run a saved search.',
+        'save NAME': 'Keep the filter, order and columns under a name.',
+        searches: 'List the saved searches.',
+        'forget NAME': 'Forget a saved search.',
+      }),
     ],
     load: () => import('./tracking/runs.ts'),
   },
+  {
+    name: 'items',
+    summary: 'List the items of a step that runs for each of a list, and how they stand',
+    usage: 'RUN STEP',
+    example: 'slipway items run_01m2 fit --state failed',
+    flags: [
+      ...SERVER_FLAGS,
+      ...flagsOf({
+        'state STATE': 'Only items in this state, for example failed.',
+      }),
+    ],
+    load: () => import('./project/steps/items.ts'),
+  },
+  ...LINE_COMMANDS,
   {
     name: 'logs',
     summary: "Print a step's log",
     usage: 'RUN STEP',
     example: 'slipway logs run_01m2 train --follow',
-    flags: [...SERVER_FLAGS, { name: 'follow', meaning: 'Go on printing until the step ends.' }],
-    load: () => import('./project/logs.ts'),
+    flags: [
+      ...SERVER_FLAGS,
+      ...flagsOf({
+        follow: 'Go on printing until the step ends.',
+        'item NUMBER': 'Of a step with for_each: the log of this item.',
+      }),
+    ],
+    load: () => import('./project/steps/logs.ts'),
   },
   {
     name: 'models',
@@ -184,23 +195,7 @@ export const COMMANDS: readonly Command[] = [
       'List models, versions and gates; what aliases named at a time; approve, scan, sign, verify; set policies and gates',
     usage: '[MODEL [VERSION] | at TIME | approve|scan|sign|verify MODEL/VERSION | policy|gates MODEL]',
     example: 'slipway models at 2026-05-03T10:00Z',
-    flags: [
-      ...SERVER_FLAGS,
-      {
-        name: 'key',
-        value: 'FILE',
-        meaning: 'With `sign`: the private key; with `verify` and `environments set`: the public key (PEM).',
-      },
-      { name: 'passphrase-file', value: 'FILE', meaning: 'With `sign`: file with the passphrase of the private key.' },
-      { name: 'out', value: 'FILE', meaning: 'With `sign`: also write the signature to this file.' },
-      { name: 'set', value: 'FILE', meaning: 'With `policy`: set it from this YAML or JSON file.' },
-      { name: 'accept', meaning: 'With `gates`: hold the model to the weaker gates that its newest version asks for.' },
-      {
-        name: 'reason',
-        value: 'TEXT',
-        meaning: 'With `approve`: a comment that is kept; with `gates` and a weaker `policy`: why.',
-      },
-    ],
+    flags: MODELS_FLAGS,
     load: () => import('./registry/models.ts'),
   },
   {
@@ -237,10 +232,12 @@ export const COMMANDS: readonly Command[] = [
     example: 'slipway batch-predict flight-delay@production flights.parquet scored.parquet',
     flags: [
       ...SERVER_FLAGS,
-      { name: 'chunk', value: 'ROWS', meaning: 'Rows that are scored and kept together (default 10000).' },
-      { name: 'on-error', value: 'RULE', meaning: 'stop (default), or skip: rows that fail get an error column.' },
-      { name: 'work', value: 'DIR', meaning: 'Folder of what is done so far (default OUTPUT.batch).' },
-      { name: 'restart', meaning: 'Forget what is done so far, and replace a result that is there.' },
+      ...flagsOf({
+        'chunk ROWS': 'Rows that are scored and kept together (default 10000).',
+        'on-error RULE': 'stop (default), or skip: rows that fail get an error column.',
+        'work DIR': 'Folder of what is done so far (default OUTPUT.batch).',
+        restart: 'Forget what is done so far, and replace a result that is there.',
+      }),
     ],
     load: () => import('./endpoint/batch-predict.ts'),
   },
@@ -251,19 +248,17 @@ export const COMMANDS: readonly Command[] = [
     example: 'slipway rollout approve flight-delay --reason "looks right"',
     flags: [
       ...SERVER_FLAGS,
-      { name: 'traffic', value: 'KIND', meaning: 'recorded (the prediction log and labels) or synthetic (default).' },
-      { name: 'endpoint', value: 'NAME', meaning: 'Endpoint whose traffic is read (default: the one of the file).' },
-      {
-        name: 'candidate',
-        value: 'VERSION',
-        meaning: 'With `simulate`: a recorded shadow that is played too; else: the version that is meant.',
-      },
-      { name: 'runs', value: 'N', meaning: 'Rollouts a line (default 100).' },
-      { name: 'rows', value: 'N', meaning: 'Rows of a rollout at most (default 10000).' },
-      { name: 'label-delay', value: 'N', meaning: 'Rows after which a label is known (default 200).' },
-      { name: 'seed', value: 'N', meaning: 'Seed of the simulation (default 1).' },
-      { name: 'reason', value: 'TEXT', meaning: 'Why, for the audit trail; needed to steer.' },
-      { name: 'override-freeze', meaning: 'Go forward although the endpoint is frozen; audited.' },
+      ...flagsOf({
+        'traffic KIND': 'recorded (the prediction log and labels) or synthetic (default).',
+        'endpoint NAME': 'Endpoint whose traffic is read (default: the one of the file).',
+        'candidate VERSION': 'With `simulate`: a recorded shadow that is played too; else: the version that is meant.',
+        'runs N': 'Rollouts a line (default 100).',
+        'rows N': 'Rows of a rollout at most (default 10000).',
+        'label-delay N': 'Rows after which a label is known (default 200).',
+        'seed N': 'Seed of the simulation (default 1).',
+        'reason TEXT': 'Why, for the audit trail; needed to steer.',
+        'override-freeze': 'Go forward although the endpoint is frozen; audited.',
+      }),
     ],
     load: () => import('./endpoint/rollout.ts'),
   },
@@ -274,8 +269,10 @@ export const COMMANDS: readonly Command[] = [
     example: 'slipway freeze add flight-delay --reason "end of quarter" --until 2026-07-01T08:00Z',
     flags: [
       ...SERVER_FLAGS,
-      { name: 'reason', value: 'TEXT', meaning: 'With `add`: why; everyone who is held up reads it.' },
-      { name: 'until', value: 'TIME', meaning: 'With `add`: when it ends by itself (default: when it is lifted).' },
+      ...flagsOf({
+        'reason TEXT': 'With `add`: why; everyone who is held up reads it.',
+        'until TIME': 'With `add`: when it ends by itself (default: when it is lifted).',
+      }),
     ],
     load: () => import('./endpoint/freeze.ts'),
   },
@@ -286,18 +283,14 @@ export const COMMANDS: readonly Command[] = [
     example: 'slipway deploy flight-delay 3',
     flags: [
       ...SERVER_FLAGS,
-      {
-        name: 'endpoint',
-        value: 'NAME',
-        meaning: 'Deploy a version of MODEL here; the endpoint is made where there is none.',
-      },
-      { name: 'project', value: 'NAME', meaning: 'With --endpoint: the project of the model (default: default).' },
-      { name: 'reason', value: 'TEXT', meaning: 'Why, for the audit trail; needed with an override.' },
-      { name: 'override-freeze', meaning: 'Deploy although the endpoint is frozen; audited.' },
-      {
-        name: 'override-gates',
-        meaning: 'Deploy although gates of its model do not hold; by an admin; shown while the version answers.',
-      },
+      ...flagsOf({
+        'endpoint NAME': 'Deploy a version of MODEL here; the endpoint is made where there is none.',
+        'project NAME': 'With --endpoint: the project of the model (default: default).',
+        'reason TEXT': 'Why, for the audit trail; needed with an override.',
+        'override-freeze': 'Deploy although the endpoint is frozen; audited.',
+        'override-gates':
+          'Deploy although gates of its model do not hold; by an admin; shown while the version answers.',
+      }),
     ],
     load: () => import('./endpoint/deploy.ts'),
   },
@@ -306,7 +299,12 @@ export const COMMANDS: readonly Command[] = [
     summary: 'Return an endpoint to its previous version at once',
     usage: 'ENDPOINT',
     example: 'slipway rollback flight-delay --reason "complaints from the desk"',
-    flags: [...SERVER_FLAGS, { name: 'reason', value: 'TEXT', meaning: 'Why, for the audit trail.' }],
+    flags: [
+      ...SERVER_FLAGS,
+      ...flagsOf({
+        'reason TEXT': 'Why, for the audit trail.',
+      }),
+    ],
     load: () => import('./endpoint/rollback.ts'),
   },
   {
@@ -324,25 +322,43 @@ export const COMMANDS: readonly Command[] = [
     example: 'slipway messages flight-delay --state dead',
     flags: [
       ...SERVER_FLAGS,
-      { name: 'state', value: 'STATE', meaning: 'Only those that are waiting, delivered or dead (given up).' },
-      { name: 'resend', value: 'MESSAGE', meaning: 'Send this message again, under its id.' },
+      ...flagsOf({
+        'state STATE': 'Only those that are waiting, delivered or dead (given up).',
+        'resend MESSAGE': 'Send this message again, under its id.',
+      }),
     ],
     load: () => import('./endpoint/messages.ts'),
   },
   {
     name: 'reproduce',
-    summary: 'Make a model version again from raw data and grade how equal it is',
-    usage: 'MODEL[@VERSION]',
+    summary: 'Make a model version, or all in production, again from raw data and grade how equal it is',
+    usage: '[MODEL[@VERSION]]',
     example: 'slipway reproduce flight-delay',
-    flags: [...SERVER_FLAGS, { name: 'dry-run', meaning: 'Only check that everything needed is still there.' }],
-    load: () => import('./project/reproduce.ts'),
+    flags: [
+      ...SERVER_FLAGS,
+      ...flagsOf({
+        all: 'Every model with a version in production, one after the other.',
+        'alias NAME': 'With --all: those that have this alias instead of production.',
+        'schedule CRON':
+          'With --all: have the server do it by this cron, such as "0 3 * * 0"; none ends that. For admins.',
+        'timezone ZONE': 'With --schedule: IANA name (default UTC).',
+        'dry-run':
+          'Run nothing: only say what is no longer there, or no longer as it was. Ends with 1 where something is.',
+      }),
+    ],
+    load: () => import('./project/proof/reproduce.ts'),
   },
   {
     name: 'env',
     summary: 'Print the variables that point MLflow and other tools at the server, or a login link',
     usage: '',
     example: 'eval "$(slipway env)"',
-    flags: [...SERVER_FLAGS, { name: 'link', meaning: 'Print a link that opens the web UI once.' }],
+    flags: [
+      ...SERVER_FLAGS,
+      ...flagsOf({
+        link: 'Print a link that opens the web UI once.',
+      }),
+    ],
     load: () => import('./operation/env.ts'),
   },
   {
@@ -360,11 +376,10 @@ export const COMMANDS: readonly Command[] = [
     example: 'slipway backup slipway.tar',
     flags: [
       ...SERVER_FLAGS,
-      {
-        name: 'skip-corrupt',
-        meaning:
+      ...flagsOf({
+        'skip-corrupt':
           'Leave out files whose bytes are not what was stored, and go on without those that are missing; they are named.',
-      },
+      }),
     ],
     load: () => import('./operation/backup.ts'),
   },
@@ -383,10 +398,12 @@ export const COMMANDS: readonly Command[] = [
     example: 'slipway export all.tar',
     flags: [
       ...SERVER_FLAGS,
-      { name: 'project', value: 'NAME', meaning: 'Only this project.' },
-      { name: 'experiment', value: 'ID', meaning: 'Only this experiment; without registered models.' },
-      { name: 'run', value: 'ID', meaning: 'Only this run; without registered models.' },
-      { name: 'model', value: 'NAME', meaning: 'Only this registered model, with the runs it was made from.' },
+      ...flagsOf({
+        'project NAME': 'Only this project.',
+        'experiment ID': 'Only this experiment; without registered models.',
+        'run ID': 'Only this run; without registered models.',
+        'model NAME': 'Only this registered model, with the runs it was made from.',
+      }),
     ],
     load: () => import('./operation/export.ts'),
   },
@@ -397,9 +414,11 @@ export const COMMANDS: readonly Command[] = [
     example: 'slipway import mlflow sqlite:///mlflow.db --artifacts ./mlartifacts',
     flags: [
       ...SERVER_FLAGS,
-      { name: 'artifacts', value: 'DIR', meaning: "Folder behind MLflow's artifact proxy." },
-      { name: 'follow', meaning: "Also take files outside wandb's run folders: links, logged artifacts." },
-      { name: 'dry-run', meaning: 'Check and count, write nothing.' },
+      ...flagsOf({
+        'artifacts DIR': "Folder behind MLflow's artifact proxy.",
+        follow: "Also take files outside wandb's run folders: links, logged artifacts.",
+        'dry-run': 'Check and count, write nothing.',
+      }),
     ],
     load: () => import('./operation/import.ts'),
   },
@@ -410,17 +429,11 @@ export const COMMANDS: readonly Command[] = [
     example: 'slipway audit verify',
     flags: [
       ...SERVER_FLAGS,
-      {
-        name: 'to',
-        value: 'FILE',
-        meaning: 'With `checkpoint`: also add the signed line to this file, kept elsewhere.',
-      },
-      { name: 'against', value: 'FILE', meaning: 'With `verify`: also hold the chain against the lines of this file.' },
-      {
-        name: 'restored',
-        value: 'TEXT',
-        meaning: 'With `checkpoint`: say that the database was brought back to an older state, and which.',
-      },
+      ...flagsOf({
+        'to FILE': 'With `checkpoint`: also add the signed line to this file, kept elsewhere.',
+        'against FILE': 'With `verify`: also hold the chain against the lines of this file.',
+        'restored TEXT': 'With `checkpoint`: say that the database was brought back to an older state, and which.',
+      }),
     ],
     load: () => import('./operation/audit.ts'),
   },
@@ -431,9 +444,11 @@ export const COMMANDS: readonly Command[] = [
     example: 'slipway cost run --from 2026-05-01T00:00Z',
     flags: [
       ...SERVER_FLAGS,
-      { name: 'from', value: 'TIME', meaning: 'From this time on; with `set`, when the price begins (default now).' },
-      { name: 'to', value: 'TIME', meaning: 'Until before this time.' },
-      { name: 'note', value: 'TEXT', meaning: 'With `set`: where the price comes from.' },
+      ...flagsOf({
+        'from TIME': 'From this time on; with `set`, when the price begins (default now).',
+        'to TIME': 'Until before this time.',
+        'note TEXT': 'With `set`: where the price comes from.',
+      }),
     ],
     load: () => import('./operation/cost.ts'),
   },
@@ -444,13 +459,15 @@ export const COMMANDS: readonly Command[] = [
     example: `slipway retention add scratch --filter "tags.scratch = 'yes'" --older-than-days 30`,
     flags: [
       ...SERVER_FLAGS,
-      { name: 'project', value: 'NAME', meaning: 'With `add`: project of the rule (default "default").' },
-      { name: 'experiment', value: 'ID', meaning: 'With `add`: only runs of this experiment.' },
-      { name: 'older-than-days', value: 'N', meaning: 'With `add`: days since the run ended (default 30).' },
-      { name: 'filter', value: 'TEXT', meaning: 'With `add`: only runs that a search by this finds.' },
-      { name: 'keep-best', value: 'N', meaning: 'With `add`: the first N of each experiment stay.' },
-      { name: 'by', value: 'CLAUSE', meaning: 'With `keep-best`: their order, for example "metrics.auc DESC".' },
-      { name: 'bin', meaning: 'With `add`: purge what was deleted so long ago, instead of deleting.' },
+      ...flagsOf({
+        'project NAME': 'With `add`: project of the rule (default "default").',
+        'experiment ID': 'With `add`: only runs of this experiment.',
+        'older-than-days N': 'With `add`: days since the run ended (default 30).',
+        'filter TEXT': 'With `add`: only runs that a search by this finds.',
+        'keep-best N': 'With `add`: the first N of each experiment stay.',
+        'by CLAUSE': 'With `keep-best`: their order, for example "metrics.auc DESC".',
+        bin: 'With `add`: purge what was deleted so long ago, instead of deleting.',
+      }),
     ],
     load: () => import('./operation/retention.ts'),
   },
@@ -459,7 +476,12 @@ export const COMMANDS: readonly Command[] = [
     summary: 'Delete blobs that nothing reaches any more',
     usage: '',
     example: 'slipway gc --dry-run',
-    flags: [...SERVER_FLAGS, { name: 'dry-run', meaning: 'Only say what would go.' }],
+    flags: [
+      ...SERVER_FLAGS,
+      ...flagsOf({
+        'dry-run': 'Only say what would go.',
+      }),
+    ],
     load: () => import('./operation/gc.ts'),
   },
   {

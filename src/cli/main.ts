@@ -2,8 +2,10 @@
 import { enableCompileCache } from 'node:module'
 import { join, resolve } from 'node:path'
 import { CallError } from '../client/client.ts'
+import { UnreadFile } from '../contract/absence/user-file.ts'
 import { Problem } from '../contract/errors.ts'
 import { maskedText } from '../contract/secrets/masked.ts'
+import { findOwnFilesByName } from '../own-files.ts'
 import { help, parse, UsageError } from './invocation/command.ts'
 import { COMMANDS } from './commands.ts'
 import { output, paint } from './invocation/output.ts'
@@ -72,6 +74,7 @@ const FILE_FAULTS: Readonly<Record<string, string>> = {
 
 /** What is wrong with a file that the arguments name; undefined for other faults. */
 function fileFault(error: NodeJS.ErrnoException, argv: readonly string[]): string | undefined {
+  if (error instanceof UnreadFile) return error.message
   const words = FILE_FAULTS[error.code ?? '']
   if (words === undefined) return undefined
   // reading a folder tells no path
@@ -125,6 +128,7 @@ function exitCode(error: CallError | Problem): number {
 
 try {
   keepCompiled()
+  findOwnFilesByName()
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
   const { text, code } = explain(error, process.argv.slice(2))

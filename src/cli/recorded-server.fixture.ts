@@ -11,6 +11,7 @@ import { buffer } from 'node:stream/consumers'
 import { z } from 'zod'
 import { Problem } from '../contract/errors.ts'
 import type { Reply, Route } from '../contract/route.ts'
+import { makeFolderKey, proofOf } from '../store/folder-proof.ts'
 import { runCommand } from './run-command.fixture.ts'
 import type { Said } from './run-command.fixture.ts'
 
@@ -49,7 +50,12 @@ interface Recorded {
 /** Starts it on a free port. What was not recorded is a failure of 500, which no test expects. */
 export async function startRecorded(): Promise<RecordedServer> {
   const recorded: Recorded[] = []
+  const data = mkdtempSync(join(tmpdir(), 'slipway-recorded-'))
+  const key = makeFolderKey(data)
   const server = createServer((request, response) => {
+    const nonce = /^\/v1\/proof\?nonce=(.*)$/.exec(request.url ?? '')?.[1]
+    // as the server of its folder, at each address
+    if (nonce !== undefined) return void response.end(JSON.stringify({ url, proof: proofOf(key, url, nonce) }))
     reply(recorded, request, response).catch((error: unknown) => {
       const told = { code: 'internal', message: `recorded server: ${String(error)}` }
       response.writeHead(500).end(JSON.stringify({ error: told }))
@@ -57,7 +63,6 @@ export async function startRecorded(): Promise<RecordedServer> {
   })
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const data = mkdtempSync(join(tmpdir(), 'slipway-recorded-'))
   const file = { url, gateway_url: url, grpc_address: null, pid: 1, version: '0', token_file: join(data, 'token') }
   writeFileSync(join(data, 'token'), TOKEN)
   writeFileSync(join(data, 'server.json'), JSON.stringify(file))
@@ -110,7 +115,8 @@ function send(route: Route, answer: unknown, response: ServerResponse): void {
   if (answer instanceof Problem) {
     const { code, message, help, status } = answer
     response.writeHead(status).end(JSON.stringify({ error: { code, message, help, request_id: 'req_1', details: {} } }))
-  } else if (typeof route.reply === 'string' && route.reply !== 'json') response.end(answer)
+  } else if (typeof route.reply === 'string' && route.reply !== 'json')
+    response.writeHead(200, { 'x-request-id': 'req_1' }).end(answer)
   else {
     if (route.reply instanceof z.ZodType) route.reply.parse(answer)
     response.writeHead(route.status ?? 200).end(JSON.stringify(answer))

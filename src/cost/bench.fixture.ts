@@ -3,7 +3,6 @@ import { after, before, beforeEach } from 'node:test'
 import { auditLog } from '../auth/audit.ts'
 import type { Principal } from '../contract/access.ts'
 import type { Db } from '../store/db.ts'
-import { migrate } from '../store/migrate.ts'
 import type { Cost, EntryRow, Subject } from './ledger-rows.ts'
 import type { Use } from './ledger.ts'
 import type { ServingSample } from './meters.ts'
@@ -50,7 +49,6 @@ export function costBench(open: OpenDb): Bench {
   const clock = (): number => bench.now
   before(async () => {
     opened = await open()
-    await migrate(opened.db)
     room = { db: opened.db, clock, audit: auditLog(clock) }
   })
   beforeEach(async () => {

@@ -6,13 +6,13 @@ import { auditLog } from '../auth/audit.ts'
 import type { Principal } from '../contract/access.ts'
 import type { CostBy, CostItem } from '../contract/cost.ts'
 import type { Problem } from '../contract/errors.ts'
-import { migrate } from '../store/migrate.ts'
 import { DAY, HOUR, root, sampleOf, START } from './bench.fixture.ts'
 import type { OpenDb } from './bench.fixture.ts'
 import { recompute } from './ledger.ts'
 import { meterLoop } from './loop.ts'
 import { recordAttempt, recordServing, recordStorage } from './meters.ts'
-import type { AttemptUsage, ServingSample } from './meters.ts'
+import type { ServingSample } from './meters.ts'
+import type { UsedByAttempt } from '../contract/runs/usage.ts'
 import { addRates, listRates, pricesAt } from './rates.ts'
 import { report } from './report.ts'
 import type { Cost } from './ledger-rows.ts'
@@ -20,7 +20,7 @@ import type { Cost } from './ledger-rows.ts'
 const GIB = 1024 ** 3
 const blue: Principal = { ...root, role: 'viewer', project: 'blue' }
 
-function attempt(id: string, more: Partial<AttemptUsage> = {}): AttemptUsage {
+function attempt(id: string, more: Partial<UsedByAttempt> = {}): UsedByAttempt {
   return {
     id,
     project: 'flights',
@@ -49,8 +49,7 @@ export function costCases(name: string, open: OpenDb): void {
   describe(`${name}: cost`, () => {
     let room: Cost
     let now = START + DAY
-    openedOnce(open, async (opened) => {
-      await migrate(opened.db)
+    openedOnce(open, (opened) => {
       const clock = () => now
       room = { db: opened.db, clock, audit: auditLog(clock) }
     })
@@ -82,7 +81,7 @@ export function costCases(name: string, open: OpenDb): void {
     })
 
     it('an attempt that goes on costs what it has used so far, and at its end no less; then nothing changes it', async () => {
-      const so_far = (more: Partial<AttemptUsage>): AttemptUsage =>
+      const so_far = (more: Partial<UsedByAttempt>): UsedByAttempt =>
         attempt('g1', { run_id: 'run_g', state: 'running', memory_kib_s: 0, ...more })
       const amount = async (): Promise<readonly unknown[]> => {
         const run = (await by('run'))['run_g']

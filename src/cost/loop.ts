@@ -1,15 +1,16 @@
 /** Reads the meters again and again; what a stop or crash left unread is read the next time. */
 import { DAY_MS, HOUR_MS } from '../contract/ids.ts'
 import { recordAttempt, recordServing, recordStorage, RUNNING } from './meters.ts'
-import type { AttemptUsage, ServingSample, StorageSample } from './meters.ts'
+import type { ServingSample, StorageSample } from './meters.ts'
+import type { UsedByAttempt } from '../contract/runs/usage.ts'
 import type { Cost } from './ledger-rows.ts'
 
 /** Where rooms below tell what was used. */
 export interface UsageSources {
   /** Attempts that ended after a time (ms), oldest first. */
-  readonly attempts: (since: number, limit: number) => Promise<readonly AttemptUsage[]>
+  readonly attempts: (since: number, limit: number) => Promise<readonly UsedByAttempt[]>
   /** Attempts that go on, with what they have used so far. */
-  readonly running: () => Promise<readonly AttemptUsage[]>
+  readonly running: () => Promise<readonly UsedByAttempt[]>
   readonly serving: () => Promise<readonly ServingSample[]>
   readonly storage: () => Promise<readonly StorageSample[]>
 }
@@ -64,7 +65,7 @@ export function meterLoop(
   }
 }
 
-async function recordRunning(room: Cost, attempts: readonly AttemptUsage[]): Promise<void> {
+async function recordRunning(room: Cost, attempts: readonly UsedByAttempt[]): Promise<void> {
   for (const attempt of attempts) await recordAttempt(room, { ...attempt, state: RUNNING })
 }
 

@@ -1,27 +1,10 @@
 /** What was used becomes entries: attempts of steps, versions at endpoints, files of versions. Each use is entered once. */
 import { DAY_MS, HOUR_MS } from '../contract/ids.ts'
+import type { UsedByAttempt } from '../contract/runs/usage.ts'
 import type { Tx } from '../store/db.ts'
 import { addToEntry, enterSoFar } from './ledger.ts'
 import { kibSeconds } from './price.ts'
 import type { Cost } from './ledger-rows.ts'
-
-/** One try of a step, by the operating system's count; null = it was not counted, for example after a crash of the machine. */
-export interface AttemptUsage {
-  readonly id: string
-  readonly project: string
-  readonly run_id: string
-  /** How it ended: failed ones cost as much. */
-  readonly state: string
-  /** ms since 1970; of one that goes on, until when it is counted. */
-  readonly finished_at: number
-  readonly cpu_seconds: number | null
-  readonly max_rss_bytes: number | null
-  /** Memory over time, KiB seconds; null = only the largest is known. */
-  readonly memory_kib_s: number | null
-  readonly wall_ms: number | null
-  /** How far this was measured; what is not `whole` used more. */
-  readonly measured: 'whole' | 'partly' | 'not'
-}
 
 /** The outcome of an attempt that goes on. */
 export const RUNNING = 'running'
@@ -30,7 +13,7 @@ export const RUNNING = 'running'
  * Enters an attempt: its CPU, and its memory over the time that it ran. One that goes on is entered again as it uses more, and a last
  * time at its end. False when its end was entered before.
  */
-export function recordAttempt(room: Cost, attempt: AttemptUsage): Promise<boolean> {
+export function recordAttempt(room: Cost, attempt: UsedByAttempt): Promise<boolean> {
   const wall = attempt.wall_ms ?? 0
   const memory = attempt.memory_kib_s ?? kibSeconds(attempt.max_rss_bytes ?? 0, wall)
   return room.db.tx((t) =>

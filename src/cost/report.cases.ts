@@ -9,7 +9,7 @@ import type { EntryRow } from './ledger-rows.ts'
 import { enterOnce } from './ledger.ts'
 import { meterLoop } from './loop.ts'
 import { recordAttempt } from './meters.ts'
-import type { AttemptUsage } from './meters.ts'
+import type { UsedByAttempt } from '../contract/runs/usage.ts'
 import { addRates, listRates, pricesAt } from './rates.ts'
 import { report } from './report.ts'
 
@@ -229,7 +229,7 @@ export function reportCases(name: string, open: OpenDb): void {
     })
 
     describe('the loop of meters', () => {
-      const attempt = (id: string, finished_at: number): AttemptUsage => ({
+      const attempt = (id: string, finished_at: number): UsedByAttempt => ({
         id,
         project: 'flights',
         run_id: 'r',
@@ -242,7 +242,7 @@ export function reportCases(name: string, open: OpenDb): void {
         measured: 'whole',
       })
       const quiet = { running: async () => [], serving: async () => [], storage: async () => [] }
-      const source = (told: readonly AttemptUsage[]) => async (since: number, limit: number) =>
+      const source = (told: readonly UsedByAttempt[]) => async (since: number, limit: number) =>
         told
           .filter((one) => one.finished_at > since)
           .toSorted((a, b) => a.finished_at - b.finished_at)

@@ -1,5 +1,5 @@
 /** The evaluation room on SQLite. */
-import { emptySqlite } from '../../test/databases.ts'
+import { migratedSqlite } from '../../test/databases.ts'
 import { evaluationCases } from './evaluation.cases.ts'
 
-evaluationCases('SQLite', emptySqlite)
+evaluationCases('SQLite', migratedSqlite)

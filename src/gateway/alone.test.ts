@@ -15,7 +15,7 @@ const root = mkdtempSync(join(tmpdir(), 'slipway-alone-'))
 const running: ChildProcess[] = []
 after(() => {
   for (const child of running) child.kill('SIGKILL')
-  rmSync(root, { recursive: true })
+  rmSync(root, { recursive: true, force: true, maxRetries: 5 })
 })
 
 const TOKEN = 'slw_caller.0123456789abcdef'

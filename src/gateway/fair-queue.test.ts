@@ -58,7 +58,7 @@ before(async () => {
 })
 after(async () => {
   await gateway.stop()
-  rmSync(folder, { recursive: true, force: true })
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
 })
 
 interface Told {

@@ -29,7 +29,7 @@ before(async () => {
 })
 after(() => {
   for (const child of running) child.kill('SIGKILL')
-  rmSync(root, { recursive: true, force: true })
+  rmSync(root, { recursive: true, force: true, maxRetries: 5 })
 })
 
 /** A table of two endpoints, both with the version that is named as the epoch. */

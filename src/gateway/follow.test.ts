@@ -20,7 +20,7 @@ const root = mkdtempSync(join(tmpdir(), 'slipway-follow-'))
 const running: ChildProcess[] = []
 after(() => {
   for (const child of running) child.kill('SIGKILL')
-  rmSync(root, { recursive: true, force: true })
+  rmSync(root, { recursive: true, force: true, maxRetries: 5 })
 })
 
 async function start(dataDir: string, env: Record<string, string> = {}): Promise<{ child: ChildProcess; url: string }> {
@@ -55,11 +55,20 @@ async function predicted(url: string): Promise<unknown> {
 
 async function until(wanted: unknown, ask: () => Promise<unknown>): Promise<void> {
   let found: unknown
-  for (const end = performance.now() + 20_000; performance.now() < end; await delay(50)) {
+  for (const end = performance.now() + 60_000; performance.now() < end; await delay(50)) {
     found = await ask()
     if (JSON.stringify(found) === JSON.stringify(wanted)) return
   }
   assert.deepEqual(found, wanted)
+}
+
+/** A gateway in a folder of its own whose first table has a model that answers 11. */
+async function startWith(name: string): Promise<{ routing: string } & Awaited<ReturnType<typeof start>>> {
+  const dataDir = join(root, name)
+  const { routing, run } = runFiles(dataDir)
+  mkdirSync(run, { recursive: true })
+  writeWhole(routing, JSON.stringify(table(1, writeModel(join(root, `${name}-model`)))))
+  return { routing, ...(await start(dataDir)) }
 }
 
 it('is not ready without a table, and answers with the newest that is written, but no older one; it writes none itself', async () => {
@@ -85,11 +94,7 @@ it('is not ready without a table, and answers with the newest that is written, b
 })
 
 it('keeps answering while the table is torn or names a model that is gone, and says so', async () => {
-  const dataDir = join(root, 'torn')
-  const { routing, run } = runFiles(dataDir)
-  mkdirSync(run, { recursive: true })
-  writeWhole(routing, JSON.stringify(table(1, writeModel(join(root, 'third')))))
-  const { child, url } = await start(dataDir)
+  const { routing, child, url } = await startWith('torn')
   let said = ''
   child.stderr?.on('data', (part: Buffer) => (said += part.toString()))
   assert.deepEqual(await predicted(url), [11])
@@ -101,20 +106,17 @@ it('keeps answering while the table is torn or names a model that is gone, and s
 })
 
 it('answers what is open when it is told to end, and then ends with 0', async () => {
-  const dataDir = join(root, 'ending')
-  const { routing, run } = runFiles(dataDir)
-  mkdirSync(run, { recursive: true })
-  writeWhole(routing, JSON.stringify(table(1, writeModel(join(root, 'fourth')))))
-  const { child, url } = await start(dataDir)
+  const { child, url } = await startWith('ending')
   const body = '{"inputs": [{"x": 50}]}'
   const call = request(`${url}/v1/endpoints/e:predict`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', 'content-length': body.length },
+    headers: { 'content-type': 'application/json', 'content-length': body.length, expect: '100-continue' },
   })
+  const begun = once(call, 'continue')
   const reply = once(call, 'response') as Promise<[NodeJS.ReadableStream & { statusCode: number }]>
   call.write(body.slice(0, 5))
-  // the gateway has begun to read it
-  await delay(300)
+  // the gateway has read who asks for what
+  await begun
   const ended = once(child, 'exit')
   child.kill('SIGTERM')
   await delay(300)
@@ -131,6 +133,6 @@ it('says which variable is wrong', async () => {
   })
   let said = ''
   child.stderr.on('data', (part: Buffer) => (said += part.toString()))
-  const [code] = (await once(child, 'exit')) as [number]
+  const [code] = (await once(child, 'close')) as [number]
   assert.deepEqual([code, said.includes('SLIPWAY_ISOLATION is "some"; expected one of auto')], [2, true], said)
 })

@@ -1,7 +1,8 @@
 /** A gateway: the routing table it holds, the parts that answer with it, and its life from start to drain. */
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, rmSync } from 'node:fs'
-import { hostCheck } from '../http/hosts.ts'
+import { folderKey, proofOf } from '../store/folder-proof.ts'
+import { hostCheck, urlAt } from '../http/hosts.ts'
 import type { Plan } from '../isolation/plan.ts'
 import { faultPoint } from '../store/fault.ts'
 import { withReserve } from '../store/reserve.ts'
@@ -81,6 +82,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     clock: Date.now,
     nextId: predictionIds(Date.now()),
     afterWrite: (release) => state.log.afterWrite(release),
+    together: (work) => state.log.together(work),
     fault: (error) => note('fault', error),
     checkHost: hostCheck(options.host, options.allowHosts),
     bodies: { maxBody: MAX_BODY, maxHeld: MAX_HELD, held: 0 },
@@ -95,6 +97,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     servers.push(await listenGrpc(deps, { ...options, port: options.grpcPort }))
   }
   const [port = 0, grpcPort = null] = servers.map((server) => server.port)
+  state.url = urlAt(options, port)
   const socket = socketPath(options.dataDir, options.index, process.pid)
   let stopping: Promise<void> | undefined
   const stop = (): Promise<void> => (stopping ??= end(state, servers, options.graceMs ?? 10_000))
@@ -173,12 +176,16 @@ class GatewayState {
   readonly #memory: VariantMemory = { stats: new Map(), breakers: new Map(), caches: new Map() }
   #table: LiveTable
   #pushing: Promise<unknown> = Promise.resolve()
+  readonly #key: Buffer | undefined
   #failed: readonly LoadFailure[] = []
   draining = false
+  /** Where it is reached; empty until it listens. */
+  url = ''
 
   constructor(options: GatewayOptions, files: RunFiles) {
     this.version = options.version
     this.#files = files
+    this.#key = folderKey(options.dataDir)
     this.#loader = new Loader(options.openBackend)
     const writerId = `gw${options.index}.${Date.now().toString(36)}.${process.pid}`
     this.log = new PredictionLog({ folder: files.segments, writerId })
@@ -195,6 +202,10 @@ class GatewayState {
 
   get table(): LiveTable {
     return this.#table
+  }
+
+  proof(nonce: string): { url: string; proof: string } | undefined {
+    return this.#key && { url: this.url, proof: proofOf(this.#key, this.url, nonce) }
   }
 
   /** The table of the data folder, unchecked; control pushes one where that cannot be read. */

@@ -23,7 +23,7 @@ test('ended while control is down, a token of an attempt is refused ten minutes 
   const store = await openTemporaryStore()
   t.after(() => store.close())
   const dataDir = mkdtempSync(join(tmpdir(), 'slipway-lease-'))
-  t.after(() => rmSync(dataDir, { recursive: true, force: true }))
+  t.after(() => rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 }))
   // a minute after a round five: what is told now ends nine minutes later
   const began = Date.UTC(2026, 5, 1, 12, 1)
   t.mock.timers.enable({ apis: ['Date'], now: began })

@@ -1,7 +1,6 @@
 /** The gateway process: reads its one argument, a JSON object, and answers predictions until it is told to end. */
+import { findOwnFilesByName } from '../own-files.ts'
 import { runFiles } from './run-files.ts'
-import { openBackend } from './backends/open.ts'
-import { startGateway } from './gateway.ts'
 import type { Gateway, GatewayOptions } from './gateway.ts'
 
 /** What the supervisor passes. */
@@ -23,6 +22,8 @@ async function main(): Promise<void> {
   process.on('SIGHUP', () => undefined)
   process.stdout.on('error', () => undefined)
   process.stderr.on('error', () => undefined)
+  findOwnFilesByName()
+  const [{ startGateway }, { openBackend }] = await Promise.all([import('./gateway.ts'), import('./backends/open.ts')])
   gateway = await startGateway({
     ...given,
     openBackend: (variant, wait) => openBackend(variant, wait, { logDir, plan: given.plan ?? null }),

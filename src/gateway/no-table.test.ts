@@ -62,7 +62,7 @@ test('before the first table every question about endpoints is 503, with a token
   })
   t.after(async () => {
     await gateway.stop()
-    rmSync(dataDir, { recursive: true, force: true })
+    rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 })
   })
   const ask = async (of: (typeof ASKED)[number], headers: Record<string, string> = {}): Promise<Response> => {
     const [method, path, body] = of

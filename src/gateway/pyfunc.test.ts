@@ -71,7 +71,7 @@ before(async () => {
 })
 after(async () => {
   await gateway.stop()
-  rmSync(folder, { recursive: true, force: true })
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
 })
 
 async function post(path: string, body: unknown): Promise<{ status: number; text: string }> {

@@ -1,5 +1,5 @@
 /** The llm room on SQLite. */
-import { emptySqlite } from '../../test/databases.ts'
+import { migratedSqlite } from '../../test/databases.ts'
 import { llmCases } from './llm.cases.ts'
 
-llmCases('SQLite', emptySqlite)
+llmCases('SQLite', migratedSqlite)

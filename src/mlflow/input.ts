@@ -1,9 +1,16 @@
 /** Reads the arguments of MLflow calls: lenient as its server is, and refusing with its texts. */
 import { invalid } from './wire.ts'
 
-/** One argument. `read` gets what was sent (undefined or null = nothing) and its path for messages. */
+/** What an argument is part of. Its path is put together only for a message: a batch has thousands of arguments. */
+export interface Place {
+  /** A field, or the place of an item in its list. */
+  readonly name: string | number
+  readonly within: Place | undefined
+}
+
+/** One argument. `read` gets what was sent (undefined or null = nothing), and its name and what it is part of for messages. */
 export interface Field<T> {
-  readonly read: (value: unknown, path: string) => T
+  readonly read: (value: unknown, name: string | number, within?: Place) => T
   /** True when a query may repeat the key. */
   readonly many: boolean
 }
@@ -20,6 +27,13 @@ export const DOCS = ' See the API docs for more information about request parame
 /** Longest caller's value that a message repeats. */
 const SHOWN = 500
 
+/** `metrics[3].key`. */
+function pathOf(name: string | number, within: Place | undefined): string {
+  if (within === undefined) return String(name)
+  const outer = pathOf(within.name, within.within)
+  return typeof name === 'number' ? `${outer}[${name}]` : `${outer}.${name}`
+}
+
 /** "Invalid value V for parameter 'P' supplied: hint", in MLflow's words. */
 export function invalidValue(path: string, value: unknown, hint?: string): string {
   const shown = asJson(value)
@@ -33,43 +47,43 @@ export function missingValue(path: string): string {
 
 /** Text, or nothing. A whole number is taken for an id where `number` is true. */
 export function text(options: { number?: boolean } = {}): Field<string | undefined> {
-  return field((value, path) => {
+  return field((value, name, within) => {
     // half a character would be another one once it was kept
     if (typeof value === 'string') return value.toWellFormed()
     if (options.number === true && typeof value === 'number' && Number.isSafeInteger(value)) return String(value)
-    throw badType(value, path)
+    throw badType(value, pathOf(name, within))
   })
 }
 
 /** A whole number within ±(2^53 - 1), also as text; larger ones would not survive JSON's doubles and are refused. */
 export function int(): Field<number | undefined> {
-  return field((value, path) => {
+  return field((value, name, within) => {
     const number = typeof value === 'string' && /^[+-]?\d+$/.test(value.trim()) ? Number(value) : value
-    if (typeof number !== 'number') throw badType(value, path)
+    if (typeof number !== 'number') throw badType(value, pathOf(name, within))
     const whole = Math.trunc(number)
     if (!Number.isSafeInteger(whole))
-      throw invalid(invalidValue(path, value, ' expected an integer within ±(2^53 - 1).') + DOCS)
+      throw invalid(invalidValue(pathOf(name, within), value, ' expected an integer within ±(2^53 - 1).') + DOCS)
     return whole
   })
 }
 
 /** A double; "NaN", "Infinity" and "-Infinity" as text, for JSON has no numbers for them. */
 export function double(): Field<number | undefined> {
-  return field((value, path) => {
+  return field((value, name, within) => {
     if (typeof value === 'number') return value
     if (typeof value === 'string' && value.trim() !== '') {
       const number = fromText(value.trim())
       if (number !== undefined) return number
     }
-    throw badType(value, path)
+    throw badType(value, pathOf(name, within))
   })
 }
 
 /** True or false; in a query the words `true` and `false`. */
 export function bool(): Field<boolean | undefined> {
-  return field((value, path) => {
+  return field((value, name, within) => {
     if (typeof value === 'boolean') return value
-    if (typeof value !== 'string') throw badType(value, path)
+    if (typeof value !== 'string') throw badType(value, pathOf(name, within))
     const word = value.toLowerCase()
     if (word !== 'true' && word !== 'false') {
       throw invalid(`Invalid boolean value: ${value}, must be 'true' or 'false'.`)
@@ -81,10 +95,10 @@ export function bool(): Field<boolean | undefined> {
 /** One of a protobuf enum's names; its number is taken too. */
 export function oneOf<const N extends string>(names: Readonly<Record<N, number>>): Field<N | undefined> {
   const byNumber = new Map(Object.entries<number>(names).map(([name, number]) => [number, name]))
-  return field((value, path) => {
-    const name = typeof value === 'number' || /^\d+$/.test(String(value)) ? byNumber.get(Number(value)) : String(value)
-    if (name === undefined || !Object.hasOwn(names, name)) throw badType(value, path)
-    return name as N
+  return field((value, name, within) => {
+    const word = typeof value === 'number' || /^\d+$/.test(String(value)) ? byNumber.get(Number(value)) : String(value)
+    if (word === undefined || !Object.hasOwn(names, word)) throw badType(value, pathOf(name, within))
+    return word as N
   })
 }
 
@@ -92,10 +106,11 @@ export function oneOf<const N extends string>(names: Readonly<Record<N, number>>
 export function list<T>(item: Field<T>): Field<T[]> {
   return {
     many: true,
-    read(value, path) {
+    read(value, name, within) {
       if (value === undefined || value === null) return []
-      if (!Array.isArray(value)) throw badType(value, path)
-      return value.map((one, index) => item.read(one, `${path}[${index}]`))
+      if (!Array.isArray(value)) throw badType(value, pathOf(name, within))
+      const place = { name, within }
+      return value.map((one, index) => item.read(one, index, place))
     },
   }
 }
@@ -104,25 +119,25 @@ export function list<T>(item: Field<T>): Field<T[]> {
 export function maybe<T>(of: Field<T>): Field<T | undefined> {
   return {
     many: of.many,
-    read: (value, path) => (value === undefined || value === null ? undefined : of.read(value, path)),
+    read: (value, name, within) => (value === undefined || value === null ? undefined : of.read(value, name, within)),
   }
 }
 
 /** An object of texts under any names. Its values are not repeated in messages: they may be secrets. */
 export function texts(): Field<Readonly<Record<string, string>> | undefined> {
-  return field((value, path) => {
+  return field((value, name, within) => {
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
       if (Object.values(value).every((one) => typeof one === 'string')) return value as Record<string, string>
     }
-    throw invalid(`Invalid value for parameter '${path}' supplied: expected an object of texts.`)
+    throw invalid(`Invalid value for parameter '${pathOf(name, within)}' supplied: expected an object of texts.`)
   })
 }
 
 /** An object with fields of its own. */
 export function object<F extends Fields>(fields: F): Field<InputOf<F> | undefined> {
-  return field((value, path) => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badType(value, path)
-    return readFields(fields, value as Record<string, unknown>, `${path}.`)
+  return field((value, name, within) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badType(value, pathOf(name, within))
+    return readFields(fields, value as Record<string, unknown>, { name, within })
   })
 }
 
@@ -130,19 +145,20 @@ export function object<F extends Fields>(fields: F): Field<InputOf<F> | undefine
 export function need<T>(of: Field<T | undefined>): Field<T> {
   return {
     many: of.many,
-    read(value, path) {
-      if (value === undefined || value === null || value === '') throw invalid(missingValue(path) + DOCS)
-      return of.read(value, path) as T
+    read(value, name, within) {
+      if (value === undefined || value === null || value === '')
+        throw invalid(missingValue(pathOf(name, within)) + DOCS)
+      return of.read(value, name, within) as T
     },
   }
 }
 
 /** Reads each described field of what was sent; fields that are not described are ignored. */
-export function readFields<F extends Fields>(fields: F, sent: Record<string, unknown>, prefix = ''): InputOf<F> {
+export function readFields<F extends Fields>(fields: F, sent: Record<string, unknown>, within?: Place): InputOf<F> {
   const read: Record<string, unknown> = {}
   for (const name in fields) {
     const given = spelled(name, sent) ?? (name === 'run_id' ? sent['run_uuid'] : undefined)
-    read[name] = fields[name]?.read(given, prefix + name)
+    read[name] = fields[name]?.read(given, name, within)
   }
   return read as InputOf<F>
 }
@@ -167,8 +183,11 @@ function camelCase(name: string): string {
   return other
 }
 
-function field<T>(read: (value: unknown, path: string) => T): Field<T | undefined> {
-  return { many: false, read: (value, path) => (value === undefined || value === null ? undefined : read(value, path)) }
+function field<T>(read: Field<T>['read']): Field<T | undefined> {
+  return {
+    many: false,
+    read: (value, name, within) => (value === undefined || value === null ? undefined : read(value, name, within)),
+  }
 }
 
 function badType(value: unknown, path: string): Error {

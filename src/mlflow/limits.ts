@@ -31,8 +31,16 @@ export function checkRunId(id: string): void {
 
 const KEY = /^[/\p{L}\p{N}_.\- :]*$/u
 
+const PLAIN_KEY = /^[A-Za-z0-9_][A-Za-z0-9_.\- :]{0,249}$/
+
+/** True for most names: `checkKey` takes them, and this look costs little. */
+export function isPlainKey(key: string): boolean {
+  return PLAIN_KEY.test(key)
+}
+
 /** Checks the name of a metric, param or tag: allowed characters, a normal path, at most 250 characters. */
 export function checkKey(key: string, path: string, what: string): void {
+  if (isPlainKey(key)) return
   if (!KEY.test(key)) {
     const rule =
       'Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colon(:) and slashes (/).'

@@ -1,7 +1,7 @@
 /** Page tokens of MLflow lists: keyset positions bound to their query; MLflow's own offset tokens are taken too. */
 import { createHash } from 'node:crypto'
 import type { Db, Sql, SqlValue } from '../store/db.ts'
-import { joined, raw, searchAll, sql } from '../store/sql/sql.ts'
+import { all, joined, raw, searchAll, sql } from '../store/sql/sql.ts'
 import { invalid } from './wire.ts'
 
 /** Where a page begins: after a row with these sort values, or after so many rows. */
@@ -103,8 +103,22 @@ export interface Page<Row> {
   readonly next: { readonly next_page_token?: string }
 }
 
-/** Reads a page of at most `most` rows; the statement asks for one row more. */
-export async function readPage<Row>(db: Db, page: Keyset, most: number, statement: Sql): Promise<Page<Row>> {
+/** Rows that are paged: the columns of a statement, its `FROM …`, and the conditions that all hold. */
+export interface Paged {
+  readonly columns: Sql
+  readonly from: Sql
+  readonly where: readonly Sql[]
+}
+
+/** Reads a page of at most `most` rows. One more is asked for: it tells whether another page follows. */
+export async function readPage<Row>(
+  db: Db,
+  page: Keyset,
+  most: number,
+  { columns, from, where }: Paged,
+): Promise<Page<Row>> {
+  const statement = sql`SELECT ${columns}${page.keys} ${from} WHERE ${all(where)} ${page.after}
+    ORDER BY ${page.order} LIMIT ${most + 1} OFFSET ${page.offset}`
   const found = await searchAll<Row & Record<string, string | number>>(db, statement)
   const rows = found.slice(0, most)
   const last = rows.at(-1)

@@ -80,8 +80,8 @@ function mounted(call: Rpc, method: Method, prefix: string): Mounted {
 }
 
 function argumentsOf(call: Rpc, method: Method, request: Call, body: unknown): Record<string, unknown> {
-  const query = method === 'GET' || method === 'DELETE' ? fromQuery(call.fields, request.search) : {}
-  const sent = method === 'GET' ? query : { ...query, ...fromBody(body) }
+  const asked = (): Record<string, unknown> => fromQuery(call.fields, request.search)
+  const sent = method === 'GET' ? asked() : method === 'DELETE' ? { ...asked(), ...fromBody(body) } : fromBody(body)
   return call.path.includes(':') ? { ...sent, ...(request.params as object) } : sent
 }
 

@@ -25,7 +25,7 @@ import type { LastJudged, Length } from '../stats/lengths.ts'
 import { readReference } from './profiles/reference.ts'
 import { monitorOf, requireEndpoint, settingsOf } from './context/context.ts'
 import type { MonitoringDeps } from './context/context.ts'
-import { importanceOf } from './checks/severity.ts'
+import { importanceOf, weightOf } from './checks/severity.ts'
 import { viewRoutes } from './channels/sending.ts'
 
 type MonitorView = Reply<typeof monitoringApi.getMonitor>
@@ -156,7 +156,7 @@ export async function heatmap(
   return {
     buckets: Array.from({ length: count }, (_, i) => toTime((from + i * size) * HOUR_MS)),
     features: [...cells]
-      .map(([feature, cell]) => ({ feature, importance: worth[feature] ?? 0, ...cell }))
+      .map(([feature, cell]) => ({ feature, importance: weightOf(worth, feature), ...cell }))
       .sort((a, b) => b.importance - a.importance),
   }
 }

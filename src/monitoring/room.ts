@@ -9,6 +9,7 @@ import type { Db } from '../store/db.ts'
 import type { MonitoringDeps } from './context/context.ts'
 import { labelsOf } from './labels/labels.ts'
 import { incidentLineage } from './lineage.ts'
+import { incidentsSince, type WantedIncidents } from './incidents/since.ts'
 import { openMonitoring } from './monitoring.ts'
 import type { Monitoring } from './monitoring.ts'
 import { monitoringPorts } from './ports.ts'
@@ -54,6 +55,8 @@ export interface MonitoringRoom {
   readonly labelsOf: typeof labelsOf
   /** Port: the incidents in the lineage of a version. */
   readonly lineage: LineageSource
+  /** Port: incidents of an endpoint of a project since a time, for the triggers of pipelines. */
+  readonly incidentsSince: (of: WantedIncidents) => ReturnType<typeof incidentsSince>
   /** Port: removes what monitors of deleted endpoints keep. */
   prune(): Promise<Pruned>
 }
@@ -68,6 +71,7 @@ export function monitoringRoom({ leases, worker, ...deps }: MonitoringRoomDeps):
     hooks: monitoring.hooks,
     labelsOf,
     lineage: incidentLineage(db),
+    incidentsSince: (of) => incidentsSince(db, of),
     prune: () => pruneMonitors(db, clock()),
   }
 }

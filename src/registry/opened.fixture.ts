@@ -8,7 +8,6 @@ import { auditLog } from '../auth/audit.ts'
 import { makeIds } from '../contract/ids.ts'
 import { openDiskBlobs } from '../store/blobs/disk.ts'
 import type { Db } from '../store/db.ts'
-import { migrate } from '../store/migrate.ts'
 import type { Bench } from './bench.cases.ts'
 import type { Registry } from './context/context.ts'
 
@@ -23,7 +22,6 @@ export async function openRegistry(
 ): Promise<Opened> {
   const opened = await open()
   const { db } = opened
-  await migrate(db)
   const folder = mkdtempSync(join(tmpdir(), 'slipway-registry-'))
   let now = 1_700_000_000_000
   const clock = (): number => now

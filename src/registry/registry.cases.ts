@@ -6,6 +6,8 @@ import { environmentCases } from './environments/promotions.cases.ts'
 import { askedGatesCases } from './gates/asked.cases.ts'
 import { depthCases } from './gates/depth.cases.ts'
 import { loweringCases } from './lowering/lowering.cases.ts'
+import { aliasedCases } from './aliases/aliased.cases.ts'
+import { attestationCases } from './signing/attestations.cases.ts'
 import { promotionCases } from './aliases/promotion.cases.ts'
 import type { Registry } from './context/context.ts'
 import { openRegistry } from './opened.fixture.ts'
@@ -32,5 +34,8 @@ export function registryCases(name: string, open: () => Promise<{ db: Db; close(
     environmentCases(bench)
     loweringCases(bench)
     deploymentCases(bench)
+    // last: the first case of lowering has to do all versions that were made before it
+    aliasedCases(bench)
+    attestationCases(bench)
   })
 }

@@ -1,5 +1,5 @@
 /** The registry on SQLite. */
-import { emptySqlite } from '../../test/databases.ts'
+import { migratedSqlite } from '../../test/databases.ts'
 import { registryCases } from './registry.cases.ts'
 
-registryCases('SQLite', emptySqlite)
+registryCases('SQLite', migratedSqlite)

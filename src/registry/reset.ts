@@ -15,6 +15,7 @@ const TABLES = [
   'model_asked_gates',
   'model_kept_gates',
   'model_signatures',
+  'model_attestations',
   'model_images',
   'image_promotions',
   'image_environments',

@@ -13,6 +13,7 @@ import type { Reachable } from '../store/blobs/reach.ts'
 import type { Db } from '../store/db.ts'
 import type { Cited } from '../tracking/retention/plan.ts'
 import type { ProjectPart, Tracking, VersionRuns } from '../tracking/context/context.ts'
+import { openSigner } from './attestation/signer.ts'
 import { requireVersion } from './context/context.ts'
 import type { Registry, RegistryDeps } from './context/context.ts'
 import type { MovedTable } from '../store/moved/table.ts'
@@ -52,8 +53,8 @@ export interface RegistryRoomDeps extends Pick<RegistryDeps, 'usedBy' | 'overrid
   readonly tracking: Tracking
   /** Versions are laid out below it. */
   readonly dataDir: string
-  /** Hosts that webhooks may reach although they are private. */
-  readonly allow: readonly string[]
+  /** Hosts that webhooks may reach although they are private, and the private key, as PEM, by which reproductions are attested; absent = none. */
+  readonly started: { readonly egressAllow?: readonly string[]; readonly signingKey?: string }
   /** Ports of what scores models: replays of native models, proofs and exports of ONNX graphs. */
   readonly scoring: Required<Pick<RegistryDeps, 'scoreNative'>> &
     Pick<LoweringDeps, 'exporting'> & {
@@ -102,13 +103,19 @@ export function registryRoom({
   dataDir,
   tracking,
   plan = null,
+  started: { egressAllow: allow = [], signingKey },
   ...deps
 }: RegistryRoomDeps): RegistryRoom {
   const { db } = deps
   const { scoreNative, prove: proveOnnx, exporting, verifyNative } = scoring
-  const registry: Registry = { ...deps, scoreNative, modelsDir: join(dataDir, 'models') }
+  const registry: Registry = {
+    ...deps,
+    scoreNative,
+    modelsDir: join(dataDir, 'models'),
+    ...(signingKey !== undefined && { signer: openSigner(signingKey) }),
+  }
   const testEnv: Record<string, string> = {}
-  const webhooks = openWebhooks({ ...deps, testEnv }, worker)
+  const webhooks = openWebhooks({ ...deps, allow, testEnv }, worker)
   const python = versionPython(envs)
   handleLowering(registry, worker, {
     python,

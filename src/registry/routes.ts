@@ -1,6 +1,7 @@
 /** Routes of the registry's own API; MLflow's wire stands beside it. */
 import { problem } from '../contract/errors.ts'
 import { imagesApi } from '../contract/images/images.ts'
+import { attestationsApi } from '../contract/pipelines/attestations.ts'
 import { registryApi } from '../contract/registry.ts'
 import { mount } from '../http/mount.ts'
 import type { Mounted } from '../http/mount.ts'
@@ -17,6 +18,7 @@ import { setGates } from './gates/asked.ts'
 import { readPolicy, writePolicy } from './gates/policy.ts'
 import { requireVersion } from './context/context.ts'
 import type { Registry } from './context/context.ts'
+import { listAttestations } from './signing/attestations.ts'
 import { filesOf, keepSignature, readBundleOf } from './signing/signatures.ts'
 import { listImages, recordImage } from './images/images.ts'
 import { replayVerdict, requireVerdict } from './gates/verdicts.ts'
@@ -82,6 +84,10 @@ export function registryRoutes(room: Registry, sources: readonly LineageSource[]
     mount(registryApi.putSignature, async ({ who, params, body }) => {
       await visibleModel(room.db, who, params.name)
       return keepSignature(room, who, { model: params.name, version: params.version }, body)
+    }),
+    mount(attestationsApi.listAttestations, async ({ who, params, query }) => {
+      await visibleModel(room.db, who, params.name)
+      return listAttestations(room, params, query)
     }),
     ...imageRoutes(room),
     mount(registryApi.replayVerdict, async ({ who, params }) => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import { emptySqlite } from '../../test/databases.ts'
+import { migratedSqlite } from '../../test/databases.ts'
 import { breakable } from '../jobs/wrapped-db.fixture.ts'
 import type { Breakable } from '../jobs/wrapped-db.fixture.ts'
 import { QUICK } from './bench.fixture.ts'
@@ -37,7 +37,7 @@ export interface BreakableWorld {
 export function breakableWorld(ready: (world: BreakableWorld) => void): Asking & { begunWith: BegunWith } {
   let disk: Breakable
   const open = async () => {
-    const opened = await emptySqlite()
+    const opened = await migratedSqlite()
     disk = breakable(opened.db)
     return { db: disk.db, close: () => opened.close() }
   }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, it } from 'node:test'
-import { emptySqlite } from '../../test/databases.ts'
+import { migratedSqlite } from '../../test/databases.ts'
 import type { Principal } from '../contract/access.ts'
 import type { Problem } from '../contract/errors.ts'
 import type { Gate } from '../contract/registry.ts'
@@ -73,7 +73,7 @@ const STATES: Readonly<Record<string, State>> = {
 
 let bench: RolloutBench
 let db: Db
-const { variants } = rolloutWorld(emptySqlite, (world) => {
+const { variants } = rolloutWorld(migratedSqlite, (world) => {
   ;({ bench, db } = world)
 })
 

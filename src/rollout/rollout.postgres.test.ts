@@ -1,7 +1,5 @@
 /** Rollouts on a real PostgreSQL. */
-import { emptyPostgres } from '../../test/databases.ts'
-import { modeCases } from './modes.cases.ts'
+import { migratedPostgres } from '../../test/databases.ts'
 import { rolloutCases } from './rollout.cases.ts'
 
-rolloutCases('PostgreSQL', emptyPostgres)
-modeCases('PostgreSQL', emptyPostgres)
+rolloutCases('PostgreSQL', migratedPostgres)

@@ -1,7 +1,7 @@
 /** The routes of rollouts: what each answers, by the contract, whom it refuses, and after which of them the controller looks. */
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
-import { emptySqlite } from '../../test/databases.ts'
+import { migratedSqlite } from '../../test/databases.ts'
 import type { Principal } from '../contract/access.ts'
 import type { Reply, Route } from '../contract/route.ts'
 import { rolloutApi } from '../contract/rollout.ts'
@@ -24,11 +24,11 @@ interface Asked {
   readonly body?: object
 }
 
-describe('routes of rollouts', { timeout: 60_000 }, () => {
+describe('routes of rollouts', { timeout: 240_000 }, () => {
   let bench: RolloutBench
   let id: string
   let wakes = 0
-  const { begun } = rolloutWorld(emptySqlite, (world) => ({ bench } = world))
+  const { begun } = rolloutWorld(migratedSqlite, (world) => ({ bench } = world))
   const routes = () =>
     rolloutRoutes({
       deps: bench.deps,

@@ -8,7 +8,6 @@ import type { Principal } from '../contract/access.ts'
 import { Rollout } from '../contract/rollout.ts'
 import { variantsOf } from '../serving/context/rows.ts'
 import type { Db } from '../store/db.ts'
-import { migrate } from '../store/migrate.ts'
 import { newest, openRolloutBench, round, ship } from './bench.fixture.ts'
 import type { RolloutBench, Shipped } from './bench.fixture.ts'
 import { getRollout } from './read.ts'
@@ -42,7 +41,6 @@ export function rolloutWorld(open: Open, ready: (world: World) => void): Asking 
   let bench: RolloutBench
   before(async () => {
     opened = await open()
-    await migrate(opened.db)
     bench = openRolloutBench(opened.db, folder)
     ready({ bench, db: opened.db, folder })
   })

@@ -1,9 +1,10 @@
 /** The files of a trace: its spans as traces.json, made here or uploaded by an older client, and attachments. */
 import type { Principal } from '../contract/access.ts'
 import { route } from '../contract/route.ts'
+import { attachmentHeaders } from '../http/attachment.ts'
 import { mount, Raw } from '../http/mount.ts'
 import type { Mounted } from '../http/mount.ts'
-import { baseName, placeOfUri, safePath } from '../tracking/context/paths.ts'
+import { placeOfUri, safePath } from '../tracking/context/paths.ts'
 import { openArtifact } from '../tracking/artifacts/artifacts.ts'
 import type { Tracking } from '../tracking/context/context.ts'
 import { missing, mlflowFailure, mlflowProblem } from '../mlflow/wire.ts'
@@ -42,7 +43,7 @@ async function traceFile(room: Tracking, who: Principal, search: URLSearchParams
   if (path !== null && path !== '') return uploaded(room, who, row, `attachments/${safePath(path)}`)
   if (row.spans_stored === 0) return uploaded(room, who, row, FILE)
   const spans = (await readSpans(room.db, [id])).get(id) ?? []
-  return new Raw(200, attachment(FILE), spansFile(spans))
+  return new Raw(200, attachmentHeaders(FILE), spansFile(spans))
 }
 
 // oxlint-disable-next-line max-params -- a private helper
@@ -50,17 +51,5 @@ async function uploaded(room: Tracking, who: Principal, row: TraceRow, path: str
   const place = placeOfUri(row.artifact_uri)
   if (place === undefined) throw missing(`The files of trace ${row.trace_id} lie at ${row.artifact_uri}`, 'file', path)
   const { stream } = await openArtifact(room, who, `${place.owner}/artifacts/${path}`)
-  return new Raw(200, attachment(baseName(path)), stream)
-}
-
-function attachment(name: string): Record<string, string> {
-  const plain = /^[\w.-]+$/.test(name)
-  return {
-    'content-type': 'application/octet-stream',
-    'content-disposition': plain
-      ? `attachment; filename=${name}`
-      : `attachment; filename*=UTF-8''${encodeURIComponent(name).replaceAll("'", '%27')}`,
-    'content-security-policy': "sandbox; default-src 'none'",
-    'x-content-type-options': 'nosniff',
-  }
+  return new Raw(200, attachmentHeaders(path), stream)
 }

@@ -231,7 +231,7 @@ describe('files of traces', () => {
     for (const [path, disposition] of [
       ['a.txt', 'attachment; filename=a.txt'],
       ['deep/b-1_c.bin', 'attachment; filename=b-1_c.bin'],
-      ["it's ü;.txt", "attachment; filename*=UTF-8''it%27s%20%C3%BC%3B.txt"],
+      ["it's ü;.txt", `attachment; filename="it_s __.txt"; filename*=UTF-8''it%27s%20%C3%BC%3B.txt`],
     ] as const) {
       await put(id, `attachments/${path.split('/').map(encodeURIComponent).join('/')}`, `text of ${path}`)
       const reply = await file(`request_id=${id}&path=${encodeURIComponent(path)}`)

@@ -7,7 +7,6 @@ import { after, before, describe } from 'node:test'
 import type { Principal } from '../contract/access.ts'
 import type { Db } from '../store/db.ts'
 import { openDiskBlobs } from '../store/blobs/disk.ts'
-import { migrate } from '../store/migrate.ts'
 import { createExperiment } from '../tracking/experiments/experiments.ts'
 import type { Tracking } from '../tracking/context/context.ts'
 import { roomOn } from '../tracking/context/room.fixture.ts'
@@ -44,7 +43,6 @@ export function traceCases(name: string, open: () => Promise<{ db: Db; close(): 
     }
     before(async () => {
       opened = await open()
-      await migrate(opened.db)
       const clock = () => 1_700_000_000_000
       const blobs = openDiskBlobs(join(folder, 'blobs'))
       const room = { ...roomOn({ db: opened.db, blobs }, clock), traceProject: projectOfTrace }

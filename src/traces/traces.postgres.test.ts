@@ -1,5 +1,5 @@
 /** Traces on a real PostgreSQL. */
-import { emptyPostgres } from '../../test/databases.ts'
+import { migratedPostgres } from '../../test/databases.ts'
 import { traceCases } from './traces.cases.ts'
 
-traceCases('PostgreSQL', emptyPostgres)
+traceCases('PostgreSQL', migratedPostgres)

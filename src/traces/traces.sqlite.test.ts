@@ -1,5 +1,5 @@
 /** Traces on SQLite. */
-import { emptySqlite } from '../../test/databases.ts'
+import { migratedSqlite } from '../../test/databases.ts'
 import { traceCases } from './traces.cases.ts'
 
-traceCases('SQLite', emptySqlite)
+traceCases('SQLite', migratedSqlite)

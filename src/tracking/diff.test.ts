@@ -1,7 +1,7 @@
 /** What differs between two runs, part by part, from tags, params, metrics, datasets and the record that a run left. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { emptySqlite } from '../../test/databases.ts'
+import { migratedSqlite } from '../../test/databases.ts'
 import { putArtifact } from './artifacts/artifacts.ts'
 import { logBatch } from './batches/batch.ts'
 import { refused } from './bench.cases.ts'
@@ -13,7 +13,7 @@ import { logInputs } from './models/inputs.ts'
 import { createRun, setRunStage } from './runs/runs.ts'
 import { describeTracking } from './suites.cases.ts'
 
-describeTracking('the difference between two runs', emptySqlite, [diffCases])
+describeTracking('the difference between two runs', migratedSqlite, [diffCases])
 
 interface Given {
   readonly tags?: Readonly<Record<string, string>>

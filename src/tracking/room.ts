@@ -52,6 +52,7 @@ export interface RoomsBelow {
     readonly needed: Reachable
   }
   readonly monitoring: { prune(): Promise<unknown> }
+  readonly data: { readonly needed: Reachable }
 }
 
 export interface TrackingRoom {
@@ -98,7 +99,7 @@ function keptBelow(below: () => RoomsBelow): Omit<KeepingDeps, 'looks' | 'silent
       const behind = await below().pipelines.tracked.runsBehind(pipelineRuns)
       return { ...cited, runs: new Set([...cited.runs, ...behind]) }
     },
-    sources: [() => below().models.needed(), () => below().pipelines.needed()],
+    sources: [() => below().models.needed(), () => below().pipelines.needed(), () => below().data.needed()],
     watched: () => below().pipelines.tracked.watched(),
     logOf: (run) => below().pipelines.tracked.logOf(run),
     prune: () => below().monitoring.prune(),

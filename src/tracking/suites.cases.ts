@@ -9,7 +9,6 @@ import type { Llm } from '../llm/context/context.ts'
 import { llmPart } from '../llm/removal.ts'
 import { openDiskBlobs } from '../store/blobs/disk.ts'
 import type { Db } from '../store/db.ts'
-import { migrate } from '../store/migrate.ts'
 import { projectOfTrace } from '../traces/context/rows.ts'
 import { purgeTraces, tracesPart } from '../traces/removal.ts'
 import type { Bench } from './bench.cases.ts'
@@ -30,7 +29,6 @@ export function describeTracking(name: string, open: Open, suites: readonly ((be
     const bench = { room: undefined as unknown as Tracking, root, member, wait }
     before(async () => {
       opened = await open()
-      await migrate(opened.db)
       const room: Llm = {
         ...roomOn({ db: opened.db, blobs: openDiskBlobs(join(folder, 'blobs')) }, clock),
         purges: () => [

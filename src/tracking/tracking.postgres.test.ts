@@ -1,5 +1,5 @@
 /** The tracking room on a real PostgreSQL. */
-import { emptyPostgres } from '../../test/databases.ts'
+import { migratedPostgres } from '../../test/databases.ts'
 import { trackingCases } from './tracking.cases.ts'
 
-trackingCases('PostgreSQL', emptyPostgres)
+trackingCases('PostgreSQL', migratedPostgres)

@@ -1,5 +1,5 @@
 /** The tracking room on SQLite. */
-import { emptySqlite } from '../../test/databases.ts'
+import { migratedSqlite } from '../../test/databases.ts'
 import { trackingCases } from './tracking.cases.ts'
 
-trackingCases('SQLite', emptySqlite)
+trackingCases('SQLite', migratedSqlite)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hmac
 import http.client
 import ipaddress
 import json
 import os
+import secrets
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -16,6 +18,8 @@ from slipway.display.words import clean
 
 #: Seconds until a server that says nothing counts as absent.
 PATIENCE = 10
+#: Bytes of an answer that is a proof, at the most.
+MOST_PROOF = 4096
 #: Characters from which a token is looked for in texts; a shorter one would take words with it.
 LEAST_TOKEN = 8
 
@@ -23,9 +27,13 @@ LEAST_TOKEN = 8
 class Server:
     """An address and a token. The token goes to this address alone, and into no text."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, folder: str | None = None, withheld: str = "") -> None:
         self.url = address(url)
         self.token = token
+        #: The data folder whose server this has to be before it is sent the token; None where the environment names both.
+        self.folder = folder
+        #: Why there is no token, where the server asks for one.
+        self.withheld = withheld
         if token and not (token.isascii() and token.isprintable() and " " not in token):
             raise NotShown("the token has blanks or characters that no token has; set SLIPWAY_TOKEN again")
         # what runs on this machine is not reached through a proxy, which would be told the token
@@ -37,33 +45,56 @@ class Server:
         given = {key: value for key, value in query.items() if value not in (None, "")}
         words = urllib.parse.urlencode(given, errors="replace")
         request = urllib.request.Request(f"{self.url}{path}?{words}", headers={"Accept": "application/json"})
+        if self.token and self.folder is not None:
+            self.prove(self.folder)
         if self.token:
             # unredirected: wherever an answer leads, the token does not go
             request.add_unredirected_header("Authorization", f"Bearer {self.token}")
-        try:
-            status, body = self.fetch(request)
-        except (OSError, http.client.HTTPException, UnicodeError) as error:
-            why = clean(getattr(error, "reason", None) or str(error) or type(error).__name__, 200)
-            text = f"no server answers at {self.url}: {why}; start it (slipway serve) or set SLIPWAY_URL"
-            raise NotShown(self.mask(text)) from None
+        status, body = self.answer(request)
         if status >= 400:
             raise self.refusal(status, body)
         return self.read(body, field)
 
-    def fetch(self, request: urllib.request.Request) -> tuple[int, bytes]:
+    def prove(self, folder: str) -> None:
+        """Raises NotShown unless who answers knows the key of the folder: after a crash another program may have taken the port."""
+        where = clean(folder, 200)
+        key = key_of(folder)
+        if not key:
+            raise NotShown(f"the token was not sent to {self.url}: {where} has no server.key that can be read; start its server again")
+        nonce = secrets.token_hex(32)
+        status, body = self.answer(urllib.request.Request(f"{self.url}/v1/proof?nonce={nonce}"), MOST_PROOF)
+        try:
+            found = json.loads(body)
+        except (ValueError, RecursionError):
+            found = None
+        given = found.get("proof") if isinstance(found, dict) else None
+        wanted = hmac.new(key, f"slipway-server\n{self.url}\n{nonce}".encode(), "sha256").hexdigest()
+        if status != 200 or not isinstance(given, str) or not hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode()):
+            raise NotShown(f"what answers at {self.url} is not the server of {where}: the token was not sent; start that server again")
+
+    def answer(self, request: urllib.request.Request, most: int = -1) -> tuple[int, bytes]:
+        """Status and body, of which at most `most` bytes are read, where it is not negative. Raises NotShown where nothing answers."""
+        try:
+            return self.fetch(request, most)
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
+            why = clean(getattr(error, "reason", None) or str(error) or type(error).__name__, 200)
+            text = f"no server answers at {self.url}: {why}; start it (slipway serve) or set SLIPWAY_URL"
+            raise NotShown(self.mask(text)) from None
+
+    def fetch(self, request: urllib.request.Request, most: int) -> tuple[int, bytes]:
         """Status and body of the answer."""
         try:
             with self.opener.open(request, timeout=PATIENCE) as reply:
-                return reply.status, reply.read()
+                return reply.status, reply.read(most)
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, error.read()
+                return error.code, error.read(most)
 
     def read(self, body: bytes, field: str) -> dict[str, Any]:
         """An answer as JSON. The token goes out of it here, before texts are cut and half of it is no longer found."""
         try:
             found = json.loads(self.mask(body.decode("utf-8", "replace")))
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict) or field not in found:
             raise NotShown(f"what answers at {self.url} is no Slipway server; set SLIPWAY_URL")
@@ -77,6 +108,7 @@ class Server:
         """What the server says against a call."""
         text = f"{self.url} answers {status}: {clean(self.read(body, 'message')['message'], 500)}"
         if status == 401:
+            text += f"; {self.withheld}" if self.withheld else ""
             text += "; set SLIPWAY_TOKEN to a token of this server, in the environment of the kernel and not in a cell"
         return NotShown(text, status)
 
@@ -99,17 +131,37 @@ def find_server() -> Server:
         where = clean(data, 200)
         raise NotShown(f"no server runs in {where}: start one (slipway serve --data {where}), or set SLIPWAY_URL and SLIPWAY_TOKEN")
     token = os.environ.get("SLIPWAY_TOKEN", "").strip()
-    if not token and url.rstrip("/") == here.rstrip("/"):
-        # the token of this folder's server is for that server alone
-        token = content(str(found.get("token_file") or os.path.join(data, "token"))).strip()
-    return Server(url, token)
+    own = bool(here) and url.strip().rstrip("/") == here.rstrip("/")
+    if token:
+        # who names both the server and its token has chosen whom to trust
+        return Server(url, token, None if os.environ.get("SLIPWAY_URL") or not own else data)
+    if not own:
+        return Server(url, "", withheld=f"the token of {clean(data, 200)} is for its own server alone, and was not sent")
+    # the server may know the folder by another path, as in a container
+    beside = os.path.join(data, "token")
+    file = beside if os.path.exists(beside) else str(found.get("token_file") or beside)
+    try:
+        with open(file, encoding="utf-8") as text:
+            return Server(url, text.read().strip(), data)
+    except (OSError, UnicodeError) as error:
+        why = clean(getattr(error, "strerror", None) or "it is no text", 200)
+        return Server(url, "", withheld=f"no token was sent, for {clean(file, 200)} cannot be read ({why})")
+
+
+def key_of(folder: str) -> bytes:
+    """The key by which the server of a data folder shows that it is that; empty where there is none that may be read."""
+    try:
+        with open(os.path.join(folder, "server.key"), "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
 
 
 def server_file(data: str) -> dict[str, Any]:
     """What `server.json` says; empty where no server runs, or where it is cut off."""
     try:
         found = json.loads(content(os.path.join(data, "server.json")) or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -119,7 +171,7 @@ def content(path: str) -> str:
     try:
         with open(path, encoding="utf-8") as file:
             return file.read()
-    except OSError:
+    except (OSError, UnicodeError):
         return ""
 
 

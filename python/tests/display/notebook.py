@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
 import threading
@@ -34,6 +35,8 @@ class Answers(ThreadingHTTPServer):
         self.asked: list[tuple[str, dict[str, list[str]], str | None]] = []
         self.status = 200
         self.location = ""
+        #: The key of the data folder that it is the server of; empty = of none.
+        self.key = b""
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     @property
@@ -52,6 +55,9 @@ class Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         server.asked.append((parts.path, parse_qs(parts.query), self.headers.get("Authorization")))
         found = server.answers.get(parts.path, {"items": []})
+        if parts.path == "/v1/proof" and server.key:
+            text = f"slipway-server\n{server.url}\n{parse_qs(parts.query)['nonce'][0]}"
+            found = {"url": server.url, "proof": hmac.new(server.key, text.encode(), "sha256").hexdigest()}
         body = found if isinstance(found, bytes) else json.dumps(found).encode()
         self.send_response(server.status)
         if server.location:

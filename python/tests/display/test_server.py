@@ -7,6 +7,7 @@ import socket
 import tempfile
 import unittest
 from pathlib import Path
+from typing import Any
 
 from tests.display.notebook import NotebookCase
 
@@ -20,20 +21,67 @@ class WhichServer(NotebookCase):
         self.addCleanup(holder.cleanup)
         folder = Path(holder.name)
         (folder / "admin").write_text("token-of-the-folder\n")
+        (folder / "server.key").write_bytes(b"k" * 32)
         (folder / "server.json").write_text(json.dumps({"url": url, "token_file": str(folder / "admin")}))
         return holder.name
 
     def authorization(self) -> str | None:
         """What the first call said who it is."""
         self.refused("runs --metrics a --params b")
-        return self.server.asked[0][2]
+        return self.server.asked[-1][2]
 
     def test_the_environment_names_it(self) -> None:
         self.assertEqual(self.authorization(), f"Bearer {self.token}")
 
     def test_the_data_folder_names_it(self) -> None:
+        self.server.key = b"k" * 32
         self.environment(SLIPWAY_URL="", SLIPWAY_TOKEN="", SLIPWAY_DATA=self.data_folder(self.server.url))
         self.assertEqual(self.authorization(), "Bearer token-of-the-folder")
+        self.assertEqual([(call[0], call[2]) for call in self.server.asked[:1]], [("/v1/proof", None)])
+
+    def test_the_token_is_that_beside_the_server_file(self) -> None:
+        """Also where the server knows the folder by another path, as in a container."""
+        self.server.key = b"k" * 32
+        data = self.data_folder(self.server.url)
+        (Path(data) / "token").write_text("token-beside-it\n")
+        self.environment(SLIPWAY_URL="", SLIPWAY_TOKEN="", SLIPWAY_DATA=data)
+        self.assertEqual(self.authorization(), "Bearer token-beside-it")
+
+    def test_a_program_that_took_the_port_is_told_no_token(self) -> None:
+        """Not that of the folder, and not that of the environment where the folder alone says where the server is."""
+        answers: list[Any] = [{"items": []}, b"[" * 4000, b"x" * 100_000, {"proof": None}, {"proof": "0" * 64}, {"proof": "\ud800"}]
+        for token in ("", "slw_environment"):
+            for answer in answers:
+                self.server.asked.clear()
+                self.server.answers["/v1/proof"] = answer
+                self.environment(SLIPWAY_URL="", SLIPWAY_TOKEN=token, SLIPWAY_DATA=self.data_folder(self.server.url))
+                self.assertIn("is not the server of ", self.refused("runs --metrics a --params b"))
+                self.assertEqual([(call[0], call[2]) for call in self.server.asked], [("/v1/proof", None)])
+
+    def test_a_proof_of_a_server_at_another_port_is_none(self) -> None:
+        real = self.serve()
+        real.key = b"k" * 32
+        self.server.status, self.server.location = 302, f"{real.url}/v1/proof?nonce={'0' * 32}"
+        self.environment(SLIPWAY_URL="", SLIPWAY_TOKEN="", SLIPWAY_DATA=self.data_folder(self.server.url))
+        self.assertIn("is not the server of ", self.refused("runs"))
+        self.assertEqual([call[2] for call in (*self.server.asked, *real.asked)], [None, None])
+
+    def test_a_folder_without_a_key_sends_no_token(self) -> None:
+        folder = self.data_folder(self.server.url)
+        (Path(folder) / "server.key").unlink()
+        self.environment(SLIPWAY_URL="", SLIPWAY_TOKEN="", SLIPWAY_DATA=folder)
+        self.assertIn("has no server.key", self.refused("runs"))
+        self.assertEqual(self.server.asked, [])
+
+    def test_where_no_token_was_sent_it_says_why(self) -> None:
+        folder = self.data_folder(self.server.url)
+        self.server.answers["/v1/runs"] = {"code": "unauthenticated", "message": "who is it"}
+        self.server.status = 401
+        (Path(folder) / "admin").unlink()
+        self.environment(SLIPWAY_URL="", SLIPWAY_TOKEN="", SLIPWAY_DATA=folder)
+        self.assertIn("admin cannot be read (No such file", self.refused("runs --metrics a --params b"))
+        self.environment(SLIPWAY_URL=self.server.url, SLIPWAY_TOKEN="", SLIPWAY_DATA=self.data_folder("http://127.0.0.1:1"))
+        self.assertIn("is for its own server alone", self.refused("runs --metrics a --params b"))
 
     def test_the_token_of_the_folder_goes_to_no_other_server(self) -> None:
         self.environment(SLIPWAY_URL=self.server.url, SLIPWAY_TOKEN="", SLIPWAY_DATA=self.data_folder("http://127.0.0.1:1"))

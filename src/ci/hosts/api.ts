@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { ifJson } from '../../contract/absence/absent.ts'
 import { Problem } from '../../contract/errors.ts'
+import { maskedUrl } from '../../contract/secrets/addresses.ts'
 import { egress } from '../../http/egress.ts'
 import type { Egress, EgressReply, EgressRequest } from '../../http/egress.ts'
 
@@ -71,17 +72,21 @@ export function hostApi(options: ApiOptions): Api {
         await wait(FAULT_MS * 2 ** (faults - 1), `${method} ${path} has no answer`, status)
         continue
       }
-      const answer = { status: reply.status, headers: reply.headers, body: ifJson(reply.body.toString('utf8')) }
+      const answer = answerOf(reply)
       const limit = limitOf(answer, now(), limited)
       if (limit !== undefined) {
         limited++
         await wait(limit, 'the rate limit is reached', reply.status)
         continue
       }
-      if (reply.status < 300) return answer
+      if (reply.status < 300 && (answer.body !== undefined || method === 'DELETE')) return answer
       throw refusal(method, path, answer)
     }
   }
+}
+
+function answerOf({ status, headers, body }: EgressReply): Answer {
+  return { status, headers, body: ifJson(body.toString('utf8')) }
 }
 
 interface Asked {
@@ -119,33 +124,48 @@ function isLocked({ status, body }: EgressReply): boolean {
   return status === 409 && /resource lock/i.test(body.toString('utf8'))
 }
 
-/** How long a limit asks to wait, ms; undefined where the answer is of no limit. A 403 is one only if it says so. */
+/**
+ * How long a limit asks to wait, ms; undefined where the answer is of no limit. A 403 is one only if it says so. A time that cannot be
+ * read is as if none were said: by a number that is none nothing would ever be waited for.
+ */
 function limitOf({ status, headers, body }: Answer, now: number, before: number): number | undefined {
   if (status !== 429 && status !== 403) return undefined
   const after = headers['retry-after']
-  if (after !== undefined) {
-    const seconds = Number(after)
-    return Math.max(0, Number.isFinite(seconds) ? seconds * 1000 : Date.parse(after) - now) || FAULT_MS
-  }
+  const seconds = Number(after)
+  const asked = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(after ?? '') - now
+  if (Number.isFinite(asked)) return Math.max(FAULT_MS, asked)
   const [left, reset] = [
     headers['x-ratelimit-remaining'] ?? headers['ratelimit-remaining'],
     headers['x-ratelimit-reset'] ?? headers['ratelimit-reset'],
   ]
-  if (left === '0' && reset !== undefined) return Math.max(FAULT_MS, Number(reset) * 1000 - now)
+  const until = Number(reset) * 1000 - now
+  if (left === '0' && Number.isFinite(until)) return Math.max(FAULT_MS, until)
   const secondary = status === 403 && /secondary rate limit|abuse detection/i.test(messageOf(body))
   return status === 429 || secondary ? UNSAID_MS * 2 ** before : undefined
 }
 
+/** What a host says of a refusal; GitHub says only in its list which field was wrong. */
 function messageOf(body: unknown): string {
-  const { message, error } = (body ?? {}) as { message?: unknown; error?: unknown }
-  const said = message ?? error ?? ''
-  return (typeof said === 'string' ? said : JSON.stringify(said)).slice(0, 300)
+  const { message, error, errors } = (body ?? {}) as { message?: unknown; error?: unknown; errors?: unknown }
+  const said = [message ?? error ?? '', ...(Array.isArray(errors) ? (errors as unknown[]) : [])]
+  return said
+    .map((one) => (typeof one === 'string' ? one : JSON.stringify(one)))
+    .join(' ')
+    .slice(0, 300)
 }
 
 const KINDS: Readonly<Record<number, Refused>> = { 401: 'rights', 403: 'rights', 404: 'gone', 410: 'gone' }
 
-function refusal(method: string, path: string, { status, body }: Answer): HostRefusal {
-  return new HostRefusal(KINDS[status] ?? 'refused', status, `${method} ${path}: ${status} ${messageOf(body)}`.trim())
+function refusal(method: string, path: string, answer: Answer): HostRefusal {
+  const { status } = answer
+  return new HostRefusal(KINDS[status] ?? 'refused', status, `${method} ${path}: ${status} ${wordsOf(answer)}`.trim())
+}
+
+/** No redirect is followed, for the token goes to the host that it was given for and to no other. */
+function wordsOf({ status, headers, body }: Answer): string {
+  if (status < 300) return 'the answer is no JSON'
+  const { location } = headers
+  return status < 400 && location !== undefined ? `it sends on to ${maskedUrl(location)}` : messageOf(body)
 }
 
 /** Every item of a list, in pages of 100. Which is the last one the host says: GitLab takes out of a page what the token may not see. */

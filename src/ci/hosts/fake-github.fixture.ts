@@ -1,5 +1,5 @@
 /** A fake GitHub: the calls of a report with the shapes of docs.github.com/rest (2022-11-28), and its refusals word for word. */
-import { pageOf, startFake } from './fake-host.fixture.ts'
+import { itemOf, pageOf, startFake } from './fake-host.fixture.ts'
 import type { Asked, FakeHost, Sent } from './fake-host.fixture.ts'
 
 export interface Comment {
@@ -72,7 +72,7 @@ export async function startGitHub(): Promise<FakeGitHub> {
     if (kind === undefined) return UNAUTHORISED
     if (asked.path === '/user') return kind === 'person' ? { status: 200, body: PERSON } : NOT_BY_INTEGRATION
     if (asked.method !== 'GET' && kind === 'fork') return NOT_BY_INTEGRATION
-    return commentCalls(asked, kind) ?? signCalls(fake, asked, kind)
+    return commentCalls(asked, kind) ?? signCalls(fake, asked, kind, () => ids++)
   }
 
   function commentCalls(asked: Asked, kind: TokenKind): Sent | undefined {
@@ -97,13 +97,9 @@ export async function startGitHub(): Promise<FakeGitHub> {
     }
     const id = new RegExp(`^${repo}/issues/comments/(\\d+)$`).exec(path)?.[1]
     if (id === undefined) return undefined
-    const at = fake.comments.findIndex((one) => one.id === Number(id))
-    const found = fake.comments[at]
+    const found = itemOf(fake.comments, id, method)
     if (found === undefined) return NOT_FOUND
-    if (method === 'DELETE') {
-      fake.comments.splice(at, 1)
-      return { status: 204, body: undefined }
-    }
+    if (method === 'DELETE') return { status: 204, body: undefined }
     const refused = tooLong(body['body'], 'IssueComment')
     if (refused !== undefined) return refused
     found.body = String(body['body']).trimEnd()
@@ -118,8 +114,8 @@ function ownerOf({ creator = BOT }: Pick<FakeGitHub, 'creator'>, kind: TokenKind
   return kind === 'person' ? PERSON : creator
 }
 
-/** Statuses and checks; the number of a call is the id of what it made. */
-function signCalls(fake: FakeGitHub, asked: Asked, kind: TokenKind): Sent | undefined {
+/** Statuses and checks. */
+function signCalls(fake: FakeGitHub, asked: Asked, kind: TokenKind, newId: () => number): Sent | undefined {
   const { method, path, body } = asked
   const sha = new RegExp(`^${repo}/statuses/([0-9a-f]{40})$`).exec(path)?.[1]
   if (sha !== undefined && method === 'POST') {
@@ -130,7 +126,7 @@ function signCalls(fake: FakeGitHub, asked: Asked, kind: TokenKind): Sent | unde
     fake.statuses.push({ ...body, sha })
     return {
       status: 201,
-      body: { id: fake.asked.length, ...body, creator: ownerOf(fake, kind) },
+      body: { id: newId(), ...body, creator: ownerOf(fake, kind) },
     }
   }
   if (new RegExp(`^${repo}/commits/[0-9a-f]{40}/check-runs$`).test(path)) {
@@ -150,7 +146,7 @@ function signCalls(fake: FakeGitHub, asked: Asked, kind: TokenKind): Sent | unde
   const before = fake.checks.find((one) => path === `${repo}/check-runs/${one.id}`)
   if (method === 'PATCH' && before !== undefined) return { status: 200, body: Object.assign(before, body) }
   if (method !== 'POST') return NOT_FOUND
-  const made = { ...body, id: fake.asked.length }
+  const made = { ...body, id: newId() }
   fake.checks.push(made)
   return { status: 201, body: made }
 }

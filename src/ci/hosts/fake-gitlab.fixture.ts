@@ -2,7 +2,7 @@
  * A fake GitLab: notes, statuses and the user of a token (version 4 of its API). Its answers are held against the types of Gitbeaker, and
  * it is used by python-gitlab, in `test/runners/gitlab-api.test.ts`.
  */
-import { pageOf, startFake } from './fake-host.fixture.ts'
+import { itemOf, pageOf, startFake } from './fake-host.fixture.ts'
 import type { Asked, FakeHost, Sent } from './fake-host.fixture.ts'
 
 export interface GitLabUser {
@@ -108,13 +108,9 @@ export async function startGitLab(): Promise<FakeGitLab> {
 
   function changeNote({ method, path, body }: Asked): Sent | undefined {
     const id = new RegExp(`^${base}/merge_requests/3/notes/(\\d+)$`).exec(path)?.[1]
-    const at = fake.notes.findIndex((one) => one.id === Number(id))
-    const found = fake.notes[at]
+    const found = itemOf(fake.notes, id, method)
     if (found === undefined) return NOT_FOUND
-    if (method === 'DELETE') {
-      fake.notes.splice(at, 1)
-      return { status: 204, body: undefined }
-    }
+    if (method === 'DELETE') return { status: 204, body: undefined }
     if (method === 'PUT') found.body = String(body['body'])
     return { status: 200, body: shownNote(found) }
   }

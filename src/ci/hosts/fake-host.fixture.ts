@@ -37,6 +37,18 @@ export interface FakeHost {
   close(): void
 }
 
+/** The item of this id in a list of the host, where it is there; a DELETE takes it out. */
+export function itemOf<T extends { readonly id: number }>(
+  items: T[],
+  id: string | undefined,
+  method: string,
+): T | undefined {
+  const at = items.findIndex((one) => one.id === Number(id))
+  const found = items[at]
+  if (method === 'DELETE' && found !== undefined) items.splice(at, 1)
+  return found
+}
+
 export async function startFake(answer: Answering): Promise<FakeHost> {
   const faults: { pattern: RegExp; answers: Sent[] }[] = []
   const asked: Asked[] = []

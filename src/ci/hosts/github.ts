@@ -111,7 +111,9 @@ async function postCheck(api: Api, repo: string, commit: string, verdict: Verdic
     `${repo}/commits/${commit}/check-runs?check_name=${encodeURIComponent(name)}&filter=all&per_page=100`,
   )
   const { check_runs = [] } = (body ?? {}) as { check_runs?: { id: number; external_id?: unknown }[] }
-  const before = check_runs.find(({ external_id }) => external_id === verdict.run)
+  // an older one that was changed would stay behind what is shown
+  const newest = check_runs.toSorted((a, b) => b.id - a.id)[0]
+  const before = newest?.external_id === verdict.run ? newest : undefined
   const check = {
     name,
     status: 'completed',

@@ -13,6 +13,7 @@ export interface GitLabChange {
   readonly request: number | undefined
 }
 
+const MOST_URL = 255
 const STATES = { passed: 'success', failed: 'failed', waiting: 'pending', error: 'failed' } as const
 
 export function gitlab(api: Api, { project, commit, request }: GitLabChange): Host {
@@ -61,7 +62,8 @@ async function postStatus(api: Api, path: string, { verdict, project, headline, 
       state: STATES[verdict],
       name: contextOf(project),
       description: headline.slice(0, 255),
-      ...(page !== '' && { target_url: page }),
+      // a longer one is refused, and the status with it
+      ...(page !== '' && page.length <= MOST_URL && { target_url: page }),
     })
   } catch (error) {
     // the state is what it was: GitLab calls that a transition it does not know

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { ChangeReport } from '../../contract/changes/report.ts'
-import { changeReport, COMMIT } from '../report.fixture.ts'
+import { changeReport, COMMIT, NEWER, newerReport } from '../report.fixture.ts'
 import { startGitLab, tooMany } from './fake-gitlab.fixture.ts'
 import type { FakeGitLab } from './fake-gitlab.fixture.ts'
 import { gitlab } from './gitlab.ts'
@@ -114,22 +114,19 @@ describe('GitLab', () => {
   })
 
   it('has the report of the newest push when two come at once', async () => {
-    const newer = 'c'.repeat(40)
-    const second = changeReport({
-      run: { ...changeReport().run, id: 'pr_2', commit: newer, created_at: '2026-05-03T10:05:00.000Z' },
-    })
+    const second = newerReport()
     for (let seed = 0; seed < 6; seed++) {
       lab.notes.length = 0
-      lab.head = newer
+      lab.head = NEWER
       lab.delay = (call) => ((call * 7 + seed * 13) % 5) * 3
       const reportOf = (commit: string): Promise<ChangeReport | undefined> =>
-        Promise.resolve(commit === newer ? second : undefined)
+        Promise.resolve(commit === NEWER ? second : undefined)
       await Promise.all([
         tell(onGitLab(), changeReport(), reportOf),
-        post(onGitLab(), { report: second, commit: newer, page: () => '', secrets: [], reportOf }),
+        post(onGitLab(), { report: second, commit: NEWER, page: () => '', secrets: [], reportOf }),
       ])
       assert.equal(lab.notes.length, 1)
-      assert.match(lab.notes[0]?.body ?? '', new RegExp(`commit=${newer}`), `seed ${seed}`)
+      assert.match(lab.notes[0]?.body ?? '', new RegExp(`commit=${NEWER}`), `seed ${seed}`)
     }
   })
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { ChangeReport } from '../../contract/changes/report.ts'
-import { changeReport, COMMIT, gate } from '../report.fixture.ts'
+import { changeReport, COMMIT, gate, NEWER, newerReport } from '../report.fixture.ts'
 import { HostRefusal } from './api.ts'
 import type { Api } from './api.ts'
 import { BOT, PERSON, REPOSITORY, SECONDARY, startGitHub } from './fake-github.fixture.ts'
@@ -266,26 +266,50 @@ describe('GitHub', () => {
     assert.deepEqual([parts['commit status'], parts['check run']], ['posted', 'posted'])
   })
 
-  it('has the report of the newest push when two come at once, whatever the order of answers', async () => {
-    const newer = 'c'.repeat(40)
-    const second = changeReport({
-      run: { ...changeReport().run, id: 'pr_2', commit: newer, created_at: '2026-05-03T10:05:00.000Z' },
+  it('has status and check of the later of two runs of one commit, whichever job ends last', async () => {
+    const later = changeReport({
+      verdict: 'failed',
+      run: { ...changeReport().run, id: 'pr_2', created_at: '2026-05-03T10:05:00.000Z' },
     })
+    for (let seed = 0; seed < 12; seed++) {
+      hub.statuses.length = 0
+      hub.checks.length = 0
+      let ready = seed % 3 === 0
+      const reportOf = (): Promise<ChangeReport | undefined> => Promise.resolve(ready ? later : changeReport())
+      hub.delay = (call) => ((call * 7 + seed * 13) % 5) * 3
+      const first = tell(onGitHub(), changeReport(), reportOf)
+      await new Promise((resolve) => setTimeout(resolve, seed * 4))
+      // a run has ended before its job reports it
+      ready = true
+      const [told] = await Promise.all([
+        first,
+        post(onGitHub(), { report: later, commit: COMMIT, page: () => '', secrets: [], reportOf }),
+      ])
+      assert.equal(hub.statuses.at(-1)?.['state'], 'failure', `seed ${seed}`)
+      // GitHub shows the check that was made last
+      const last = hub.checks.toSorted((a, b) => a.id - b.id).at(-1)
+      assert.deepEqual([last?.['external_id'], last?.['conclusion']], ['pr_2', 'failure'], `seed ${seed}`)
+      if (seed % 3 === 0) assert.equal(done(told)['commit status'], 'left to a later run of the commit')
+    }
+  })
+
+  it('has the report of the newest push when two come at once, whatever the order of answers', async () => {
+    const second = newerReport()
     for (let seed = 0; seed < 12; seed++) {
       hub.comments.length = 0
       hub.head = COMMIT
       let ready = false
       const reportOf = (commit: string): Promise<ChangeReport | undefined> =>
-        Promise.resolve(commit === newer && ready ? second : undefined)
+        Promise.resolve(commit === NEWER && ready ? second : undefined)
       hub.delay = (call) => ((call * 7 + seed * 13) % 5) * 3
       const first = tell(onGitHub(), changeReport(), reportOf)
       await new Promise((resolve) => setTimeout(resolve, seed * 4))
-      hub.head = newer
+      hub.head = NEWER
       ready = true
-      const host = onGitHub('ghs_job', { commit: newer })
-      await Promise.all([first, post(host, { report: second, commit: newer, page: () => '', secrets: [], reportOf })])
+      const host = onGitHub('ghs_job', { commit: NEWER })
+      await Promise.all([first, post(host, { report: second, commit: NEWER, page: () => '', secrets: [], reportOf })])
       assert.equal(hub.comments.length, 1)
-      assert.match(hub.comments[0]?.body ?? '', new RegExp(`commit=${newer}`), `seed ${seed}`)
+      assert.match(hub.comments[0]?.body ?? '', new RegExp(`commit=${NEWER}`), `seed ${seed}`)
     }
   })
 })

@@ -4,7 +4,7 @@ import { headline, markdown } from '../render/markdown.ts'
 import { documentWithoutSecrets } from '../render/escape.ts'
 import { HostRefusal } from './api.ts'
 import { STATUS_CHARACTERS } from './github.ts'
-import type { Host } from './host.ts'
+import type { Host, Verdict } from './host.ts'
 import { markerOf, postSticky } from './sticky.ts'
 import type { Posting } from './sticky.ts'
 
@@ -23,31 +23,14 @@ export interface Post {
   /** Page of a run; '' where nobody could open it. */
   readonly page: (run: string) => string
   readonly secrets: readonly string[]
-  /** The report of the newest run of another commit of the change, where the server has one. */
+  /** The report of the newest run that stands for a commit of the change, where the server has one. */
   readonly reportOf: (commit: string) => Promise<ChangeReport | undefined>
 }
 
 /** Never throws for what the host refuses: each part says so. */
 export async function post(host: Host, asked: Post): Promise<Part[]> {
-  const { page, secrets } = asked
-  const report = documentWithoutSecrets(asked.report, secrets)
-  const verdict = {
-    verdict: report.verdict,
-    project: report.project,
-    run: report.run.id,
-    page: page(report.run.id),
-    headline: headline(report, STATUS_CHARACTERS),
-    markdown: markdown(report, { marker: '', page: page(report.run.id) }),
-  }
   const parts: Part[] = []
-  for (const { what, post: tell } of host.signs) {
-    parts.push(
-      await partOf(what, async () => {
-        await tell(verdict)
-        return 'posted'
-      }),
-    )
-  }
+  for (const sign of host.signs) parts.push(await partOf(sign.what, () => postSign(sign, asked)))
   const { notes } = host
   if (notes === undefined) return parts
   const newest = async (commit: string): Promise<Posting | undefined> => {
@@ -56,6 +39,41 @@ export async function post(host: Host, asked: Post): Promise<Part[]> {
   }
   parts.push(await partOf('comment', async () => TOLD[await postSticky(notes, postingOf(asked), newest)]))
   return parts
+}
+
+/** Times that runs of one commit may end while its sign is told. */
+const ROUNDS = 4
+
+/**
+ * Of two runs of one commit the later stands, whichever job ends last: a host keeps what it is told last, so the server is asked before
+ * and after.
+ */
+async function postSign({ post: tell }: Host['signs'][number], asked: Post): Promise<string> {
+  let told: ChangeReport | undefined
+  for (let round = 0; round < ROUNDS; round++) {
+    const report = laterOf(asked.report, await asked.reportOf(asked.commit))
+    if (report.run.id === told?.run.id) break
+    await tell(verdictOf(report, asked))
+    told = report
+  }
+  return told?.run.id === asked.report.run.id ? TOLD.posted : 'left to a later run of the commit'
+}
+
+function laterOf(own: ChangeReport, known: ChangeReport | undefined): ChangeReport {
+  return known !== undefined && Date.parse(known.run.created_at) > Date.parse(own.run.created_at) ? known : own
+}
+
+function verdictOf(told: ChangeReport, { page, secrets }: Post): Verdict {
+  const report = documentWithoutSecrets(told, secrets)
+  const { project, verdict, run } = report
+  return {
+    verdict,
+    project,
+    run: run.id,
+    page: page(run.id),
+    headline: headline(report, STATUS_CHARACTERS),
+    markdown: markdown(report, { marker: '', page: page(run.id) }),
+  }
 }
 
 const TOLD = {

@@ -123,6 +123,32 @@ describe('the comment', () => {
     assert.deepEqual(bodies(host), [posting(B, 5).body.trimEnd()])
   })
 
+  it('that the newer push told itself is left as it is, though the older job would draw it against another base', async () => {
+    const host = new Memory()
+    host.newest = B
+    await postSticky(host, posting(B, 5), nothing)
+    const otherwise = { ...posting(B, 5), body: `${markerOf(posting(B, 5))}\n\nagainst another base\n` }
+    assert.equal(await postSticky(host, posting(A, 9), () => Promise.resolve(otherwise)), 'superseded')
+    assert.deepEqual(bodies(host), [posting(B, 5).body.trimEnd()])
+  })
+
+  it('whose mark somebody changed to a later time is written anew, for the server knows no such run', async () => {
+    const host = new Memory()
+    await postSticky(host, posting(A, 1), nothing)
+    for (const note of host.notes)
+      note.body = note.body.replace('at=1 ', `at=${'9'.repeat(30)} `).replace('report of', 'all is well with')
+    const known = (): Promise<Posting> => Promise.resolve(posting(A, 2))
+    assert.equal(await postSticky(host, posting(A, 2), known), 'posted')
+    assert.deepEqual(bodies(host), [posting(A, 2).body.trimEnd()])
+  })
+
+  it('that is listed and never there to be changed is told as gone', async () => {
+    const host = new Memory()
+    await postSticky(host, posting(A, 1), nothing)
+    host.update = () => Promise.resolve(false)
+    await assert.rejects(postSticky(host, posting(A, 2), nothing), { kind: 'gone' })
+  })
+
   it('of an older push stands until the newer one has a report', async () => {
     const host = new Memory()
     host.newest = B

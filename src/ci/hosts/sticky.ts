@@ -1,4 +1,5 @@
 /** The one comment of a change: found again by its marker, never taken back to an older push, made anew where it was deleted. */
+import { HostRefusal } from './api.ts'
 
 export interface Note {
   readonly id: string
@@ -56,7 +57,7 @@ function readMarker(body: string): Omit<Posting, 'body'> | undefined {
 /**
  * Posts a report. The newest commit of the change wins, and of one commit the newest run; hosts have no conditional writes, so what
  * was written is read again. One that finds that a newer push or run came meanwhile posts its report in its place, where the server
- * has it (`newest`, of the newest commit).
+ * has it (`newest`, of the newest commit). Throws `HostRefusal`.
  */
 export async function postSticky(
   notes: Notes,
@@ -65,17 +66,24 @@ export async function postSticky(
 ): Promise<Posted> {
   let mine = first
   let outcome: Posted = 'unchanged'
+  let gone = 0
   for (let round = 0; round < ROUNDS; round++) {
     const head = await notes.head()
-    mine = newerOf(mine, await newest(head))
+    const known = await newest(head)
+    mine = newerOf(mine, known)
     const [there, ...others] = await ours(notes, mine.project)
     for (const { id } of others) await notes.remove(id)
     if (there !== undefined && there.body === mine.body.trimEnd()) return settled(outcome, first, mine)
-    if (there !== undefined && isAhead(there.marker, mine, head)) return 'superseded'
+    // its own job has told it, against a merge base that may be another one
+    if (there !== undefined && there.marker.run === mine.run && mine.run !== first.run) return 'superseded'
+    if (there !== undefined && !isMade(there.marker, head, known) && isAhead(there.marker, mine, head))
+      return 'superseded'
     if (there === undefined) await notes.create(mine.body)
-    else await notes.update(there.id, mine.body)
+    else if (!(await notes.update(there.id, mine.body))) gone++
     outcome = 'posted'
   }
+  // GitHub calls what a token may not change gone as well
+  if (gone === ROUNDS) throw new HostRefusal('gone', 404, 'the comment is listed, and gone when it is to be changed')
   return 'unsettled'
 }
 
@@ -96,6 +104,11 @@ async function ours(notes: Notes, project: string): Promise<(Note & { marker: Om
     const marker = readMarker(body)
     return marker?.project === project ? [{ id: note.id, body, marker }] : []
   })
+}
+
+/** Whether somebody made up what a comment says: it is of the newest commit, and later than any run of it that the server knows. */
+function isMade(there: Omit<Posting, 'body'>, head: string, known: Posting | undefined): boolean {
+  return known !== undefined && there.commit === head && there.at > known.at
 }
 
 function isAhead(there: Omit<Posting, 'body'>, mine: Posting, head: string): boolean {

@@ -17,6 +17,7 @@ it('a line is one line, without what cannot be seen, and clipped between letters
   assert.equal(oneLine(' a\r\n\tb\u202e c\u{e0041} '), 'a b c')
   assert.equal(oneLine('😀😀😀', 3), '😀…')
   assert.equal(oneLine('abc', 3), 'abc')
+  assert.equal(oneLine('\udc00abc', 3), '\ufffdab…')
 })
 
 it('secrets go from every text of a document, names of fields too, and nothing else changes', () => {

@@ -1,7 +1,7 @@
 /** Other people's text inside of Markdown: shown letter by letter, never read as markup, mentions, links or commands. */
 
 /** Longest text of a user that is shown, characters. */
-const SHOWN = 300
+export const SHOWN = 300
 
 /** Characters that Markdown, HTML or a host's own references begin with; each becomes an entity. */
 const MARKUP = /[&<>"'`*_{}[\]()#+\-.!|~\\$^=:/@%?]/g
@@ -20,13 +20,13 @@ const BREAK = '\u200b'
 export function oneLine(text: string, most: number = SHOWN): string {
   const line = text.replace(UNSEEN, ' ').replace(TAGS, ' ').replace(/\s+/g, ' ').trim()
   // not in the middle of a letter of two units
-  return line.length > most ? `${line.slice(0, most).replace(/[\ud800-\udbff]$/, '')}…` : line.toWellFormed()
+  return (line.length > most ? `${line.slice(0, most).replace(/[\ud800-\udbff]$/, '')}…` : line).toWellFormed()
 }
 
-/** A sentence of a user: no markup, and nothing that a host links. Hosts read entities first and then look for references. */
-export function plain(text: string): string {
+/** A sentence of a user, clipped: no markup, and nothing that a host links. Hosts read entities first and then look for references. */
+export function plain(text: string, most: number = SHOWN): string {
   return entities(
-    oneLine(text).replace(REFERENCE, (found) =>
+    oneLine(text, most).replace(REFERENCE, (found) =>
       /^[0-9a-f]{7,}$/.test(found) ? `${found.slice(0, 3)}${BREAK}${found.slice(3)}` : `${found}${BREAK}`,
     ),
   )

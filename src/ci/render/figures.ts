@@ -6,6 +6,11 @@ export function number(value: number | null | undefined): string {
   return Number(value.toPrecision(4)).toString()
 }
 
+/** To the last digit: how many of something. */
+export function count(value: number | null | undefined): string {
+  return value === null || value === undefined ? '–' : String(value)
+}
+
 /** With its sign. */
 export function signed(value: number): string {
   return `${value > 0 ? '+' : ''}${number(value)}`

@@ -134,6 +134,13 @@ describe('the report', () => {
     )
   })
 
+  it('says why there is no gate: the model has none, or no version was registered that they could judge', () => {
+    assert.match(draw(changeReport({ gates: [] })), /\nThe model has no gates\.\n/)
+    const failed = draw(changeReport({ gates: [], model: null }))
+    assert.match(failed, /\nNo gate was judged: the run registered no version\.\n/)
+    assert.doesNotMatch(failed, /has no gates/)
+  })
+
   it('tells slices by harm, data, packages, steps, cost, size, calibration and the command', () => {
     const slice = (value: string, harm: number) => ({
       baseline: 'production' as const,
@@ -193,12 +200,107 @@ describe('the report', () => {
     assert.ok(Buffer.byteLength(text) <= MOST_BYTES && text.length < 65_536)
     const shown = text.split('\n').filter((line) => line.startsWith('| ❌')).length
     assert.ok(shown > 0)
-    assert.match(text, new RegExp(`and ${400 - shown} more`))
+    if (shown < 400) assert.match(text, new RegExp(`and ${400 - shown} more gates: ${400 - shown} failed`))
     assert.match(text, /#### Cost, time, size/)
   })
 
-  it('is its head alone where nothing else fits', () => {
-    assert.match(draw(changeReport(), 300), /^### Slipway/)
+  it('is its head alone where nothing else fits, and says where the whole is', () => {
+    const text = draw(changeReport(), 300)
+    assert.match(text, /^### Slipway/)
+    assert.match(text, /The whole is on <a href="http:\/\/server\/pipelines\/pr_1">/)
+  })
+
+  /** Names and slices that fill all there is, each letter of which costs most. */
+  const many = (length: number, letters = '@') =>
+    Array.from({ length }, (_, i) => `${i} ${letters.repeat(300)}`.slice(0, 300))
+  const huge = (letters: string) =>
+    changeReport({
+      steps: many(300, letters).map((name) => ({ name, state: 'succeeded', why: name, duration_ms: 1 })),
+      packages: many(300, letters).map((name) => ({ name, before: name, after: name })),
+      data: (['training', 'hold-out'] as const).map((name) => ({
+        name,
+        against: 'merge_base',
+        same: false,
+        compared: true,
+        rows: { before: 1_000_001, after: 1_000_002 },
+        added: many(300, letters),
+        removed: many(300, letters),
+        retyped: [],
+        drift: many(300, letters).map((column) => ({ column, psi: 1, nulls_before: 0, nulls_after: 1 })),
+      })),
+    })
+
+  for (const letters of ['x', '@', 'ü', '😀', '漢'])
+    it(`keeps each gate whole while anything else can be cut, of the letter ${letters}`, () => {
+      const gates = Array.from({ length: 7 }, (_, i) =>
+        gate({ name: `gate ${i} ${letters.repeat(80)}`, reason: `why ${i} ${letters.repeat(140)}` }),
+      )
+      const text = draw({ ...huge(letters), gates })
+      assert.ok(Buffer.byteLength(text) < MOST_BYTES && text.isWellFormed())
+      const seenText = seen(render(text)).replaceAll('\u200b', '')
+      for (const { name, reason } of gates) {
+        assert.ok(seenText.includes(name), name)
+        assert.ok(seenText.includes(reason), reason)
+      }
+      assert.match(seenText, /This is cut .* The whole is on\s+the page of the run/)
+      assert.match(seenText, /1000001 rows before, 1000002 now/)
+      // no row of a table is cut in the middle
+      for (const line of text.split('\n').filter((one) => one.startsWith('|'))) assert.ok(line.endsWith('|'), line)
+    })
+
+  it('is not called cut where it is whole, and is as long as it is where nothing limits it', () => {
+    assert.doesNotMatch(draw(), /The whole is on/)
+    const text = draw(huge('x'), Number.POSITIVE_INFINITY)
+    assert.doesNotMatch(text, /The whole is on/)
+    assert.ok(text.length > 300_000)
+  })
+
+  it('shows what decides before what passed, and says of those left out how they ended', () => {
+    const outcomes = ['passed', 'waiting', 'no_data', 'failed'] as const
+    const gates = Array.from({ length: 3000 }, (_, i) =>
+      gate({
+        name: `gate ${i}`,
+        outcome: i < 2900 ? 'passed' : (outcomes[i % 4] ?? 'passed'),
+        reason: '@'.repeat(300),
+      }),
+    )
+    const text = draw(changeReport({ gates }))
+    assert.ok(Buffer.byteLength(text) < MOST_BYTES)
+    const rows = text.split('\n').filter((line) => /^\| (?:❌|⏳|✅)/.test(line))
+    const shown = (mark: string): number => rows.filter((line) => line.startsWith(`| ${mark} |`)).length
+    assert.deepEqual([shown('❌'), shown('❌ no data'), shown('⏳')], [25, 25, 25])
+    assert.match(text, new RegExp(`and ${3000 - rows.length} more gates: ${2925 - shown('✅')} passed`))
+    const few = draw(changeReport({ gates }), 4000)
+    assert.match(few, /more gates: \d+ failed, 25 without data, 25 waiting, 2925 passed/)
+  })
+
+  it('has the whole figures of a metric whose gates are on slices alone', () => {
+    const text = draw(changeReport({ gates: [gate({ slice: 'carrier = UA', name: 'roc_auc of UA' })] }))
+    assert.match(text, /#### Other metrics[\s\S]*roc&#95;auc<\/code> \| 0\.71/)
+  })
+
+  it('names metrics that a baseline had and the candidate has not, a few of many', () => {
+    const gone = (metric: string, baseline: 'production' | 'merge_base') => ({ metric, baseline, value: 0.5 })
+    const some = [gone('auc', 'production'), gone('auc', 'merge_base'), gone('brier', 'merge_base')]
+    assert.match(
+      draw(changeReport({ metrics_gone: some })),
+      /No longer measured: <code>auc<\/code> \(0\.5 in production, 0\.5 in the merge base\), <code>brier<\/code> \(0\.5 in the merge base\)\./,
+    )
+    const all = Array.from({ length: 500 }, (_, i) => gone(`m${i}`, 'production'))
+    assert.match(draw(changeReport({ metrics_gone: all })), /m9<\/code> \(0\.5 in production\), and 490 more\./)
+  })
+
+  it('says what sets the merge base apart', () => {
+    const merge_base = { version: '1', run: 'pr_0', commit: COMMIT, note: 'its run had params of its own' }
+    const text = draw(changeReport({ baselines: { ...changeReport().baselines, merge_base } }))
+    assert.match(
+      text,
+      /the merge base \(version <code>1<\/code> of <code>a{12}<\/code>; its run had params of its own\)\./,
+    )
+  })
+
+  it('counts to the last digit', () => {
+    assert.match(draw(changeReport({ gates: [gate({ n: 28_243 })] })), /\| 28243 \|/)
   })
 
   it('links only to pages', () => {

@@ -1,93 +1,57 @@
-/** Two tables: rows, columns, kinds and drift, against figures computed by hand. */
+/** What a report tells of two tables and of two sets of packages. */
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import { openTemporaryStore } from '../../store/open.ts'
-import { putManifest } from '../../store/blobs/trees.ts'
-import { compareData } from './data.ts'
+import { describe, it } from 'node:test'
+import type { DataDiff } from '../../contract/data/sets.ts'
+import { compareData, type TreeDiffs } from './data.ts'
 import { diffPackages } from './packages.ts'
 
-let store: Awaited<ReturnType<typeof openTemporaryStore>>
-before(async () => {
-  store = await openTemporaryStore()
-})
-after(() => store.close())
-
-async function tree(text: string | Uint8Array, path = 'table.csv'): Promise<string> {
-  const { digest, size } = await store.blobs.put(Buffer.from(text))
-  return (await putManifest(store.blobs, [{ path, digest, size, executable: false }])).digest
-}
-const compare = async (a: string, b: string) => compareData(store.blobs, await tree(a), await tree(b))
-const column = (name: string, cells: readonly (string | number)[]): string => `${name}\n${cells.join('\n')}\n`
+const answering = (diff: DataDiff | undefined): TreeDiffs => ({ between: () => Promise.resolve(diff) })
+const never: TreeDiffs = { between: () => Promise.reject(new Error('it was read')) }
+const nothing = { rows: null, added: [], removed: [], retyped: [], drift: [] }
 
 describe('data', () => {
   it('that is the same is not read', async () => {
-    const gone = `sha256:${'0'.repeat(64)}`
-    assert.deepEqual(await compareData(store.blobs, gone, gone), {
-      same: true,
+    assert.deepEqual(await compareData(never, 'sha256:a', 'sha256:a'), { same: true, compared: true, ...nothing })
+  })
+
+  it('that cannot be compared is told to differ', async () => {
+    const found = await compareData(answering(undefined), 'sha256:a', 'sha256:b')
+    assert.deepEqual(found, { same: false, compared: false, ...nothing })
+  })
+
+  it('is told by its rows, its columns and how far each moved', async () => {
+    const moved = { type: 'int', limit: 0.2, drifted: true, why: null, mean_before: 1, mean_after: 2 } as const
+    const found = await compareData(
+      answering({
+        same: false,
+        rows: { before: 60, after: 61 },
+        columns: {
+          added: [{ name: 'd', type: 'bool' }],
+          removed: [{ name: 'b', type: 'text' }],
+          retyped: [{ name: 'c', before: 'int', after: 'text' }],
+          reordered: true,
+        },
+        changes: { keys: [], added: 2, removed: 1, changed: null, repeated_before: 0, repeated_after: 0 },
+        drift: [
+          { ...moved, column: 'a', psi: 0.3, missing_before: 0, missing_after: 0.25 },
+          { ...moved, column: 'c', psi: null, missing_before: 0.5, missing_after: 0 },
+        ],
+      }),
+      'sha256:a',
+      'sha256:b',
+    )
+    assert.deepEqual(found, {
+      same: false,
       compared: true,
-      rows: null,
-      added: [],
-      removed: [],
-      retyped: [],
-      drift: [],
+      rows: { before: 60, after: 61 },
+      added: ['d'],
+      removed: ['b'],
+      retyped: [{ column: 'c', before: 'int', after: 'text' }],
+      drift: [
+        { column: 'a', psi: 0.3, nulls_before: 0, nulls_after: 0.25 },
+        { column: 'c', psi: null, nulls_before: 0.5, nulls_after: 0 },
+      ],
     })
-  })
-
-  it('tells rows, columns that came and went, and kinds', async () => {
-    const found = await compare('a,b,c\n1,x,3\n2,y,4\n', 'a,c,d\n1,three,3\n2,four,4\n3,,5\n')
-    assert.deepEqual(found.rows, { before: 2, after: 3 })
-    assert.deepEqual([found.added, found.removed], [['d'], ['b']])
-    assert.deepEqual(found.retyped, [{ column: 'c', before: 'number', after: 'text' }])
-  })
-
-  it('measures texts by shares of values, with missing ones by themselves', async () => {
-    const found = await compare(column('c', ['x', 'x', 'y', 'y']), `id,c\n1,x\n2,y\n3,y\n4,\n`)
-    const psi = (p: number, q: number): number => ((q || 1e-4) - (p || 1e-4)) * Math.log((q || 1e-4) / (p || 1e-4))
-    const [drift] = found.drift
-    assert.deepEqual([drift?.column, drift?.nulls_before, drift?.nulls_after], ['c', 0, 0.25])
-    assert.ok(Math.abs((drift?.psi ?? 0) - (psi(0.5, 0.25) + psi(0.5, 0.5) + psi(0, 0.25))) < 1e-12)
-  })
-
-  it('measures numbers by tenths of the table before, largest change first', async () => {
-    const numbers = Array.from({ length: 1000 }, (_, i) => i)
-    const lines = (f: (i: number) => number, g: (i: number) => number): string =>
-      `p,q\n${numbers.map((i) => `${f(i)},${g(i)}`).join('\n')}\n`
-    const found = await compare(
-      lines(
-        (i) => i,
-        (i) => i,
-      ),
-      lines(
-        (i) => i,
-        (i) => i + 500,
-      ),
-    )
-    assert.deepEqual(
-      found.drift.map((one) => one.column),
-      ['q', 'p'],
-    )
-    assert.ok((found.drift[0]?.psi ?? 0) > 1)
-    assert.equal(found.drift[1]?.psi, 0)
-  })
-
-  it('of another format, or gone, is told to differ', async () => {
-    const parquet = await tree(new Uint8Array([80, 65, 82, 49, 0, 1, 2]), '')
-    for (const [a, b] of [
-      [parquet, await tree('a\n1\n')],
-      [await tree('a\n1\n'), `sha256:${'1'.repeat(64)}`],
-    ] as const)
-      assert.deepEqual(
-        [(await compareData(store.blobs, a, b)).same, (await compareData(store.blobs, a, b)).compared],
-        [false, false],
-      )
-  })
-
-  it('with a column twice is not compared by columns', async () => {
-    assert.equal((await compare('a,a\n1,2\n', 'a\n1\n')).compared, false)
-  })
-
-  it('without rows has no drift', async () => {
-    assert.deepEqual((await compare('a\n', 'a\n1\n')).drift, [])
   })
 })
 

@@ -1,6 +1,7 @@
 /** The report of a change: what a run made, held against production and the merge base, as one document. */
 import { ifFound } from '../../contract/absence/absent.ts'
 import type { Principal } from '../../contract/access.ts'
+import { BASELINES } from '../../contract/changes/report.ts'
 import type { Baseline, BaselineName, Beside, ChangeReport, ChangedMetric } from '../../contract/changes/report.ts'
 import { problem } from '../../contract/errors.ts'
 import { PRODUCTION } from '../../contract/registry.ts'
@@ -8,6 +9,7 @@ import type { GateResult } from '../../contract/registry.ts'
 import { costOfRun } from '../../cost/report.ts'
 import type { Envs } from '../../envs/environments.ts'
 import type { Changes, SeenRun as Seen } from '../../pipelines/changes.ts'
+import { IS_CLEAN } from '../../pipelines/standing.ts'
 import { isClean } from '../../pipelines/spec/sources.ts'
 import { aliasVersion } from '../../registry/aliases/aliases.ts'
 import { findVersion, metricsOf, requireVersion } from '../../registry/context/context.ts'
@@ -15,7 +17,7 @@ import type { Registry, VersionRow } from '../../registry/context/context.ts'
 import { compareVersions, ownCalibration } from '../../registry/gates/change.ts'
 import type { Comparison } from '../../registry/gates/change.ts'
 import { getVersion } from '../../registry/versions/read.ts'
-import { compareData } from './data.ts'
+import { compareData, type TreeDiffs } from './data.ts'
 import { diffPackages } from './packages.ts'
 import { decide } from './verdict.ts'
 
@@ -23,6 +25,8 @@ export interface ReportDeps {
   readonly registry: Registry
   readonly envs: Pick<Envs, 'lock'>
   readonly changes: Changes
+  /** Port: what differs between two tables by their content; undefined where they cannot be compared. */
+  readonly treeDiffs: TreeDiffs
   /** 95th percentile of a version in the gateways now, ms; null where it answers nothing. */
   readonly latencyOf: (project: string, model: string, version: string) => Promise<number | null>
 }
@@ -47,7 +51,7 @@ export async function changeReport(
   const { run } = seen
   if (run.outcome === null) throw problem('conflict', { detail: `run ${run.id} has not ended: ${run.message}` })
   const { registered } = run
-  const candidate = registered === null ? null : await candidateOf(deps, who, registered)
+  const candidate = registered === null ? null : await candidateOf(deps, who, { ...registered, run })
   const against = {
     production: await productionOf(deps, who, candidate?.row ?? null),
     merge_base: await mergeBaseOf(deps, who, seen, asked.base),
@@ -91,11 +95,20 @@ function headOf({ run, source }: Seen): Pick<ChangeReport, 'project' | 'run'> {
 async function candidateOf(
   { registry }: ReportDeps,
   who: Principal,
-  { model, version }: { readonly model: string; readonly version: string },
+  { model, version, run }: { readonly model: string; readonly version: string; readonly run: Seen['run'] },
 ): Promise<{ row: VersionRow; gates: readonly GateResult[] } | null> {
   const known = await ifFound(getVersion(registry, who, model, version))
   if (known === undefined) return null
-  return { row: await requireVersion(registry.db, model, version), gates: known.verdict?.gates ?? [] }
+  const row = await requireVersion(registry.db, model, version)
+  return isMadeBy(run, row) ? { row, gates: known.verdict?.gates ?? [] } : null
+}
+
+/**
+ * Whether the version of that number is the one that a run registered, be it that an earlier run had made it: of a model that was deleted
+ * and made anew another version has its number, which came after the run had ended.
+ */
+function isMadeBy({ id, finished_at }: Seen['run'], { pipeline_run_id, created_at }: VersionRow): boolean {
+  return pipeline_run_id === id || (finished_at !== null && created_at <= Date.parse(finished_at))
 }
 
 function none(note: string, run?: Seen, commit: string | null = null): Against {
@@ -123,16 +136,34 @@ async function mergeBaseOf(
   if (base === undefined) return none('no merge base was named')
   if (base === source?.commit) return none('the change is the merge base itself', undefined, base)
   const made = await deps.changes.ofCommit(run.project, base)
-  for (const { id } of made) {
+  let note = made.length === 0 ? 'no run was made of the merge base' : 'no run of the merge base registered a version'
+  for (const { id, standing } of made) {
     const before = await ifFound(deps.changes.run(who, id))
-    const { model, version } = before?.run.registered ?? {}
-    if (before === undefined || model === undefined || version === undefined) continue
-    const row = (await findVersion(deps.registry.db, model, version)) ?? null
-    if (row === null || (run.registered !== null && run.registered.model !== model)) continue
-    return { shown: { ...shownOf(row, before), run: id, commit: base }, row, run: before }
+    if (before === undefined || before.run.registered === null) continue
+    const row = await madeOf(deps, before, run.registered?.model)
+    if (typeof row !== 'string')
+      return { shown: { ...shownOf(row, before), run: id, commit: base, note: apart(standing) }, row, run: before }
+    note = row
   }
-  const note = made.length === 0 ? 'no run was made of the merge base' : 'no run of the merge base registered a version'
   return none(note, undefined, base)
+}
+
+/** The version that a run registered, or why it cannot be compared with one of the model `wanted`. */
+async function madeOf(
+  { registry }: ReportDeps,
+  { run }: Seen,
+  wanted: string | undefined,
+): Promise<VersionRow | string> {
+  const { model = '', version = '' } = run.registered ?? {}
+  if (wanted !== undefined && wanted !== model) return `the merge base made a version of another model, ${model}`
+  const row = await findVersion(registry.db, model, version)
+  return row !== undefined && isMadeBy(run, row) ? row : `its version ${version} is gone`
+}
+
+/** What sets a run apart from what its commit makes by itself; '' where nothing does. */
+function apart(standing: number): string {
+  if ((standing & IS_CLEAN) === 0) return 'its folder differed from the commit'
+  return standing === IS_CLEAN ? 'its run had params of its own, or was started by a schedule' : ''
 }
 
 function shownOf(row: VersionRow, run: Seen | undefined): Baseline {
@@ -160,10 +191,11 @@ async function comparedFigures(
   candidate: VersionRow | null,
   against: Pair,
   gated: readonly string[],
-): Promise<Pick<ChangeReport, 'metrics' | 'slices' | 'slices_note' | 'calibration'>> {
+): Promise<Pick<ChangeReport, 'metrics' | 'metrics_gone' | 'slices' | 'slices_note' | 'calibration'>> {
   if (candidate === null) {
     return {
       metrics: [],
+      metrics_gone: [],
       slices: [],
       slices_note: 'there is no version whose slices could be looked at',
       calibration: { candidate: null, production: null, merge_base: null },
@@ -173,6 +205,7 @@ async function comparedFigures(
   const looked = [...new Set([found.production, found.merge_base].flatMap((one) => one?.looked ?? []))]
   return {
     metrics: metricRows(metricsOf(candidate), found, gated),
+    metrics_gone: goneMetrics(metricsOf(candidate), against),
     slices: (['production', 'merge_base'] as const)
       .flatMap((baseline) => (found[baseline]?.slices ?? []).map((one) => ({ baseline, ...one })))
       .toSorted((a, b) => b.harm - a.harm),
@@ -186,6 +219,17 @@ async function comparedFigures(
       merge_base: found.merge_base?.calibration ?? null,
     },
   }
+}
+
+/** What a baseline has and the candidate has not: it may have got another name, and nothing else tells that it is no longer measured. */
+function goneMetrics(metrics: Readonly<Record<string, number>>, against: Pair): ChangeReport['metrics_gone'] {
+  return BASELINES.flatMap((baseline) => {
+    const { row } = against[baseline]
+    const before = row === null ? [] : Object.entries(metricsOf(row))
+    return before
+      .filter(([metric]) => !Object.hasOwn(metrics, metric))
+      .map(([metric, value]) => ({ metric, baseline, value }))
+  })
 }
 
 /** Gated metrics first, then by name. */
@@ -210,7 +254,7 @@ function nearest(against: Pair): readonly [BaselineName, Against] {
 }
 
 async function dataOf(
-  { registry }: ReportDeps,
+  { treeDiffs }: ReportDeps,
   candidate: VersionRow | null,
   against: Pair,
 ): Promise<ChangeReport['data']> {
@@ -223,7 +267,7 @@ async function dataOf(
   const found: ChangeReport['data'] = []
   for (const [kind, before, after] of kinds) {
     if (before === null || after === null) continue
-    found.push({ name: kind, against: name, ...(await compareData(registry.blobs, before, after)) })
+    found.push({ name: kind, against: name, ...(await compareData(treeDiffs, before, after)) })
   }
   return found
 }

@@ -9,6 +9,7 @@ import type { EndedRun } from './verdict.ts'
 const run = (outcome: EndedRun['outcome'], failure?: Failure): EndedRun => ({
   outcome,
   message: 'was so',
+  registered: null,
   steps: [{ name: 'a', failure: null }, ...(failure === undefined ? [] : [{ name: 'b', failure: { class: failure } }])],
 })
 
@@ -53,5 +54,7 @@ describe('a change', () => {
   it('that registered nothing is passed, and one that was refused stays so when its version is gone', () => {
     assert.equal(decide(run('succeeded'), [], true).verdict, 'passed')
     assert.equal(decide(run('refused'), [], true).verdict, 'failed')
+    const gone = decide({ ...run('succeeded'), registered: { version: '4' } }, [], true)
+    assert.deepEqual(gone, { verdict: 'passed', reason: 'the run succeeded; its version 4 is gone' })
   })
 })

@@ -9,6 +9,7 @@ type Verdict = Pick<ChangeReport, 'verdict' | 'reason'>
 export interface EndedRun {
   readonly outcome: 'succeeded' | 'failed' | 'refused' | 'cancelled' | null
   readonly message: string
+  readonly registered: { readonly version: string } | null
   readonly steps: readonly { readonly name: string; readonly failure: { readonly class: Failure } | null }[]
 }
 
@@ -21,9 +22,9 @@ export function decide(run: EndedRun, gates: readonly GateResult[], gone: boolea
   if (run.outcome === 'failed') return failed(run)
   if (gone) {
     // what was refused stays refused, though its version was deleted since
-    return run.outcome === 'refused'
-      ? { verdict: 'failed', reason: run.message }
-      : { verdict: 'passed', reason: 'the run succeeded; it registered no version' }
+    if (run.outcome === 'refused') return { verdict: 'failed', reason: run.message }
+    const of = run.registered === null ? 'it registered no version' : `its version ${run.registered.version} is gone`
+    return { verdict: 'passed', reason: `the run succeeded; ${of}` }
   }
   return judged(gates)
 }

@@ -1,16 +1,5 @@
 /** The workflow of GitHub Actions: least permissions, actions by commit, and nothing with secrets for changes of forks. */
-import {
-  canaryApart,
-  canaryLines,
-  checkLines,
-  IMAGE_KEY,
-  imageLines,
-  mergeAct,
-  modelLines,
-  presenceLines,
-  stageLines,
-  testLines,
-} from './stages.ts'
+import { commandsOf, IMAGE_KEY, imageLines } from './stages.ts'
 import type { Act, ImagePlace, Workflow } from './stages.ts'
 
 /** Where it lies in a repository. */
@@ -23,11 +12,10 @@ export const ACTIONS = {
 } as const
 
 export function githubWorkflow(workflow: Workflow): string {
-  const presence = step('Slipway is on the runner', presenceLines(workflow))
+  const commands = commandsOf(workflow)
+  const presence = step('Slipway is on the runner', commands.presence)
   return `# Written by: slipway ci init github. It is yours to change.
-${stageLines(workflow)
-  .map((line) => `# ${line}\n`)
-  .join('')}# ${needs(workflow)}
+${commands.stages.map((line) => `# ${line}\n`).join('')}# ${needs(workflow)}
 name: slipway
 on:
   pull_request:
@@ -50,8 +38,8 @@ jobs:
     steps:
 ${checkout()}
 ${presence}
-${step('Package check', checkLines(workflow))}
-${workflow.tests === undefined ? '' : `${step('Tests', testLines(workflow))}\n`}
+${step('Package check', commands.check)}
+${workflow.tests === undefined ? '' : `${step('Tests', commands.tests)}\n`}
   # a change of a fork is checked and not trained: its code would run with the rights of the token
   change:
     name: Train, evaluate, gate, register
@@ -67,7 +55,7 @@ ${workflow.tests === undefined ? '' : `${step('Tests', testLines(workflow))}\n`}
 ${modelSteps(workflow, presence, 'run')}
 
   merge:
-    name: Train, evaluate, gate, register${mergeAct(workflow) === 'ship --merge' ? ', canary' : ''}
+    name: Train, evaluate, gate, register${commands.merge === 'ship --merge' ? ', canary' : ''}
     needs: check
     if: github.event_name == 'push'
     runs-on: ubuntu-latest
@@ -76,8 +64,8 @@ ${modelSteps(workflow, presence, 'run')}
       contents: read
       statuses: write
       checks: write${workflow.oidc ? '\n      id-token: write' : ''}
-${modelSteps(workflow, presence, mergeAct(workflow))}
-${workflow.image === undefined ? '' : imageJob(workflow, workflow.image, presence)}${canaryApart(workflow) ? canaryJob(workflow, presence) : ''}`
+${modelSteps(workflow, presence, commands.merge)}
+${workflow.image === undefined ? '' : imageJob(workflow, workflow.image, presence)}${commands.canaryApart ? canaryJob(workflow, presence) : ''}`
 }
 
 const LOGIN = { user: 'REGISTRY_USER', password: 'REGISTRY_PASSWORD' } as const
@@ -85,7 +73,7 @@ const LOGIN = { user: 'REGISTRY_USER', password: 'REGISTRY_PASSWORD' } as const
 /** GitHub's own registry takes the token of the job; for another one a login is stored. */
 function imageJob(workflow: Workflow, image: ImagePlace, presence: string): string {
   const own = image.repository.startsWith('ghcr.io/')
-  const env = `        env:
+  const env = `${image.serves ? serverEnv(workflow) : '        env:'}
           ${LOGIN.user}: \${{ ${own ? 'github.actor' : 'vars.REGISTRY_USER'} }}
           ${LOGIN.password}: \${{ ${own ? 'github.token' : 'secrets.REGISTRY_PASSWORD'} }}${image.signed ? `\n          ${IMAGE_KEY}: \${{ secrets.${IMAGE_KEY} }}` : ''}`
   return `
@@ -97,7 +85,7 @@ function imageJob(workflow: Workflow, image: ImagePlace, presence: string): stri
     runs-on: ubuntu-latest
     timeout-minutes: 60
     permissions:
-      contents: read${own ? '\n      packages: write' : ''}
+      contents: read${own ? '\n      packages: write' : ''}${image.serves && workflow.oidc ? '\n      id-token: write' : ''}
     steps:
 ${checkout()}
 ${presence}
@@ -119,7 +107,7 @@ function canaryJob(workflow: Workflow, presence: string): string {
     steps:
 ${checkout()}
 ${presence}
-${step('Ship what was registered', canaryLines(workflow), serverEnv(workflow))}
+${step('Ship what was registered', commandsOf(workflow).canary, serverEnv(workflow))}
 `
 }
 
@@ -145,7 +133,7 @@ function modelSteps(workflow: Workflow, presence: string, act: Act): string {
   return `    steps:
 ${checkout(true)}
 ${presence}
-${step(act === 'ship --merge' ? 'Ship and report' : 'Run and report', modelLines(workflow, act, '"$RUNNER_TEMP/slipway-report"'), env)}
+${step(act === 'ship --merge' ? 'Ship and report' : 'Run and report', commandsOf(workflow).model(act, '"$RUNNER_TEMP/slipway-report"'), env)}
       - name: Keep the report
         if: \${{ !cancelled() }}
         uses: ${name}@${commit} # ${tag}

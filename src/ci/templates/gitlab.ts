@@ -1,16 +1,5 @@
 /** The pipeline of GitLab CI: merge requests are trained and reported, the default branch is shipped, one at a time. */
-import {
-  canaryApart,
-  canaryLines,
-  checkLines,
-  IMAGE_KEY,
-  imageLines,
-  mergeAct,
-  modelLines,
-  presenceLines,
-  stageLines,
-  testLines,
-} from './stages.ts'
+import { commandsOf, IMAGE_KEY, imageLines } from './stages.ts'
 import type { Act, Workflow } from './stages.ts'
 
 export const GITLAB_FILE = '.gitlab-ci.yml'
@@ -18,26 +7,27 @@ export const GITLAB_FILE = '.gitlab-ci.yml'
 const REPORT = 'slipway-report'
 
 export function gitlabPipeline(workflow: Workflow): string {
+  const commands = commandsOf(workflow)
   const jobs = [
     job('package check', 'check', {
-      lines: [...presenceLines(workflow), ...checkLines(workflow)],
+      lines: [...commands.presence, ...commands.check],
       timeout: '30 minutes',
     }),
     ...(workflow.tests === undefined
       ? []
-      : [job('tests', 'check', { lines: testLines(workflow), timeout: '30 minutes', more: NOT_OF_FORKS })]),
+      : [job('tests', 'check', { lines: commands.tests, timeout: '30 minutes', more: NOT_OF_FORKS })]),
     model(
       workflow,
       'change',
       '$CI_PIPELINE_SOURCE == "merge_request_event" && $CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_PROJECT_ID',
       'run',
     ),
-    model(workflow, 'merge', ofBranch(workflow), mergeAct(workflow)),
+    model(workflow, 'merge', ofBranch(workflow), commands.merge),
     ...imageJob(workflow),
     ...canaryJob(workflow),
   ]
   return `# Written by: slipway ci init gitlab. It is yours to change.
-${stageLines(workflow)
+${commands.stages
   .map((line) => `# ${line}\n`)
   .join(
     '',
@@ -51,7 +41,7 @@ workflow:
     - if: $CI_PIPELINE_SOURCE == "merge_request_event"
     - if: $CI_COMMIT_BRANCH == "${workflow.branch}"
 
-stages: [check, model${workflow.image === undefined ? '' : ', image'}${canaryApart(workflow) ? ', canary' : ''}]
+stages: [check, model${workflow.image === undefined ? '' : ', image'}${commands.canaryApart ? ', canary' : ''}]
 
 variables:
   # the merge base is known with the whole history
@@ -83,20 +73,21 @@ function imageJob(workflow: Workflow): string[] {
   variables:
     REGISTRY_USER: $CI_REGISTRY_USER
     REGISTRY_PASSWORD: $CI_REGISTRY_PASSWORD
-`
-  const lines = [...presenceLines(workflow), ...imageLines(workflow, workflow.image, login)]
+${workflow.image.serves ? idToken(workflow) : ''}`
+  const lines = [...commandsOf(workflow).presence, ...imageLines(workflow, workflow.image, login)]
   return [job('push image', 'image', { lines, timeout: '1 hour', more })]
 }
 
 /** The canary begins with what has its image alone. */
 function canaryJob(workflow: Workflow): string[] {
-  if (!canaryApart(workflow)) return []
+  const commands = commandsOf(workflow)
+  if (!commands.canaryApart) return []
   const more = `  needs: [{job: push image, artifacts: false}]
   resource_group: slipway
   rules:
     - if: ${ofBranch(workflow)}
 ${idToken(workflow)}`
-  const lines = [...presenceLines(workflow), ...canaryLines(workflow)]
+  const lines = [...commands.presence, ...commands.canary]
   return [job('canary', 'canary', { lines, timeout: '1 hour', more })]
 }
 
@@ -130,6 +121,7 @@ ${idToken(workflow)}  artifacts:
     reports:
       junit: ${REPORT}/junit.xml
 `
-  const lines = [...presenceLines(workflow), ...modelLines(workflow, act, REPORT)]
+  const commands = commandsOf(workflow)
+  const lines = [...commands.presence, ...commands.model(act, REPORT)]
   return job(name, 'model', { lines, timeout: '2 hours', more })
 }

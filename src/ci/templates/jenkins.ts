@@ -1,17 +1,5 @@
 /** The declarative Jenkinsfile of a multibranch pipeline. */
-import {
-  canaryApart,
-  canaryLines,
-  checkLines,
-  IMAGE_KEY,
-  imageLines,
-  mergeAct,
-  modelLines,
-  presenceLines,
-  quoted,
-  stageLines,
-  testLines,
-} from './stages.ts'
+import { commandsOf, IMAGE_KEY, imageLines, quoted } from './stages.ts'
 import type { Act, Workflow } from './stages.ts'
 
 export const JENKINS_FILE = 'Jenkinsfile'
@@ -27,8 +15,9 @@ const PUBLISHED = `      post {
 `
 
 export function jenkinsfile(workflow: Workflow): string {
+  const commands = commandsOf(workflow)
   return `// Written by: slipway ci init jenkins. It is yours to change.
-${stageLines(workflow)
+${commands.stages
   .map((line) => `// ${line}\n`)
   .join(
     '',
@@ -42,7 +31,7 @@ pipeline {
   stages {
     stage('Package check') {
       steps {
-${shell([...presenceLines(workflow), ...checkLines(workflow)])}
+${shell([...commands.presence, ...commands.check])}
       }
     }
 ${workflow.tests === undefined ? '' : testStage(workflow)}    stage('Change: train, evaluate, gate, register') {
@@ -58,7 +47,7 @@ ${workflow.tests === undefined ? '' : testStage(workflow)}    stage('Change: tra
 ${shell(reported(workflow, 'run'))}
       }
 ${PUBLISHED}    }
-    stage('Merge: train, evaluate, gate, register${mergeAct(workflow) === 'ship --merge' ? ', canary' : ''}') {
+    stage('Merge: train, evaluate, gate, register${commands.merge === 'ship --merge' ? ', canary' : ''}') {
       when {
         branch ${groovy(workflow.branch)}
       }
@@ -66,7 +55,7 @@ ${PUBLISHED}    }
         SLIPWAY_TOKEN = credentials('slipway-token')
       }
       steps {
-${shell(reported(workflow, mergeAct(workflow)))}
+${shell(reported(workflow, commands.merge))}
       }
 ${PUBLISHED}    }
 ${imageStage(workflow)}${canaryStage(workflow)}  }
@@ -77,7 +66,7 @@ ${imageStage(workflow)}${canaryStage(workflow)}  }
 function testStage(workflow: Workflow): string {
   return `    stage('Tests') {
       steps {
-${shell(testLines(workflow))}
+${shell(commandsOf(workflow).tests)}
       }
     }
 `
@@ -92,7 +81,7 @@ function imageStage(workflow: Workflow): string {
         branch ${groovy(workflow.branch)}
       }
       environment {
-        REGISTRY = credentials('slipway-registry')
+${workflow.image.serves ? "        SLIPWAY_TOKEN = credentials('slipway-token')\n" : ''}        REGISTRY = credentials('slipway-registry')
 ${workflow.image.signed ? `        ${IMAGE_KEY} = credentials('slipway-image-key')\n` : ''}      }
       steps {
 ${shell([`rm -rf ${quoted(REPORT)}`, ...imageLines(workflow, workflow.image, login)])}
@@ -103,7 +92,8 @@ ${shell([`rm -rf ${quoted(REPORT)}`, ...imageLines(workflow, workflow.image, log
 
 /** The canary begins with what has its image alone. */
 function canaryStage(workflow: Workflow): string {
-  if (!canaryApart(workflow)) return ''
+  const commands = commandsOf(workflow)
+  if (!commands.canaryApart) return ''
   return `    stage('Canary') {
       when {
         branch ${groovy(workflow.branch)}
@@ -112,7 +102,7 @@ function canaryStage(workflow: Workflow): string {
         SLIPWAY_TOKEN = credentials('slipway-token')
       }
       steps {
-${shell(canaryLines(workflow))}
+${shell(commands.canary)}
       }
     }
 `
@@ -120,7 +110,7 @@ ${shell(canaryLines(workflow))}
 
 /** The workspace is kept between builds: what an earlier one reported is no part of the commit. */
 function reported(workflow: Workflow, act: Act): string[] {
-  return [`rm -rf ${quoted(REPORT)}`, ...modelLines(workflow, act, REPORT)]
+  return [`rm -rf ${quoted(REPORT)}`, ...commandsOf(workflow).model(act, REPORT)]
 }
 
 /** A step of the shell; its text is taken letter by letter. */

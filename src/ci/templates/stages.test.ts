@@ -6,18 +6,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { imageLines } from './stages.ts'
-import type { ImagePlace, Workflow } from './stages.ts'
+import type { ImagePlace } from './stages.ts'
 
-const WORKFLOW: Workflow = {
-  folder: 'models/tides',
-  branch: 'main',
-  install: undefined,
-  tests: undefined,
-  oidc: false,
-  endpoint: undefined,
-  image: undefined,
+const PROJECT = { folder: 'models/tides', oidc: false }
+const IMAGE: ImagePlace = {
+  repository: 'registry.example.org:5000/team/tides',
+  wheels: undefined,
+  signed: false,
+  serves: false,
 }
-const IMAGE: ImagePlace = { repository: 'registry.example.org:5000/team/tides', wheels: undefined, signed: false }
 const LOGIN = { user: 'REGISTRY_USER', password: 'REGISTRY_PASSWORD' }
 
 describe('the lines of an image', () => {
@@ -43,7 +40,7 @@ exit "\${ENDS:-0}"
 
   function run(shell: string, image: ImagePlace, env: Readonly<Record<string, string>>): number | null {
     for (const name of ['arguments', 'config', 'rights', 'key']) rmSync(join(root, name), { force: true })
-    const { status } = spawnSync(shell, ['-e', '-c', imageLines(WORKFLOW, image, LOGIN).join('\n')], {
+    const { status } = spawnSync(shell, ['-e', '-c', imageLines(PROJECT, image, LOGIN).join('\n')], {
       cwd: root,
       env: { PATH: `${join(root, 'bin')}:${process.env['PATH']}`, TMPDIR: temporary, ...env },
     })
@@ -87,7 +84,7 @@ exit "\${ENDS:-0}"
     })
 
     it(`sign by ${shell} what was pushed, by a key that is a text or a file, and keep neither it nor an unsigned image quiet`, () => {
-      const signed = { ...IMAGE, signed: true }
+      const signed = { ...IMAGE, signed: true, serves: false }
       const key = '-----BEGIN PRIVATE KEY-----\nMIG%s\\n$HOME\n-----END PRIVATE KEY-----'
       const file = join(root, 'key.pem')
       writeFileSync(file, key)
@@ -106,6 +103,30 @@ exit "\${ENDS:-0}"
       assert.equal(existsSync(join(own, 'config.json')), true)
       assert.equal(run(shell, signed, { ENDS: '3' }), 3)
       assert.equal(existsSync(join(root, 'key')), false, 'what was not built is not signed')
+    })
+
+    it(`make by ${shell} an image that answers, sign it and tell the server, in this order`, () => {
+      const to = `${IMAGE.repository}:${commit}`
+      assert.equal(run(shell, { ...IMAGE, signed: true, serves: true }, { SLIPWAY_IMAGE_KEY: 'key' }), 0)
+      const [, ...calls] = written('arguments').split(/^image$/m)
+      const words = calls.map((one) => one.trim().split('\n'))
+      assert.deepEqual(
+        words.map(([act]) => act),
+        ['build', 'sign', 'build', 'sign', 'record'],
+      )
+      assert.deepEqual(words[2], [
+        'build',
+        'models/tides',
+        '--registered',
+        '--for',
+        'serve',
+        '--attest',
+        '--push',
+        `${to}-serve`,
+      ])
+      assert.deepEqual([words[3]?.[1], words[4]], [`${to}-serve`, ['record', `${to}-serve`]])
+      run(shell, { ...IMAGE, serves: true }, {})
+      assert.doesNotMatch(written('arguments'), /^sign$/m)
     })
   }
 })

@@ -25,6 +25,8 @@ export interface ImagePlace {
   readonly wheels: string | undefined
   /** It is signed by a key that the CI system keeps. */
   readonly signed: boolean
+  /** The version gets an image that answers too, made on the machine of the data folder, which is recorded for the policy of its model. */
+  readonly serves: boolean
 }
 
 export interface Tests {
@@ -32,6 +34,34 @@ export interface Tests {
   readonly packages: readonly string[]
   /** Arguments of `python -m`. */
   readonly module: readonly string[]
+}
+
+/** What the jobs of a workflow run, as shell lines, the same for every CI system, which says when and where. */
+export interface Commands {
+  /** Of the comment at its head: the stages, and those that were left out. */
+  readonly stages: readonly string[]
+  readonly presence: readonly string[]
+  readonly check: readonly string[]
+  /** None without tests. */
+  readonly tests: readonly string[]
+  readonly canary: readonly string[]
+  readonly canaryApart: boolean
+  /** What a merge does. */
+  readonly merge: Act
+  model(act: Act, report: string): string[]
+}
+
+export function commandsOf(workflow: Workflow): Commands {
+  return {
+    stages: stageLines(workflow),
+    presence: presenceLines(workflow),
+    check: checkLines(workflow),
+    tests: testLines(workflow),
+    canary: canaryLines(workflow),
+    canaryApart: canaryApart(workflow),
+    merge: mergeAct(workflow),
+    model: (act, report) => modelLines(workflow, act, report),
+  }
 }
 
 interface Stage {
@@ -54,7 +84,7 @@ function stagesOf({ tests, endpoint, image }: Workflow): Stage[] {
 }
 
 /** The stages as lines of a comment at the head of a workflow. */
-export function stageLines(workflow: Workflow): string[] {
+function stageLines(workflow: Workflow): string[] {
   const stages = stagesOf(workflow)
   const there = stages.filter(({ leftOut }) => leftOut === undefined).map(({ name }) => name)
   return [
@@ -69,7 +99,7 @@ export function quoted(word: string): string {
 }
 
 /** Says how to go on where `slipway` is not on the runner. */
-export function presenceLines({ install }: Workflow): string[] {
+function presenceLines({ install }: Workflow): string[] {
   const missing = 'slipway is not on this runner: install it, or write the workflow with --install'
   return [
     ...(install === undefined ? [] : [install]),
@@ -78,7 +108,7 @@ export function presenceLines({ install }: Workflow): string[] {
 }
 
 /** The project's own tests, in an environment of their own that is outside of the checkout. */
-export function testLines({ folder, tests }: Workflow): string[] {
+function testLines({ folder, tests }: Workflow): string[] {
   if (tests === undefined) return []
   return [
     'environment=$(mktemp -d)',
@@ -91,7 +121,7 @@ export function testLines({ folder, tests }: Workflow): string[] {
 }
 
 /** The project file and its code, without a server. */
-export function checkLines({ folder }: Workflow): string[] {
+function checkLines({ folder }: Workflow): string[] {
   return [`slipway validate ${quoted(folder)}`]
 }
 
@@ -100,7 +130,7 @@ export function checkLines({ folder }: Workflow): string[] {
  * refuses, and the job ends with the code of what failed. The file of the run lies outside of the checkout, which is to be what the
  * commit says.
  */
-export function modelLines(workflow: Workflow, act: Act, report: string): string[] {
+function modelLines(workflow: Workflow, act: Act, report: string): string[] {
   const [command, ...flags] = act.split(' ')
   const words = [command, quoted(workflow.folder), ...flags, '--json']
   return [
@@ -117,22 +147,22 @@ export function modelLines(workflow: Workflow, act: Act, report: string): string
 export type Act = 'run' | 'run --merge' | 'ship --merge'
 
 /** What a merge does: with an image the version is shipped by a stage of its own, which comes after it. */
-export function mergeAct(workflow: Workflow): Act {
+function mergeAct(workflow: Workflow): Act {
   if (workflow.endpoint === undefined) return 'run'
   return canaryApart(workflow) ? 'run --merge' : 'ship --merge'
 }
 
 /** Whether the canary is begun by a stage of its own: there is none of what has no image yet. */
-export function canaryApart({ endpoint, image }: Workflow): boolean {
+function canaryApart({ endpoint, image }: Workflow): boolean {
   return endpoint !== undefined && image !== undefined
 }
 
 /** Takes what the commit's run has registered to its endpoint. */
-export function canaryLines(workflow: Workflow): string[] {
+function canaryLines(workflow: Workflow): string[] {
   return [...tokenLines(workflow), `slipway ship ${quoted(workflow.folder)} --registered`]
 }
 
-function tokenLines({ oidc }: Workflow): string[] {
+function tokenLines({ oidc }: Pick<Workflow, 'oidc'>): string[] {
   return oidc ? ['SLIPWAY_TOKEN=$(slipway ci token)', 'export SLIPWAY_TOKEN'] : []
 }
 
@@ -142,11 +172,17 @@ export interface Login {
   readonly password: string
 }
 
-/** Makes the image of the project's steps and brings it to its registry, with its SBOM, provenance and signature; needs no server. */
-export function imageLines({ folder }: Workflow, image: ImagePlace, { user, password }: Login): string[] {
+/** Makes the image of the project's steps and brings it to its registry, with its SBOM, provenance and signature; needs the server for an image that answers alone. */
+export function imageLines(
+  { folder, oidc }: Pick<Workflow, 'folder' | 'oidc'>,
+  image: ImagePlace,
+  { user, password }: Login,
+): string[] {
   const wheels = image.wheels === undefined ? '' : ` --wheels ${quoted(joined(folder, image.wheels))}`
   const [host = ''] = image.repository.split('/')
   return [
+    // an ID token of GitLab is as old as the job, and may not be old
+    ...(image.serves ? tokenLines({ oidc }) : []),
     'scratch=$(mktemp -d)',
     `trap 'rm -rf "$scratch"' EXIT`,
     `if [ -n "\${${password}:-}" ]; then`,
@@ -156,17 +192,24 @@ export function imageLines({ folder }: Workflow, image: ImagePlace, { user, pass
     'fi',
     `image=${quoted(image.repository)}:$(git rev-parse HEAD)`,
     `slipway image build ${quoted(folder)} --for step${wheels} --attest --push "$image"`,
-    ...(image.signed ? signLines() : []),
+    ...(image.signed ? [...keyLines(), 'slipway image sign "$image" --key "$key"'] : []),
+    ...(image.serves ? serveLines(folder, image) : []),
+  ]
+}
+
+/** The image of the version itself, told to the server with its signature: what a policy asks for before anything is deployed. */
+function serveLines(folder: string, { signed }: ImagePlace): string[] {
+  return [
+    'serve="$image-serve"',
+    `slipway image build ${quoted(folder)} --registered --for serve --attest --push "$serve"`,
+    ...(signed ? ['slipway image sign "$serve" --key "$key"'] : []),
+    'slipway image record "$serve"',
   ]
 }
 
 /** The key is a text, or a file that holds it, as GitLab and Jenkins hand out what has several lines. */
-function signLines(): string[] {
-  return [
-    `key=$${IMAGE_KEY}`,
-    `[ -f "$key" ] || { key="$scratch/key"; printf '%s\\n' "$${IMAGE_KEY}" > "$key"; }`,
-    'slipway image sign "$image" --key "$key"',
-  ]
+function keyLines(): string[] {
+  return [`key=$${IMAGE_KEY}`, `[ -f "$key" ] || { key="$scratch/key"; printf '%s\\n' "$${IMAGE_KEY}" > "$key"; }`]
 }
 
 /** The variable with the private key that signs images. */

@@ -1,16 +1,17 @@
 /** `slipway ci init`: writes the workflow of a CI system for a project; writes nothing over. */
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { readUserText } from '../../contract/absence/user-file.ts'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { GITHUB_FILE, githubWorkflow } from '../../ci/templates/github.ts'
 import { GITLAB_FILE, gitlabPipeline } from '../../ci/templates/gitlab.ts'
 import { JENKINS_FILE, jenkinsfile } from '../../ci/templates/jenkins.ts'
-import { stageLines } from '../../ci/templates/stages.ts'
+import { commandsOf } from '../../ci/templates/stages.ts'
 import type { Tests, Workflow } from '../../ci/templates/stages.ts'
 import { ifMissing } from '../../contract/absence/absent.ts'
 import { readProject } from '../../pipelines/spec/parse.ts'
 import { text, UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
-import { PROJECT_FILE } from '../project/files.ts'
+import { readProjectFile } from '../project/file/project-file.ts'
 import { repositoryOf } from '../project/git.ts'
 
 const SYSTEMS = {
@@ -33,14 +34,14 @@ export async function init(invocation: Invocation): Promise<number> {
   const workflow = await workflowOf(invocation, { project, root })
   const path = join(root, system.file)
   const written = system.write(workflow)
-  const there = await ifMissing(readFile(path, 'utf8'))
+  const there = await ifMissing(readUserText(path))
   if (there !== undefined && there !== written)
     throw new UsageError(`${path} exists already; it is left as it is. Move it away first`)
   await mkdir(dirname(path), { recursive: true })
   await writeFile(path, written)
-  invocation.out.data({ written: path, stages: stageLines(workflow) })
+  invocation.out.data({ written: path, stages: commandsOf(workflow).stages })
   invocation.out.line(`Wrote ${path}.`)
-  for (const line of stageLines(workflow)) invocation.out.line(line)
+  for (const line of commandsOf(workflow).stages) invocation.out.line(line)
   return 0
 }
 
@@ -50,12 +51,12 @@ interface Where {
 }
 
 async function workflowOf(invocation: Invocation, { project, root }: Where): Promise<Workflow> {
-  const file = join(project, PROJECT_FILE)
-  const source = await ifMissing(readFile(file, 'utf8'))
-  if (source === undefined) throw new UsageError(`there is no ${PROJECT_FILE} in ${project}; slipway init makes one`)
+  const { file, text: source } = await readProjectFile(project)
   const read = readProject(source)
   if (read.project === undefined)
-    throw new UsageError(`${file} has faults; slipway validate ${relative('.', project) || '.'} names them`)
+    throw new UsageError(
+      `${join(project, file)} has faults; slipway validate ${relative('.', project) || '.'} names them`,
+    )
   return {
     folder: plain('the folder of the project', relative(root, project).split(sep).join('/') || '.'),
     branch: plain('--branch', text(invocation, 'branch') ?? 'main'),
@@ -71,13 +72,16 @@ async function workflowOf(invocation: Invocation, { project, root }: Where): Pro
 async function imageOf(invocation: Invocation, project: string): Promise<Workflow['image']> {
   const repository = text(invocation, 'image')
   const signed = invocation.flags['sign'] === true
-  if (repository === undefined && signed) throw new UsageError('--sign is for an image; name its place with --image')
+  const serves = invocation.flags['serve'] === true
+  const given = signed ? '--sign' : serves ? '--serve' : undefined
+  if (repository === undefined && given !== undefined)
+    throw new UsageError(`${given} is for an image; name its place with --image`)
   if (repository === undefined) return undefined
   if (!/^[a-z0-9][a-z0-9.-]*(?::\d+)?(?:\/[a-z0-9][a-z0-9._-]*)+$/.test(repository))
     throw new UsageError(`--image is "${repository}"; expected REGISTRY/REPOSITORY without a tag, which is the commit`)
   const entries = await readdir(project, { withFileTypes: true })
   const wheels = entries.some((one) => one.name === 'wheels' && one.isDirectory())
-  return { repository, wheels: wheels ? 'wheels' : undefined, signed }
+  return { repository, wheels: wheels ? 'wheels' : undefined, signed, serves }
 }
 
 /** Workflows are texts in which such names stand in several grammars. */

@@ -7,6 +7,7 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { startGitLab } from '../../ci/hosts/fake-gitlab.fixture.ts'
 import type { FakeGitLab } from '../../ci/hosts/fake-gitlab.fixture.ts'
 import { BASE, changeReport, COMMIT } from '../../ci/report.fixture.ts'
+import type { ChangeReport } from '../../contract/changes/report.ts'
 import { ciApi } from '../../contract/changes/report.ts'
 import { problem } from '../../contract/errors.ts'
 import { startRecorded } from '../recorded-server.fixture.ts'
@@ -87,13 +88,74 @@ describe('slipway ci report', () => {
       reason: 'the newer one',
     })
     server.answer(ciApi.changeReport, changeReport(), newer)
-    server.answer(ciApi.runsOfCommit, {
-      items: [{ run: 'pr_2', created_at: newer.run.created_at, outcome: 'succeeded' }],
-    })
+    server.answer(ciApi.runsOfCommit, (asked) => ({
+      items: [
+        asked.query['commit'] === lab.head
+          ? { run: 'pr_2', created_at: newer.run.created_at, outcome: 'succeeded', standing: 5 }
+          : { run: 'pr_1', created_at: changeReport().run.created_at, outcome: 'succeeded', standing: 5 },
+      ],
+    }))
     const said = await report('pr_1')
     assert.ok(said.lines.includes('✓ comment: left to a newer push'))
     assert.match(lab.notes[0]?.body ?? '', /the newer one/)
     assert.equal(lab.statuses[0]?.sha, COMMIT)
+  })
+
+  it('tells the later of two runs of one commit, and no experiment that somebody made of it', async () => {
+    inGitLab()
+    const [own, later] = [changeReport(), changeReport({ reason: 'the later one', verdict: 'failed' })]
+    later.run = { ...own.run, id: 'pr_2', created_at: '2026-05-03T11:00:00.000Z' }
+    const by: Readonly<Record<string, ChangeReport>> = { pr_1: own, pr_2: later }
+    server.answer(ciApi.changeReport, ({ params: [run = ''] }) => by[run] ?? own)
+    const run = ({ run: { id, created_at } }: ChangeReport, standing: number) => ({
+      run: id,
+      created_at,
+      outcome: 'succeeded',
+      standing,
+    })
+    server.answer(ciApi.runsOfCommit, { items: [run(own, 5), run(later, 4)] })
+    const first = await report('pr_1')
+    assert.deepEqual(first.lines, ['✓ commit status: posted', '✓ comment: posted', 'passed: its gate is passed'])
+    assert.doesNotMatch(lab.notes[0]?.body ?? '', /the later one/)
+    server.answer(ciApi.runsOfCommit, { items: [run(later, 5), run(own, 5)] })
+    const second = await report('pr_1')
+    assert.equal(second.code, 0, 'the job ends by its own verdict')
+    assert.ok(second.lines.includes('✓ commit status: left to a later run of the commit'), second.lines.join('; '))
+    assert.equal(lab.statuses.at(-1)?.['state'], 'failed')
+    assert.match(lab.notes[0]?.body ?? '', /the later one/)
+    assert.equal(lab.notes.length, 1)
+  })
+
+  it('keeps its verdict where the server is lost after it was read, and says what it does not know', async () => {
+    inGitLab()
+    server.answer(ciApi.changeReport, changeReport({ verdict: 'failed' }))
+    server.answer(ciApi.runsOfCommit, problem('unauthenticated', { detail: 'the token has ended' }))
+    const said = await report('pr_1')
+    assert.equal(said.code, 1)
+    assert.deepEqual(said.lines.slice(0, 2), ['✓ commit status: posted', '✓ comment: posted'])
+    assert.match(said.lines[2] ?? '', /^! later runs: the server does not say whether there are any \(.*has ended/)
+  })
+
+  it('writes the whole to the files, and to the summary as much as GitHub takes', async () => {
+    const summary = join(folder, 'summary.md')
+    const event = join(folder, 'event.json')
+    writeFileSync(event, '{}')
+    writeFileSync(summary, 'x'.repeat(300_000))
+    Object.assign(process.env, { GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: summary, GITHUB_EVENT_PATH: event })
+    const steps = Array.from({ length: 3000 }, (_, i) => ({
+      name: `step-${i}-end`,
+      state: 'succeeded' as const,
+      why: '@'.repeat(300),
+      duration_ms: 1,
+    }))
+    server.answer(ciApi.changeReport, changeReport({ steps }))
+    assert.equal((await report('pr_1', '--out', join(folder, 'whole'))).code, 0)
+    const [whole, shown] = [join(folder, 'whole/report.md'), summary].map((file) => readFileSync(file, 'utf8'))
+    assert.match(whole ?? '', /step&#45;2999&#45;end/)
+    assert.doesNotMatch(whole ?? '', /The whole is on/)
+    assert.match(shown ?? '', /The whole is on/)
+    const size = Buffer.byteLength(shown ?? '')
+    assert.ok(size > 340_000 && size <= 1024 * 1024, `${size} bytes`)
   })
 
   for (const [verdict, code] of [

@@ -1,5 +1,6 @@
 /** `slipway ci report`: posts what a change did to the model to GitHub or GitLab, and writes it as Markdown, JSON and JUnit. */
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, stat, writeFile } from 'node:fs/promises'
+import { readUserText } from '../../contract/absence/user-file.ts'
 import { join } from 'node:path'
 import { post } from '../../ci/hosts/post.ts'
 import type { Part } from '../../ci/hosts/post.ts'
@@ -12,6 +13,7 @@ import type { Host } from '../../ci/hosts/host.ts'
 import { documentWithoutSecrets, withoutSecrets } from '../../ci/render/escape.ts'
 import { junit } from '../../ci/render/junit.ts'
 import { headline, markdown } from '../../ci/render/markdown.ts'
+import { CallError } from '../../client/client.ts'
 import type { Client } from '../../client/client.ts'
 import { ifJson, ifMissing } from '../../contract/absence/absent.ts'
 import { ciApi } from '../../contract/changes/report.ts'
@@ -21,7 +23,7 @@ import type { Invocation } from '../invocation/command.ts'
 import { config } from '../invocation/config.ts'
 import { connect } from '../invocation/server.ts'
 import { mergeBase } from '../project/git.ts'
-import { placeHere } from '../project/place.ts'
+import { placeHere } from '../invocation/place.ts'
 
 /** 0 passed, 1 a gate failed or waits, 2 no verdict: the server, the run or the arguments were at fault. */
 const CODES = { passed: 0, failed: 1, waiting: 1, error: 2 } as const
@@ -52,9 +54,9 @@ async function tell(invocation: Invocation): Promise<ChangeReport['verdict']> {
   const pages = config('SLIPWAY_PAGES_URL') ?? client.url
   const page = (run: string): string =>
     `${pages.replace(/\/$/, '')}/pipelines/${encodeURIComponent(run)}/report${base === undefined ? '' : `?base=${encodeURIComponent(base)}`}`
-  const drawn = markdown(found, { marker: '', page: page(found.run.id) })
-  await writeFiles(text(invocation, 'out'), found, drawn)
-  if (place.summary !== undefined) await appendFile(place.summary, `${drawn}\n`)
+  const drawn = (most: number): string => markdown(found, { marker: '', page: page(found.run.id), most })
+  await writeFiles(text(invocation, 'out'), found, drawn(Number.POSITIVE_INFINITY))
+  if (place.summary !== undefined) await summarise(place.summary, drawn)
   const parts = await postTo(hostOf(place, invocation), { client, found, place, page, secrets, read })
   for (const { what, done, note } of parts) out.line(`${done ? '✓' : '!'} ${what}: ${withoutSecrets(note, secrets)}`)
   if (parts.some(({ done }) => !done)) out.line(fallback(place))
@@ -91,7 +93,7 @@ async function runOf(invocation: Invocation): Promise<string> {
   const given = invocation.args[1]
   if (given === undefined)
     throw new UsageError('slipway ci report needs a RUN, or the file that slipway run --json wrote')
-  const file = await ifMissing(readFile(given, 'utf8'))
+  const file = await ifMissing(readUserText(given, { pipes: true }))
   if (file === undefined) return given
   const { id } = (ifJson(file) ?? {}) as { id?: unknown }
   if (typeof id !== 'string') throw new Error(`${given} holds no run: slipway run --json has written none`)
@@ -103,6 +105,14 @@ const SECRET_NAME = /(?:TOKEN|SECRET|PASSWORD|PASSWD)S?(?:_|$)|(?:^|_|API|ACCESS
 
 function secretsOf(env: NodeJS.ProcessEnv): string[] {
   return Object.entries(env).flatMap(([key, value]) => (SECRET_NAME.test(key) && value !== undefined ? [value] : []))
+}
+
+/** GitHub takes the summary of a step up to 1 MiB, and of a longer one nothing. */
+const SUMMARY_BYTES = 1_000_000
+
+async function summarise(file: string, drawn: (most: number) => string): Promise<void> {
+  const there = (await ifMissing(stat(file)))?.size ?? 0
+  await appendFile(file, `${drawn(Math.max(0, SUMMARY_BYTES - there))}\n`)
 }
 
 async function writeFiles(folder: string | undefined, found: ChangeReport, drawn: string): Promise<void> {
@@ -152,17 +162,43 @@ interface Posting {
 
 async function postTo(host: Host | undefined, { client, found, place, page, secrets, read }: Posting): Promise<Part[]> {
   if (host === undefined) return []
-  return post(host, {
+  const known = new Map([[found.run.id, found]])
+  let unasked: string | undefined
+  const parts = await post(host, {
     report: found,
     commit: place.commit,
     page,
     secrets,
     async reportOf(commit) {
       if (!COMMIT.test(commit)) return undefined
-      const { items } = await client.call(ciApi.runsOfCommit, { query: { project: found.project, commit } })
-      const newest = items.toSorted((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at))[0]
-      if (newest === undefined) return undefined
-      return newest.run === found.run.id ? found : read(newest.run)
+      try {
+        const run = await standsFor(client, found, commit)
+        if (run === undefined) return undefined
+        const report = known.get(run) ?? (await read(run))
+        known.set(run, report)
+        return report
+      } catch (error) {
+        // the own report is known: a server that is away by now, or a token that has ended, takes nothing from it
+        if (!(error instanceof CallError || error instanceof SyntaxError)) throw error
+        unasked = error.message
+        return undefined
+      }
     },
   })
+  if (unasked === undefined) return parts
+  return [
+    ...parts,
+    { what: 'later runs', done: false, note: `the server does not say whether there are any (${unasked})` },
+  ]
+}
+
+/**
+ * The run that stands for a commit: of the own commit the newest of those that stand for it as much as the own run does, so that an
+ * experiment which somebody made of it is none; else what the server names first.
+ */
+async function standsFor(client: Client, { project, run }: ChangeReport, commit: string): Promise<string | undefined> {
+  const { items } = await client.call(ciApi.runsOfCommit, { query: { project, commit } })
+  const least = items.find((one) => one.run === run.id)?.standing ?? items[0]?.standing ?? 0
+  const equal = items.filter(({ standing }) => standing >= least)
+  return equal.toSorted((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at))[0]?.run
 }

@@ -5,7 +5,7 @@ import { egress } from '../../http/egress.ts'
 import { text } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { connect } from '../invocation/server.ts'
-import { refuseForks } from '../project/place.ts'
+import { refuseForks } from '../invocation/place.ts'
 
 export async function token(invocation: Invocation): Promise<number> {
   await refuseForks('gets no token')

@@ -1,8 +1,8 @@
 /** `slipway messages`: what webhooks were told, what was given up, and sending it again. */
+import type { Notice, NoticeRoute } from '../../contract/monitoring.ts'
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { monitoringApi } from '../../contract/monitoring.ts'
-import type { Notice, NoticeRoute } from '../../contract/monitoring.ts'
 import { monitor } from '../answers.fixture.ts'
 import { startRecorded } from '../recorded-server.fixture.ts'
 import type { RecordedServer } from '../recorded-server.fixture.ts'

@@ -1,6 +1,6 @@
 /** `slipway messages`: what the webhooks of an endpoint were told of incidents, what waits, and what was given up. */
-import { monitoringApi } from '../../contract/monitoring.ts'
 import type { NoticeRoute } from '../../contract/monitoring.ts'
+import { monitoringApi } from '../../contract/monitoring.ts'
 import { text, UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { connect } from '../invocation/server.ts'

@@ -1,11 +1,14 @@
 /** `slipway predict`: from where it takes its inputs, whom it asks, and what it says when there is nobody to ask. */
 import assert from 'node:assert/strict'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { z } from 'zod'
 import { problem } from '../../contract/errors.ts'
 import { route } from '../../contract/route.ts'
+import { KEY_FILE, proofOf } from '../../store/folder-proof.ts'
 import { startRecorded, TOKEN } from '../recorded-server.fixture.ts'
 import type { RecordedServer } from '../recorded-server.fixture.ts'
 import { usage } from '../run-command.fixture.ts'
@@ -50,6 +53,41 @@ describe('slipway predict', () => {
       [{ inputs: { x: 1 } }, { inputs: [{ x: 1 }, { x: null }] }, { inputs: 3 }, { inputs: null }],
     )
     assert.deepEqual([...new Set(asked.map((one) => one.authorization))], [`Bearer ${TOKEN}`])
+  })
+
+  it('sends numbers digit by digit, and says what answers where that is no gateway', async () => {
+    const bodies: string[] = []
+    let answer = '{"predictions":[9007199254740993]}'
+    const gateway = createServer((request, response) => {
+      const nonce = /nonce=(.*)$/.exec(request.url ?? '')?.[1]
+      const key = readFileSync(join(server.data, KEY_FILE))
+      if (nonce !== undefined) return void response.end(JSON.stringify({ proof: proofOf(key, url, nonce) }))
+      let body = ''
+      request.on('data', (part: Buffer) => (body += part.toString()))
+      request.on('end', () => {
+        bodies.push(body)
+        response.end(answer)
+      })
+    })
+    await new Promise<void>((done) => gateway.listen(0, '127.0.0.1', done))
+    const url = `http://127.0.0.1:${(gateway.address() as AddressInfo).port}`
+    const data = folder('numbers', { gateway_url: url })
+    copyFileSync(join(server.data, KEY_FILE), join(data, KEY_FILE))
+    const words = ['predict', 'a b', '{"x": 9007199254740993, "y": 1.0, "z": 1e999}', '--data', data]
+    const { lines } = await server.slipway(...words)
+    assert.deepEqual(bodies, ['{"inputs":{"x": 9007199254740993, "y": 1.0, "z": 1e999}}'])
+    assert.deepEqual(lines, ['{"predictions":[9007199254740993]}'])
+    for (const [given, what] of [
+      ['<html>', 'its prediction is no JSON'],
+      ['', 'its prediction is empty'],
+    ] as const) {
+      answer = given
+      await assert.rejects(server.slipway(...words), {
+        message: `what answers at ${url} is no Slipway server: ${what}`,
+      })
+    }
+    gateway.closeAllConnections()
+    gateway.close()
   })
 
   it('refuses inputs that are no JSON, and asks nobody', async () => {

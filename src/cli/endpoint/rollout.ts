@@ -1,5 +1,5 @@
 /** `slipway rollout`: plays a plan through before it is used, on made-up or on recorded traffic; or steers what is under way. */
-import { readFile } from 'node:fs/promises'
+import { readUserText } from '../../contract/absence/user-file.ts'
 import { rolloutApi } from '../../contract/rollout.ts'
 import type { Plan } from '../../contract/rollout-plan.ts'
 import { parseProject } from '../../pipelines/spec/parse.ts'
@@ -45,7 +45,7 @@ export async function run(invocation: Invocation): Promise<number> {
 }
 
 async function planIn(file: string): Promise<{ plan: Plan; endpoint: string }> {
-  const project = parseProject(await readFile(file, 'utf8'), file)
+  const project = parseProject(await readUserText(file), file)
   const plan = rolloutPlan(project)
   if (plan === undefined || project.endpoint === undefined)
     throw new UsageError(`${file} has no endpoint with a rollout`)

@@ -17,6 +17,7 @@ import type { Invocation } from '../invocation/command.ts'
 import { attachTo, signaturesOf } from './attached.ts'
 import { CHECKOUT, imageMaker, platformsOf } from './maker.ts'
 import { openImage, openReference, readImage } from './opened.ts'
+import type { PackageSources } from './sources.ts'
 import { registries } from './registries.ts'
 import type { OpenRemote } from './registries.ts'
 
@@ -77,7 +78,12 @@ export async function verify(invocation: Invocation): Promise<number> {
 export async function attest(
   blobs: BlobFolder,
   images: readonly Descriptor[],
-  to: { readonly place: Reference; readonly name: string; readonly open: OpenRemote },
+  to: {
+    readonly place: Reference
+    readonly name: string
+    readonly open: OpenRemote
+    readonly hosts: PackageSources['hosts']
+  },
 ): Promise<void> {
   const version = await ownVersion()
   const artifacts: Descriptor[] = []
@@ -85,7 +91,7 @@ export async function attest(
     const image = await readImage(blobs, subject.digest, to.name)
     const bom = documentBytes(await billOfMaterials(to.name, image, version))
     artifacts.push(await makeArtifact(blobs, subject, { type: CYCLONEDX_TYPE, document: bom }))
-    const provenance = documentBytes(provenanceOf(to.name, image, version))
+    const provenance = documentBytes(provenanceOf(to.name, image, { slipway: version, hosts: to.hosts }))
     const annotations = { 'in-toto.io/predicate-type': PROVENANCE }
     artifacts.push(await makeArtifact(blobs, subject, { type: IN_TOTO_TYPE, document: provenance, annotations }))
   }

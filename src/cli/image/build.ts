@@ -53,7 +53,8 @@ export async function build(invocation: Invocation): Promise<number> {
   }
   if (invocation.flags['attest'] === true) {
     await complete(maker.blobs, root, lenders, maker.say)
-    for (const place of destinations) await attest(maker.blobs, images, { place, name: recipe.name, open })
+    for (const place of destinations)
+      await attest(maker.blobs, images, { place, name: recipe.name, open, hosts: maker.hosts })
     invocation.out.line('its SBOM and provenance are attached')
   }
   invocation.out.data({ name: recipe.name, digest: root.digest, to: places, platforms: platforms.map(platformName) })
@@ -74,6 +75,7 @@ function recipeOf(
   if (purpose === 'gateway') return followerRecipe(maker)
   if (purpose !== 'serve' && purpose !== 'batch')
     throw new UsageError(`--for is "${purpose}"; expected serve, batch, step, control or gateway`)
+  if (invocation.flags['registered'] === true) return modelRecipe(invocation, maker, purpose, subject ?? '.')
   if (subject === undefined)
     throw new UsageError(`image build --for ${purpose} needs a model: slipway image build flight-delay`)
   return modelRecipe(invocation, maker, purpose, subject)

@@ -1,6 +1,7 @@
 /** `slipway image dockerfile`: writes the Dockerfile of a project, with the images that it is built on pinned by their digests. */
 import { existsSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
+import { readUserText } from '../../contract/absence/user-file.ts'
 import { dirname, join, resolve } from 'node:path'
 import { ifMissing } from '../../contract/absence/absent.ts'
 import { problem } from '../../contract/errors.ts'
@@ -38,7 +39,7 @@ export async function dockerfile(invocation: Invocation): Promise<number> {
   const python = pythonOf(found)
   const { lock } = await lockFor(project, python, imageMaker(invocation))
   const kind = lockKind(project)
-  const rules = (await ifMissing(readFile(join(folder, IGNORE_FILE), 'utf8'))) ?? ''
+  const rules = (await ifMissing(readUserText(join(folder, IGNORE_FILE)))) ?? ''
   const files: Record<string, string> = {
     [DOCKERFILE]: dockerfileText({
       base: referenceText(base),

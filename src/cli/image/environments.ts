@@ -1,5 +1,5 @@
 /** `slipway image environments`: where images stand, which stands there of a model, and what stood there before. */
-import { readFile } from 'node:fs/promises'
+import { readUserText } from '../../contract/absence/user-file.ts'
 import type { Client } from '../../client/client.ts'
 import { imagesApi } from '../../contract/images/images.ts'
 import { keyHint } from '../../registry/attestation/bundle.ts'
@@ -54,7 +54,7 @@ async function set(client: Client, invocation: Invocation, name: string): Promis
     body: {
       after: text(invocation, 'after') ?? null,
       repository,
-      keys: key === undefined ? [] : [await readFile(key, 'utf8')],
+      keys: key === undefined ? [] : [await readUserText(key, { pipes: true })],
       gated: invocation.flags['ungated'] !== true,
     },
   })

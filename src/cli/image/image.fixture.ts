@@ -9,6 +9,7 @@ import { Entries } from '../../images/layers/entries.ts'
 import { makeLayer } from '../../images/layers/layer.ts'
 import { layoutBlobs, nameInLayout } from '../../images/oci/layout.ts'
 import { inputOf, ONE_TREE, writeDocument } from '../../scoring/native/document.fixture.ts'
+import { version } from '../answers.fixture.ts'
 import type { RecordedServer } from '../recorded-server.fixture.ts'
 
 /** The cache of layers of all tests: to compress Node takes seconds. */
@@ -42,28 +43,14 @@ export function writeModel(dir: string, leaf = 1): string {
   return dir
 }
 
-const VERSION = {
+const VERSION = version({
   model: 'delay',
-  version: '3',
   created_at: '2026-01-01T00:00:00.000Z',
-  created_by: 'ada',
-  description: '',
   aliases: ['production'],
-  tags: {},
   run_id: '5f1c',
-  pipeline_run_id: null,
   tree: `sha256:${'1'.repeat(64)}`,
   size: 1,
-  signature: null,
-  metrics: {},
-  verdict: null,
-  reproducibility: null,
-  scan: null,
-  approvals: [],
-  signed: null,
-  refusal: null,
-  overridden: [],
-}
+})
 
 /** Has the server answer with a model whose native form lies in a folder, or by Python where there is none. */
 export function answerModel(server: RecordedServer, dir: string | undefined): void {

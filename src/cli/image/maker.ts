@@ -1,7 +1,6 @@
 /** What the image commands share: the cache, the network, the clock that an image says it was made at, and the platforms that are asked for. */
 import { join } from 'node:path'
 import { defaultCacheFolder } from '../../envs/cache-folder.ts'
-import { egressStream } from '../../http/egress-stream.ts'
 import { COMPRESSIONS, otherCompressor } from '../../images/layers/compression.ts'
 import type { Compression } from '../../images/layers/compression.ts'
 import type { LayerMaker } from '../../images/layers/layer.ts'
@@ -11,6 +10,7 @@ import type { Fetching } from '../../images/parts/fetched.ts'
 import { config } from '../invocation/config.ts'
 import { text, UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
+import { packageSources, type PackageSources } from './sources.ts'
 
 /** The checkout that this program runs from. */
 export const CHECKOUT = join(import.meta.dirname, '../../..')
@@ -20,14 +20,15 @@ export interface ImageMaker extends LayerMaker, Fetching {
   readonly offline: boolean
   readonly mirror: string
   readonly npmRegistry: string
+  /** Whose hosts packages come from, by kind. */
+  readonly hosts: PackageSources['hosts']
 }
 
 /** What makes layers, with the cache of this user. */
 export function imageMaker(invocation: Invocation): ImageMaker {
   const cacheFolder = config('SLIPWAY_CACHE') ?? defaultCacheFolder()
   const offline = config('SLIPWAY_OFFLINE') === '1'
-  const mirror = (config('SLIPWAY_DEBIAN_MIRROR') ?? 'https://deb.debian.org').replace(/\/+$/, '')
-  const npmRegistry = (process.env['npm_config_registry'] ?? 'https://registry.npmjs.org').replace(/\/+$/, '')
+  const sources = packageSources()
   const say = (line: string): void => invocation.out.progress(line)
   const compression = compressionOf(invocation)
   const other = otherCompressor(compression)
@@ -35,13 +36,11 @@ export function imageMaker(invocation: Invocation): ImageMaker {
   return {
     blobs: new BlobFolder(join(cacheFolder, 'images')),
     compression,
-    // the hosts are those that the user has configured, and what they give is checked by hash
-    fetch: offline ? undefined : egressStream({ allow: [new URL(mirror).host, new URL(npmRegistry).host] }),
+    ...sources,
+    fetch: offline ? undefined : sources.fetch,
     say,
     cacheFolder,
     offline,
-    mirror,
-    npmRegistry,
   }
 }
 

@@ -22,6 +22,7 @@ import type { OwnWheels } from '../../images/parts/own-wheels.ts'
 import { wheelsLayer } from '../../images/parts/wheels.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { connect } from '../invocation/server.ts'
+import { versionOfCheckout } from '../project/registered.ts'
 import { resolveVersion } from '../registry/version-name.ts'
 import { CHECKOUT } from './maker.ts'
 import type { ImageMaker } from './maker.ts'
@@ -44,7 +45,8 @@ export async function modelRecipe(
   subject: string,
 ): Promise<Recipe> {
   const { client } = await connect(invocation)
-  const { model, version } = await resolveVersion(client, subject)
+  const apart = invocation.flags['registered'] === true
+  const { model, version } = await (apart ? versionOfCheckout(client, subject) : resolveVersion(client, subject))
   const [known, scoring] = await Promise.all([
     client.call(registryApi.getVersion, { params: { name: model, version } }),
     client.call(servingApi.makeReady, { params: { name: model, version } }),

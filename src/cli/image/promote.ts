@@ -1,9 +1,9 @@
 /** `slipway image record|promote`: tells the server of an image, and brings its digest from one environment to the next. */
 import type { Client } from '../../client/client.ts'
 import { imagesApi } from '../../contract/images/images.ts'
+import { problem, Problem } from '../../contract/errors.ts'
 import type { Reply } from '../../contract/route.ts'
-import { Manifest, readDocument } from '../../images/oci/documents.ts'
-import { isIndex } from '../../images/oci/documents.ts'
+import { DIGEST, isIndex, Manifest, readDocument } from '../../images/oci/documents.ts'
 import { partsOf } from '../../images/oci/graph.ts'
 import { parseReference, referenceText } from '../../images/oci/reference.ts'
 import type { Reference, RegistryReference } from '../../images/oci/reference.ts'
@@ -71,22 +71,51 @@ export async function promote(invocation: Invocation): Promise<number> {
   // asked before anything lies in the repository of the environment
   await client.call(imagesApi.promoteImage, { params, body: { ...body, check: true } })
   const target = { ...repositoryOf(to), digest: found.digest }
-  const { moved, root } = await copyWhole(found.place, target, open, (line) => invocation.out.progress(line))
+  const { moved } = await copyWhole(found.place, target, open, (line) => invocation.out.progress(line))
   const done = await client.call(imagesApi.promoteImage, { params, body })
-  const image = open({ ...target, tag: environment, digest: undefined })
-  await putManifest(image, root, await openedBytes(open, target), environment)
+  const last = await followTag(client, { ...done, place: target, open })
   invocation.out.data({ ...done, image: referenceText(target), ...moved })
   if (moved !== undefined)
     invocation.out.line(`${moved.sent} blobs sent, ${moved.mounted} mounted, ${moved.there} were there`)
   if (done.refusal !== null) invocation.out.line(`overridden: ${done.refusal}`)
   invocation.out.line(`${found.model}/${done.version} stands in ${environment}: ${referenceText(target)}`)
+  if (last !== done.digest) invocation.out.line(`another move came after it: ${last} stands there now`)
   return 0
 }
 
-async function openedBytes(open: OpenRemote, target: RegistryReference): Promise<Buffer> {
-  const image = open(target)
-  const { digest } = await image.resolve()
-  return image.bytes(digest)
+/** Moves that may come one after the other while a tag follows them. */
+const MOST_MOVES = 8
+
+interface Promoted {
+  readonly model: string
+  readonly version: string
+  readonly environment: string
+  readonly place: RegistryReference & { readonly digest: string }
+  readonly open: OpenRemote
+}
+
+/**
+ * Puts the tag of an environment on what stands there, and returns its digest: of two moves at once that of the later one, whichever
+ * command ends last. Throws `upstream_failed`, which says that the image stands there all the same.
+ */
+async function followTag(client: Client, { model, version, environment, place, open }: Promoted): Promise<string> {
+  let { digest } = place
+  try {
+    for (let moves = 0; moves < MOST_MOVES; moves++) {
+      const image = open({ ...place, digest })
+      const root = await image.resolve()
+      const tag = open({ ...place, tag: environment, digest: undefined })
+      await putManifest(tag, root, await image.bytes(digest), environment)
+      const { standing } = await standingOf(client, model, environment)
+      if (standing === null || standing.digest === digest) break
+      digest = standing.digest
+    }
+    return digest
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error
+    const what = `${model}/${version} stands in ${environment}, and the tag "${environment}"`
+    throw problem('upstream_failed', { what, detail: error.message }, error)
+  }
 }
 
 interface Wanted {
@@ -97,28 +126,44 @@ interface Wanted {
 
 /** The image that is meant: by its own name, or as what stands of a model in the environment before. */
 async function subjectOf(client: Client, given: string, { environment, back, open }: Wanted): Promise<Found> {
+  if (/^[^/:@]+\/\d+$/.test(given))
+    throw new UsageError(
+      `"${given}" is a version, and may have several images: name an image of it, REGISTRY/REPOSITORY@DIGEST, or the model alone for what stands before`,
+    )
   if (given.includes('/') || given.startsWith('layout:')) {
     const place = parseReference(given)
     const { digest, model } = await readDocuments(place, open)
     return { place, digest, model }
   }
   const [model = '', wanted] = given.split('@')
+  if (wanted !== undefined && !DIGEST.test(wanted))
+    throw new UsageError(
+      `"${given}" names no image; expected MODEL, MODEL@DIGEST or REGISTRY/REPOSITORY[:TAG][@DIGEST]`,
+    )
   const to = await standingOf(client, model, environment)
   const digest = wanted ?? (back ? await digestBefore(client, model, to) : await digestIn(client, model, to.after))
-  if (back) return { place: { ...repositoryOf(to), digest }, digest, model }
-  const before = to.after === null ? to : await standingOf(client, model, to.after)
-  return { place: await placeOf(client, model, digest, before), digest, model }
+  const from = back || to.after === null ? to : await standingOf(client, model, to.after)
+  const stood = back || from.standing?.digest === digest
+  return { place: await placeOf(client, { model, digest, from: stood ? from : undefined, open }), digest, model }
 }
 
-/** Where a digest lies: in the repository of the environment in which it stands, else where it was recorded. */
-async function placeOf(client: Client, model: string, digest: string, before: Standing): Promise<Reference> {
-  if (before.standing?.digest === digest) return { ...repositoryOf(before), digest }
+interface Sought {
+  readonly model: string
+  readonly digest: string
+  /** The environment in which it stands or has stood. */
+  readonly from: Standing | undefined
+  readonly open: OpenRemote
+}
+
+/** Where a digest lies: in the repository of the environment in which it stood, else where it was recorded, as after that repository changed. */
+async function placeOf(client: Client, { model, digest, from, open }: Sought): Promise<Reference> {
+  const place = from === undefined ? undefined : { ...repositoryOf(from), digest }
+  if (place !== undefined && (await open(place).find()) !== undefined) return place
   const { items } = await client.call(imagesApi.listImages, { params: { name: model } })
   const known = items.find((one) => one.digest === digest)
   if (known === undefined)
     throw new UsageError(`the server knows no image ${digest} of ${model}; name it as REGISTRY/REPOSITORY@DIGEST`)
-  const place = parseReference(known.repository)
-  return { ...place, tag: undefined, digest }
+  return { ...parseReference(known.repository), tag: undefined, digest }
 }
 
 async function standingOf(client: Client, model: string, environment: string): Promise<Standing> {

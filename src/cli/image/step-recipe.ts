@@ -1,7 +1,6 @@
 /** The recipe of an image in which steps of a project run. */
-import { readFile } from 'node:fs/promises'
+import { readUserText } from '../../contract/absence/user-file.ts'
 import { join, resolve } from 'node:path'
-import { ifMissing } from '../../contract/absence/absent.ts'
 import { problem } from '../../contract/errors.ts'
 import { lockRequest } from '../../envs/lock.ts'
 import type { Lock } from '../../envs/lock.ts'
@@ -17,9 +16,10 @@ import type { OwnWheels } from '../../images/parts/own-wheels.ts'
 import { wheelsLayer } from '../../images/parts/wheels.ts'
 import type { PackedFile } from '../../store/blobs/archive.ts'
 import { parseProject } from '../../pipelines/spec/parse.ts'
-import { UsageError, text } from '../invocation/command.ts'
+import { text } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
-import { PROJECT_FILE, projectFiles } from '../project/files.ts'
+import { readProjectFile, refuseFaulty } from '../project/file/project-file.ts'
+import { projectFiles } from '../project/files.ts'
 import { gitSource } from '../project/git.ts'
 import { CHECKOUT } from './maker.ts'
 import type { ImageMaker } from './maker.ts'
@@ -37,13 +37,13 @@ export interface ReadProject {
 
 /** Throws UsageError where there is no project file. */
 export async function readProject(folder: string): Promise<ReadProject> {
-  const source = await ifMissing(readFile(join(folder, PROJECT_FILE), 'utf8'))
-  if (source === undefined) throw new UsageError(`there is no ${PROJECT_FILE} in ${folder}; slipway init makes one`)
-  const project = parseProject(source)
-  const files = await projectFiles(folder, [PROJECT_FILE])
+  const read = await readProjectFile(resolve(folder))
+  refuseFaulty(read)
+  const project = parseProject(read.text)
+  const files = read.uploaded(await projectFiles(folder, [read.file]))
   const names = new Set(files.map(({ path }) => path))
   const request = await requestOf(project.python, async (path) =>
-    names.has(path) ? readFile(join(folder, path), 'utf8') : undefined,
+    names.has(path) ? readUserText(join(folder, path)) : undefined,
   )
   const git = await gitSource(folder)
   return { name: project.project, files, request, revision: git?.patch === undefined ? git?.commit : undefined }

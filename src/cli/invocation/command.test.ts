@@ -57,6 +57,14 @@ describe('arguments', () => {
     assert.equal(text(read('--data=a=b'), 'data'), 'a=b')
   })
 
+  it('take a number below zero as the value of the flag before it, and nowhere else', () => {
+    assert.equal(text(read('--data', '-3'), 'data'), '-3')
+    assert.deepEqual(read('--param', '-1.5', '--param', '-2').flags['param'], ['-1.5', '-2'])
+    assert.deepEqual(read('--', '--data', '-3').args, ['--data', '-3'])
+    for (const argv of [['-3'], ['--force', '-3'], ['--data', 'x', '-3']])
+      assert.throws(() => read(...argv), UsageError)
+  })
+
   it('know -h as --help', () => {
     assert.equal(read('-h').flags['help'], true)
   })

@@ -10,6 +10,15 @@ export interface Flag {
   readonly many?: boolean
 }
 
+/** Flags by how they are typed: `'data DIR'` takes a value, `'param NAME=VALUE ...'` may be repeated; each with its meaning. */
+export function flagsOf(table: Readonly<Record<string, string>>): Flag[] {
+  return Object.entries(table).map(([typed, meaning]) => {
+    const [name = '', value, more] = typed.split(' ')
+    if (value === undefined) return { name, meaning }
+    return more === undefined ? { name, value, meaning } : { name, value, meaning, many: true }
+  })
+}
+
 /** What a command gets: positional arguments, flags, and where it writes. */
 export interface Invocation {
   readonly args: readonly string[]
@@ -32,16 +41,16 @@ export interface Command {
 export class UsageError extends Error {}
 
 /** Flags that every command has. */
-export const COMMON: readonly Flag[] = [
-  { name: 'json', meaning: 'Print the result as JSON.' },
-  { name: 'help', meaning: 'Show this help.' },
-]
+export const COMMON: readonly Flag[] = flagsOf({
+  json: 'Print the result as JSON.',
+  help: 'Show this help.',
+})
 
 /** Flags of commands that talk to a server. */
-export const SERVER_FLAGS: readonly Flag[] = [
-  { name: 'data', value: 'DIR', meaning: 'Data folder of the server (default .slipway).' },
-  { name: 'url', value: 'URL', meaning: 'Server address (default: from the data folder).' },
-]
+export const SERVER_FLAGS: readonly Flag[] = flagsOf({
+  'data DIR': 'Data folder of the server (default .slipway).',
+  'url URL': 'Server address (default: from the data folder).',
+})
 
 /** Splits arguments by the command's flags. Throws UsageError for an unknown flag, a missing value or an argument too many. */
 export function parse(command: Command, argv: readonly string[]): Pick<Invocation, 'args' | 'flags'> {
@@ -62,13 +71,26 @@ function split(
   options: NonNullable<ParseArgsConfig['options']>,
 ): Pick<Invocation, 'args' | 'flags'> {
   try {
-    const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true, strict: true })
+    const args = joined(argv, options)
+    const { values, positionals } = parseArgs({ args, options, allowPositionals: true, strict: true })
     return { args: positionals, flags: values as Invocation['flags'] }
   } catch (error) {
     // what follows the first sentence speaks of any program
     const [said = ''] = (error as Error).message.split(/\. |\n/)
     throw new UsageError(said.replace(/^Unknown option/, 'there is no flag'))
   }
+}
+
+/** Words with a number below zero joined to the flag before it, which would else be taken for a flag itself: `--priority -3`. */
+function joined(argv: readonly string[], options: NonNullable<ParseArgsConfig['options']>): string[] {
+  const words: string[] = []
+  for (const word of argv) {
+    const flag = words.at(-1) ?? ''
+    const takesValue = !words.includes('--') && options[flag.replace(/^--/, '')]?.type === 'string'
+    if (takesValue && flag.startsWith('--') && /^-\d/.test(word)) words.push(`${words.pop()}=${word}`)
+    else words.push(word)
+  }
+  return words
 }
 
 /** The most positional arguments that one of the ways of a usage takes, such as 2 of `[MODEL [VERSION] | at TIME]`. */

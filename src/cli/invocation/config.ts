@@ -55,6 +55,11 @@ export const CONFIG: readonly ConfigKey[] = [
     meaning: 'The key of that certificate in PEM, when --gateway-tls-key is not given.',
   },
   {
+    key: 'SLIPWAY_SIGNING_KEY',
+    default: 'none: nothing is attested',
+    meaning: 'Private key in PEM by which the server attests reproductions, when --signing-key is not given.',
+  },
+  {
     key: 'SLIPWAY_CACHE',
     default: '~/.cache/slipway',
     meaning: 'Folder of Python environments and tools, shared by all data folders of a user.',
@@ -67,7 +72,8 @@ export const CONFIG: readonly ConfigKey[] = [
   {
     key: 'SLIPWAY_EGRESS_ALLOW',
     default: 'nothing',
-    meaning: 'Private hosts that webhooks may reach, separated by commas.',
+    meaning:
+      'Private hosts that webhooks and declared sources may reach, with `:port` where it counts, separated by commas.',
   },
   {
     key: 'SLIPWAY_PAGES_URL',
@@ -100,6 +106,130 @@ export const CONFIG: readonly ConfigKey[] = [
     meaning: 'Memory that all steps that run take together; a step that names none takes one core’s share.',
   },
   {
+    key: 'SLIPWAY_MACHINE_AWAY_MINUTES',
+    default: '15',
+    meaning:
+      'With several servers on one PostgreSQL: steps of a machine whose server was not heard of for so long end, and begin anew on another.',
+  },
+  {
+    key: 'SLIPWAY_RAY_URL',
+    default: 'none',
+    meaning: 'Head of a Ray cluster on which steps may run (`on: ray`), for example http://ray-head:8265.',
+  },
+  {
+    key: 'SLIPWAY_RAY_TOKEN',
+    default: 'none',
+    meaning: 'Token of that cluster, where it runs with RAY_AUTH_MODE=token.',
+  },
+  {
+    key: 'SLIPWAY_KUBECONFIG',
+    default: 'none',
+    meaning:
+      'Kubernetes cluster on which steps may run (`on: kubernetes`): a kubeconfig file, or in-cluster for the service account of the server’s pod.',
+  },
+  {
+    key: 'SLIPWAY_KUBERNETES_CONTEXT',
+    default: 'the current one of the file',
+    meaning: 'Context of that kubeconfig.',
+  },
+  {
+    key: 'SLIPWAY_KUBERNETES_NAMESPACE',
+    default: 'that of the context, of the service account, or default',
+    meaning: 'Namespace of the Jobs.',
+  },
+  {
+    key: 'SLIPWAY_KUBERNETES_SERVICE_ACCOUNT',
+    default: 'that of the namespace',
+    meaning: 'Service account of the pods; its token is not mounted.',
+  },
+  {
+    key: 'SLIPWAY_KUBERNETES_QUEUE',
+    default: 'none',
+    meaning: 'Local queue of Kueue; Jobs then begin suspended.',
+  },
+  {
+    key: 'SLIPWAY_KUBERNETES_IMAGE',
+    default: 'python:{python}-slim',
+    meaning: 'Image of steps that name none; {python} is the exact version of their lock.',
+  },
+  {
+    key: 'SLIPWAY_KUBERNETES_PROJECTS',
+    default: 'none',
+    meaning:
+      'What differs for single projects: project=namespace[/service-account[/queue]], several by commas; an empty part is that of all.',
+  },
+  {
+    key: 'SLIPWAY_SLURM_URL',
+    default: 'none',
+    meaning: 'slurmrestd of a Slurm cluster on which steps may run (`on: slurm`), for example http://slurm:6820.',
+  },
+  {
+    key: 'SLIPWAY_SLURM_USER',
+    default: 'that of the server’s process',
+    meaning: 'User of Slurm to whom the token belongs; all jobs are theirs.',
+  },
+  {
+    key: 'SLIPWAY_SLURM_TOKEN',
+    default: 'none',
+    meaning: 'JSON Web Token of that user, as `scontrol token` makes it.',
+  },
+  {
+    key: 'SLIPWAY_SLURM_TOKEN_FILE',
+    default: 'none',
+    meaning: 'File with that token instead, read anew for each question, for tokens expire.',
+  },
+  {
+    key: 'SLIPWAY_SLURM_PARTITION',
+    default: 'that of the cluster',
+    meaning: 'Partition of the jobs.',
+  },
+  {
+    key: 'SLIPWAY_SLURM_ACCOUNT',
+    default: 'that of the user',
+    meaning: 'Account of the jobs.',
+  },
+  {
+    key: 'SLIPWAY_SLURM_QOS',
+    default: 'that of the user',
+    meaning: 'Quality of service of the jobs.',
+  },
+  {
+    key: 'SLIPWAY_SLURM_CONSTRAINT',
+    default: 'none',
+    meaning: 'Features that their nodes must have, as `--constraint` of sbatch.',
+  },
+  {
+    key: 'SLIPWAY_SLURM_TIME_LIMIT',
+    default: 'that of the partition',
+    meaning: 'Time limit in minutes of a step that has no timeout; one that has gets half an hour more than that.',
+  },
+  {
+    key: 'SLIPWAY_SLURM_FOLDER',
+    default: '/tmp',
+    meaning: 'Folder of the nodes in which jobs start; they write nothing into it.',
+  },
+  {
+    key: 'SLIPWAY_SLURM_CACHE',
+    default: '~/.cache/slipway-node',
+    meaning: 'Folder of the nodes that is kept between attempts.',
+  },
+  {
+    key: 'SLIPWAY_SLURM_PATH',
+    default: '/usr/local/bin:/usr/bin:/bin',
+    meaning: '`PATH` of the jobs: `python3` must be on it, and `uv` may be.',
+  },
+  {
+    key: 'SLIPWAY_NODE_URL',
+    default: 'the address that the server listens on',
+    meaning: 'Address at which machines of a cluster reach the server; requests may name its host.',
+  },
+  {
+    key: 'SLIPWAY_PREEMPTION_NOTICE',
+    default: 'none',
+    meaning:
+      'What tells that a machine with steps is taken away: ec2, gce or azure (their address for their own machines is asked), or file:/PATH (a file that appears). A node may set it for itself.',
+  },
+  {
     key: 'SLIPWAY_ISOLATION',
     default: 'auto',
     meaning:
@@ -112,15 +242,31 @@ export const CONFIG: readonly ConfigKey[] = [
       'Folders that steps, models and builds may write besides their own and temporary ones; absolute paths, separated by a colon.',
   },
   {
+    key: 'SLIPWAY_SOURCE_FOLDERS',
+    default: 'none',
+    meaning:
+      'Folders of this machine from which project files may declare sources; absolute paths, separated by a colon.',
+  },
+  {
     key: 'SLIPWAY_OFFLINE',
     default: 'off',
     meaning: '1 makes environments from the cache alone, without the network.',
   },
-  { key: 'SLIPWAY_PYTHON', default: 'python3', meaning: 'Python that environments are made from.' },
+  {
+    key: 'SLIPWAY_PYTHON',
+    default: 'python3',
+    meaning: 'Python that environments are made from, and that loads a pipeline written in Python.',
+  },
+  {
+    key: 'SLIPWAY_PIPELINE_FILE_SECONDS',
+    default: '30',
+    meaning: 'Longest time that a file which writes a pipeline may take to load.',
+  },
   {
     key: 'SLIPWAY_DEBIAN_MIRROR',
     default: 'https://deb.debian.org',
-    meaning: 'Where `slipway image build` gets the packages of its default base, which are pinned by hash.',
+    meaning:
+      'Where `slipway image build` gets the packages of its default base, which are pinned by hash; its address may be private, and have a password.',
   },
   {
     key: 'SLIPWAY_NO_AUTH',

@@ -1,5 +1,5 @@
 /** What was asked of isolation: the flag `--isolation`, else SLIPWAY_ISOLATION. */
-import { delimiter, isAbsolute } from 'node:path'
+import { delimiter, isAbsolute, normalize } from 'node:path'
 import { MODES, type Mode } from '../../isolation/isolation.ts'
 import { UsageError } from './command.ts'
 import { config } from './config.ts'
@@ -15,9 +15,18 @@ export function isolationMode(flag: string | undefined): Mode {
 
 /** Folders that steps, models and builds may write besides their own. Throws UsageError for one that is no absolute path. */
 export function writableFolders(): string[] {
-  const folders = (config('SLIPWAY_WRITABLE') ?? '').split(delimiter).filter((folder) => folder !== '')
+  return foldersOf('SLIPWAY_WRITABLE')
+}
+
+/** Folders from which declared sources are read. Throws as `writableFolders` does. */
+export function sourceFolders(): string[] {
+  return foldersOf('SLIPWAY_SOURCE_FOLDERS').map((folder) => normalize(folder).replace(/(.)\/+$/, '$1'))
+}
+
+function foldersOf(key: string): string[] {
+  const folders = (config(key) ?? '').split(delimiter).filter((folder) => folder !== '')
   const wrong = folders.find((folder) => !isAbsolute(folder))
   if (wrong !== undefined)
-    throw new UsageError(`SLIPWAY_WRITABLE names "${wrong}"; expected absolute paths, separated by "${delimiter}"`)
+    throw new UsageError(`${key} names "${wrong}"; expected absolute paths, separated by "${delimiter}"`)
   return folders
 }

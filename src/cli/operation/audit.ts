@@ -1,5 +1,6 @@
 /** `slipway audit`: reads the audit trail, verifies its chain against its checkpoints, or signs a checkpoint. */
-import { appendFile, readFile } from 'node:fs/promises'
+import { appendFile } from 'node:fs/promises'
+import { readUserText } from '../../contract/absence/user-file.ts'
 import { resolve } from 'node:path'
 import { isSigned, readLine } from '../../auth/checkpoint-record.ts'
 import type { ReadCheckpoint } from '../../auth/checkpoint-record.ts'
@@ -69,7 +70,7 @@ interface Against {
 
 /** Holds the chain against lines that were kept elsewhere, in the order of their rows; rows that a restore gave up are not asked for. */
 async function compare(client: Client, verdict: Verdict, file: string): Promise<Against> {
-  const all = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '')
+  const all = (await readUserText(file, { most: 1024 ** 3, pipes: true })).split('\n').filter((line) => line !== '')
   const points = all.flatMap((line) => readLine(line) ?? []).filter(isSigned)
   const lines = points.length
   if (lines < all.length || lines === 0) {

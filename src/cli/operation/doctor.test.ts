@@ -1,16 +1,16 @@
 /** `slipway doctor` on machines that lack something: each finding, what it says to do, and the exit code. */
 import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
+import { freePort } from '../../../test/programs/free-port.ts'
 import { endpointViewApi } from '../../contract/endpoint-view.ts'
 import { authApi } from '../../contract/auth.ts'
 import { problem } from '../../contract/errors.ts'
 import type { Watched } from '../../contract/endpoint-view.ts'
 import { imagesApi } from '../../contract/images/images.ts'
+import { lineApi } from '../../contract/pipelines/line.ts'
 import { pipelinesApi } from '../../contract/pipelines.ts'
 import type { Reply } from '../../contract/route.ts'
 import { servingApi } from '../../contract/serving.ts'
@@ -35,6 +35,7 @@ afterEach(() => {
 interface Finding {
   readonly what: string
   readonly ok: boolean
+  readonly warn?: boolean
   readonly detail: string
 }
 
@@ -45,7 +46,7 @@ async function finding(what: string, data = server.data): Promise<Finding> {
   assert.equal(code, findings.every(({ ok }) => ok) ? 0 : 1)
   assert.deepEqual(
     lines,
-    findings.map((one) => `${one.ok ? 'ok  ' : 'FAIL'} ${one.what}: ${one.detail}`),
+    findings.map((one) => `${one.ok ? (one.warn === true ? 'warn' : 'ok  ') : 'FAIL'} ${one.what}: ${one.detail}`),
   )
   const found = findings.find((one) => one.what === what)
   assert.ok(found)
@@ -60,6 +61,12 @@ function folder(name: string, file: object, token?: string): string {
   return path
 }
 
+/** The server says that all is well, but for what is given. */
+function healthy(but: Partial<Reply<typeof systemApi.live>> = {}): void {
+  const corrupt = { database: false, blobs: 0 }
+  server.answer(systemApi.live, { ok: true, writable: true, corrupt, room: 'enough', version: '1', ...but })
+}
+
 describe('the doctor', () => {
   it('finds nothing wrong where no server runs yet, in a folder that is still to be made', async () => {
     const data = join(server.data, 'deep/er/new')
@@ -71,43 +78,38 @@ describe('the doctor', () => {
   })
 
   it('says that a server answers, or that its store cannot be written', async () => {
-    server.answer(systemApi.live, {
-      ok: true,
-      writable: true,
-      corrupt: { database: false, blobs: 0 },
-      room: 'enough',
-      version: '1',
-    })
+    healthy()
     assert.deepEqual(await finding('Server'), { what: 'Server', ok: true, detail: `${server.url} answers` })
-    server.answer(systemApi.live, {
-      ok: true,
-      writable: true,
-      corrupt: { database: false, blobs: 0 },
-      room: 'low',
-      version: '1',
-    })
+    healthy({ room: 'low' })
     const low = await finding('Server')
     assert.equal(low.ok, false)
     assert.match(low.detail, / answers, and its disk is almost full: large writes are refused; free space in /)
-    server.answer(systemApi.live, {
-      ok: true,
-      writable: false,
-      corrupt: { database: false, blobs: 0 },
-      room: 'low',
-      version: '1',
-    })
+    healthy({ writable: false, room: 'low' })
     const detail = `${server.url} refuses writes: is the disk full, or the database out of reach?`
     assert.deepEqual(await finding('Server'), { what: 'Server', ok: false, detail })
   })
 
   it('finds a server that is gone and has left its file', async () => {
-    const gone = createServer()
-    await new Promise<void>((done) => gone.listen(0, '127.0.0.1', done))
-    const url = `http://127.0.0.1:${(gone.address() as AddressInfo).port}`
-    await new Promise((done) => gone.close(done))
+    const url = `http://127.0.0.1:${await freePort()}`
     const data = folder('gone', { url }, 'slw_a')
     const detail = `${url} does not answer although server.json names it; start it again: slipway serve --data ${data}`
     assert.deepEqual(await finding('Server', data), { what: 'Server', ok: false, detail })
+  })
+
+  it('names a server file that no server wrote, and looks at the rest', async () => {
+    const data = folder('cut', { url: 5 })
+    const found = await finding('Server', data)
+    assert.equal(found.ok, false)
+    assert.match(
+      found.detail,
+      /^"url" of .*server\.json is 5; expected string, received number; A server writes that file/,
+    )
+    assert.deepEqual(await finding('Token', data), {
+      what: 'Token',
+      ok: false,
+      detail: 'server.json is to say which it is',
+    })
+    assert.equal((await finding('Node', data)).ok, true)
   })
 
   it('reads the token of the folder, and takes no other text for one', async () => {
@@ -118,7 +120,7 @@ describe('the doctor', () => {
     assert.deepEqual(await finding('Token', odd), { what: 'Token', ok: false, detail })
     const missing = await finding('Token', none)
     assert.equal(missing.ok, false)
-    assert.match(missing.detail, /token cannot be read: ENOENT.*; run as the user that started the server$/)
+    assert.match(missing.detail, /^No token was sent: there is no .*token; set SLIPWAY_TOKEN to one of http/)
   })
 
   it('asks whose the token of the environment is', async () => {
@@ -178,13 +180,7 @@ describe('the doctor', () => {
     it('tells its disk and its state, and not those of a folder here', async () => {
       server.answer(storageApi.state, state(false))
       server.answer(authApi.whoami, { id: 'u1', name: 'ada', role: 'viewer', project: null })
-      server.answer(systemApi.live, {
-        ok: true,
-        writable: true,
-        corrupt: { database: false, blobs: 0 },
-        room: 'low',
-        version: '1',
-      })
+      healthy({ room: 'low' })
       server.answer(servingApi.listEndpoints, { items: [endpoint()] })
       const found = await withToken('slw_mine', () => said())
       assert.deepEqual(
@@ -214,7 +210,7 @@ describe('the doctor', () => {
       const none = await said()
       assert.match(
         none.get('Token') ?? '',
-        /^FAIL Token: .*token cannot be read: ENOENT.*; set SLIPWAY_TOKEN to one of http/,
+        /^FAIL Token: No token was sent: there is no .*; set SLIPWAY_TOKEN to one of http/,
       )
       const dead = await withToken('slw_mine', () => said('http://127.0.0.1:9'))
       const gone = 'FAIL Server: http://127.0.0.1:9 does not answer; is the address right, and does it run?'
@@ -274,6 +270,8 @@ describe('the doctor', () => {
       waiting,
       oldest_wait_ms: oldest_s === null ? null : oldest_s * 1000,
       failed_last_day: 2,
+      slow_starts: null,
+      clusters: [],
     })
     const places = (taken: number): string =>
       `${taken} of 4 cores and ${taken}.0 of 6.5 GiB taken; 2 failed in 24 hours`
@@ -291,6 +289,27 @@ describe('the doctor', () => {
       server.answer(pipelinesApi.stepQueue, answer)
       assert.deepEqual(await withToken('slw_a', () => finding('Steps')), { what: 'Steps', ok, detail })
     }
+    const away = { name: 'kubernetes', ok: false, detail: 'the server may not create jobs in ml' }
+    server.answer(pipelinesApi.stepQueue, { ...queue(0, 0, null), clusters: [away] })
+    const refused = await withToken('slw_a', () => finding('Steps'))
+    assert.equal(refused.ok, false)
+    assert.match(refused.detail, /; kubernetes: the server may not create jobs in ml$/)
+    const wait = { place: 1, project: 'p', run: 'r1', priority: 0, pool: null, wait: 'places' as const }
+    const line = [
+      { ...wait, step: 'raised', waited_ms: 5000, why: 'others come first' },
+      { ...wait, step: 'train', waited_ms: 1_860_000, why: 'it asks for 8 cores' },
+    ]
+    server.answer(lineApi.waitingSteps, { items: line, left_out: 0 })
+    server.answer(pipelinesApi.stepQueue, queue(1, 2, 1800))
+    assert.equal((await withToken('slw_a', () => finding('Steps'))).warn, undefined)
+    server.answer(pipelinesApi.stepQueue, queue(1, 2, 1860))
+    const late = await withToken('slw_a', () => finding('Steps'))
+    assert.deepEqual([late.ok, late.warn], [true, true])
+    assert.match(late.detail, /; step train of run r1 has waited 31 min: it asks for 8 cores$/)
+    server.answer(pipelinesApi.stepQueue, { ...queue(0, 0, null), slow_starts: 'what forks steps was lost' })
+    const slow = `0 running, 0 waiting; ${places(0)}; what forks steps was lost`
+    const said = await withToken('slw_a', () => finding('Steps'))
+    assert.deepEqual(said, { what: 'Steps', ok: true, warn: true, detail: slow })
   })
 
   it('names the images that stand where they would be refused now', async () => {

@@ -1,7 +1,7 @@
 /** `slipway doctor`: looks for what commonly goes wrong on a machine, and says the remedy. */
 import { execFile } from 'node:child_process'
-import { access, constants, readFile, statfs } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { access, constants, statfs } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { CallError, createClient } from '../../client/client.ts'
 import type { Client } from '../../client/client.ts'
@@ -10,13 +10,18 @@ import { endpointViewApi } from '../../contract/endpoint-view.ts'
 import { authApi } from '../../contract/auth.ts'
 import { imagesApi } from '../../contract/images/images.ts'
 import { monitoringApi } from '../../contract/monitoring.ts'
+import { lineApi } from '../../contract/pipelines/line.ts'
 import { pipelinesApi } from '../../contract/pipelines.ts'
+import { triggersApi } from '../../contract/pipelines/triggers.ts'
+import { LONG_WAIT_MS } from '../../contract/runs/waits.ts'
 import { servingApi } from '../../contract/serving.ts'
 import { storageApi, systemApi } from '../../contract/system.ts'
-import { text } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { config } from '../invocation/config.ts'
-import { dataDir, isServerOf, readServerFile } from '../invocation/server.ts'
+import type { Connection } from '../invocation/server.ts'
+import { connectTo, dataDir, givenAddress, isServerOf, tokenFileOf } from '../invocation/server.ts'
+import { OddServerFile, readServerFile } from '../invocation/server-file.ts'
+import type { ServerFile } from '../invocation/server-file.ts'
 import { octal, openPlaces } from '../../store/owner-only.ts'
 import { paint } from '../invocation/output.ts'
 
@@ -47,6 +52,7 @@ export async function run(invocation: Invocation): Promise<number> {
     endpoints(place),
     monitors(place),
     steps(place),
+    triggers(place),
     storage(place),
     audit(place),
     webhooks(place),
@@ -67,21 +73,32 @@ interface Place {
   readonly data: string
   /** Of the server; undefined where none runs in the folder. */
   readonly url: string | undefined
+  /** What is wrong with `server.json` of the folder. */
+  readonly odd: string | undefined
   readonly tokenFile: string
   readonly isElsewhere: boolean
-  /** Whether the token of the folder may be sent to it. */
-  readonly isTrusted: boolean
+  /** Asks it, with the token of the environment or of the folder; throws where neither may be sent. */
+  readonly connect: () => Promise<Connection>
 }
 
 /** The server is that of the flag or of the environment, as for every command; else the one that runs in the folder. */
 async function placeOf(invocation: Invocation): Promise<Place> {
   const data = dataDir(invocation)
-  const found = await readServerFile(data)
-  const given = text(invocation, 'url') ?? config('SLIPWAY_URL')
+  const { found, odd } = await serverFile(data)
+  const given = givenAddress(invocation)
   const url = given ?? found?.url
   const isElsewhere = given !== undefined && (found === undefined || !isServerOf(given, found))
-  const isTrusted = url !== undefined && isServerOf(url, found)
-  return { data, url, tokenFile: found?.token_file ?? join(data, 'token'), isElsewhere, isTrusted }
+  const connect = (): Promise<Connection> => connectTo({ url: url ?? '', data, found, isGiven: given !== undefined })
+  return { data, url, odd, tokenFile: await tokenFileOf(data, found), isElsewhere, connect }
+}
+
+async function serverFile(data: string): Promise<{ found?: ServerFile | undefined; odd?: string }> {
+  try {
+    return { found: await readServerFile(data) }
+  } catch (error) {
+    if (error instanceof OddServerFile) return { odd: messageOf(error) }
+    throw error
+  }
 }
 
 async function node(): Promise<Finding> {
@@ -159,10 +176,13 @@ async function nearest(folder: string): Promise<string> {
   return exists || dirname(folder) === folder ? folder : nearest(dirname(folder))
 }
 
-async function server({ data, url, isElsewhere }: Place): Promise<Finding> {
+async function server({ data, url, odd, isElsewhere, connect }: Place): Promise<Finding> {
+  if (odd !== undefined) return { what: 'Server', ok: false, detail: odd }
   if (url === undefined) return { what: 'Server', ok: true, detail: `none runs in ${data}` }
   try {
-    const health = await createClient({ url }).call(systemApi.live)
+    // what says that all is well might be another program
+    if (!isElsewhere) await (await connect()).prove()
+    const health = await createClient({ url, checked: true }).call(systemApi.live)
     const why = health.corrupt.database ? 'its database is damaged' : 'is the disk full, or the database out of reach?'
     if (!health.writable) return { what: 'Server', ok: false, detail: `${url} refuses writes: ${why}` }
     if (health.room === 'enough') return { what: 'Server', ok: true, detail: `${url} answers` }
@@ -183,31 +203,32 @@ function isUnanswered(error: unknown): boolean {
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  return (error instanceof Error ? error.message : String(error)).replaceAll('\n', '; ')
 }
 
-async function ownToken({ url, tokenFile: file, isElsewhere, isTrusted }: Place): Promise<Finding> {
-  if (url === undefined) return { what: 'Token', ok: true, detail: 'made at the first start' }
+async function ownToken(place: Place): Promise<Finding> {
+  const what = 'Token'
+  const { url, odd, tokenFile: file, isElsewhere } = place
+  if (url === undefined && odd !== undefined) return { what, ok: false, detail: 'server.json is to say which it is' }
+  if (url === undefined) return { what, ok: true, detail: 'made at the first start' }
   const given = config('SLIPWAY_TOKEN')
-  if (given !== undefined) return givenToken(url, given)
-  if (!isTrusted) return { what: 'Token', ok: false, detail: `none: set SLIPWAY_TOKEN to one of ${url}` }
+  const from = given === undefined ? file : 'SLIPWAY_TOKEN'
   try {
-    const token = (await readFile(file, 'utf8')).trim()
-    if (isElsewhere) return await givenToken(url, token, file)
-    const holds = token.startsWith('slw_')
-    return { what: 'Token', ok: holds, detail: holds ? file : `${file} holds no token` }
+    const connection = await place.connect()
+    if (connection.withheld !== undefined) return { what, ok: false, detail: connection.withheld }
+    if (given !== undefined || isElsewhere) return await judgedToken(connection, from)
+    const holds = connection.token.startsWith('slw_')
+    return { what, ok: holds, detail: holds ? file : `${file} holds no token` }
   } catch (error) {
-    const remedy = isElsewhere ? `set SLIPWAY_TOKEN to one of ${url}` : 'run as the user that started the server'
-    const detail = `${file} cannot be read: ${messageOf(error)}; ${remedy}`
-    return { what: 'Token', ok: false, detail }
+    return { what, ok: false, detail: messageOf(error) }
   }
 }
 
 /** A token that only the server can judge: while that does not answer, nothing is said against the token. */
-async function givenToken(url: string, token: string, from = 'SLIPWAY_TOKEN'): Promise<Finding> {
+async function judgedToken({ client }: Connection, from: string): Promise<Finding> {
   const what = 'Token'
   try {
-    const who = await createClient({ url, token }).call(authApi.whoami)
+    const who = await client.call(authApi.whoami)
     return { what, ok: true, detail: `${from}, of ${who.name} (${who.role})` }
   } catch (error) {
     const refused = error instanceof CallError && error.status === 401
@@ -221,17 +242,15 @@ async function givenToken(url: string, token: string, from = 'SLIPWAY_TOKEN'): P
 
 /** What a running server is asked, with the token of the environment or of the folder. */
 async function asked(
-  { url, tokenFile, isTrusted }: Place,
+  { url, connect }: Place,
   what: string,
   ask: (client: Client) => Promise<Omit<Finding, 'what'>>,
 ): Promise<Finding> {
   if (url === undefined) return { what, ok: true, detail: 'looked at while a server runs' }
   try {
-    const given = config('SLIPWAY_TOKEN')
-    const token = given ?? (isTrusted ? (await readFile(tokenFile, 'utf8')).trim() : undefined)
-    return { what, ...(await ask(createClient({ url, ...(token !== undefined && { token }) }))) }
+    return { what, ...(await ask((await connect()).client)) }
   } catch (error) {
-    return { what, ok: false, detail: `could not be asked for: ${(error as Error).message}` }
+    return { what, ok: false, detail: `could not be asked for: ${messageOf(error)}` }
   }
 }
 
@@ -302,9 +321,40 @@ function steps(place: Place): Promise<Finding> {
     const oldest = (queue.oldest_wait_ms ?? 0) / 1000
     const line = `${active} running, ${waiting} waiting${waiting === 0 ? '' : `, the oldest for ${Math.round(oldest)} s`}`
     const places = `${cpus.taken} of ${cpus.total} cores and ${gib(memory.taken)} of ${gib(memory.total)} GiB taken`
-    const detail = `${line}; ${places}; ${queue.failed_last_day} failed in 24 hours`
-    if (active > 0 || oldest <= LONGEST_WAIT_S) return { ok: true, detail }
+    const clusters = queue.clusters.map(({ name, detail: said }) => `; ${name}: ${said}`).join('')
+    const detail = `${line}; ${places}; ${queue.failed_last_day} failed in 24 hours${clusters}`
+    if (queue.clusters.some(({ ok }) => !ok)) return { ok: false, detail }
+    if (active > 0 || oldest <= LONGEST_WAIT_S) {
+      const late = (queue.oldest_wait_ms ?? 0) > LONG_WAIT_MS ? [await longestWait(client)] : []
+      const odd = [...late, ...(queue.slow_starts === null ? [] : [queue.slow_starts])]
+      if (odd.length === 0) return { ok: true, detail }
+      return { ok: true, warn: true, detail: [detail, ...odd].join('; ') }
+    }
     return { ok: false, detail: `${detail}, and nothing moves them: the log of the server says why` }
+  })
+}
+
+/** The step that has waited longest, and what is in its way. */
+async function longestWait(client: Client): Promise<string> {
+  const { items } = await client.call(lineApi.waitingSteps, { query: { limit: 500 } })
+  const [first] = items.toSorted((a, b) => b.waited_ms - a.waited_ms)
+  // it may have begun meanwhile, or stand far behind
+  if (first === undefined) return 'a step waits too long: slipway queue says why'
+  const { step, run, waited_ms, why } = first
+  return `step ${step} of run ${run} has waited ${Math.round(waited_ms / 60_000)} min: ${why}`
+}
+
+/** Whether what starts pipelines can look at what it watches. */
+function triggers(place: Place): Promise<Finding> {
+  return asked(place, 'Triggers', async (client) => {
+    const { items } = await client.call(triggersApi.listTriggers, { query: {} })
+    if (items.length === 0) return { ok: true, detail: 'none yet' }
+    const blind = items.filter(({ state }) => state === 'blind')
+    const held = items.filter(({ state }) => state === 'held').map(({ project, name }) => `${project}/${name}`)
+    const more = held.length === 0 ? '' : `; at their limit of runs within an hour: ${held.join(', ')}`
+    if (blind.length === 0) return { ok: true, detail: `${items.length} can look or be called${more}` }
+    const told = blind.map(({ project, name, trouble }) => `${project}/${name}: ${trouble ?? ''}`)
+    return { ok: false, detail: `these start nothing: ${told.join('; ')}${more}` }
   })
 }
 

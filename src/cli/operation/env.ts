@@ -4,13 +4,15 @@ import type { Invocation } from '../invocation/command.ts'
 import { connect } from '../invocation/server.ts'
 
 export async function run(invocation: Invocation): Promise<number> {
-  const { client, token } = await connect(invocation)
+  const { client, token, prove } = await connect(invocation)
   if (invocation.flags['link'] === true) {
     const { url } = await client.call(authApi.createLoginLink)
     invocation.out.line(url)
     invocation.out.data({ url })
     return 0
   }
+  // who uses these sends the token there
+  await prove()
   const variables = {
     MLFLOW_TRACKING_URI: client.url,
     MLFLOW_TRACKING_TOKEN: token,

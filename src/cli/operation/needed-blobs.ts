@@ -1,4 +1,5 @@
 /** What rows of any database need of the blobs, read without a server: the sources that the collection of blobs goes by. */
+import { dataDigests } from '../../data/rows.ts'
 import { pipelineDigests } from '../../pipelines/context/needed.ts'
 import { registryDigests } from '../../registry/versions/read.ts'
 import type { Reachable } from '../../store/blobs/reach.ts'
@@ -7,5 +8,10 @@ import { reachableDigests } from '../../tracking/artifacts/artifacts.ts'
 
 /** One source for each room that has rows which name blobs. */
 export function neededBlobs(db: Reader): readonly Reachable[] {
-  return [() => reachableDigests({ db, clock: Date.now }), () => registryDigests(db), () => pipelineDigests(db)]
+  return [
+    () => reachableDigests({ db, clock: Date.now }),
+    () => registryDigests(db),
+    () => pipelineDigests(db),
+    () => dataDigests(db),
+  ]
 }

@@ -4,7 +4,8 @@ import { keepToOwner } from '../../store/owner-only.ts'
 import { UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { config } from '../invocation/config.ts'
-import { dataDir, readServerFile } from '../invocation/server.ts'
+import { dataDir } from '../invocation/server.ts'
+import { readServerFile } from '../invocation/server-file.ts'
 import { withBlobs } from '../invocation/blobs.ts'
 
 export async function run(invocation: Invocation): Promise<number> {

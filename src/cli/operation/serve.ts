@@ -1,20 +1,23 @@
 /** `slipway serve`: runs the control process until it is told to stop. */
-import { rm, rename, writeFile } from 'node:fs/promises'
-import { join, resolve as resolvePath } from 'node:path'
+import { lstat, rm, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { isStorageFull } from '../../store/failures.ts'
 import { startApp, VERSION } from '../../app.ts'
-import type { App } from '../../options.ts'
+import type { App, AppOptions } from '../../options.ts'
+import { ifMissing } from '../../contract/absence/absent.ts'
 import { HOUR_MS } from '../../contract/ids.ts'
-import { parseBytes } from '../../pipelines/spec/units.ts'
+import { parseBytes } from '../../pipelines/spec/values/units.ts'
 import { number, text, UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { config } from '../invocation/config.ts'
-import { isolationMode, writableFolders } from '../invocation/isolation.ts'
-import { dataDir, readServerFile } from '../invocation/server.ts'
-import type { ServerFile } from '../invocation/server.ts'
-import { readPair } from '../../gateway/http/tls.ts'
-import type { TlsFiles } from '../../gateway/http/tls.ts'
-import { clearLeftovers } from '../../store/backup/backup.ts'
+import { readKeys } from '../invocation/keys.ts'
+import { isolationMode, sourceFolders, writableFolders } from '../invocation/isolation.ts'
+import { kubernetesSettings } from '../invocation/kubernetes.ts'
+import { slurmSettings } from '../invocation/slurm.ts'
+import { dataDir } from '../invocation/server.ts'
+import { readServerFileIfAny } from '../invocation/server-file.ts'
+import type { ServerFile } from '../invocation/server-file.ts'
+import { clearLeftovers } from '../../store/backup/leftovers.ts'
 import { lockFolder } from '../../store/folder-lock.ts'
 import { closeFolder, keepToOwner, toldClosing } from '../../store/owner-only.ts'
 import { paint } from '../invocation/output.ts'
@@ -28,7 +31,7 @@ export async function run(invocation: Invocation): Promise<number> {
   if (noAuth && !LOOPBACK.has(host)) {
     throw new UsageError(`--no-auth makes everyone admin and is refused on ${host}; it is for loopback addresses only`)
   }
-  const gatewayTls = tlsFiles(invocation)
+  const keys = await readKeys(invocation)
   const databaseUrl = config('SLIPWAY_DATABASE_URL')
   const blobsUrl = config('SLIPWAY_BLOBS')
   keepToOwner()
@@ -53,15 +56,18 @@ export async function run(invocation: Invocation): Promise<number> {
     // beside a free port of predictions any free port will do, so that several servers never meet
     grpcPort: number(invocation, 'grpc-port', { min: 0, max: 65_535, default: gatewayPort === 0 ? 0 : 4602 }),
     gateways: number(invocation, 'gateways', { min: 0, max: 64, default: 1 }),
-    ...(gatewayTls !== undefined && { gatewayTls }),
+    ...keys,
     noAuth,
-    allowHosts: (invocation.flags['allow-host'] as readonly string[] | undefined) ?? [],
+    ...clusters(),
+    ...notice(),
+    allowHosts: [...((invocation.flags['allow-host'] as readonly string[] | undefined) ?? []), ...nodeHost()],
     logLevel: config('SLIPWAY_LOG_LEVEL') ?? 'warn',
     egressAllow: (config('SLIPWAY_EGRESS_ALLOW') ?? '').split(',').filter((host) => host !== ''),
     ...pagesUrl(),
     testHooks: config('SLIPWAY_TEST_HOOKS') === '1',
     isolation: isolationMode(text(invocation, 'isolation')),
     writable: writableFolders(),
+    sourceFolders: sourceFolders(),
     ...keepingTimes(),
     ...stepSizes(),
     ...(databaseUrl !== undefined && { databaseUrl }),
@@ -77,44 +83,72 @@ export async function run(invocation: Invocation): Promise<number> {
   return 0
 }
 
-/** Throws UsageError for what is no address. */
 function pagesUrl(): { pagesUrl?: string } {
-  const given = config('SLIPWAY_PAGES_URL')
-  if (given === undefined) return {}
-  const url = URL.parse(given)
-  if (url === null || !['http:', 'https:'].includes(url.protocol) || url.search + url.hash + url.username !== '')
-    throw new UsageError(
-      `SLIPWAY_PAGES_URL is "${given}"; expected an http or https address, for example https://slipway.example.org`,
-    )
-  return { pagesUrl: given.replace(/\/+$/, '') }
+  const given = address('SLIPWAY_PAGES_URL', 'https://slipway.example.org')
+  return given === undefined ? {} : { pagesUrl: given }
 }
 
-/** Certificate and key, checked before anything starts. Throws UsageError for one without the other, and when they are no pair. */
-function tlsFiles(invocation: Invocation): TlsFiles | undefined {
-  const cert = text(invocation, 'gateway-tls-cert') ?? config('SLIPWAY_GATEWAY_TLS_CERT')
-  const key = text(invocation, 'gateway-tls-key') ?? config('SLIPWAY_GATEWAY_TLS_KEY')
-  if (cert === undefined && key === undefined) return undefined
-  if (cert === undefined || key === undefined)
-    throw new UsageError('--gateway-tls-cert and --gateway-tls-key belong together; one of them is missing')
-  const files = { cert: resolvePath(cert), key: resolvePath(key) }
-  try {
-    readPair(files)
-  } catch (error) {
-    throw new UsageError((error as Error).message)
+/** The clusters on which steps may run, and where their machines reach this server. */
+function clusters(): Pick<AppOptions, 'ray' | 'kubernetes' | 'slurm' | 'nodeUrl'> {
+  const [ray, nodeUrl] = [address('SLIPWAY_RAY_URL', 'http://ray-head:8265'), nodeAddress()]
+  const kubernetes = kubernetesSettings()
+  const slurm = slurmSettings(address('SLIPWAY_SLURM_URL', 'http://slurm:6820'))
+  return {
+    ...(ray !== undefined && { ray: { url: ray, token: config('SLIPWAY_RAY_TOKEN') } }),
+    ...(kubernetes !== undefined && { kubernetes }),
+    ...(slurm !== undefined && { slurm }),
+    ...(nodeUrl !== undefined && { nodeUrl }),
   }
-  return files
+}
+
+/** What tells steps that their machine is taken away. Throws UsageError for what is none of the forms. */
+function notice(): { notice?: string } {
+  const given = config('SLIPWAY_PREEMPTION_NOTICE')
+  if (given === undefined) return {}
+  if (!/^(file:\/.+|(ec2|gce|azure)(=http:\/\/.+)?)$/.test(given))
+    throw new UsageError(`SLIPWAY_PREEMPTION_NOTICE is "${given}"; expected ec2, gce, azure, or file:/PATH`)
+  return { notice: given }
+}
+
+function nodeAddress(): string | undefined {
+  return address('SLIPWAY_NODE_URL', 'http://slipway.internal:4600')
+}
+
+/** The name by which machines of a cluster ask for this server. */
+function nodeHost(): string[] {
+  const given = nodeAddress()
+  return given === undefined ? [] : [new URL(given).hostname]
+}
+
+/** An address without the slash at its end. Throws UsageError for what is none. */
+function address(key: Parameters<typeof config>[0], example: string): string | undefined {
+  const given = config(key)
+  if (given === undefined) return undefined
+  const url = URL.parse(given)
+  if (url === null || !['http:', 'https:'].includes(url.protocol) || url.search + url.hash + url.username !== '')
+    throw new UsageError(`${key} is "${given}"; expected an http or https address, for example ${example}`)
+  return given.replace(/\/+$/, '')
 }
 
 /** One server a data folder, where the database lies in it. What a killed one has left is cleared. */
 async function takeFolder(data: string): Promise<() => void> {
   const release = lockFolder(data)
   if (release === undefined) {
-    const other = await readServerFile(data)
+    const other = await readServerFileIfAny(data)
     const who = other === undefined ? 'is starting' : `runs at ${other.url} (process ${other.pid})`
     throw new Error(`another server ${who} on ${data}\nUse that one, stop it first, or name another folder: --data DIR`)
   }
-  await rm(join(data, 'server.json'), { force: true })
+  await removeServerFile(data)
   return release
+}
+
+/** Takes away what a killed server left. Throws where the place is taken by a folder, which no server made. */
+async function removeServerFile(data: string): Promise<void> {
+  const path = join(data, 'server.json')
+  const found = await ifMissing(lstat(path))
+  if (found?.isDirectory() === true)
+    throw new Error(`${path} is a folder, where the server writes a file of that name; move it away`)
+  await rm(path, { force: true })
 }
 
 function nothing(): void {
@@ -178,10 +212,11 @@ function untilSignal(): Promise<void> {
   })
 }
 
-/** Times of lost runs and of the collection of blobs. Throws UsageError for what is no positive number. */
-function keepingTimes(): { silentMs: number; graceMs: number } {
+/** Times of lost runs, of machines that are away and of the collection of blobs. Throws UsageError for what is no positive number. */
+function keepingTimes(): { silentMs: number; graceMs: number; awayMs: number } {
   return {
     silentMs: positive('SLIPWAY_LOST_AFTER_MINUTES', 30) * 60_000,
+    awayMs: positive('SLIPWAY_MACHINE_AWAY_MINUTES', 15) * 60_000,
     graceMs: positive('SLIPWAY_BLOB_GRACE_HOURS', 24) * HOUR_MS,
   }
 }
@@ -207,7 +242,10 @@ function size(key: 'SLIPWAY_STEP_MEMORY' | 'SLIPWAY_STEP_MEMORY_TOTAL'): number 
   return bytes
 }
 
-function positive(key: 'SLIPWAY_LOST_AFTER_MINUTES' | 'SLIPWAY_BLOB_GRACE_HOURS', otherwise: number): number {
+function positive(
+  key: 'SLIPWAY_LOST_AFTER_MINUTES' | 'SLIPWAY_MACHINE_AWAY_MINUTES' | 'SLIPWAY_BLOB_GRACE_HOURS',
+  otherwise: number,
+): number {
   const value = Number(config(key) ?? otherwise)
   if (!(value > 0)) throw new UsageError(`${key} is "${config(key)}"; expected a number greater than 0`)
   return value

@@ -13,6 +13,8 @@ export async function run(invocation: Invocation): Promise<number> {
   const names = only === undefined ? steps.filter((step) => step.cache !== null).map((step) => step.name) : [only]
   const told = await Promise.all(names.map((step) => client.call(pipelinesApi.explainStep, { params: { id, step } })))
   invocation.out.data(told)
+  for (const { name, skipped } of steps.filter((step) => only === undefined && step.skipped !== undefined))
+    invocation.out.line(`${name}: skipped: ${skipped}`)
   for (const one of told) {
     invocation.out.line(`${one.step}: ${one.hit ? 'hit' : 'miss'}: ${one.reason}`)
     for (const change of one.changes) {

@@ -1,7 +1,8 @@
 /** Follows a pipeline run to its end and says what happens, step by step. */
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Client } from '../../client/client.ts'
-import { pipelinesApi, READ_NAMES } from '../../contract/pipelines.ts'
+import { pipelinesApi } from '../../contract/pipelines.ts'
+import { READ_NAMES } from '../../contract/runs/reads.ts'
 import type { Reply } from '../../contract/route.ts'
 import type { Output } from '../invocation/output.ts'
 import { paint } from '../invocation/output.ts'
@@ -48,6 +49,10 @@ async function watch(client: Client, id: string, out: Output): Promise<PipelineR
     if (run !== undefined) {
       lost = 0
       for (const { name } of run.steps.filter(({ attempts }) => attempts.length > 0)) prints.begin(name)
+      if (!told.has(SOURCES) && (run.sources ?? []).length > 0) {
+        told.add(SOURCES)
+        for (const line of sourceLines(run.sources)) out.line(line)
+      }
       for (const step of run.steps.filter(({ state, name }) => ENDED.has(state) && !told.has(name))) {
         told.add(step.name)
         await prints.end(step.name)
@@ -62,13 +67,29 @@ async function watch(client: Client, id: string, out: Output): Promise<PipelineR
   }
 }
 
+/** Stands for the sources among the names of steps, of which none has a blank. */
+const SOURCES = 'its sources'
+
 /** A server that is restarting answers again within this many polls. */
 const MAX_LOST = 200
 
 function progress(run: PipelineRun): string {
-  const running = run.steps.filter((step) => step.state === 'running').map((step) => step.name)
+  const running = run.steps.filter((step) => step.state === 'running').map(nameOf)
   const done = run.steps.filter((step) => DONE.has(step.state)).length
   return `${run.project}: ${done} of ${run.steps.length} steps${running.length > 0 ? `, running ${running.join(', ')}` : `, ${run.message}`}`
+}
+
+/** A step by its name, and how many of its items have ended. */
+function nameOf({ name, items }: Step): string {
+  if (items === undefined) return name
+  const ended = Object.entries(items.states).filter(([state]) => ENDED.has(state))
+  return `${name} (${ended.reduce((sum, [, n]) => sum + n, 0)} of ${items.count} items)`
+}
+
+/** How many items are in which state, in words. */
+export function itemsText({ count, states }: NonNullable<Step['items']>): string {
+  const parts = Object.entries(states).map(([state, n]) => `${n} ${state}`)
+  return `${count} ${count === 1 ? 'item' : 'items'}${parts.length === 0 ? '' : `: ${parts.join(', ')}`}`
 }
 
 /** Only what succeeded has a tick: a step that was skipped or cancelled did nothing. */
@@ -84,13 +105,54 @@ function tell(step: Step, out: Output): void {
   out.line(
     `${mark} ${step.name} ${step.state}${time}${step.cache === null ? '' : paint('dim', ` (${step.cache.reason})`)}`,
   )
+  if (step.skipped !== undefined) out.line(`  ${step.skipped}`)
+  if (step.items !== undefined) out.line(`  ${itemsText(step.items)}`)
   for (const line of readLines(step.reads)) out.line(`  ${paint('yellow', 'warning')}: ${line}`)
+  for (const line of checkpointLines(step)) out.line(`  ${line}`)
+  for (const { trouble } of step.attempts)
+    if (trouble !== undefined) out.line(`  ${paint('yellow', 'warning')}: ${trouble}`)
   if (step.failure !== null) out.line(`  ${step.failure.class}: ${step.failure.message}`)
+}
+
+/** What a step has kept, from where it went on, and what that did not save; none where it keeps no checkpoints. */
+export function checkpointLines({ checkpoints, attempts }: Pick<Step, 'checkpoints' | 'attempts'>): string[] {
+  if (checkpoints === undefined) return []
+  const last = attempts.findLast((attempt) => (attempt.checkpoints?.last ?? null) !== null)?.checkpoints?.last ?? null
+  const failed = attempts.at(-1)?.checkpoints?.failed ?? null
+  const damaged = attempts.reduce((sum, attempt) => sum + (attempt.checkpoints?.damaged ?? 0), 0)
+  const times = checkpoints.resumed === 1 ? 'once' : `${checkpoints.resumed} times`
+  return [
+    ...(last === null ? [] : [lastText(last)]),
+    ...(checkpoints.resumed === 0
+      ? []
+      : [`went on from a checkpoint ${times}; ${(checkpoints.lost_ms / 1000).toFixed(1)} s of work were lost`]),
+    ...(damaged === 0
+      ? []
+      : [
+          `${paint('yellow', 'warning')}: ${damaged} damaged ${damaged === 1 ? 'checkpoint was' : 'checkpoints were'} not used`,
+        ]),
+    ...(failed === null ? [] : [`${paint('yellow', 'warning')}: the last checkpoint could not be kept: ${failed}`]),
+  ]
+}
+
+type Last = NonNullable<NonNullable<Step['attempts'][number]['checkpoints']>['last']>
+
+function lastText({ number, step, made_at, size }: Last): string {
+  return `last checkpoint: ${number}${step === null ? '' : `, step ${step}`}, ${size} bytes, ${made_at}`
 }
 
 /** What a step read that its key does not hold, a line each. */
 export function readLines(reads: Step['reads']): string[] {
   return (reads ?? []).map(({ kind, name }) => `it read ${READ_NAMES[kind]} ${name}, which its cache key does not hold`)
+}
+
+/** What each source gave, a line each; a second one where its data is older than it may be. */
+function sourceLines(sources: PipelineRun['sources']): string[] {
+  return (sources ?? []).flatMap(({ name, digest, rows, size, unchanged, stale }) => {
+    const much = `${rows === null ? '' : `${rows} rows, `}${size} bytes`
+    const line = `${paint('green', '✓')} source ${name}: ${much}, ${digest.slice(0, 19)}${unchanged ? paint('dim', ' (unchanged)') : ''}`
+    return stale === null ? [line] : [line, `  ${paint('yellow', 'warning')}: ${stale}`]
+  })
 }
 
 /** Says how a run ended; returns the exit code. */

@@ -2,8 +2,8 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
-import { PATCH_BYTES } from '../../contract/pipelines.ts'
-import type { GivenSource } from '../../contract/pipelines.ts'
+import { PATCH_BYTES } from '../../contract/values/code-source.ts'
+import type { GivenSource } from '../../contract/values/code-source.ts'
 
 const MOST = 1024 * 1024 * 1024
 const PATIENCE = 60_000

@@ -5,7 +5,7 @@ import { ifMissing } from '../../contract/absence/absent.ts'
 import { stringify } from 'yaml'
 import { UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
-import { PROJECT_FILE } from './files.ts'
+import { PROJECT_FILE } from './file/project-file.ts'
 
 export async function run(invocation: Invocation): Promise<number> {
   const folder = resolve(invocation.args[0] ?? '.')

@@ -2,11 +2,16 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { agrees, inventedText, isWhole, piecesTexts, predictionsText } from '../../contract/packages/proof.ts'
+import { proveAgain } from '../../notebook/again.ts'
 import type { Wanted } from '../../notebook/order/order.ts'
+import { replaceFiles } from '../../notebook/output/report-files.ts'
 import type { Report } from '../../notebook/output/report.ts'
+import { sinceReport } from '../../notebook/output/since.ts'
 import type { Proof } from '../../notebook/proof/compare.ts'
-import { packageResearch, proveAgain, type PackageOptions } from '../../notebook/package.ts'
+import { packageResearch, type PackageOptions } from '../../notebook/package.ts'
 import { UsageError, type Invocation } from '../invocation/command.ts'
+import { sinceLines } from './since.ts'
 
 const ORDERS: readonly Wanted[] = ['auto', 'document', 'executed']
 /** Seconds for each cell of the proof. */
@@ -15,6 +20,8 @@ const LIMIT = 600
 const MOST_UNSEEN = 12
 /** Inputs above this are sampled for the proof, MB. */
 const SAMPLE = 100
+
+const UNASKED = 'Nobody compared what predict.py answers: the notebook asks its model with no rows that both runs have.'
 
 /** 0 when the package is proved or no proof was asked for, 1 when it is written and not proved. */
 export async function run({ args, flags, out }: Invocation): Promise<number> {
@@ -42,29 +49,53 @@ export async function run({ args, flags, out }: Invocation): Promise<number> {
   const { folder, report } = await packageResearch(options)
   out.data({ folder, ...report })
   for (const line of summary(report)) out.line(line)
-  out.line(`Each change and the proof: ${pathToFileURL(join(folder, 'report.html')).href}`)
+  out.line(`Each change and the proof: ${pageIn(folder)}`)
   out.line(`Wrote ${folder}. Next: slipway ship ${folder}`)
   return report.proof.verdict === 'not verified' ? 1 : 0
 }
 
-/** Proves a package that is there: 0 where it still computes the same. */
+/** Proves a package that is there, and makes its report anew: 0 where it still computes the same. */
 async function proved(options: PackageOptions, folder: string, out: Invocation['out']): Promise<number> {
+  if (!options.proof) throw new UsageError('--prove proves a package, and --no-proof none; name one of them')
   if (!existsSync(join(folder, 'src'))) throw new UsageError(`${folder} holds no package: it has no folder src`)
-  const [proof] = await proveAgain(options, [folder])
-  out.data({ folder, proof })
-  if (proof !== undefined) for (const line of proofLines(proof)) out.line(line)
-  return proof === undefined || proof.verdict === 'not verified' ? 1 : 0
+  const since = await sinceReport(folder)
+  const [again] = await proveAgain(options, [folder])
+  if (again === undefined) return 1
+  const { proof } = again.report
+  for (const line of [...proofLines(proof), ...sinceLines(since, 'the proof before')]) out.line(line)
+  await putReport(folder, again.files)
+  out.data({ folder, proof, since })
+  out.line(`Each change and the proof: ${pageIn(folder)}`)
+  return proof.verdict === 'not verified' ? 1 : 0
 }
 
-function proofLines({ verdict, why, cells, predictions, saved }: Proof): string[] {
-  const agreed = cells.filter((one) => one.verdict === 'verified' || one.verdict === 'within tolerance').length
-  const counts = `${agreed} of ${cells.length} cells verified, predictions ${predictions}`
+async function putReport(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
+  try {
+    await replaceFiles(folder, files)
+  } catch (error) {
+    const { message } = error as Error
+    throw new UsageError(`the report in ${folder} stays as it was, for the new one cannot be written: ${message}`)
+  }
+}
+
+function pageIn(folder: string): string {
+  return pathToFileURL(join(folder, 'report.html')).href
+}
+
+function proofLines({ verdict, why, cells, predictions, asked, pieces, invented, saved }: Proof): string[] {
+  const agreed = cells.filter((one) => isWhole(one.verdict)).length
+  const counts = `${agreed} of ${cells.length} cells verified, predictions ${predictionsText(predictions, asked)}`
   const kept = `Saved model: ${saved.verdict}${saved.why === '' ? '' : `: ${saved.why}`}`
+  const [single = '', ...depends] = pieces === undefined ? [] : piecesTexts(pieces)
   const unseen = cells.flatMap(({ cell, skipped }) => skipped.map((one) => `Not compared: cell ${cell}: ${one}`))
   const rest = unseen.length > MOST_UNSEEN ? [`Not compared: ${unseen.length - MOST_UNSEEN} more`] : []
   return [
     `Proof: ${verdict}${why === '' ? '' : `: ${why}`}`,
     ...(cells.length > 0 ? [counts, kept] : []),
+    ...(single === '' ? [] : [`Rows one by one and in another order: ${single}`]),
+    ...(invented === undefined ? [] : [`Made-up rows: ${inventedText(invented)}`]),
+    ...depends.map((one) => `Beware: ${one}`),
+    ...(agrees(verdict) && !isWhole(verdict) ? [UNASKED] : []),
     ...unseen.slice(0, MOST_UNSEEN),
     ...rest,
   ]

@@ -13,7 +13,10 @@ export async function run(invocation: Invocation): Promise<number> {
   if (before.outcome === 'succeeded') {
     throw new UsageError(`run ${id} succeeded, so there is nothing to retry; slipway run starts a new one`)
   }
-  const started = await client.call(pipelinesApi.retryPipelineRun, { params: { id } })
+  const started = await client.call(pipelinesApi.retryPipelineRun, {
+    params: { id },
+    query: invocation.flags['from-start'] === true ? { from_start: 'true' } : {},
+  })
   invocation.out.line(`Run ${started.id} of ${started.project} retries ${id}: ${client.url}/pipelines/${started.id}`)
   return conclude(await follow(client, started.id, invocation.out), invocation.out)
 }

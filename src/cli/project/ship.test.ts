@@ -30,7 +30,8 @@ describe('the rollout of a version', () => {
 
   it('that is still being prepared is told as it is, for it goes on by itself', async () => {
     server.answer(rolloutApi.list, { items: [mine] })
-    assert.deepEqual([(await waited(250)).id, server.asked(rolloutApi.list).length > 1], ['mine', true])
+    // long enough for a second call, also where the first one takes its time
+    assert.deepEqual([(await waited(2000)).id, server.asked(rolloutApi.list).length > 1], ['mine', true])
   })
 
   it('that somebody or a freeze holds is told at once', async () => {

@@ -13,12 +13,12 @@ interface Piece {
 const TRIES = 60
 const PAUSE_MS = 500
 
-/** The texts of all attempts of a step in their order, until the step has ended. Throws CallError when the server stays away. */
-export async function* followStep(client: Client, run: string, step: string): AsyncGenerator<string> {
+/** The texts of all attempts of a step, or of an item of it, in their order, until that has ended. Throws CallError when the server stays away. */
+export async function* followStep(client: Client, run: string, step: string, item?: number): AsyncGenerator<string> {
   let told = { attempt: 0, end: 0 }
   for (let lost = 0; ;) {
     try {
-      for await (const { id, event, data } of events(client, run, step)) {
+      for await (const { id, event, data } of events(client, { run, step, item })) {
         if (event === 'end') return
         lost = 0
         if (event !== 'log') continue
@@ -69,8 +69,14 @@ function field(event: string, name: string): string {
   return new RegExp(`^${name}: (.*)$`, 'm').exec(event)?.[1] ?? ''
 }
 
-async function* events(client: Client, id: string, step: string): AsyncGenerator<Event> {
-  const response = await client.open(pipelinesApi.followLogs, { params: { id, step } })
+interface Followed {
+  readonly run: string
+  readonly step: string
+  readonly item: number | undefined
+}
+
+async function* events(client: Client, { run: id, step, item }: Followed): AsyncGenerator<Event> {
+  const response = await client.open(pipelinesApi.followLogs, { params: { id, step }, query: { item } })
   const decoder = new TextDecoder()
   let rest = ''
   for await (const part of response.body ?? []) {

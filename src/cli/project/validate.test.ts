@@ -1,27 +1,14 @@
 /** `slipway validate`: all faults of a file at once, each with its line, and nothing else: no server, no writing. */
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { after, describe, it } from 'node:test'
-import { runCommand, usage } from '../run-command.fixture.ts'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { usage } from '../run-command.fixture.ts'
 import type { Said } from '../run-command.fixture.ts'
+import { projectsOf } from './projects.fixture.ts'
 
-const root = mkdtempSync(join(tmpdir(), 'slipway-validate-test-'))
-after(() => rmSync(root, { recursive: true, force: true }))
-
-let made = 0
-
-function project(files: Readonly<Record<string, string | Buffer>>): string {
-  const folder = join(root, `project-${++made}`)
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, name)), { recursive: true })
-    writeFileSync(join(folder, name), text)
-  }
-  return folder
-}
-
-const validate = (...words: readonly string[]): Promise<Said> => runCommand(root, 'validate', ...words)
+const { project, validate } = projectsOf('validate')
 
 const GOOD = `project: fine
 pipeline:

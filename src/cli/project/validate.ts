@@ -1,5 +1,5 @@
 /** `slipway validate`: every fault of a project file with its line, without a server. */
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { createReadStream } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, normalize, resolve } from 'node:path'
@@ -7,7 +7,7 @@ import { addressWarnings } from '../../auth/sealed-monitor.ts'
 import { ifMissing } from '../../contract/absence/absent.ts'
 import { Problem } from '../../contract/errors.ts'
 import { moduleFile, moduleOf } from '../../pipelines/spec/closure.ts'
-import { decoded } from '../../pipelines/spec/code.ts'
+import { paramNotes } from '../../pipelines/spec/declared.ts'
 import { laterModules, laterNames } from '../../pipelines/spec/later.ts'
 import { readProject, type Fault, type Read } from '../../pipelines/spec/parse.ts'
 import type { Project } from '../../pipelines/spec/project.ts'
@@ -15,9 +15,11 @@ import { compileSpec, type PipelineSpec } from '../../pipelines/spec/spec.ts'
 import type { PackedFile } from '../../store/blobs/archive.ts'
 import { openDiskBlobs } from '../../store/blobs/disk.ts'
 import { putManifest } from '../../store/blobs/trees.ts'
-import { UsageError } from '../invocation/command.ts'
+import { text, UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
-import { PROJECT_FILE, projectFiles } from './files.ts'
+import { faultsOf, nameOfProjectFile, readProjectFile, type ProjectFile } from './file/project-file.ts'
+import { projectFiles } from './files.ts'
+import { proofNotes } from './since.ts'
 import { syntaxFaults } from './syntax.ts'
 
 /** Files of a project that are larger are neither code nor lists of packages, and are not read, bytes. */
@@ -25,25 +27,18 @@ const READ_LIMIT = 1024 * 1024
 /** Stands for the content of a file that is not read. */
 const UNREAD = `sha256:${'0'.repeat(64)}`
 
-/** A fault of the project file, or of another file of the project. */
-type Told = Fault & { readonly file?: string }
-
 /** 0 when the file can be run, 1 with every fault when not. */
 export async function run(invocation: Invocation): Promise<number> {
   const { out } = invocation
-  const path = await fileOf(invocation.args[0] ?? '.')
-  const file = basename(path)
-  const { text, fault } = decoded(await readFile(path))
-  const read = readProject(text)
+  const { root, file } = await fileOf(invocation.args[0] ?? '.', text(invocation, 'file'))
+  const path = join(root, file)
+  const project = await readProjectFile(root, file)
+  const read: Read = project.isBroken ? { faults: [], left: [] } : readProject(project.text)
   // with the code, even where the file itself has faults: all are told at once
-  const checked = read.project === undefined ? undefined : await compiled(dirname(path), file, text)
+  const checked = read.project === undefined ? undefined : await compiled(root, project)
   const code = checked === undefined ? NOTHING : await codeFaults(read.project, checked)
-  const faults: readonly Told[] = [
-    ...(fault === undefined ? [] : [{ ...fault, key: '' }]),
-    ...(checked?.faults ?? read.faults).toSorted((a, b) => a.line - b.line),
-    ...code.faults,
-  ]
-  const warnings = [...warningsOf(read, checked?.spec), ...code.warnings]
+  const faults = [...faultsOf(project, checked?.faults ?? read.faults), ...code.faults]
+  const warnings = [...warningsOf(read, checked?.spec), ...code.warnings, ...(await proofNotes(root))]
   out.data({ file: path, valid: faults.length === 0, faults, warnings })
   for (const one of faults) out.line(lineOf(one, file))
   for (const warning of warnings) out.line(`note: ${warning}`)
@@ -54,7 +49,7 @@ export async function run(invocation: Invocation): Promise<number> {
   return steps === undefined ? 1 : 0
 }
 
-function lineOf({ line, key, message, file }: Told, projectFile: string): string {
+function lineOf({ line, key, message, file }: Fault, projectFile: string): string {
   return `${file ?? projectFile}:${line}: ${key === '' ? '' : `${key}: `}${message}`
 }
 
@@ -65,12 +60,12 @@ function warningsOf({ project, left }: Read, spec: PipelineSpec | undefined): st
     ...(spec === undefined
       ? []
       : [...new Set(spec.steps.flatMap((step) => step.code.warnings)), ...laterModules(spec)]),
-    ...(project === undefined || left.length > 0 ? [] : laterNames(project)),
+    ...(project === undefined || left.length > 0 ? [] : [...paramNotes(project), ...laterNames(project)]),
   ]
 }
 
 interface Code {
-  readonly faults: readonly Told[]
+  readonly faults: readonly Fault[]
   readonly warnings: readonly string[]
 }
 
@@ -114,16 +109,15 @@ function entriesOf(project: Project | undefined, sources: ReadonlyMap<string, un
   })
 }
 
-/** The project file that an argument names: itself, or the one of a folder. */
-async function fileOf(given: string): Promise<string> {
+/** The project file that the arguments name: itself, or the one of a folder. */
+async function fileOf(given: string, named?: string): Promise<{ readonly root: string; readonly file: string }> {
   const path = resolve(given)
   const found = await ifMissing(stat(path))
   if (found === undefined) throw new UsageError(`${given} does not exist`)
-  const file = found.isDirectory() ? join(path, PROJECT_FILE) : path
-  if ((await ifMissing(stat(file))) === undefined) {
-    throw new UsageError(`there is no ${PROJECT_FILE} in ${path}; slipway init makes one`)
-  }
-  return file
+  if (found.isDirectory()) return { root: path, file: await nameOfProjectFile(path, named) }
+  if (named !== undefined)
+    throw new UsageError(`${given} is a file, and --file names one of a folder; name one of them`)
+  return { root: dirname(path), file: basename(path) }
 }
 
 interface Compiled {
@@ -134,9 +128,9 @@ interface Compiled {
 }
 
 /** What the server would make of the project, with its code; small files are put where the compiler looks for them. */
-async function compiled(root: string, file: string, text: string): Promise<Compiled> {
+async function compiled(root: string, project: ProjectFile): Promise<Compiled> {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-validate-'))
-  const files = await projectFiles(root, [file])
+  const files = project.uploaded(await projectFiles(root, [project.file]))
   try {
     const blobs = openDiskBlobs(folder)
     const kept = files.map(async ({ path, size, executable, source }) => {
@@ -144,7 +138,7 @@ async function compiled(root: string, file: string, text: string): Promise<Compi
       return { path, size, executable, digest }
     })
     const { digest } = await putManifest(blobs, await Promise.all(kept))
-    return { files, spec: await compileSpec(blobs, text, digest, file), faults: [] }
+    return { files, spec: await compileSpec(blobs, project.text, digest, project.as), faults: [] }
   } catch (error) {
     if (!(error instanceof Problem) || error.code !== 'unprocessable') throw error
     const { faults = [{ line: 1, key: '', message: error.message }] } = error.data as { faults?: readonly Fault[] }

@@ -1,5 +1,5 @@
 /** `slipway models approve|scan|policy|gates`: what a version needs besides its metrics. */
-import { readFile } from 'node:fs/promises'
+import { readUserText } from '../../contract/absence/user-file.ts'
 import { parse, stringify } from 'yaml'
 import type { Client } from '../../client/client.ts'
 import { registryApi } from '../../contract/registry.ts'
@@ -58,7 +58,7 @@ export async function policy(client: Client, invocation: Invocation, name: strin
       ? await client.call(registryApi.getPolicy, { params: { name } })
       : await client.call(registryApi.putPolicy, {
           params: { name },
-          body: { ...(parse(await readFile(file, 'utf8')) as object), ...reasonOf(invocation) },
+          body: { ...(parse(await readUserText(file, { pipes: true })) as object), ...reasonOf(invocation) },
         })
   invocation.out.data(found)
   const { gates, project_gates, require_signature, require_image_signature, keys, revoked } = found

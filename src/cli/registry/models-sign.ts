@@ -1,24 +1,23 @@
 /** `slipway models sign|verify`: signs the files of a version with a key that stays here, and verifies them with a public key. */
-import { createHash, createPrivateKey, createPublicKey } from 'node:crypto'
+import { createPrivateKey, createPublicKey } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
+import { readUserText } from '../../contract/absence/user-file.ts'
 import type { Client } from '../../client/client.ts'
 import { registryApi } from '../../contract/registry.ts'
 import { differences, signable, SignatureFault, signFiles, verifyBundle } from '../../registry/attestation/bundle.ts'
 import type { SignedFile } from '../../registry/attestation/bundle.ts'
+import { hashFiles, type VersionRef } from './hash-files.ts'
+import { verifyAttestations } from './models-attestations.ts'
 import { text, UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
-
-interface VersionRef {
-  readonly name: string
-  readonly version: string
-}
 
 /** Downloads and hashes every file, signs what lies there, and hands the signature to the server. */
 export async function sign(client: Client, invocation: Invocation, params: VersionRef): Promise<number> {
   const pem = await keyFile(invocation, 'sign')
   const passphraseFile = text(invocation, 'passphrase-file')
-  const passphrase = passphraseFile === undefined ? undefined : (await readFile(passphraseFile, 'utf8')).trim()
+  const passphrase =
+    passphraseFile === undefined ? undefined : (await readUserText(passphraseFile, { pipes: true })).trim()
   const secret = { key: pem, ...(passphrase !== undefined && { passphrase }) }
   const key = readKey(invocation, () => createPublicKey(createPrivateKey(secret)))
     .export({ type: 'spki', format: 'pem' })
@@ -40,6 +39,7 @@ export async function sign(client: Client, invocation: Invocation, params: Versi
 export async function verify(client: Client, invocation: Invocation, params: VersionRef): Promise<number> {
   const pem = await keyFile(invocation, 'verify')
   readKey(invocation, () => createPublicKey(pem))
+  if (invocation.flags['attestations'] === true) return verifyAttestations(client, invocation, { ...params, pem })
   const { bundle } = await client.call(registryApi.getSignature, { params })
   const faults = await faultsOf(bundle, pem, () => download(client, invocation, params))
   invocation.out.data({ ok: faults.length === 0, faults })
@@ -61,7 +61,7 @@ async function faultsOf(bundle: string, pem: string, files: () => Promise<Signed
 async function keyFile(invocation: Invocation, act: string): Promise<string> {
   const path = text(invocation, 'key')
   if (path === undefined) throw new UsageError(`models ${act} needs a key: --key FILE (PEM, elliptic curve P-256)`)
-  return readFile(path, 'utf8')
+  return readUserText(path, { pipes: true })
 }
 
 function readKey(invocation: Invocation, read: () => KeyObject): KeyObject {
@@ -74,16 +74,8 @@ function readKey(invocation: Invocation, read: () => KeyObject): KeyObject {
   }
 }
 
-/** The files as they arrive here, each with the hash of its bytes. */
+/** The files that a signature covers as they arrive here, each with the hash of its bytes. */
 async function download(client: Client, invocation: Invocation, params: VersionRef): Promise<SignedFile[]> {
   const { items } = await client.call(registryApi.versionFiles, { params })
-  const files: SignedFile[] = []
-  for (const { path } of signable(items)) {
-    invocation.out.progress(`hashing ${path}`)
-    const response = await client.open(registryApi.versionFile, { params, query: { path } })
-    const hash = createHash('sha256')
-    if (response.body !== null) for await (const chunk of response.body) hash.update(chunk)
-    files.push({ path, digest: `sha256:${hash.digest('hex')}` })
-  }
-  return files
+  return hashFiles(client, invocation, params, signable(items))
 }

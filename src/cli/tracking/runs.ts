@@ -29,6 +29,10 @@ export async function run(invocation: Invocation): Promise<number> {
   const found = await client.call(pipelinesApi.getPipelineRun, { params: { id } })
   invocation.out.data(found)
   invocation.out.line(`${found.id} of ${found.project}: ${found.outcome ?? found.state}. ${found.message}`)
+  if (found.priority !== 0) invocation.out.line(`priority ${found.priority}`)
+  const { limit } = found
+  if (limit !== undefined)
+    invocation.out.line(`pipeline.timeout ${seconds(limit.limit_ms)} s, ${seconds(limit.left_ms)} s left`)
   invocation.out.table(
     ['step', 'state', 'seconds', 'attempts', 'why'],
     found.steps.map((step) => [
@@ -36,13 +40,23 @@ export async function run(invocation: Invocation): Promise<number> {
       step.state,
       seconds(step.duration_ms),
       String(step.attempts.length),
-      step.failure?.message ?? waitOf(step) ?? step.cache?.reason ?? '',
+      step.failure?.message ?? waitOf(step) ?? limitsOf(step) ?? step.cache?.reason ?? '',
     ]),
   )
   return 0
 }
 
-function waitOf({ waits_for: flight }: PipelineRun['steps'][number]): string | undefined {
+/** The limits of time that run now, with what is left of them. */
+function limitsOf({ limits = {} }: PipelineRun['steps'][number]): string | undefined {
+  const running = Object.entries(limits).filter(([, limit]) => limit.left_ms !== null)
+  const texts = running.map(
+    ([name, { limit_ms, left_ms }]) => `${name}: ${seconds(left_ms)} of ${seconds(limit_ms)} s left`,
+  )
+  return texts.length === 0 ? undefined : texts.join(', ')
+}
+
+function waitOf({ waits_for: flight, waits }: PipelineRun['steps'][number]): string | undefined {
+  if (waits !== undefined) return `waits for a place: ${waits}`
   return flight === null ? undefined : `waits for run ${flight.run}, step ${flight.step}, with the same key`
 }
 

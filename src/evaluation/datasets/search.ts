@@ -7,7 +7,7 @@ import { keyset, readPage } from '../../mlflow/paging.ts'
 import type { SortColumn } from '../../mlflow/paging.ts'
 import { visible } from '../../auth/visibility.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
-import { all, inList, raw, sql } from '../../store/sql/sql.ts'
+import { inList, raw, sql } from '../../store/sql/sql.ts'
 import { invalid } from '../../mlflow/wire.ts'
 import { readSets } from './sets.ts'
 import type { SetRow, WireSet } from './sets.ts'
@@ -55,9 +55,8 @@ export async function searchSets(
       sql`e.dataset_id IN (SELECT dataset_id FROM evaluation_dataset_experiments WHERE experiment_id IN ${ids})`,
     )
   }
-  const statement = sql`SELECT e.*${page.keys} FROM evaluation_datasets e WHERE ${all(where)} ${page.after}
-    ORDER BY ${page.order} LIMIT ${asked.max_results + 1} OFFSET ${page.offset}`
-  const { rows, next } = await readPage<SetRow>(room.db, page, asked.max_results, statement)
+  const paged = { columns: raw('e.*'), from: raw('FROM evaluation_datasets e'), where }
+  const { rows, next } = await readPage<SetRow>(room.db, page, asked.max_results, paged)
   return { datasets: await readSets(room.db, rows), ...next }
 }
 

@@ -76,7 +76,7 @@ const pidOf = (backend: PythonBackend): number =>
   (backend.describe() as unknown as { scorers: { pid: number }[] }).scorers[0]?.pid ?? 0
 
 async function untilGone(pid: number): Promise<void> {
-  for (const end = Date.now() + 20_000; Date.now() < end; await sleep(20)) if (!isAlive(pid, null)) return
+  for (const end = Date.now() + 60_000; Date.now() < end; await sleep(20)) if (!isAlive(pid, null)) return
   assert.fail(`process ${pid} still runs`)
 }
 

@@ -30,6 +30,7 @@ function viewOf(
     },
     version: '1.2.3',
     draining,
+    proof: () => undefined,
     metrics: () => '',
   }
 }

@@ -1,6 +1,7 @@
 /** Reads the body of a request: bounded in size and in memory of all requests together, decompressed where it came compressed. */
 import type { IncomingMessage } from 'node:http'
 import { problem } from '../../contract/errors.ts'
+import { bytesAtHand } from '../../http/callers/request-body.ts'
 import { Gathered } from '../../http/callers/gathered.ts'
 import { encodingOf, unpack } from '../../http/callers/unpack.ts'
 
@@ -24,8 +25,28 @@ export interface BodyEnds {
 /** Reads and, where Content-Encoding says so, decompresses the body. A request that breaks off ends without a call. */
 export function readBody(request: IncomingMessage, budget: BodyBudget, ends: BodyEnds): void {
   const encoding = encodingOf(request.headers['content-encoding'])
+  const announced = Number(request.headers['content-length'] ?? 0)
+  if (announced > budget.maxBody) throw problem('payload_too_large', { limit: budget.maxBody })
+  const body = encoding === undefined ? bytesAtHand(request, budget.maxBody) : undefined
+  if (body === undefined) {
+    readComing(request, budget, { encoding, ends })
+    return
+  }
+  checkHeld(budget, body.length)
+  ends.done(body)
+}
+
+function checkHeld({ held, maxHeld }: BodyBudget, more: number): void {
+  if (held + more > maxHeld) throw problem('too_many_requests', { what: 'the memory for bodies' })
+}
+
+interface Reading {
+  readonly encoding: ReturnType<typeof encodingOf>
+  readonly ends: BodyEnds
+}
+
+function readComing(request: IncomingMessage, budget: BodyBudget, { encoding, ends }: Reading): void {
   const { maxBody } = budget
-  if (Number(request.headers['content-length'] ?? 0) > maxBody) throw problem('payload_too_large', { limit: maxBody })
   let gathered: Gathered | undefined = new Gathered(Number(request.headers['content-length'] ?? 0))
   const look = encoding === undefined ? ends.look : undefined
   let first: Buffer | undefined
@@ -42,8 +63,7 @@ export function readBody(request: IncomingMessage, budget: BodyBudget, ends: Bod
   }
   const check = (body: Gathered, chunk: Buffer): void => {
     if (body.size + chunk.length > maxBody) throw problem('payload_too_large', { limit: maxBody })
-    if (budget.held + chunk.length > budget.maxHeld)
-      throw problem('too_many_requests', { what: 'the memory for bodies' })
+    checkHeld(budget, chunk.length)
     if (body.size === 0) first = chunk
     else if (look !== undefined) {
       if (first !== undefined) look(first)

@@ -1,5 +1,6 @@
 /** What HTTP/2 callers may not do on a TLS port: too many streams, too long headers, floods, slowness, bodies without end. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { constants } from 'node:http2'
 import type { ClientHttp2Session, OutgoingHttpHeaders } from 'node:http2'
 import { after, before, describe, it } from 'node:test'
@@ -10,8 +11,8 @@ const STREAMS = 1024
 
 /** A port as its callers see it. */
 export interface Port {
-  /** host:port and certificate, once it listens. */
-  readonly open: () => Promise<{ address: string; cert: string }>
+  /** host:port and certificate, once it listens; a hasty one waits for requests, and for callers to take their answers, for a few seconds. */
+  readonly open: (haste: 'hasty' | 'patient') => Promise<{ address: string; cert: string }>
   readonly close: () => Promise<void>
   readonly headers: OutgoingHttpHeaders
   /** A request of so many rows. */
@@ -22,16 +23,18 @@ export interface Port {
   readonly endless: Buffer
 }
 
-/** The port must wait for requests, and for callers to take their answers, for a few seconds at most. */
 export function http2Limits(name: string, port: Port): void {
-  describe(name, { timeout: 120_000 }, () => {
+  describe(name, { timeout: 240_000 }, () => {
     let callers: Callers
+    let ofHasty: Callers
     before(async () => {
-      const { address, cert } = await port.open()
-      callers = callersOf(address, cert)
+      const [patient, hasty] = [await port.open('patient'), await port.open('hasty')]
+      callers = callersOf(patient.address, patient.cert)
+      ofHasty = callersOf(hasty.address, hasty.cert)
     })
     after(async () => {
       callers.close()
+      ofHasty.close()
       await port.close()
     })
 
@@ -39,8 +42,8 @@ export function http2Limits(name: string, port: Port): void {
       begin(from, { ...port.headers, ...headers })
 
     /** A request on a connection of its own is answered. */
-    async function stillAnswers(): Promise<void> {
-      const other = callers.session()
+    async function stillAnswers(asked = callers): Promise<void> {
+      const other = asked.session()
       const stream = start(other)
       stream.end(port.rows(1))
       const found = await ended(stream)
@@ -109,26 +112,30 @@ export function http2Limits(name: string, port: Port): void {
     }
 
     it('breaks off a request that does not come, and an answer that is not taken', async () => {
-      const late = start(callers.session())
+      const late = start(ofHasty.session())
       late.write(port.rows(1).subarray(0, 9))
       const unfinished = await ended(late)
       assert.ok(!port.isAnswer(unfinished))
-      const deaf = callers.session({ initialWindowSize: 0 })
+      const deaf = ofHasty.session({ initialWindowSize: 0 })
       const stream = start(deaf)
       stream.end(port.rows(2000))
       const broken = await ended(stream)
       assert.deepEqual([broken.status, broken.body.length, broken.code], [200, 0, constants.NGHTTP2_CANCEL])
-      await stillAnswers()
+      await stillAnswers(ofHasty)
     })
 
     it('refuses a body without end once it is too long, and the connection goes on', async () => {
       const two = callers.session()
       const stream = start(two)
       const answer = ended(stream)
+      const whole = { yet: false }
+      const told = once(stream, 'end').then(() => (whole.yet = true))
       stream.write(port.endless)
       const piece = Buffer.alloc(1024 * 1024, ' ')
-      for (let i = 0; i < 40 && !stream.destroyed; i++)
-        await Promise.race([answer, new Promise((resolve) => stream.write(piece, resolve))])
+      for (let i = 0; i < 40 && !whole.yet; i++)
+        await Promise.race([told, new Promise((resolve) => stream.write(piece, resolve))])
+      // what still waits to be sent would keep the stream open until the port is out of patience
+      stream.close()
       assert.ok(port.isTooLarge(await answer))
       const next = start(two)
       next.end(port.rows(1))

@@ -1,5 +1,6 @@
 /** The gateway's paths, read by hand: what a method and a path mean. */
 import { problem } from '../../contract/errors.ts'
+import { isNonce } from '../../store/folder-proof.ts'
 import type { Reply } from '../protocols/exchange.ts'
 import { JSON_TYPE } from '../protocols/exchange.ts'
 import type { LiveEndpoint } from '../traffic/live.ts'
@@ -47,7 +48,7 @@ function findPredict(asked: Asked): PredictTarget {
 
 const KSERVE = '/v1/models/'
 
-/** /v1/endpoints/NAME/openapi.json, /v1/models and /v1/models/NAME. */
+/** /v1/endpoints/NAME/openapi.json, /v1/models, /v1/models/NAME and /v1/proof. */
 function findV1(asked: Asked, parts: readonly string[]): Target {
   const [area, name, more] = parts
   if (area === 'endpoints' && name !== undefined && more === 'openapi.json' && parts.length === 3) {
@@ -60,7 +61,18 @@ function findV1(asked: Asked, parts: readonly string[]): Target {
     const endpoint = endpointOf(asked.seen(), name)
     return get(asked, 'read', () => kserveReady(endpoint))
   }
+  if (area === 'proof' && parts.length === 1) return get(asked, null, () => json(proof(asked)))
   throw problem('no_route', { method: asked.method, path: asked.path })
+}
+
+/** As the control process shows it, at the address of predictions. */
+function proof({ view, url, method, path }: Asked): object {
+  const nonce = new URLSearchParams(url.split('?')[1]).get('nonce') ?? ''
+  if (!isNonce(nonce))
+    throw problem('invalid_field', { field: 'nonce', value: nonce, expected: '32 to 128 hexadecimal digits' })
+  const shown = view.proof(nonce)
+  if (shown === undefined) throw problem('no_route', { method, path })
+  return shown
 }
 
 /** SageMaker's multi-model contract: /models, /models/NAME, /models/NAME/invoke. Models come and go by deploys alone. */

@@ -6,6 +6,7 @@ import { Server as NetServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { Problem, problem } from '../../contract/errors.ts'
 import type { FailedCredentials } from '../../http/callers/failed-credentials.ts'
+import { Arrivals } from '../../http/callers/arrivals.ts'
 import { Coming } from '../../http/json-shape.ts'
 import type { Shape } from '../../http/json-shape.ts'
 import type { BodyBudget } from './body.ts'
@@ -40,6 +41,8 @@ export interface HttpDeps {
   readonly nextId: () => string
   /** Calls back once everything logged so far is written. */
   readonly afterWrite: (release: () => void) => void
+  /** Does work that logs, and writes what it logged once, behind it. */
+  readonly together: (work: () => void) => void
   /** Told about faults that are ours. */
   readonly fault: (error: unknown) => void
   /** Host and Origin check, used while the table is open to requests without credential. */
@@ -82,7 +85,12 @@ export async function listen(deps: HttpDeps, at: ListenAt): Promise<GatewayServe
         (await import('./secure.ts')).secureServer(at.tls, times, deps.fault)
   // Both kinds of server tell the same events; requests of HTTP/2 have what is used here of those of HTTP/1.1.
   const server = listening.server as Server
-  server.on('request', (request, response) => handle(deps, request, response))
+  const arrivals = new Arrivals<readonly [IncomingMessage, ServerResponse]>((come) =>
+    deps.together(() => {
+      for (const [request, response] of come) handle(deps, request, response)
+    }),
+  )
+  server.on('request', (request, response) => arrivals.add([request, response]))
   server.on('checkContinue', (request, response) => {
     // who asks before sending a body that is too large is told so instead
     if (Number(request.headers['content-length'] ?? 0) <= deps.bodies.maxBody) response.writeContinue()
@@ -109,17 +117,19 @@ function plainServer(times: ServerTimes): Listening<Server> {
 }
 
 function handle(deps: HttpDeps, request: IncomingMessage, response: ServerResponse): void {
-  const path = pathOf(request.url ?? '/')
+  const { url = '/' } = request
+  const path = pathOf(url)
   const method = request.method ?? 'GET'
   let fail = failureOf(path)
   try {
     if (deps.view.table.source.open) deps.checkHost(method, request.headers)
     const { view } = deps
-    const seen = (): LiveTable => seenBy(view.table, callerOf(deps, request))
-    const target = findTarget({ view, method, path, seen })
+    const caller = callerOf(deps, request)
+    const seen = (): LiveTable => seenBy(view.table, caller)
+    const target = findTarget({ view, method, url, path, seen })
     fail = target.kind === 'page' ? target.fail : target.protocol.fail
-    if (target.kind === 'page') sendPage(deps, target, request, response)
-    else readPredict(deps, target, request, response)
+    if (target.kind === 'page') sendPage(deps, target, { request, response, caller })
+    else readPredict(deps, target, { request, response, caller })
   } catch (error) {
     refuse(deps, request, response, { error, fail })
   }
@@ -132,8 +142,13 @@ function pathOf(url: string): string {
   return mark < 0 ? own : own.slice(0, mark)
 }
 
-function readPredict(deps: HttpDeps, target: PredictTarget, request: IncomingMessage, response: ServerResponse): void {
-  const caller = callerOf(deps, request)
+interface Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly caller: Caller
+}
+
+function readPredict(deps: HttpDeps, target: PredictTarget, { request, response, caller }: Exchange): void {
   const token = admit(deps.view.table, caller, 'predict')
   deps.rates.take(target.endpoint.route, token, caller.now)
   const coming = target.protocol.isJson(request.headers) ? new Coming() : undefined
@@ -144,8 +159,8 @@ function readPredict(deps: HttpDeps, target: PredictTarget, request: IncomingMes
   })
 }
 
-function sendPage(deps: HttpDeps, target: PageTarget, request: IncomingMessage, response: ServerResponse): void {
-  if (target.verb !== null) admit(deps.view.table, callerOf(deps, request), target.verb)
+function sendPage(deps: HttpDeps, target: PageTarget, { request, response, caller }: Exchange): void {
+  if (target.verb !== null) admit(deps.view.table, caller, target.verb)
   if (!target.takesBody) {
     writeEarly(request, response, target.reply(NOTHING), deps.view.draining)
     return
@@ -277,7 +292,8 @@ async function drain(listening: Listening<Server | Http2SecureServer>, graceMs: 
   goAway()
   const busyUntil = performance.now() + Math.min(LAST_REPLY_MS, graceMs / 2)
   const sweep = setInterval(() => {
-    if (performance.now() >= busyUntil) closeIdle()
+    // after a pause of this process, what has come meanwhile is read first: timers are before it in a turn
+    if (performance.now() >= busyUntil) setImmediate(closeIdle)
   }, 20)
   const cut = setTimeout(closeAll, graceMs)
   await closed

@@ -16,6 +16,8 @@ export interface GatewayView {
   readonly table: LiveTable
   readonly version: string
   readonly draining: boolean
+  /** What shows that this is a gateway of its data folder, asked with a nonce; undefined where the folder has no key. */
+  proof(nonce: string): { readonly url: string; readonly proof: string } | undefined
   /** Prometheus text of the endpoints of a table, the whole one or the part that a caller sees. */
   metrics(table: LiveTable): string
 }
@@ -45,6 +47,8 @@ export interface Asked {
   readonly view: GatewayView
   readonly method: string
   readonly path: string
+  /** The address as it was sent. */
+  readonly url: string
   /** The endpoints that the caller may know of, so that nobody learns a name from a refusal. Throws `unauthenticated`. */
   seen(): LiveTable
 }
@@ -117,5 +121,5 @@ export function json(value: unknown, status = 200): Reply {
 /** What the gateway knows of itself, with the endpoints that a caller sees in place of all. */
 export function narrowed(view: GatewayView, table: LiveTable): GatewayView {
   const { version, draining } = view
-  return { table, version, draining, metrics: (of) => view.metrics(of) }
+  return { table, version, draining, proof: (nonce) => view.proof(nonce), metrics: (of) => view.metrics(of) }
 }

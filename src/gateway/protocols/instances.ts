@@ -13,20 +13,19 @@ import { inputsOf } from './oip.ts'
 import { objectOf, prepareJson } from './json-body.ts'
 import { isModelReady } from './oip-pages.ts'
 
+/** How `instances` are read, whatever they are answered with. */
+const reading = { prepare: prepareJson, isJson: () => true, read: readInstances }
+
 /** POST /v1/models/NAME:predict: `{instances: [row, …]}` → `{predictions: […]}`; a row is an object or a list by place. */
 export const kserveProtocol: Protocol = {
-  prepare: prepareJson,
-  isJson: () => true,
-  read: readInstances,
+  ...reading,
   write: writeKserve,
   fail: kserveFailure,
 }
 
 /** POST …/endpoints/NAME:predict of Vertex AI: `{instances, parameters}` → `{predictions, deployedModelId, model, modelVersionId}`. */
 export const vertexProtocol: Protocol = {
-  prepare: prepareJson,
-  isJson: () => true,
-  read: readInstances,
+  ...reading,
   write: writeVertex,
   fail: vertexFailure,
 }

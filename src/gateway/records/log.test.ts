@@ -50,6 +50,35 @@ test('a reply is released only when its record and all before it can be read', a
   await log.close()
 })
 
+test('what is done together is written at once behind it, with what was appended before, also where it throws', async (t) => {
+  const segments = folder(t)
+  const log = new PredictionLog({ folder: segments, writerId: 'w' })
+  const released: string[][] = []
+  const release = (): void => void released.push(idsIn(segments))
+  log.append(prediction('a'))
+  log.afterWrite(release)
+  log.together(() => {
+    log.append(prediction('b'))
+    log.afterWrite(release)
+    log.append(prediction('c'))
+    assert.deepEqual(released, [])
+  })
+  const both = ['a', 'b', 'c']
+  assert.deepEqual(released, [both, both])
+  log.together(() => undefined)
+  assert.throws(
+    () =>
+      log.together(() => {
+        log.append(prediction('d'))
+        throw new Error('mine')
+      }),
+    /mine/,
+  )
+  await written(log)
+  assert.deepEqual([idsIn(segments), released.length], [[...both, 'd'], 2])
+  await log.close()
+})
+
 test('records are counted row by row, as what is lost is, however a call of many rows is packed or cut', async (t) => {
   const log = new PredictionLog({ folder: folder(t), writerId: 'w' })
   const { id: _id, x: _x, s: _s, p: _p, ex: _ex, ...rest } = prediction('-')

@@ -21,6 +21,8 @@ export class PredictionLog {
   readonly #writer: SegmentWriter
   #waiting: (() => void)[] = []
   #scheduled = false
+  /** While work goes on that is followed by a write. */
+  #held = false
   /** Predictions, and other records, that could not be written, and why the last one could not. A call of many rows counts each. */
   lost = 0
   lastError: string | null = null
@@ -68,6 +70,17 @@ export class PredictionLog {
     this.#schedule()
   }
 
+  /** Does work whose records, and those before it, are written at once behind it. */
+  together(work: () => void): void {
+    this.#held = true
+    try {
+      work()
+    } finally {
+      this.#held = false
+    }
+    this.#write()
+  }
+
   /** Resolves when everything appended is on the disk and the file is closed. */
   async close(): Promise<void> {
     await this.#writer.close()
@@ -76,10 +89,12 @@ export class PredictionLog {
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    setImmediate(() => this.#write())
+    if (!this.#held) setImmediate(() => this.#write())
   }
 
   #write(): void {
+    // what was scheduled may have been written together with other work
+    if (!this.#scheduled) return
     this.#scheduled = false
     const released = this.#waiting
     this.#waiting = []

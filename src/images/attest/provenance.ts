@@ -4,8 +4,19 @@ import type { OpenImage } from '../compare/difference.ts'
 export const IN_TOTO_TYPE = 'application/vnd.in-toto+json'
 export const PROVENANCE = 'https://slsa.dev/provenance/v1'
 
-/** The statement. What it says is read from the image, which the build has just made; it has no time. */
-export function provenanceOf(name: string, { digest, manifest, config }: OpenImage, slipway: string): object {
+export interface Builder {
+  /** Version of Slipway. */
+  readonly slipway: string
+  /** Whose hosts packages come from, by kind. */
+  readonly hosts: Readonly<Record<string, string>>
+}
+
+/** The statement. What it says of the image is read from it, which the build has just made; it has no time. */
+export function provenanceOf(
+  name: string,
+  { digest, manifest, config }: OpenImage,
+  { slipway, hosts }: Builder,
+): object {
   const labels = config.config?.Labels ?? {}
   const own = Object.entries(labels).filter(([key]) => key.startsWith('dev.slipway.'))
   const annotations = manifest.annotations ?? {}
@@ -20,7 +31,11 @@ export function provenanceOf(name: string, { digest, manifest, config }: OpenIma
       buildDefinition: {
         buildType: 'https://slipway.dev/image-build/v1',
         externalParameters: Object.fromEntries(own),
-        internalParameters: { platform: `${config.os}/${config.architecture}`, created: config.created ?? '' },
+        internalParameters: {
+          platform: `${config.os}/${config.architecture}`,
+          created: config.created ?? '',
+          packages_from: hosts,
+        },
         resolvedDependencies: [
           ...(base === undefined
             ? []

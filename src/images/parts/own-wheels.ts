@@ -4,20 +4,21 @@ import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { problem } from '../../contract/errors.ts'
 
-/** A folder of wheels, with the hash of each by `name==version`. */
+/** A folder of wheels, with the hashes by `name==version`: of several platforms there are several. */
 export interface OwnWheels {
   readonly dir: string
-  readonly hashes: ReadonlyMap<string, string>
+  readonly hashes: ReadonlyMap<string, readonly string[]>
 }
 
 /** Reads a folder. Throws `unprocessable` where it has no wheel. */
 export async function ownWheels(dir: string): Promise<OwnWheels> {
-  const hashes = new Map<string, string>()
+  const hashes = new Map<string, string[]>()
   for (const name of (await readdir(dir)).toSorted()) {
     const [, project = '', version = ''] = /^([^-]+)-([^-]+)-(?:[^-]+-){2,3}[^-]+\.whl$/.exec(name) ?? []
     if (project === '') continue
     const bytes = await readFile(join(dir, name))
-    hashes.set(`${normal(project)}==${version}`, createHash('sha256').update(bytes).digest('hex'))
+    const key = `${normal(project)}==${version}`
+    hashes.set(key, [...(hashes.get(key) ?? []), createHash('sha256').update(bytes).digest('hex')])
   }
   if (hashes.size === 0) throw problem('unprocessable', { detail: `there is no wheel in ${dir}` })
   return { dir, hashes }
@@ -26,10 +27,10 @@ export async function ownWheels(dir: string): Promise<OwnWheels> {
 /** The lock with the hashes of these wheels, each only for the very version that the lock names. */
 export function lockWith(lock: string, { hashes }: OwnWheels): string {
   return lock.replace(/^([A-Za-z0-9][\w.-]*)(\[[^\]]*\])?==([^\s;\\]+)(.*?)(\\?)$/gm, (line, name: string, ...rest) => {
-    const hash = hashes.get(`${normal(name)}==${String(rest[1])}`)
-    return hash === undefined
-      ? line
-      : `${line.replace(/\s*\\$/, '')} \\\n    --hash=sha256:${hash}${line.endsWith('\\') ? ' \\' : ''}`
+    const found = hashes.get(`${normal(name)}==${String(rest[1])}`)
+    if (found === undefined) return line
+    const added = found.map((hash) => ` \\\n    --hash=sha256:${hash}`).join('')
+    return `${line.replace(/\s*\\$/, '')}${added}${line.endsWith('\\') ? ' \\' : ''}`
   })
 }
 

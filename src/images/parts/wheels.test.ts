@@ -157,8 +157,40 @@ describe('the layer with packages', () => {
     wheel(byTag, 'alpha', { tag: 'py3-none-win_amd64', named: 'py3-none-any' })
     await assert.rejects(layerOf(byTag, 'alpha==1.0\n'), {
       code: 'unprocessable',
-      message: /is for win_amd64, not for linux on x86_64, whatever its name says; build it anew .* --wheels/,
+      message:
+        /is for py3-none-win_amd64, not for Python 3\.\d+ and glibc 2\.28 on x86_64, whatever its name says; build it anew .* --wheels/,
     })
+  })
+
+  for (const [what, tag, fits] of [
+    ['another C library', 'py3-none-musllinux_1_2_x86_64', false],
+    ['a newer C library than the base has', 'py3-none-manylinux_2_39_x86_64', false],
+    ['a newer main version of it', 'py3-none-manylinux_3_0_x86_64', false],
+    ['another Python', 'cp39-cp39-manylinux_2_17_x86_64', false],
+    ['a processor whose name ends alike', 'py3-none-linux_notx86_64', false],
+    ['an older C library', 'py3-none-manylinux_2_17_x86_64', true],
+    ['a C library by its year', 'py3-none-manylinux2014_x86_64', true],
+    ['the machine that made it', 'py3-none-linux_x86_64', true],
+    ['any later Python', 'cp39-abi3-manylinux_2_17_x86_64', true],
+  ] as const)
+    it(`${fits ? 'takes' : 'refuses'} a wheel that says of itself that it is for ${what}, whatever its name says`, async () => {
+      const dir = fresh()
+      wheel(dir, 'alpha', { tag, named: 'py3-none-any' })
+      const made = layerOf(dir, 'alpha==1.0\n')
+      if (fits) await made
+      else
+        await assert.rejects(made, {
+          code: 'unprocessable',
+          message: new RegExp(`the wheel of alpha-1\\.0 is for .*${tag.split('-').at(-1)}`),
+        })
+    })
+
+  it('takes of several wheels of a package the one that fits', async () => {
+    const dir = fresh()
+    const platforms = ['manylinux_2_28_x86_64', 'manylinux_2_28_zarch64', 'manylinux_2_28_aarch64']
+    for (const platform of platforms) wheel(dir, 'alpha', { tag: `py3-none-${platform}` })
+    await layerOf(dir, 'alpha==1.0\n')
+    assert.equal(lockWith('alpha==1.0\n', await ownWheels(dir)).match(/--hash=sha256:[0-9a-f]{64}/g)?.length, 3)
   })
 
   it('refuses a wheel that is not what its own record says', async () => {

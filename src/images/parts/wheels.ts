@@ -15,6 +15,8 @@ import type { Layer, LayerMaker } from '../layers/layer.ts'
 import type { Platform } from '../oci/documents.ts'
 import { lockWith } from './own-wheels.ts'
 import type { OwnWheels } from './own-wheels.ts'
+import { fits } from './wheel-tags.ts'
+import type { Place } from './wheel-tags.ts'
 
 /** Where the packages lie in the image: a virtual environment, whose interpreter is a link to that of the base. */
 export const VENV = 'opt/venv'
@@ -78,7 +80,7 @@ async function unpacked(wanted: WheelsWanted, machine: string, site: string): Pr
   for (const path of paths.filter((one) => one.startsWith('bin/'))) await addProgram(entries, site, path)
   const kept = new Set<string>()
   for (const info of infos) {
-    await checkTags(site, info, machine)
+    await checkTags(site, info, { python, machine, glibc: wanted.glibc })
     for (const path of await addRecorded(entries, { site, info, python })) kept.add(path)
     await addScripts(entries, site, info)
   }
@@ -138,15 +140,16 @@ function noWheel(stderr: string, platform: string): Error {
   })
 }
 
-/** A wheel says for which machines it is; uv chose it by its name, and this by its content. */
-async function checkTags(site: string, info: string, machine: string): Promise<void> {
+/** A wheel says what it is for; uv chose it by its name, and this by its content. */
+async function checkTags(site: string, info: string, place: Place): Promise<void> {
   const text = await readFile(join(site, info, 'WHEEL'), 'utf8')
-  const tags = [...text.matchAll(/^Tag: *(\S+)/gm)].map(([, tag = '']) => tag.split('-').at(-1) ?? '')
-  const fits = tags.some((tag) => tag === 'any' || (tag.endsWith(`_${machine}`) && /linux/.test(tag)))
-  if (!fits)
-    throw problem('unprocessable', {
-      detail: `the wheel of ${info.replace('.dist-info', '')} is for ${tags.join(', ') || 'no platform'}, not for linux on ${machine}, whatever its name says; build it anew on such a machine and name its folder by --wheels`,
-    })
+  const tags = [...text.matchAll(/^Tag: *(\S+)/gm)].map(([, tag = '']) => tag)
+  if (tags.some((tag) => fits(tag, place))) return
+  const { python, machine, glibc } = place
+  const here = `Python ${python} and glibc ${glibc.replace('_', '.')} on ${machine}`
+  throw problem('unprocessable', {
+    detail: `the wheel of ${info.replace('.dist-info', '')} is for ${tags.join(', ') || 'no platform'}, not for ${here}, whatever its name says; build it anew on such a machine and name its folder by --wheels`,
+  })
 }
 
 interface Recorded {

@@ -1,4 +1,5 @@
 /** Calls to one registry: its address, credentials and tokens, again where it asks for them midway, and redirects of downloads. */
+import { setTimeout as rest } from 'node:timers/promises'
 import { z } from 'zod'
 import { ifJson } from '../../contract/absence/absent.ts'
 import { problem } from '../../contract/errors.ts'
@@ -32,8 +33,12 @@ export interface RegistryCall {
 const MOST_TOKEN = 256 * 1024
 const MOST_REDIRECTS = 5
 const PAUSES = [200, 1000, 3000]
-/** Answers that are no decision: the same call may go well the next time. */
 const PASSING = new Set([408, 425, 429, 500, 502, 503, 504])
+
+/** An answer that is no decision: the same call may go well the next time. */
+export function isPassing(status: number): boolean {
+  return PASSING.has(status)
+}
 
 const Token = z.object({ token: z.string().optional(), access_token: z.string().optional() })
 
@@ -64,19 +69,28 @@ export class RegistrySession {
    * unless that is not wanted. Throws `upstream_failed` where it stays so, and where credentials are refused.
    */
   async call(call: RegistryCall): Promise<StreamReply> {
-    const pauses = call.once === true ? [] : (this.#options.pauses ?? PAUSES)
+    const pauses = call.once === true ? [] : this.#pauses
     for (let tries = 0; ; tries++) {
       const pause = pauses[tries]
       try {
         const reply = await this.#authorized(call)
-        if (!PASSING.has(reply.status) || pause === undefined) return reply
+        if (!isPassing(reply.status) || pause === undefined) return reply
         reply.body.destroy()
       } catch (error) {
         if (pause === undefined || (error as { code?: unknown }).code !== 'upstream_failed' || error instanceof Refused)
           throw error
       }
-      await new Promise((resolve) => setTimeout(resolve, pause))
+      await rest(pause)
     }
+  }
+
+  /** Waits before what was broken off is begun again, for the given time. */
+  async pause(tries: number): Promise<void> {
+    await rest(this.#pauses[tries - 1] ?? 0)
+  }
+
+  get #pauses(): readonly number[] {
+    return this.#options.pauses ?? PAUSES
   }
 
   /** One that asks for a token gets one, once: a second 401 is its last word. */

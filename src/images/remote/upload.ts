@@ -4,6 +4,7 @@ import type { StreamReply } from '../../http/egress-stream.ts'
 import type { Expected } from '../oci/blobs.ts'
 import type { Descriptor } from '../oci/documents.ts'
 import type { RemoteImage } from './image.ts'
+import { isPassing } from './session.ts'
 import type { RegistryCall } from './session.ts'
 
 /** Where the bytes of a blob are read from, from an offset on. */
@@ -31,6 +32,7 @@ export async function uploadBlob(to: RemoteImage, blob: Expected, read: ReadFrom
       return 'sent'
     } catch (error) {
       if (!isBreak(error) || error instanceof Decided || tries >= MOST_TRIES) throw error
+      await to.session.pause(tries)
     }
   }
 }
@@ -128,7 +130,8 @@ class Upload {
         this.#follow(reply)
         return end
       }
-      if (reply.status !== 416 && reply.status < 500) throw await decided(this.#to, reply, 'a part of an upload')
+      if (reply.status !== 416 && reply.status < 500 && !isPassing(reply.status))
+        throw await decided(this.#to, reply, 'a part of an upload')
       reply.body.destroy()
     } catch (error) {
       if (!isBreak(error) || error instanceof Decided) throw error
@@ -199,7 +202,9 @@ class Decided extends Problem {}
 
 async function decided(to: RemoteImage, reply: StreamReply, what: string): Promise<Problem> {
   const { code, data } = await to.failure(reply, what)
-  return reply.status >= 500 || reply.status === 404 ? new Problem(code, data) : new Decided(code, data)
+  return reply.status >= 500 || reply.status === 404 || isPassing(reply.status)
+    ? new Problem(code, data)
+    : new Decided(code, data)
 }
 
 function isBreak(error: unknown): boolean {

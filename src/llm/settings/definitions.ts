@@ -5,18 +5,7 @@ import { homeProject } from '../../auth/visibility.ts'
 import type { Llm } from '../context/context.ts'
 import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
 import { mlflowProblem } from '../../mlflow/wire.ts'
-import {
-  DEFINITION,
-  insertNamed,
-  later,
-  listOf,
-  madeNow,
-  newId,
-  recordChange,
-  refuseTaken,
-  requireById,
-  SECRET,
-} from './records.ts'
+import * as records from './records.ts'
 import type { Made } from './records.ts'
 
 export interface DefinitionRow extends Made {
@@ -34,14 +23,14 @@ export async function createDefinition(
   given: { name: string; secret_id: string; provider: string; model_name: string },
 ): Promise<object> {
   return room.db.tx(async (t) => {
-    const secret = await requireById<Made>(t, who, SECRET, given.secret_id)
+    const secret = await records.requireById<Made>(t, who, records.SECRET, given.secret_id)
     const row: DefinitionRow = {
-      model_definition_id: newId(room, 'd'),
+      model_definition_id: records.newId(room, 'd'),
       ...given,
-      ...madeNow(room, who, who.project ?? secret.project ?? homeProject(who)),
+      ...records.madeNow(room, who, who.project ?? secret.project ?? homeProject(who)),
     }
-    await insertNamed(t, DEFINITION, { ...row })
-    await recordChange(t, room, who, { id: row.model_definition_id, what: 'model definition created' })
+    await records.insertNamed(t, records.DEFINITION, { ...row })
+    await records.recordChange(t, room, who, { id: row.model_definition_id, what: 'model definition created' })
     return (await showDefinitions(t, [row]))[0] ?? {}
   })
 }
@@ -55,31 +44,31 @@ export async function updateDefinition(
   >,
 ): Promise<object> {
   return room.db.tx(async (t) => {
-    const old = await requireById<DefinitionRow>(t, who, DEFINITION, given.model_definition_id)
-    if (given.secret_id) await requireById(t, who, SECRET, given.secret_id)
+    const old = await records.requireById<DefinitionRow>(t, who, records.DEFINITION, given.model_definition_id)
+    if (given.secret_id) await records.requireById(t, who, records.SECRET, given.secret_id)
     const row: DefinitionRow = {
       ...old,
       name: given.name || old.name,
       secret_id: given.secret_id || old.secret_id,
       provider: given.provider || old.provider,
       model_name: given.model_name || old.model_name,
-      last_updated_at: later(room, old),
+      last_updated_at: records.later(room, old),
       last_updated_by: who.name,
     }
-    await t.lock(DEFINITION.table)
-    await refuseTaken(t, DEFINITION, { ...row })
+    await t.lock(records.DEFINITION.table)
+    await records.refuseTaken(t, records.DEFINITION, { ...row })
     await t.run(
       'UPDATE gateway_model_definitions SET name = ?, secret_id = ?, provider = ?, model_name = ?, last_updated_at = ?, last_updated_by = ? WHERE model_definition_id = ?',
       [row.name, row.secret_id, row.provider, row.model_name, row.last_updated_at, who.name, row.model_definition_id],
     )
-    await recordChange(t, room, who, { id: row.model_definition_id, what: 'model definition changed' })
+    await records.recordChange(t, room, who, { id: row.model_definition_id, what: 'model definition changed' })
     return (await showDefinitions(t, [row]))[0] ?? {}
   })
 }
 
 /** One definition. RESOURCE_DOES_NOT_EXIST. */
 export async function getDefinition(room: Llm, who: Principal, id: string): Promise<object> {
-  const row = await requireById<DefinitionRow>(room.db, who, DEFINITION, id)
+  const row = await records.requireById<DefinitionRow>(room.db, who, records.DEFINITION, id)
   return (await showDefinitions(room.db, [row]))[0] ?? {}
 }
 
@@ -93,14 +82,14 @@ export async function listDefinitions(
     ...(of.provider ? [sql`provider = ${of.provider}`] : []),
     ...(of.secret_id ? [sql`secret_id = ${of.secret_id}`] : []),
   ]
-  return showDefinitions(room.db, await listOf<DefinitionRow>(room.db, who, DEFINITION, where))
+  return showDefinitions(room.db, await records.listOf<DefinitionRow>(room.db, who, records.DEFINITION, where))
 }
 
 /** Deletes a definition that no endpoint uses. RESOURCE_DOES_NOT_EXIST, INVALID_STATE. */
 export async function deleteDefinition(room: Llm, who: Principal, id: string): Promise<void> {
   await room.db.tx(async (t) => {
-    await t.lock(DEFINITION.table)
-    await requireById(t, who, DEFINITION, id)
+    await t.lock(records.DEFINITION.table)
+    await records.requireById(t, who, records.DEFINITION, id)
     if ((await t.get('SELECT mapping_id FROM gateway_mappings WHERE model_definition_id = ?', [id])) !== undefined) {
       throw mlflowProblem(
         'INVALID_STATE',
@@ -108,7 +97,7 @@ export async function deleteDefinition(room: Llm, who: Principal, id: string): P
       )
     }
     await t.run('DELETE FROM gateway_model_definitions WHERE model_definition_id = ?', [id])
-    await recordChange(t, room, who, { id, what: 'model definition deleted' })
+    await records.recordChange(t, room, who, { id, what: 'model definition deleted' })
   })
 }
 

@@ -1,5 +1,6 @@
 /** The text for Prometheus, line by line, from rows that a test wrote. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
 import { openTemporaryStore } from '../../store/open.ts'
@@ -87,9 +88,24 @@ test('each family has the figures of the endpoints that the caller sees', async 
          VALUES ('pr0', ?, 'default', 0, ?, '', '[]', '{}', '{}', ?)`,
         [name, state, readyAt],
       )
+    for (const [id, project, driver, ended, limit, waited, made] of [
+      ['att1', 'other', 'local', 'infrastructure', null, null, null],
+      ['att2', 'default', 'local', 'succeeded', null, 1000, 3],
+      ['att3', 'default', 'local', 'succeeded', null, 1001, null],
+      ['att4', 'default', 'slurm', 'preempted', null, 90_000_000, 4],
+      ['att5', 'default', 'slurm', 'timeout', 'silent', 500, null],
+      ['att6', 'default', 'slurm', null, null, null, null],
+    ] as const)
+      await tx.run(
+        `INSERT INTO pipeline_attempts (id, run_id, step, number, state, fence, driver, queued_at, silent, log_bytes,
+           project, ended_as, limit_hit, waited_ms, checkpoints_made)
+         VALUES (?, 'pr3', ?, 1, 'lost', 'f', ?, 0, 0, 0, ?, ?, ?, ?, ?)`,
+        [id, id, driver, project, ended, limit, waited, made],
+      )
+    await tx.run("UPDATE pipeline_steps SET driver = 'slurm', pool = 'gpus', unplaced_at = 5 WHERE name = 'b'")
+    await tx.run("UPDATE pipeline_runs SET overdue = 'took 2 h' WHERE id IN ('pr1', 'pr3')")
     await tx.run(
-      `INSERT INTO pipeline_attempts (id, run_id, step, number, state, fence, driver, queued_at, silent, log_bytes)
-       VALUES ('att1', 'pr3', 'a', 1, 'lost', 'f', 'local', 0, 0, 0)`,
+      "INSERT INTO pipeline_pools (name, places, note, changed_at, changed_by) VALUES ('gpus', 2, '', 0, 'ana')",
     )
     await writeIncident(tx, newIncident({ ...incident, id: 'i1', severity: 'high', causes: followed }))
     await writeIncident(tx, { ...newIncident({ ...incident, id: 'i2', severity: 'high' }), state: 'acknowledged' })
@@ -123,7 +139,27 @@ test('each family has the figures of the endpoints that the caller sees', async 
     'slipway_pipeline_preparation_failures_total{project="default"} 8',
     'slipway_pipeline_steps{project="default",state="waiting"} 1',
     'slipway_pipeline_steps{project="default",state="running"} 1',
+    'slipway_pipeline_steps_by_pool{project="default",driver="local",pool="",state="waiting"} 1',
+    'slipway_pipeline_steps_by_pool{project="default",driver="local",pool="",state="running"} 0',
+    'slipway_pipeline_steps_by_pool{project="default",driver="slurm",pool="gpus",state="waiting"} 0',
+    'slipway_pipeline_steps_by_pool{project="default",driver="slurm",pool="gpus",state="running"} 1',
     'slipway_pipeline_queue_age_seconds{project="default"} 2.5',
+    'slipway_pipeline_attempts_failed_total{project="default"} 2',
+    'slipway_pipeline_attempts_ended_total{project="default",driver="local",ended="succeeded"} 2',
+    'slipway_pipeline_attempts_ended_total{project="default",driver="slurm",ended="preempted"} 1',
+    'slipway_pipeline_attempts_ended_total{project="default",driver="slurm",ended="timeout"} 1',
+    // a bucket holds all that waited at most so long: 0.5 s and 1 s, then 1.001 s, and more than a day above all bounds
+    ...[2, 3, 3, 3, 3, 3, 3].map(
+      (n, i) =>
+        `slipway_pipeline_wait_seconds_bucket{project="default",le="${[1, 10, 60, 300, 1800, 7200, 43200][i]}"} ${n}`,
+    ),
+    'slipway_pipeline_wait_seconds_bucket{project="default",le="+Inf"} 4',
+    'slipway_pipeline_wait_seconds_sum{project="default"} 90002.501',
+    'slipway_pipeline_wait_seconds_count{project="default"} 4',
+    'slipway_pipeline_checkpoints_total{project="default"} 7',
+    'slipway_pipeline_limits_hit_total{project="default",limit="queued"} 1',
+    'slipway_pipeline_limits_hit_total{project="default",limit="run"} 1',
+    'slipway_pipeline_limits_hit_total{project="default",limit="silent"} 1',
   ]
   const median = (seconds: number): string => `slipway_merge_to_promoted_seconds{stat="median"} ${seconds}`
   assert.deepEqual(await samples('default'), [...own, median(90.5)])
@@ -141,7 +177,14 @@ test('each family has the figures of the endpoints that the caller sees', async 
       'slipway_incidents_opened_total{endpoint="theirs",kind="quality"} 1',
       'slipway_endpoint_watched{endpoint="theirs",state="waiting",reason="no_version"} 1',
       'slipway_pipeline_preparation_failures_total{project="other"} 1',
+      // runs that are open, with no step in line
+      ...['calm', 'other'].flatMap((project) =>
+        ['waiting', 'running'].map((state) => `slipway_pipeline_steps{project="${project}",state="${state}"} 0`),
+      ),
+      ...['calm', 'other'].map((project) => `slipway_pipeline_queue_age_seconds{project="${project}"} 0`),
       'slipway_pipeline_attempts_failed_total{project="other"} 1',
+      'slipway_pipeline_attempts_ended_total{project="other",driver="local",ended="infrastructure"} 1',
+      'slipway_pipeline_limits_hit_total{project="other",limit="run"} 1',
       median(150),
       'slipway_unsealed_addresses{where="endpoints"} 0',
       'slipway_unsealed_addresses{where="versions"} 0',
@@ -157,6 +200,8 @@ test('each family has the figures of the endpoints that the caller sees', async 
       'slipway_pipeline_places{resource="memory_bytes",state="free"} 700',
       'slipway_pipeline_places{resource="cpus",state="asked"} 9',
       'slipway_pipeline_places{resource="memory_bytes",state="asked"} 5',
+      'slipway_pool_places{pool="gpus",state="total"} 2',
+      'slipway_pool_places{pool="gpus",state="held"} 0',
       'slipway_wrong_credentials_total 0',
       'slipway_throttled_credentials_total 0',
     ],
@@ -180,7 +225,14 @@ test('each family has the figures of the endpoints that the caller sees', async 
       'counter',
       'gauge',
       'gauge',
+      'gauge',
+      'gauge',
       'counter',
+      'counter',
+      'histogram',
+      'counter',
+      'counter',
+      'gauge',
       'gauge',
       'gauge',
       'gauge',
@@ -193,4 +245,11 @@ test('each family has the figures of the endpoints that the caller sees', async 
       'counter',
     ],
   )
+
+  // the reference has each family with its type
+  const page = readFileSync(new URL('../../../docs/reference/metrics.md', import.meta.url), 'utf8')
+  const listed = [...page.matchAll(/^\| `(slipway_\w+)` \| (\w+) \|/gm)].map(
+    ([, name, type]) => `# TYPE ${name} ${type}`,
+  )
+  assert.deepEqual(listed.toSorted(), types.toSorted())
 })

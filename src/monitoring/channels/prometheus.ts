@@ -7,9 +7,8 @@ import type { Family, Sample } from '../../http/prometheus-text.ts'
 import { isFailing, namedRoutes } from '../incidents/outbox.ts'
 import { openCauses } from '../incidents/rows.ts'
 import { findingsSeries, labelCoverage } from './figures.ts'
+import { pipelineFamilies, placesFamily, poolFamily } from './pipelines.ts'
 import type { MonitoringDeps, MonitorRow } from '../context/context.ts'
-import { failedAttempts, preparationFailures, stepQueues } from '../../pipelines/run/watched.ts'
-import type { Places } from '../../pipelines/run/places.ts'
 import { endpointNames } from '../../serving/context/rows.ts'
 import { settledHour } from '../rounds/state.ts'
 import { allWatched } from '../watched/facts.ts'
@@ -25,15 +24,15 @@ export async function prometheusText(deps: MonitoringDeps, project: string | nul
       ? [
           unsealed(await deps.openAddresses()),
           ...storage(await deps.stored()),
-          places(await deps.places()),
+          placesFamily(await deps.places()),
+          await poolFamily(deps),
           ...credentialFamilies(deps.credentials()),
         ]
       : []
   return familiesText([
     ...monitored,
     await watched(deps, project),
-    await preparations(deps, project),
-    ...(await queues(deps, project)),
+    ...(await pipelineFamilies(deps, project)),
     merges(await deps.mergeTimes(project)),
     ...ofServer,
   ])
@@ -50,16 +49,6 @@ async function watched(deps: MonitoringDeps, project: string | null): Promise<Fa
       labels: { endpoint, state, reason: reason ?? '' },
       value: state === 'unwatched' ? 0 : 1,
     })),
-  }
-}
-
-async function preparations({ db }: MonitoringDeps, project: string | null): Promise<Family> {
-  const rows = await preparationFailures(db, project)
-  return {
-    name: 'slipway_pipeline_preparation_failures_total',
-    type: 'counter',
-    help: 'Preparations of pipeline runs that failed by a fault of the server.',
-    samples: rows.map((row) => ({ labels: { project: row.project }, value: row.n })),
   }
 }
 
@@ -115,22 +104,6 @@ function unsealed(open: Awaited<ReturnType<MonitoringDeps['openAddresses']>>): F
   }
 }
 
-/** Of the whole server: a place is no project's. What is asked may be more than there is. */
-function places(now: Places): Family {
-  const states = ['held', 'free', 'asked'] as const
-  return {
-    name: 'slipway_pipeline_places',
-    type: 'gauge',
-    help: 'Cores (`cpus`) and memory (`memory_bytes`) of steps: held by those that run, free, and asked for by those that wait.',
-    samples: states.flatMap((state) =>
-      (['cpus', 'memory_bytes'] as const).map((resource) => ({
-        labels: { resource, state },
-        value: now[state][resource],
-      })),
-    ),
-  }
-}
-
 /** No sample while no merge was promoted: there is no time to tell. */
 function merges({ items, median_ms }: Awaited<ReturnType<MonitoringDeps['mergeTimes']>>): Family {
   const told = [
@@ -143,41 +116,6 @@ function merges({ items, median_ms }: Awaited<ReturnType<MonitoringDeps['mergeTi
     help: 'From a merge to the main branch to the promotion of its version: the median of the last 20, and the newest.',
     samples: told.flatMap(({ stat, ms }) => (ms === null ? [] : [{ labels: { stat }, value: ms / 1000 }])),
   }
-}
-
-/** Steps in line for a place, those that run, and what has failed. */
-async function queues({ db, clock }: MonitoringDeps, project: string | null): Promise<Family[]> {
-  const now = clock()
-  const rows = await stepQueues(db, project, now)
-  const failed = await failedAttempts(db, project)
-  return [
-    {
-      name: 'slipway_pipeline_steps',
-      type: 'gauge',
-      help: 'Steps that wait for a place, and steps that run.',
-      samples: rows.flatMap((row) =>
-        (['waiting', 'running'] as const).map((state) => ({
-          labels: { project: row.project, state },
-          value: row[state],
-        })),
-      ),
-    },
-    {
-      name: 'slipway_pipeline_queue_age_seconds',
-      type: 'gauge',
-      help: 'How long the oldest step that waits for a place has waited; 0 when none waits.',
-      samples: rows.map((row) => ({
-        labels: { project: row.project },
-        value: row.since === null ? 0 : Math.max(0, now - row.since) / 1000,
-      })),
-    },
-    {
-      name: 'slipway_pipeline_attempts_failed_total',
-      type: 'counter',
-      help: 'Attempts of steps that failed or were lost.',
-      samples: failed.map((row) => ({ labels: { project: row.project }, value: row.n })),
-    },
-  ]
 }
 
 function of(row: { endpoint: string }, more: Record<string, string> = {}): Record<string, string> {

@@ -1,4 +1,5 @@
 /** Sends what waits in the outbox of incidents, each route in order: tried again with growing pauses, given up after a day, sent again on demand. */
+import type { Notice, NoticeRoute } from '../../contract/monitoring.ts'
 import { openedAddress } from '../../auth/sealed-monitor.ts'
 import type { Principal } from '../../contract/access.ts'
 import { Problem, problem } from '../../contract/errors.ts'
@@ -6,7 +7,6 @@ import { toTime } from '../../contract/fields.ts'
 import { DAY_MS } from '../../contract/ids.ts'
 import { maskedUrl, NAMED_ADDRESS } from '../../contract/secrets/addresses.ts'
 import { withoutSecrets } from '../../http/masked.ts'
-import type { Notice, NoticeRoute } from '../../contract/monitoring.ts'
 import { pauseAfter, postMessage } from '../../http/messages.ts'
 import type { Outcome } from '../../http/messages.ts'
 import type { Job } from '../../jobs/queue.ts'
@@ -44,6 +44,7 @@ export function handleNotices(deps: SendingDeps, worker: Worker): void {
  */
 async function sendWaiting(deps: SendingDeps, job: Job, context: JobContext): Promise<void> {
   const of = job.payload as { endpoint: string; route: string }
+  faultPoint('notices.begun')
   while (!context.signal.aborted) {
     const head = await oldest(deps, of)
     if (head === undefined) return

@@ -10,6 +10,7 @@ import { movedShares, rankGain } from '../../stats/moved-shares.ts'
 import { prng } from '../../stats/prng.ts'
 import type { Reader } from '../../store/db.ts'
 import { ATTRIBUTION } from './checks.ts'
+import type { AttributionLook, Looked } from './looks.ts'
 import { alertsPerMonth } from './limits.ts'
 import type { MonitoringDeps } from '../context/context.ts'
 
@@ -29,30 +30,6 @@ const MOST_ROWS = 500
 const SHARE_OF_ALERTS = 0.1
 /** Inputs that are told. */
 const TOLD = 20
-
-/** What a look found. */
-export interface AttributionLook {
-  readonly version: string
-  readonly hour: number
-  /** End of the baseline, an hour. Once the check alerted it grows no more, or it would take in what was told. */
-  readonly until: number
-  readonly closed: boolean
-  readonly state: 'ok' | 'alert' | 'not_enough_data'
-  readonly distance: number | null
-  readonly limit: number | null
-  readonly rows: number
-  readonly baseline_rows: number
-  readonly ndcg: number | null
-  readonly inputs: AttributionCheck['inputs']
-}
-
-export interface Looked {
-  readonly endpoint: string
-  readonly version: string
-  readonly hour: number
-  readonly settings: MonitorSettings
-  readonly before: AttributionLook | null
-}
 
 /**
  * Keeps the sums of an hour that closed, and four times a day of event time compares the last day with the baseline. Returns the newest

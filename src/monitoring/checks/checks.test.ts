@@ -40,6 +40,18 @@ const statistics = (feature: string, more: Partial<FeatureStatistics> = {}): Fea
 const windowOf = (...features: FeatureStatistics[]): WindowStatistics => ({ hour: 100, rows: 200, days: 28, features })
 const settings = MonitorSettings.parse({ derived: ['late_before'] })
 
+test('an input called like something that every object has is judged like any other', () => {
+  const window = windowOf(statistics('constructor', { measures: { z: FLOORS.z + 1 } }))
+  const findings = findingsOf(window, {}, spec)
+  assert.deepEqual(
+    findings.map(({ feature, limit }) => [feature, limit]),
+    [['constructor', FLOORS.z]],
+  )
+  assert.deepEqual(storedChecks(window, {}, { findings, settings }), [
+    ['constructor', 'z', FLOORS.z + 1, FLOORS.z, 200, 1, 1],
+  ])
+})
+
 test('limits that a person raised only rise, of one endpoint, whatever the learned ones are by now', async (t) => {
   const store = await openTemporaryStore()
   t.after(() => store.close())
@@ -50,6 +62,7 @@ test('limits that a person raised only rise, of one endpoint, whatever the learn
     ['e', 'new', 'step', 12],
     ['e', 'new', 'z', 1],
     ['e', 'all inputs', ATTRIBUTION, 0.9],
+    ['e', 'constructor', 'z', 11],
     ['other', 'temp', 'nulls', 99],
   ] as const
   await db.tx(async (tx) => {
@@ -65,6 +78,7 @@ test('limits that a person raised only rise, of one endpoint, whatever the learn
     temp: { ...FLOORS, z: 9, psi: 0.7 },
     carrier: FLOORS,
     new: { ...FLOORS, step: 12 },
+    constructor: { ...FLOORS, z: 11 },
   })
   assert.deepEqual(learned, before, 'what was learned stays')
   assert.deepEqual(await raisedLimits(db, 'none', learned), learned)

@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import { HOUR_MS } from '../../contract/ids.ts'
 import { toTime } from '../../contract/fields.ts'
 import type { CheckResult, MonitorSettings } from '../../contract/monitoring.ts'
-import { FLOORS, judge, MEASURES } from '../../stats/calibrate.ts'
+import { FLOORS, judge, limitsOf, MEASURES } from '../../stats/calibrate.ts'
 import type { Finding, Limits } from '../../stats/calibrate.ts'
 import { windowOf } from '../../stats/history.ts'
 import type { History } from '../../stats/history.ts'
@@ -67,8 +67,8 @@ export async function raisedLimits(
   for (const { feature, measure: name, threshold } of rows) {
     const measure = MEASURES.find((one) => raisedName(one, length) === name)
     if (measure === undefined) continue
-    const of = (limits[feature] ??= { ...FLOORS })
-    of[measure] = Math.max(of[measure], threshold)
+    const of = limitsOf(limits, feature)
+    limits[feature] = { ...of, [measure]: Math.max(of[measure], threshold) }
   }
   return limits
 }
@@ -100,7 +100,7 @@ export function storedChecks(
     MEASURES.flatMap((measure): StoredCheck[] => {
       const value = measures[measure]
       if (value === undefined || !Number.isFinite(value)) return []
-      const limit = (limits[feature] ?? FLOORS)[measure]
+      const limit = limitsOf(limits, feature)[measure]
       const alert = alerts.has(`${feature} ${measure}`) ? 1 : 0
       const pages = mayPage(feature, found.settings) ? 1 : 0
       const stored = [feature, measure, Number(value.toPrecision(6)), limit, n, alert, pages] as const

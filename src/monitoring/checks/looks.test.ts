@@ -15,7 +15,7 @@ import { ingest, testDeps } from '../room.fixture.ts'
 import type { GivenRow } from '../room.fixture.ts'
 import type { MonitoringDeps } from '../context/context.ts'
 import { judgeAttribution, moveOf, viewAttribution } from './attribution.ts'
-import type { AttributionLook, Looked } from './attribution.ts'
+import type { AttributionLook, Looked } from './looks.ts'
 
 /** The last of a day's four looks; the day that is judged begins with hour 1,008. */
 const HOUR = 1031

@@ -1,7 +1,7 @@
 /** Severity: drift times importance, so the same small move is high where the model looks and low where it does not. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { SEVERITIES } from '../../contract/monitoring.ts'
+import { SEVERITIES } from '../../contract/monitors/severities.ts'
 import { importanceOf, severityOf, worse } from './severity.ts'
 
 test('severity is drift times importance: the same move matters where the model looks', () => {
@@ -37,6 +37,7 @@ test('a move counts up to three deviations, and one of a feature that the model 
       { feature: 'x', drift: 50 },
       { feature: 'y', drift: 1 },
       { feature: 'unknown', drift: 3 },
+      { feature: 'constructor', drift: 3 },
     ],
     { x: 0.001, y: 0.0005 },
   )

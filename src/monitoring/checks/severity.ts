@@ -1,5 +1,5 @@
 /** How much findings matter: how far the features moved times what the model makes of them. */
-import type { Severity } from '../../contract/monitoring.ts'
+import type { Severity } from '../../contract/monitors/severities.ts'
 
 /** What a feature did in a window. */
 export interface Move {
@@ -12,6 +12,11 @@ export interface Move {
 const HIGH = 0.02
 const MEDIUM = 0.005
 
+/** The importance of a feature, which may be called like something that every object has; 0 where it has none. */
+export function weightOf(importance: Readonly<Record<string, number>>, feature: string): number {
+  return (Object.hasOwn(importance, feature) ? importance[feature] : undefined) ?? 0
+}
+
 /**
  * Sums drift × importance, where importance is the mean absolute change of the score when a feature's values are shuffled:
  * so the sum is about the change of the score that the moves cause.
@@ -22,7 +27,7 @@ export function severityOf(
   importance: Readonly<Record<string, number>>,
 ): { severity: Severity; effect: number | null } {
   if (Object.keys(importance).length === 0) return { severity: 'medium', effect: null }
-  const effect = moves.reduce((sum, { feature, drift }) => sum + Math.min(3, drift) * (importance[feature] ?? 0), 0)
+  const effect = moves.reduce((sum, { feature, drift }) => sum + Math.min(3, drift) * weightOf(importance, feature), 0)
   return { severity: effect >= HIGH ? 'high' : effect >= MEDIUM ? 'medium' : 'low', effect }
 }
 

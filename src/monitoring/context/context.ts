@@ -14,7 +14,7 @@ import type { Lack } from '../../stats/lengths.ts'
 import type { Egress } from '../../http/egress.ts'
 import type { CredentialCounts } from '../../http/callers/failed-credentials.ts'
 import type { Db, Reader, Tx } from '../../store/db.ts'
-import type { Places } from '../../pipelines/run/places.ts'
+import type { Places } from '../../pipelines/line/line.ts'
 import { endpointRow } from '../../serving/context/rows.ts'
 
 /** What live rows of an endpoint's stable version are compared with. */

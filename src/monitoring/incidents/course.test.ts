@@ -1,8 +1,8 @@
 /** The course of causes against a plain retelling of whole histories: when each began and ended, how bad the incident is, who is woken. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { SEVERITIES } from '../../contract/monitoring.ts'
-import type { Severity } from '../../contract/monitoring.ts'
+import { SEVERITIES } from '../../contract/monitors/severities.ts'
+import type { Severity } from '../../contract/monitors/severities.ts'
 import { prng } from '../../stats/prng.ts'
 import { rankCauses } from './causes.ts'
 import type { KeptCause, Suspect } from './causes.ts'

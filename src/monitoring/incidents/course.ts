@@ -1,5 +1,5 @@
 /** The course of each cause of an incident: when it began, was seen last and ended, how bad it is, and who was woken for it. */
-import type { Severity } from '../../contract/monitoring.ts'
+import type { Severity } from '../../contract/monitors/severities.ts'
 import { rankOf, severer, worse } from '../checks/severity.ts'
 
 /** Windows without a sign of a cause after which it is over. */

@@ -1,5 +1,5 @@
 /** Follows every cause of an incident by what one hour says of its features. */
-import type { Severity } from '../../contract/monitoring.ts'
+import type { Severity } from '../../contract/monitors/severities.ts'
 import { coveredBy, explains, isEvent, isMissing, keyOf, rankCauses } from './causes.ts'
 import type { KeptCause, Suspect } from './causes.ts'
 import { follow, isOpen } from './course.ts'

@@ -11,11 +11,11 @@ import { currentIncident, incidentRows, requireIncident } from './rows.ts'
 import { putLabels } from '../labels/labels.ts'
 import { checkLogLoss, lossMemory } from '../rounds/log-loss.ts'
 import { applyQuality, lookAtQuality } from '../rounds/quality.ts'
-import type { QualityLook } from '../rounds/quality.ts'
 import { doReactions, wantReactions } from './reactions.ts'
 import { ingest, testDeps } from '../room.fixture.ts'
 import { monitorOf, requireEndpoint, settingsOf } from '../context/context.ts'
 import type { LogLoss, MonitoringDeps, ReactionRequest } from '../context/context.ts'
+import type { QualityLook } from '../checks/looks.ts'
 
 const START = Date.UTC(2026, 2, 2)
 let now = START

@@ -1,5 +1,6 @@
 /** The outbox of incidents: what each webhook is to be told is written in the transaction of the change that it tells. */
-import type { MonitorSettings, Severity } from '../../contract/monitoring.ts'
+import type { MonitorSettings } from '../../contract/monitoring.ts'
+import type { Severity } from '../../contract/monitors/severities.ts'
 import { enqueue, JOB_DEPS } from '../../jobs/queue.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import { endpointRow } from '../../serving/context/rows.ts'

@@ -2,7 +2,6 @@
 import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
 import type { MonitorSettings } from '../../contract/monitoring.ts'
 import { moveOf, viewAttribution } from '../checks/attribution.ts'
-import type { AttributionLook } from '../checks/attribution.ts'
 import { listed, rankCauses } from '../incidents/causes.ts'
 import type { KeptCause, Suspect } from '../incidents/causes.ts'
 import { endAll, follow, isOpen, mustPage, openSeverity, pagedFor } from '../incidents/course.ts'
@@ -11,6 +10,7 @@ import { writeIncident } from '../incidents/writing.ts'
 import type { IncidentDetail, IncidentRow } from '../incidents/rows.ts'
 import { wantReactions } from '../incidents/reactions.ts'
 import type { MonitoringDeps } from '../context/context.ts'
+import type { AttributionLook } from '../checks/looks.ts'
 
 interface Judged {
   readonly endpoint: string

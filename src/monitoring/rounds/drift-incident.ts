@@ -1,6 +1,7 @@
 /** Turns the findings of an hour into an incident: opened, told of each cause that begins or ends, opened again, resolved. */
 import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
-import type { MonitorSettings, Severity } from '../../contract/monitoring.ts'
+import type { MonitorSettings } from '../../contract/monitoring.ts'
+import type { Severity } from '../../contract/monitors/severities.ts'
 import type { Finding } from '../../stats/calibrate.ts'
 import type { RecentValues } from '../../stats/explain.ts'
 import type { WindowStatistics } from '../../stats/window.ts'

@@ -10,6 +10,7 @@ import { wantReactions } from '../incidents/reactions.ts'
 import { labelDelay } from '../context/context.ts'
 import type { MonitoringDeps } from '../context/context.ts'
 import { scoredRows } from '../labels/scored.ts'
+import type { QualityLook } from '../checks/looks.ts'
 
 /** Days of a window. Months differ in how hard they are: shorter windows of the flights data cross any useful limit in calm months. */
 const WINDOW_DAYS = 21
@@ -22,17 +23,6 @@ const MIN_OUTCOME = 50
 const MIN_COVERAGE = 0.5
 /** Fall of the area under the curve, below the hold-out's, that is told. */
 const MARGIN = 0.06
-
-/** One look. `below`: even the upper end of the interval is more than the margin under the hold-out's area. */
-export interface QualityLook {
-  readonly hour: number
-  readonly area: number
-  readonly low: number
-  readonly high: number
-  readonly reference: number
-  readonly labelled: number
-  readonly below: boolean
-}
 
 /** Looks at the three weeks whose labels are due at the end of an hour: those that come early are not like the others. Undefined where too few labels are there, or the hold-out gives no area. */
 export async function lookAtQuality(

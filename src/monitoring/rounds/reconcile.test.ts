@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { HOUR_MS } from '../../contract/ids.ts'
-import type { Severity } from '../../contract/monitoring.ts'
+import type { Severity } from '../../contract/monitors/severities.ts'
 import type { KeptCause } from '../incidents/causes.ts'
 import { newIncident } from '../incidents/rows.ts'
 import type { IncidentRow } from '../incidents/rows.ts'

@@ -13,7 +13,7 @@ import { monitorOf } from '../context/context.ts'
 import type { MonitoringDeps } from '../context/context.ts'
 import { checkFreshness } from './freshness.ts'
 import { applyQuality, lookAtQuality } from './quality.ts'
-import type { QualityLook } from './quality.ts'
+import type { QualityLook } from '../checks/looks.ts'
 
 const START = Date.UTC(2026, 4, 4)
 let store: Awaited<ReturnType<typeof openTemporaryStore>>

@@ -3,9 +3,8 @@ import { HOUR_MS } from '../../contract/ids.ts'
 import { toTime } from '../../contract/fields.ts'
 import type { Finding } from '../../stats/calibrate.ts'
 import type { Lack, LastJudged } from '../../stats/lengths.ts'
-import type { AttributionLook } from '../checks/attribution.ts'
 import type { MonitorRow } from '../context/context.ts'
-import type { QualityLook } from './quality.ts'
+import type { AttributionLook, QualityLook } from '../checks/looks.ts'
 
 export interface RunState {
   readonly findings: readonly Finding[]

@@ -1,10 +1,9 @@
 /** The alarm of versions that do not answer: when it is told, what it follows, and that one server does not speak for another. */
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
-import { emptySqlite } from '../../../test/databases.ts'
+import { migratedSqlite } from '../../../test/databases.ts'
 import type { TestDatabase } from '../../../test/databases.ts'
 import type { Unanswered } from '../../serving/fleet/faults.ts'
-import { migrate } from '../../store/migrate.ts'
 import { addEndpoint } from '../endpoint.cases.ts'
 import { incidentRows } from '../incidents/rows.ts'
 import type { IncidentRow } from '../incidents/rows.ts'
@@ -17,8 +16,7 @@ let now = Date.UTC(2026, 4, 3)
 let changed: string[]
 
 before(async () => {
-  database = await emptySqlite()
-  await migrate(database.db)
+  database = await migratedSqlite()
 })
 after(() => database.close())
 beforeEach(async () => {

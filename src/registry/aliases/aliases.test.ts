@@ -9,7 +9,7 @@ import type { Registry } from '../context/context.ts'
 import { openRegistry } from '../opened.fixture.ts'
 import { registerVersion } from '../versions/register.ts'
 import { deleteVersion } from '../versions/versions.ts'
-import { aliasHistory, aliasVersion, modelsAt, moveAlias, removeAlias, returnAlias } from './aliases.ts'
+import { aliasHistory, aliasVersion, modelsAt, movesSince, moveAlias, removeAlias, returnAlias } from './aliases.ts'
 import type { Move, NamedAt, Return } from './aliases.ts'
 
 let bench: Bench
@@ -197,6 +197,42 @@ test('a move says from where to where, by whom and when; a removal too, and remo
     { ...promoted, from: '1', to: '2', reason: 'better', verdict: null },
     { ...promoted, from: '2', to: null },
   ])
+})
+
+test('moves since a time are those of one alias of one model to a version, later than it, in their order', async () => {
+  await make('since', 3, 'since-own')
+  await make('since-too', 3, 'since-own')
+  let moves = 0
+  const room = { ...bench.room, ids: (kind: string) => (kind === 'mov' ? `since-${++moves}` : bench.room.ids(kind)) }
+  const move = (version: string, model = 'since', alias = 'production') =>
+    moveAlias(room, person('maintainer', null), { model, alias, version })
+  bench.wait(1)
+  const first = room.clock()
+  await move('1')
+  bench.wait(1)
+  await move('3', 'since', 'challenger')
+  await move('3', 'since-too')
+  await move('2')
+  bench.wait(1)
+  await removeAlias(room, root, { model: 'since', alias: 'production' })
+  await move('3')
+  await bench.room.db.tx((t) => t.run("UPDATE alias_moves SET imported_at = at WHERE id = 'since-6'"))
+  await move('2')
+  await move('1')
+  const since = (at: number, project = 'since-own', model = 'since', alias = 'production') =>
+    movesSince(room.db, { project, model, alias, since: at })
+  const told = (n: number, version: string) => ({
+    cause: `since-${n}`,
+    what: `maintainer moved alias production of model since to version ${version}`,
+  })
+  const late = [told(7, '2'), told(8, '1')]
+  assert.deepEqual(await since(first - 1), [told(1, '1'), told(4, '2'), ...late])
+  assert.deepEqual(await since(first), [told(4, '2'), ...late], 'a move at that very time is not later')
+  assert.deepEqual(await since(first + 1), late)
+  assert.deepEqual(await since(first + 2), [])
+  assert.deepEqual(await since(first, 'since-own', 'since', 'shadow'), [], 'an alias that was never moved')
+  assert.equal(await since(first, 'default'), undefined, 'a model of another project')
+  assert.equal(await since(first, 'since-own', 'nobody'), undefined)
 })
 
 test('the history of a model that is not there is refused, not empty', async () => {

@@ -185,6 +185,25 @@ export async function aliasVersion(reader: Reader, model: string, alias: string)
   return row === undefined ? undefined : String(row.version)
 }
 
+/** Moves of an alias to a version since a time, ms, oldest first: what names each, and what is said of it; undefined where the project has no such model. */
+export async function movesSince(
+  reader: Reader,
+  of: { readonly project: string; readonly model: string; readonly alias: string; readonly since: number },
+): Promise<{ cause: string; what: string }[] | undefined> {
+  const { project, model, alias, since } = of
+  const known = await reader.get('SELECT name FROM registered_models WHERE name = ? AND project = ?', [model, project])
+  if (known === undefined) return undefined
+  const rows = await reader.all<{ id: string; to_version: number; actor: string }>(
+    `SELECT id, to_version, actor FROM alias_moves
+     WHERE model = ? AND alias = ? AND at > ? AND to_version IS NOT NULL AND imported_at IS NULL ORDER BY seq LIMIT 1000`,
+    [model, alias, since],
+  )
+  return rows.map(({ id, to_version: version, actor }) => ({
+    cause: id,
+    what: `${actor} moved alias ${alias} of model ${model} to version ${version}`,
+  }))
+}
+
 /** Every move of a model's aliases, newest first. */
 export async function aliasHistory(room: Registry, model: string): Promise<Move[]> {
   await requireModel(room.db, model)

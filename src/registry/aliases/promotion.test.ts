@@ -129,6 +129,19 @@ test('what is promoted against its gates is lowered, what is free or was not ref
   assert.deepEqual(await lowerings('lowered'), ['lowered/1 wanted', 'lowered/2'])
 })
 
+test('a promotion whose lowering cannot be asked for is not done', async () => {
+  await make('unlowered', GATES, 0.6)
+  const { db } = bench.room
+  await db.tx((t) =>
+    t.run("CREATE TRIGGER no_jobs BEFORE INSERT ON jobs BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"),
+  )
+  const wish = { model: 'unlowered', alias: 'production', version: '1', override: true, reason: 'needed' }
+  await assert.rejects(moveAlias(bench.room, root, wish), /the disk is full/)
+  await db.tx((t) => t.run('DROP TRIGGER no_jobs'))
+  assert.equal(await aliasVersion(db, 'unlowered', 'production'), undefined)
+  assert.deepEqual(await lowerings('unlowered'), [])
+})
+
 test('a version that was refused once and holds now is lowered when it is promoted', async () => {
   await make('late', [{ metric: 'auc', at_least: 0.7 }], 0.6)
   assert.deepEqual(await lowerings('late'), [])
@@ -186,8 +199,9 @@ test('a version that is deleted while it is judged, and a model or version that 
   const wish = { model: 'going', alias: 'production', version: '1' }
   await assert.rejects(moveAlias(room, root, wish), { code: 'not_found', message: /model version "going\/1"/ })
   await assert.rejects(moveAlias(bench.room, root, { ...wish, version: '7' }), { code: 'not_found' })
-  await assert.rejects(moveAlias(bench.room, root, { ...wish, model: 'no' }), {
-    code: 'not_found',
-    message: /model "no"/,
-  })
+  for (const alias of ['production', 'challenger'])
+    await assert.rejects(moveAlias(bench.room, root, { ...wish, alias, model: 'no' }), {
+      code: 'not_found',
+      message: /^model "no"/,
+    })
 })

@@ -21,7 +21,8 @@ export class SignatureFault extends Error {}
 
 const MEDIA_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json'
 const PAYLOAD_TYPE = 'application/vnd.in-toto+json'
-const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1'
+/** The type of in-toto statements. */
+export const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1'
 const PREDICATE_TYPE = 'https://model_signing/signature/v1.0'
 /** What the format's own tool leaves out of a folder. */
 const IGNORED = ['model.sig', '.git', '.gitattributes', '.github', '.gitignore'] as const
@@ -49,15 +50,20 @@ export function signStatement(statement: object, privateKey: string, passphrase?
   })
 }
 
-/** What a bundle says when one of the public keys (PEM) has signed it, and which. Throws SignatureFault when none has or it is malformed. */
+/** What a bundle says of a model when one of the public keys (PEM) has signed it, and which. Throws SignatureFault when none has or it is malformed. */
 export function verifyBundle(bundle: string, keys: readonly string[]): { manifest: Manifest; key: string } {
+  const { payload, key } = verifyPayload(bundle, keys)
+  return { manifest: readStatement(payload), key }
+}
+
+/** What a bundle holds, whatever it is about, when one of the public keys (PEM) has signed it, and which. Throws SignatureFault as `verifyBundle`. */
+export function verifyPayload(bundle: string, keys: readonly string[]): { payload: Buffer; key: string } {
   const { payload, signature, hint } = readBundle(bundle)
   for (const pem of keys) {
     const key = readPublic(pem)
     const own = keyHint(key.export({ type: 'spki', format: 'pem' }).toString())
     if (hint !== undefined && hint !== own) continue
-    if (verify(hashOf(key), authenticated(payload), key, signature))
-      return { manifest: readStatement(payload), key: own }
+    if (verify(hashOf(key), authenticated(payload), key, signature)) return { payload, key: own }
     throw new SignatureFault('its content was changed after it was signed')
   }
   throw new SignatureFault('none of the known keys has signed it')
@@ -66,6 +72,11 @@ export function verifyBundle(bundle: string, keys: readonly string[]): { manifes
 /** The key that a bundle names (SHA-256 of it as PEM); undefined where it names none. Throws SignatureFault for what is no bundle. */
 export function bundleKey(bundle: string): string | undefined {
   return readBundle(bundle).hint
+}
+
+/** What a bundle holds, whoever signed it. Throws SignatureFault for what is no bundle. */
+export function bundlePayload(bundle: string): Buffer {
+  return readBundle(bundle).payload
 }
 
 /** Names of files that differ from what was signed, each with what is wrong; empty when all is as it was signed. */

@@ -1,5 +1,5 @@
 /** Whether a signature is believed: by which key it is, whether that key is one of those that are known, and whether it is revoked. */
-import { bundleKey, differences, keyHint, SignatureFault, verifyBundle } from './bundle.ts'
+import { bundleKey, differences, keyHint, SignatureFault, verifyBundle, verifyPayload } from './bundle.ts'
 import type { Manifest, SignedFile } from './bundle.ts'
 
 /** Keys that are believed. */
@@ -17,13 +17,23 @@ export function believed({ keys, revoked }: Trust): string[] {
 
 /** What a bundle says where a key signed it that is believed. Throws SignatureFault that names the key which is not. */
 export function verifyTrusted(bundle: string, trust: Trust): { manifest: Manifest; key: string } {
+  return verifyBundle(bundle, keysFor(bundle, trust))
+}
+
+/** What a bundle holds, as `verifyTrusted`, whatever it is about. */
+export function trustedPayload(bundle: string, trust: Trust): Buffer {
+  return verifyPayload(bundle, keysFor(bundle, trust)).payload
+}
+
+/** The keys by one of which a bundle may be signed. Throws SignatureFault where the key that it names is none of them. */
+function keysFor(bundle: string, trust: Trust): string[] {
   const named = bundleKey(bundle)
   if (named !== undefined && trust.revoked.includes(named))
     throw new SignatureFault(`signature names the key ${short(named)}, which is revoked`)
   const keys = believed(trust)
   if (named !== undefined && !keys.some((pem) => keyHint(pem) === named))
     throw new SignatureFault(`signature names the key ${short(named)}, not ${told(keys)}`)
-  return verifyBundle(bundle, keys)
+  return keys
 }
 
 function told(keys: readonly string[]): string {

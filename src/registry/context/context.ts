@@ -5,6 +5,7 @@ import type { Gate } from '../../contract/registry.ts'
 import type { Blobs } from '../../store/blobs/blobs.ts'
 import type { Db, Reader, Tx } from '../../store/db.ts'
 import { problem } from '../../contract/errors.ts'
+import type { Signer } from '../attestation/signer.ts'
 import type { Signature } from './signature.ts'
 
 /** A value of a row; null = missing. */
@@ -26,6 +27,8 @@ export interface RegistryDeps {
   readonly clock: Clock
   readonly ids: Ids
   readonly audit: Audit
+  /** Signs what this server attests of versions; without it nothing is attested. */
+  readonly signer?: Signer
   /** Folder under which versions are laid out for scorers and the gateway. */
   readonly modelsDir: string
   /** Scores rows with a lowered model; without it no incumbent is scored on a candidate's hold-out. */

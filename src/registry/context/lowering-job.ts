@@ -24,18 +24,27 @@ export async function startLowering(t: Tx, key: Key): Promise<void> {
   await ask(t, key, `${key.model}/${key.version}`)
 }
 
-/** Has a version lowered that is not yet, whatever its gates say: it was promoted or is to be deployed. */
-export async function wantLowering(t: Tx, key: Key): Promise<void> {
-  await ask(t, key, `${key.model}/${key.version} wanted`, { wanted: true })
+/**
+ * Has a version lowered that is not yet, whatever its gates say: it was promoted or is to be deployed. Resolves to the id of the job;
+ * undefined where the version needs none.
+ */
+export async function wantLowering(t: Tx, key: Key): Promise<string | undefined> {
+  return ask(t, key, `${key.model}/${key.version} wanted`, { wanted: true })
 }
 
-async function ask(t: Tx, { model, version }: Key, key: string, more: { wanted?: boolean } = {}): Promise<void> {
+async function ask(
+  t: Tx,
+  { model, version }: Key,
+  key: string,
+  more: { wanted?: boolean } = {},
+): Promise<string | undefined> {
   const changed = await t.run(
     "UPDATE model_versions SET lowering_reason = NULL, lowering_retry_at = NULL WHERE model = ? AND version = ? AND lowering_state = 'pending'",
     [model, version],
   )
   const payload: LowerJob = { model, version, ...more }
-  if (changed > 0) await enqueue(t, { kind: LOWER, key, lane: `${LOWER}:${model}/${version}`, payload })
+  if (changed === 0) return undefined
+  return enqueue(t, { kind: LOWER, key, lane: `${LOWER}:${model}/${version}`, payload })
 }
 
 /** Has a version lowered whose native form is nowhere: it was kept on a disk that is gone. */

@@ -4,7 +4,7 @@ import { problem } from '../../contract/errors.ts'
 import { toTime } from '../../contract/fields.ts'
 import type { imagesApi } from '../../contract/images/images.ts'
 import type { Reply } from '../../contract/route.ts'
-import type { Reader } from '../../store/db.ts'
+import type { Reader, Tx } from '../../store/db.ts'
 import { keyHint } from '../attestation/bundle.ts'
 import type { Registry } from '../context/context.ts'
 import { checkKey } from '../gates/policy.ts'
@@ -59,7 +59,7 @@ export async function putEnvironment(
   const { after, repository, keys, gated } = wanted
   keys.forEach((pem, i) => checkKey(pem, `keys[${i}]`))
   return room.db.tx(async (t) => {
-    await t.lock(LOCK)
+    await lockEnvironments(t)
     await refuseCircle(t, name, after)
     await t.run(
       `INSERT INTO image_environments (name, after, repository, keys, gated, updated_at, updated_by) VALUES (?,?,?,?,?,?,?)
@@ -77,8 +77,10 @@ export async function putEnvironment(
   })
 }
 
-/** All environments are changed one after the other. */
-const LOCK = 'environments'
+/** Environments are changed one after the other, and not while something comes to stand in one. */
+export async function lockEnvironments(t: Tx): Promise<void> {
+  await t.lock('environments')
+}
 
 async function refuseCircle(reader: Reader, name: string, after: string | null): Promise<void> {
   const seen = new Set([name])
@@ -98,7 +100,7 @@ async function refuseCircle(reader: Reader, name: string, after: string | null):
 /** Removes one. Throws `conflict` while another comes after it, and where an image has stood in it. */
 export async function deleteEnvironment(room: Registry, who: Principal, name: string): Promise<void> {
   await room.db.tx(async (t) => {
-    await t.lock(LOCK)
+    await lockEnvironments(t)
     await requireEnvironment(t, name)
     const next = await t.get<{ name: string }>(
       'SELECT name FROM image_environments WHERE after = ? ORDER BY name LIMIT 1',

@@ -1,6 +1,7 @@
 /** Images go from environment to environment, are refused and overridden, and come back: for every database. */
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Problem } from '../../contract/errors.ts'
 import type { Gate } from '../../contract/registry.ts'
 import { person, root, wanted } from '../bench.cases.ts'
@@ -285,6 +286,47 @@ export function environmentCases(bench: Bench): void {
         results.map(({ status }) => status === 'fulfilled'),
         digests.map((digest) => digest === there),
       )
+    })
+
+    it('hold what was promoted several times at once as one move', async () => {
+      const digest = await made('twice', 0.8)
+      const done = await Promise.all([1, 2, 3, 4].map(() => promote('twice', 'dev', digest)))
+      assert.equal(new Set(done.map(({ at }) => at)).size, 1)
+      const { history } = await standings(bench.room, 'twice')
+      assert.deepEqual(
+        history.map(({ digest: to, from }) => [to, from]),
+        [[digest, null]],
+      )
+    })
+
+    it('are not removed while something comes to stand there', async () => {
+      const digest = await made('between', 0.8)
+      await put('between', null)
+      const { audit } = bench.room
+      const written = Promise.withResolvers<void>()
+      // the removal is asked for when the move is written and not yet there for others to see
+      const record: typeof audit.record = async (...row) => {
+        written.resolve()
+        // SQLite has one writer, and its transactions wait for nothing
+        if (bench.room.db.kind === 'postgres') await delay(300)
+        return audit.record(...row)
+      }
+      const removal = async (): Promise<void> => {
+        await written.promise
+        await delay(1)
+        await deleteEnvironment(bench.room, root, 'between')
+      }
+      const room = { ...bench.room, audit: { ...audit, record } }
+      const wish = { model: 'between', environment: 'between', digest, back: false, reason: '' }
+      const [, removed] = await Promise.allSettled([
+        promoteImage(room, maintainer, { ...wish, override: false, check: false }),
+        removal(),
+      ])
+      assert.equal(removed.status === 'rejected' && (removed.reason as Problem).code, 'conflict')
+      assert.equal((await stands('between'))['between'], digest)
+      await put('gone', null)
+      await deleteEnvironment(bench.room, root, 'gone')
+      await assert.rejects(promote('between', 'gone', digest), { code: 'not_found' })
     })
 
     it('take an image for what its own documents say, and for nothing else', async () => {

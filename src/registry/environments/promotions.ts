@@ -8,11 +8,11 @@ import type { Reply } from '../../contract/route.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import { conditionResult, enter, mayEnter } from '../aliases/door.ts'
 import type { Entry } from '../aliases/door.ts'
-import { lockModel, requireModel } from '../context/context.ts'
+import { requireModel } from '../context/context.ts'
 import type { Registry } from '../context/context.ts'
 import { requireImage } from '../images/images.ts'
 import type { ImageRow } from '../images/images.ts'
-import { environmentRows, repositoryOf, requireEnvironment } from './environments.ts'
+import { environmentRows, lockEnvironments, repositoryOf, requireEnvironment } from './environments.ts'
 import type { EnvironmentRow } from './environments.ts'
 import { faultIn, signatureFaultIn, standingIn } from './faults.ts'
 import type { PromotionRow } from './faults.ts'
@@ -58,7 +58,14 @@ export async function promoteImage(room: Registry, who: Principal, wish: Promoti
     return shown(rowOf(room, who, { wish, image, from_digest, verdict: null, refusal, seq: 0 }))
   }
   return enter(room, who, entry, {
-    write: async (t, { verdict, refusal = null }) => write(t, room, who, { wish, image, verdict, refusal }),
+    write: async (t, { verdict, refusal = null }) => {
+      await lockEnvironments(t)
+      await requireEnvironment(t, environment.name)
+      const before = await standingIn(t, wish.model, environment.name)
+      // another command has promoted the same meanwhile
+      if (!stands && before?.digest === image.digest) return shown(before)
+      return write(t, room, who, { wish, image, verdict, refusal, from_digest: before?.digest ?? null })
+    },
   })
 }
 
@@ -113,17 +120,16 @@ interface Written {
   readonly image: ImageRow
   readonly verdict: string | null
   readonly refusal: string | null
+  readonly from_digest: string | null
 }
 
+/** In a transaction that holds the model. */
 async function write(t: Tx, room: Registry, who: Principal, written: Written): Promise<Promoted> {
-  const { wish, image, verdict, refusal } = written
-  await lockModel(t, wish.model)
-  const before = await standingIn(t, wish.model, wish.environment)
+  const { wish, image, verdict, refusal, from_digest } = written
   const last = await t.get<{ seq: number | null }>('SELECT MAX(seq) AS seq FROM image_promotions WHERE model = ?', [
     wish.model,
   ])
-  const from_digest = before?.digest ?? null
-  const row = rowOf(room, who, { ...written, from_digest, seq: (last?.seq ?? 0) + 1 })
+  const row = rowOf(room, who, { ...written, seq: (last?.seq ?? 0) + 1 })
   await t.run(
     `INSERT INTO image_promotions (id, seq, model, environment, digest, from_digest, version, at, actor, reason, verdict_id, refusal, returned)
      VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`,
@@ -163,7 +169,7 @@ async function write(t: Tx, room: Registry, who: Principal, written: Written): P
 function rowOf(
   room: Registry,
   who: Principal,
-  { wish, image, from_digest, verdict, refusal, seq }: Written & { from_digest: string | null; seq: number },
+  { wish, image, from_digest, verdict, refusal, seq }: Written & { seq: number },
 ): PromotionRow {
   return {
     id: room.ids('mov'),

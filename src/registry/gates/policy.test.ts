@@ -8,6 +8,7 @@ import { person, root, wanted } from '../bench.cases.ts'
 import type { Bench } from '../bench.cases.ts'
 import { requireModel } from '../context/context.ts'
 import { openRegistry } from '../opened.fixture.ts'
+import { deleteModel, renameModel } from '../versions/models.ts'
 import { registerVersion } from '../versions/register.ts'
 import { carryPolicy, heldTo, readPolicy, signersOf, writePolicy } from './policy.ts'
 
@@ -130,6 +131,22 @@ test('a renamed model carries its policy and is held to that of its new name as 
   await writePolicy(bench.room, root, 'm5', { gates: [], require_signature: false, keys: [] })
   assert.deepEqual(await carry('m5', 'm4'), [{ model: 'm4', gates: '[]', keys: '[]', require_signature: 0 }])
   assert.equal((await signersOf(bench.room.db, 'm3')).required, true, 'other models keep theirs')
+})
+
+test('a rename that cannot write the gates of the new name is none, and those gates are kept', async () => {
+  const { room } = bench
+  await make('taken-over', [limit(0.1)])
+  await deleteModel(room, root, 'taken-over')
+  await make('newcomer')
+  await room.db.tx((t) =>
+    t.run(`CREATE TRIGGER full BEFORE UPDATE OF gates ON registered_models WHEN NEW.name = 'taken-over'
+      BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`),
+  )
+  await assert.rejects(renameModel(room, root, 'newcomer', 'taken-over'), /the disk is full/)
+  await assert.rejects(requireModel(room.db, 'taken-over'), { code: 'not_found' })
+  await room.db.tx((t) => t.run('DROP TRIGGER full'))
+  await renameModel(room, root, 'newcomer', 'taken-over')
+  assert.equal((await requireModel(room.db, 'taken-over')).gates, JSON.stringify([limit(0.1)]))
 })
 
 test('another key is believed by whoever may promote where nothing is asked of keys, and by an admin with a reason where it is', async () => {

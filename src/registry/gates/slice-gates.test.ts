@@ -4,22 +4,13 @@ import { describe, test } from 'node:test'
 import type { GateResult } from '../../contract/registry.ts'
 import type { Evaluation } from './evaluation.ts'
 import { areaOf, inProduction, judgeOne, meanOf, near, rowsOf, Z } from './rows.fixture.ts'
-import type { SlicedGate } from './slice-gates.ts'
+import type { SlicedGate, SliceFinding } from './slice-gates.ts'
 
 const incumbents = inProduction({ roc_auc: 0.8 })
 const PAIRED = { metric: 'mae', slice: 'group', not_worse_than: 'production', margin: 0.02, confidence: 0.95 } as const
 
-interface Finding {
-  readonly value: string
-  readonly n: number
-  readonly estimate: number
-  readonly low: number
-  readonly high: number
-  readonly p: number
-}
-
-function findings(result: GateResult): Finding[] {
-  return result.evidence['slices'] as Finding[]
+function findings(result: GateResult): SliceFinding[] {
+  return result.evidence['slices'] as SliceFinding[]
 }
 
 /** Rows of slices by name: their number, and what the scores of the candidate and the incumbent are off by. */

@@ -15,7 +15,7 @@ import { registerVersion } from '../versions/register.ts'
 import { deleteVersion } from '../versions/versions.ts'
 import { approve, withdraw } from './approvals.ts'
 import { readPolicy, writePolicy } from './policy.ts'
-import { judgeVersion, readVerdict, rejudge } from './verdicts.ts'
+import { judgeVersion, knownRefusal, readVerdict, rejudge } from './verdicts.ts'
 
 const APPROVED: Gate = { approvals: 1, role: 'maintainer' }
 const GOOD: Gate = { metric: 'auc', at_least: 0.5 }
@@ -48,6 +48,15 @@ test('a version waits where all that does not hold may still come; one gate that
     assert.deepEqual([judged.passed, judged.waiting], [passed, waiting], JSON.stringify(gates))
     assert.equal(judged.results.length, gates.length)
   }
+})
+
+test('a refusal is known without a judgement where the last one still stands, and of what passed there is none', async () => {
+  await make('known-good', [GOOD])
+  await make('known-bad', [BAD])
+  for (const model of ['known-good', 'known-bad']) await rejudge(bench.room, await row(model))
+  const known = async (model: string) => knownRefusal(bench.room.db, await row(model))
+  assert.equal(await known('known-good'), null)
+  assert.match((await known('known-bad')) ?? '', /auc/)
 })
 
 test('a judgement is current until a gate, a fact or what production is changes', async () => {

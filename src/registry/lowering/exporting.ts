@@ -1,4 +1,5 @@
 /** Exports a version of another library to ONNX in its own environment, and keeps the graph that was proved to answer as Python does. */
+import { randomUUID } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -137,9 +138,9 @@ export async function graphOf(
   return { file, answer }
 }
 
-/** Writes a blob beside its place and moves it there whole. */
+/** Writes a blob beside its place and moves it there whole; two endpoints may ask for it at once. */
 async function layOutGraph(blobs: Blobs, digest: string, file: string): Promise<void> {
-  const fresh = `${file}.${process.pid}.new`
+  const fresh = `${file}.${randomUUID()}.new`
   await mkdir(dirname(file), { recursive: true })
   try {
     await pipeline((await blobs.read(digest)).stream, createWriteStream(fresh))

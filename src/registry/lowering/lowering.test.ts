@@ -48,7 +48,7 @@ describe('lowering', () => {
     const worker = new Worker(store.db, { backoffMs: 1, pollMs: 10 })
     handleLowering(room, worker, { python: async () => python, verify, proveOnnx: async () => 0 })
     worker.start()
-    for (const end = Date.now() + 20_000; Date.now() < end; await sleep(20)) {
+    for (const end = Date.now() + 60_000; Date.now() < end; await sleep(20)) {
       if ((await requireVersion(room.db, model, version)).lowering_state !== 'pending') break
     }
     await worker.stop()

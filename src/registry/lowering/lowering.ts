@@ -1,9 +1,10 @@
 /** Lays a version out on disk and lowers it to native form in its own environment; what does not prove equal is served by Python. */
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ifMissing } from '../../contract/absence/absent.ts'
+import { ifFound, ifMissing } from '../../contract/absence/absent.ts'
 import { Problem } from '../../contract/errors.ts'
 import type { Plan } from '../../isolation/plan.ts'
+import { getJob } from '../../jobs/queue.ts'
 import type { Worker } from '../../jobs/worker.ts'
 import { layOut } from '../context/layout.ts'
 import { LOWER, lowerAgain, lowerLater, refuseLowering, wantLowering } from '../context/lowering-job.ts'
@@ -76,7 +77,7 @@ export function handleLowering(room: Registry, worker: Worker, deps: LoweringDep
     if (found === undefined) return
     await context.finish((t) =>
       t.run(
-        'UPDATE model_versions SET lowering_state = ?, lowering_reason = ?, lowering_probes = ?, lowering_ulp = ?, lowering_tree = ?, lowering_onnx = ? WHERE model = ? AND version = ?',
+        'UPDATE model_versions SET lowering_state = ?, lowering_reason = ?, lowering_retry_at = NULL, lowering_probes = ?, lowering_ulp = ?, lowering_tree = ?, lowering_onnx = ? WHERE model = ? AND version = ?',
         [
           found.state,
           found.reason,
@@ -208,16 +209,13 @@ export async function versionFiles(
   version: string,
 ): Promise<VersionFiles> {
   const until = room.clock() + WAIT_MS
-  let asked = false
+  let asked: string | undefined
   for (;;) {
+    // before the version is read: what the try said is there then
+    const ended = asked === undefined || (await hasEnded(room, asked))
     const row = await requireVersion(room.db, model, version)
-    if (asked && row.lowering_state === 'pending' && row.lowering_retry_at !== null)
-      throw new Error(`${model}/${version} cannot be served yet: ${row.lowering_reason ?? ''}`)
-    // a version that was refused is lowered when it is wanted all the same, and one that waits is tried at once
-    if (row.lowering_state === 'pending' && row.lowering_reason !== null) {
-      await room.db.tx((t) => wantLowering(t, row))
-      asked = true
-    }
+    if (ended && row.lowering_state === 'pending' && row.lowering_reason !== null)
+      asked = await tryNow(room, row, asked !== undefined)
     if (row.lowering_state === 'failed')
       throw new Error(`${model}/${version} cannot be served: ${row.lowering_reason ?? 'lowering failed'}`)
     if (row.lowering_state !== 'pending' && row.tree !== null) {
@@ -228,6 +226,19 @@ export async function versionFiles(
     if (room.clock() > until) throw new Error(`${model}/${version} was not lowered within ${WAIT_MS / 60_000} minutes`)
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
   }
+}
+
+/** A version that was refused is lowered when it is wanted all the same, and one that waits is tried at once; but once is enough. */
+async function tryNow(room: Registry, row: VersionRow, tried: boolean): Promise<string | undefined> {
+  if (tried && row.lowering_retry_at !== null)
+    throw new Error(`${row.model}/${row.version} cannot be served yet: ${row.lowering_reason ?? ''}`)
+  return room.db.tx((t) => wantLowering(t, row))
+}
+
+/** Whether the try that was asked for is over: what another one says meanwhile, begun before it, is no answer to it. */
+async function hasEnded(room: Registry, job: string): Promise<boolean> {
+  const state = (await ifFound(getJob(room.db, job)))?.state
+  return state !== 'waiting' && state !== 'running'
 }
 
 /** A lowered version on this machine's disk; null when its native form is nowhere. */

@@ -2,7 +2,7 @@
 import { ifMissing } from '../../contract/absence/absent.ts'
 import { readFile } from 'node:fs/promises'
 import { isAbsolute, join, normalize } from 'node:path'
-import { parse } from 'yaml'
+import { modelYaml } from '../../contract/values/yaml.ts'
 
 interface Described {
   readonly flavors: Readonly<Record<string, unknown>>
@@ -13,7 +13,7 @@ interface Described {
 export async function flavorsOf(dir: string): Promise<Described> {
   const text = (await ifMissing(readFile(join(dir, 'MLmodel'), 'utf8'))) ?? ''
   try {
-    const model = parse(text, { schema: 'core', logLevel: 'error' }) as Partial<Described> | null
+    const model = modelYaml(text) as Partial<Described> | null
     return { flavors: mapOf(model?.flavors), metadata: mapOf(model?.metadata) }
   } catch {
     return { flavors: {}, metadata: {} }

@@ -87,6 +87,7 @@ export function registryTables(room: Registry): MovedTable[] {
     }),
     own('model_approvals', 'model version:int principal | name role comment at:int'),
     own('model_signatures', 'model version:int | bundle key signed_by at:int'),
+    own('model_attestations', 'model version:int run_id rules:int | bundle key at:int'),
   ]
 }
 

@@ -7,7 +7,7 @@ import type { Principal } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
 import { toTime } from '../../contract/fields.ts'
 import type { Reader } from '../../store/db.ts'
-import { treeFiles } from '../../store/blobs/trees.ts'
+import { treeFiles, type TreeFile } from '../../store/blobs/trees.ts'
 import { signersOf } from '../gates/policy.ts'
 import { requireVersion } from '../context/context.ts'
 import type { Registry, VersionRow } from '../context/context.ts'
@@ -104,12 +104,8 @@ function inWords<T>(work: () => T): T {
 }
 
 /** The files of a version with their digests, as they are kept. */
-export async function filesOf(
-  room: Registry,
-  { tree }: Pick<VersionRow, 'tree'>,
-): Promise<{ path: string; size: number; digest: string }[]> {
-  const files = tree === null ? [] : await treeFiles(room.blobs, tree)
-  return files.map(({ path, size, digest }) => ({ path, size, digest }))
+export async function filesOf(room: Registry, { tree }: Pick<VersionRow, 'tree'>): Promise<TreeFile[]> {
+  return tree === null ? [] : treeFiles(room.blobs, tree)
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Lineage of a version: from the digests of its data through run and step to the endpoints that answer with it. */
-import type { Lineage } from '../../contract/registry.ts'
+import type { Lineage } from '../../contract/models/lineage.ts'
 import type { z } from 'zod'
 import { requireVersion } from '../context/context.ts'
 import type { Registry, VersionRow } from '../context/context.ts'

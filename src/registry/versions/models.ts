@@ -101,6 +101,7 @@ const TABLES = [
   'model_aliases',
   'model_approvals',
   'model_signatures',
+  'model_attestations',
   'model_images',
   'verdicts',
 ] as const
@@ -127,6 +128,7 @@ const DELETED = [
   'model_version_tags',
   'model_approvals',
   'model_signatures',
+  'model_attestations',
   'model_images',
   'image_promotions',
   'model_versions',

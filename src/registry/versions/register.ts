@@ -1,9 +1,9 @@
 /** Registers a version with its files, judges it by its gates and keeps where it asks to be deployed. */
-import { parse } from 'yaml'
 import type { Principal, Role } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
 import type { Gate, GateResult, Verdict } from '../../contract/registry.ts'
 import type { Plan } from '../../contract/rollout-plan.ts'
+import { modelYaml } from '../../contract/values/yaml.ts'
 import { enqueue } from '../../jobs/queue.ts'
 import type { Tx } from '../../store/db.ts'
 import { insertion } from '../../store/sql/rows.ts'
@@ -182,18 +182,13 @@ async function nextVersion(t: Tx, model: string): Promise<number> {
   return row.last_version
 }
 
-/** PyYAML writes an alias where a value comes twice; more of them than this are a bomb. */
-const MOST_ALIASES = 100
-
 /** The signature in a tree's MLmodel file; null when there is no such file or no signature in it. */
 export async function signatureOfTree(room: Registry, tree: string): Promise<Signature | null> {
   const file = (await treeFiles(room.blobs, tree)).find((one) => one.path === 'MLmodel')
   if (file === undefined || file.size > 1024 * 1024) return null
   const text = (await room.blobs.bytes(file.digest)).toString('utf8')
   try {
-    const read = parse(text, { schema: 'core', maxAliasCount: MOST_ALIASES, logLevel: 'error' }) as {
-      signature?: unknown
-    } | null
+    const read = modelYaml(text) as { signature?: unknown } | null
     return readSignature(read?.signature)
   } catch {
     return null

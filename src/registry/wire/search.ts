@@ -6,7 +6,7 @@ import type { Comparison, Filter, FilterSchema } from '../../mlflow/filter.ts'
 import { keyset, readPage } from '../../mlflow/paging.ts'
 import type { SortColumn } from '../../mlflow/paging.ts'
 import { visible } from '../../auth/visibility.ts'
-import { all, raw, sql } from '../../store/sql/sql.ts'
+import { raw, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/db.ts'
 import { invalid } from '../../mlflow/wire.ts'
 import { PROMPT_TAG } from '../context/names.ts'
@@ -87,9 +87,8 @@ export async function searchModels(
   const page = keyset(columns, asked.page_token, ['registered', asked.filter ?? '', asked.order_by, who.project])
   const where = [visible(who, 'v.project'), ...conditions(room, filter, modelTag)]
   if (!wantsPrompts(filter)) where.push(sql`NOT ${modelTag(IS_PROMPT)}`)
-  const statement = sql`SELECT v.*${page.keys} FROM registered_models v WHERE ${all(where)} ${page.after}
-    ORDER BY ${page.order} LIMIT ${asked.max_results + 1} OFFSET ${page.offset}`
-  const { rows, next } = await readPage<ModelRow>(room.db, page, asked.max_results, statement)
+  const paged = { columns: raw('v.*'), from: raw('FROM registered_models v'), where }
+  const { rows, next } = await readPage<ModelRow>(room.db, page, asked.max_results, paged)
   return { ...(rows.length > 0 && { registered_models: await showModels(room.db, rows) }), ...next }
 }
 
@@ -110,9 +109,12 @@ export async function searchVersions(
     where.push(sql`NOT EXISTS (SELECT 1 FROM registered_model_tags x WHERE x.model = v.model AND ${IS_PROMPT})`)
     where.push(sql`NOT ${versionTag(IS_PROMPT)}`)
   }
-  const statement = sql`SELECT v.*${page.keys} FROM model_versions v JOIN registered_models m ON m.name = v.model
-    WHERE ${all(where)} ${page.after} ORDER BY ${page.order} LIMIT ${asked.max_results + 1} OFFSET ${page.offset}`
-  const { rows, next } = await readPage<VersionRow>(room.db, page, asked.max_results, statement)
+  const paged = {
+    columns: raw('v.*'),
+    from: raw('FROM model_versions v JOIN registered_models m ON m.name = v.model'),
+    where,
+  }
+  const { rows, next } = await readPage<VersionRow>(room.db, page, asked.max_results, paged)
   return { ...(rows.length > 0 && { model_versions: await showVersions(room.db, rows) }), ...next }
 }
 

@@ -1,9 +1,10 @@
 /** What every part of the rollout room works with, and the rows it keeps. */
 import type { Audit } from '../../auth/audit.ts'
-import type { Principal, Role } from '../../contract/access.ts'
+import type { Principal } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
 import type { Clock, Ids } from '../../contract/ids.ts'
 import type { Plan } from '../../contract/rollout-plan.ts'
+import type { WantedDeployment } from '../../registry/versions/deployments.ts'
 import type { Db, Reader, Tx } from '../../store/db.ts'
 import { freshEvidence } from '../evidence/evidence.ts'
 import type { Counts, Evidence } from '../evidence/evidence.ts'
@@ -28,19 +29,7 @@ export interface Target {
 }
 
 /** A version that asks for an endpoint (registry). */
-export interface Asked {
-  readonly model: string
-  readonly version: string
-  readonly endpoint: string
-  readonly project: string
-  readonly plan: Plan | null
-  readonly monitor: Readonly<Record<string, unknown>>
-  /** Whose wish it is; absent or null where that is not known. */
-  readonly role?: Role | null
-  readonly by?: string
-  /** The pipeline run that brought it; absent where that is not known. */
-  readonly run?: string
-}
+export type Asked = Omit<WantedDeployment, 'kept'>
 
 /** The rollout of an asked version, and what of its wish was not granted, in words. */
 export interface Taken {

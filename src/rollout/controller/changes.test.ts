@@ -1,7 +1,8 @@
 /** A change is made only where the rollout and its endpoint still are what was judged; acts that come too late say why. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { emptySqlite } from '../../../test/databases.ts'
+import { setImmediate as turn } from 'node:timers/promises'
+import { migratedSqlite } from '../../../test/databases.ts'
 import { Plan } from '../../contract/rollout-plan.ts'
 import { wrapDb } from '../../jobs/wrapped-db.fixture.ts'
 import { writeVariants } from '../../serving/endpoints/variants.ts'
@@ -11,13 +12,13 @@ import type { RolloutDeps, RolloutRow } from '../context/context.ts'
 import { ann, rolloutWorld } from '../world.fixture.ts'
 import { act, halt } from './acts.ts'
 import type { Act } from './acts.ts'
-import { abandon, change } from './changes.ts'
+import { abandon, change, changeModel, forward } from './changes.ts'
 import { judgeRound } from './controller.ts'
-import { freeze, listFrozen, thaw } from './freeze.ts'
+import { freeze, frozenEndpoint, listFrozen, thaw } from './freeze.ts'
 
-describe('a change of a rollout', { timeout: 60_000 }, () => {
+describe('a change of a rollout', { timeout: 240_000 }, () => {
   let bench: RolloutBench
-  const { begun, variants } = rolloutWorld(emptySqlite, (world) => ({ bench } = world))
+  const { begun, variants } = rolloutWorld(migratedSqlite, (world) => ({ bench } = world))
   const take = (endpoint: string, version = '7') =>
     bench.db.tx((t) => writeVariants(t, endpoint, [{ role: 'stable', version, weight: 0 }], bench.deps.clock()))
   /** Tries to change a rollout as it was read; whether it was done, and whether the work began. */
@@ -42,6 +43,76 @@ describe('a change of a rollout', { timeout: 60_000 }, () => {
     assert.ok(target !== undefined)
     for (const other of [undefined, { ...target, stable: '7' }, { ...target, variants: target.variants.slice(0, 1) }])
       assert.deepEqual(await tried(row, { target: () => Promise.resolve(other) }), [false, false])
+  })
+
+  it('of its reason is told once, and not again at each look that finds the same', async () => {
+    const id = await begun('said')
+    const told: string[] = []
+    const look = () => judgeRound({ ...bench.deps, changed: (one) => void told.push(one) })
+    await bench.db.tx((t) => t.run("UPDATE rollouts SET reason = 'it begins' WHERE id = ?", [id]))
+    await look()
+    assert.deepEqual(
+      told.filter((one) => one === id),
+      [id],
+    )
+    assert.equal((await newest(bench.db, 'said')).reason, '0 of 100 shadow rows')
+    told.length = 0
+    await look()
+    assert.deepEqual(told, [])
+  })
+
+  it('is over when the gateways have it, and then it is told', async () => {
+    await begun('pushed')
+    const row = await newest(bench.db, 'pushed')
+    const ways = [
+      change,
+      changeModel,
+      (...[deps, at, work]: Parameters<typeof change>) => forward(deps, at, { as: 'canary' }, work),
+    ]
+    for (const way of ways) {
+      const heard: string[] = []
+      const { promise, resolve: answer } = Promise.withResolvers<void>()
+      const publish = () => promise.then(() => void heard.push('published'))
+      const deps: RolloutDeps = { ...bench.deps, publish, changed: () => void heard.push('told') }
+      const changing = way(deps, row, () => Promise.resolve(void heard.push('changed'))).then(() => heard.push('over'))
+      // enough turns to end in, were it not waiting
+      for (let i = 0; i < 50; i++) await turn()
+      assert.deepEqual(heard, ['changed'])
+      answer()
+      await changing
+      assert.deepEqual(heard, ['changed', 'published', 'told', 'over'])
+    }
+  })
+
+  it('that cannot be audited is none', async () => {
+    const id = await begun('unaudited')
+    await send(bench, 'unaudited', { rows: 110, seed: 1 })
+    const audit = { ...bench.deps.audit, record: () => Promise.reject(new Error('the disk is full')) }
+    await assert.rejects(acted(id, 'abort', { audit }), /the disk is full/)
+    const errors: unknown[] = []
+    await judgeRound({ ...bench.deps, audit, onError: (error) => void errors.push(error) })
+    assert.match(errors.join(), /the disk is full/)
+    assert.deepEqual(
+      [(await newest(bench.db, 'unaudited')).state, await variants('unaudited')],
+      ['shadow', ['stable 1 0', 'shadow 2 0']],
+    )
+  })
+
+  it('that cannot note by what the version came to its endpoint is none', async () => {
+    const id = await begun('unnoted')
+    await send(bench, 'unnoted', { rows: 110, seed: 1 })
+    await bench.db.tx((t) =>
+      t.run(`CREATE TRIGGER full BEFORE UPDATE OF overridden ON endpoint_versions WHEN NEW.endpoint = 'unnoted'
+        BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`),
+    )
+    const errors: unknown[] = []
+    await judgeRound({ ...bench.deps, onError: (error) => void errors.push(error) })
+    assert.match(errors.join(), /the disk is full/)
+    await assert.rejects(acted(id, 'promote'), /the disk is full/)
+    assert.equal((await newest(bench.db, 'unnoted')).state, 'shadow')
+    await bench.db.tx((t) => t.run('DROP TRIGGER full'))
+    await judgeRound(bench.deps)
+    assert.equal((await newest(bench.db, 'unnoted')).state, 'canary')
   })
 
   it('a rollout that begins has no variant yet, and one that is watched is the stable version', async () => {
@@ -220,5 +291,19 @@ describe('a change of a rollout', { timeout: 60_000 }, () => {
     await thaw(bench.deps, ann, 'cold')
     assert.equal(await auditOf('cold'), trail)
     await assert.rejects(thaw(bench.deps, ann, 'none'), { code: 'not_found' })
+  })
+
+  it('an endpoint follows the calendar of its newest rollout', async () => {
+    const id = await begun('calendar')
+    const always = (reason: string) =>
+      JSON.stringify(Plan.parse({ ...QUICK, freeze: [{ cron: '0 0 * * *', hours: 30, reason }] }))
+    const set = (plan: string, which: '=' | '<>') =>
+      bench.db.tx((t) =>
+        t.run(`UPDATE rollouts SET plan = ? WHERE endpoint = 'calendar' AND id ${which} ?`, [plan, id]),
+      )
+    await set(always('of the one before'), '<>')
+    assert.equal(await frozenEndpoint(bench.db, 'calendar', bench.deps.clock()), null)
+    await set(always('of this one'), '=')
+    assert.match((await frozenEndpoint(bench.db, 'calendar', bench.deps.clock())) ?? '', /: of this one$/)
   })
 })

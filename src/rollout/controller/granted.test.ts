@@ -1,7 +1,7 @@
 /** What a version's project file asks of an endpoint, and whose wish is granted: who may not change an endpoint does not by a ship. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { emptySqlite } from '../../../test/databases.ts'
+import { migratedSqlite } from '../../../test/databases.ts'
 import type { Role } from '../../contract/access.ts'
 import { Plan } from '../../contract/rollout-plan.ts'
 import { getVersion } from '../../registry/versions/read.ts'
@@ -16,9 +16,9 @@ const GUARDED: Plan = { ...QUICK, approvals: [{ before: 'promote', role: 'mainta
 const WATCHED = { false_alerts: '1 per week', reactions: { quality: ['incident', 'rollback'] } }
 const OFF = { enabled: false }
 
-describe('the wish of a project file', { timeout: 60_000 }, () => {
+describe('the wish of a project file', { timeout: 240_000 }, () => {
   let bench: RolloutBench
-  rolloutWorld(emptySqlite, (world) => ({ bench } = world))
+  rolloutWorld(migratedSqlite, (world) => ({ bench } = world))
 
   /** Registers the next version by someone of a role and takes it up; what then holds. */
   async function shipped(model: string, wish: { role?: Role; plan: Plan; monitor: Record<string, unknown> }) {
@@ -59,6 +59,25 @@ describe('the wish of a project file', { timeout: 60_000 }, () => {
     const written = { ...WATCHED, labels: { delay: '2d' } }
     const again = await shipped('same', { role: 'contributor', plan: GUARDED, monitor: written })
     assert.deepEqual([again.not_granted, again.not_taken_over], [[], undefined], 'what is left out is its default')
+  })
+
+  it('is in the audit trail of the endpoint that it makes: whose it is, and by which run and version', async () => {
+    const version = await ship(bench, { model: 'traced', role: 'contributor', monitor: OFF })
+    const asked = (await bench.deps.asked()).find((one) => one.model === 'traced')
+    assert.ok(asked !== undefined)
+    const made = async (endpoint: string, more: object) => {
+      await bench.deps.ensureEndpoint({ ...asked, endpoint, ...more }, true)
+      const row = await bench.db.get<{ actor: string; detail: string }>(
+        "SELECT actor, detail FROM audit WHERE resource = 'endpoints' AND resource_id = ?",
+        [endpoint],
+      )
+      return [row?.actor, (JSON.parse(row?.detail ?? '{}') as { via?: unknown }).via]
+    }
+    const of = { model: 'traced', version }
+    assert.deepEqual(await made('traced-by-run', { run: 'pr_1' }), ['a contributor', { run: 'pr_1', ...of }])
+    assert.deepEqual(await made('traced-by-hand', {}), ['a contributor', of])
+    await takeUp(bench.deps, asked)
+    await act(bench.deps, ann, (await newest(bench.db, 'traced')).id, { action: 'abort', reason: 'enough' })
   })
 
   for (const role of ['maintainer', 'admin', undefined] as const)

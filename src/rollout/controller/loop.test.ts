@@ -19,7 +19,7 @@ interface Watched {
   readonly looked: (times: number) => Promise<void>
 }
 
-describe('the loop', { timeout: 30_000 }, () => {
+describe('the loop', { timeout: 240_000 }, () => {
   let store: Awaited<ReturnType<typeof openTemporaryStore>>
   before(async () => (store = await openTemporaryStore()))
   after(() => store.close())

@@ -1,7 +1,7 @@
 /** How rollouts begin: what is taken up and what waits, why one cannot be, which plan and which slices it has, what ends a watch. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { emptySqlite } from '../../../test/databases.ts'
+import { migratedSqlite } from '../../../test/databases.ts'
 import { problem } from '../../contract/errors.ts'
 import { Plan } from '../../contract/rollout-plan.ts'
 import { writeVariants } from '../../serving/endpoints/variants.ts'
@@ -13,9 +13,9 @@ import { act } from './acts.ts'
 import { beginRound } from './controller.ts'
 import { startRollout, takeUp } from './starting.ts'
 
-describe('the beginning of a rollout', { timeout: 60_000 }, () => {
+describe('the beginning of a rollout', { timeout: 240_000 }, () => {
   let bench: RolloutBench
-  const { begun, variants } = rolloutWorld(emptySqlite, (world) => ({ bench } = world))
+  const { begun, variants } = rolloutWorld(migratedSqlite, (world) => ({ bench } = world))
   const rollouts = (endpoint: string) =>
     bench.db.all<{ version: string; state: string; reason: string }>(
       'SELECT version, state, reason FROM rollouts WHERE endpoint = ? ORDER BY created_at, id',
@@ -48,6 +48,15 @@ describe('the beginning of a rollout', { timeout: 60_000 }, () => {
     await round(bench)
     assert.deepEqual(await taken(asked), [], 'another controller has taken it up')
     assert.equal((await rollouts('once')).length, 1)
+  })
+
+  it('a version that cannot be marked as taken up has no rollout, and has one the next time', async () => {
+    await ship(bench, { model: 'unmarked' })
+    const asked = await askedOf('unmarked')
+    const mark = () => Promise.reject(new Error('the disk is full'))
+    await assert.rejects(taken(asked, { mark }), /the disk is full/)
+    assert.deepEqual(await rollouts('unmarked'), [])
+    assert.equal((await taken(asked)).length, 1)
   })
 
   it('it waits while another is under way, also where that one came in between', async () => {

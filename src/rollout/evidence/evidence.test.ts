@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Plan } from '../../contract/rollout-plan.ts'
-import { freshEvidence, lossOf, lossOptions, observe, versusOptions } from './evidence.ts'
+import { freshEvidence, lossOf, lossOptions, observe, OLDEST_RULES, RULES, versusOptions } from './evidence.ts'
 import type { Evidence, Observation } from './evidence.ts'
 
 const plan = Plan.parse({ gates: { decision_flips: { at_most: 0.1, threshold: 0.5 } } })
@@ -24,17 +24,24 @@ describe('an answer of the candidate', () => {
     const { counts, errors } = seen([
       ['c', 0, 100, 0],
       ['c', 1, 100, 0],
+      ['c', 0, 100, 0],
       ['c', 1, 100, 1],
       ['c', 0, 100, 1],
     ])
-    assert.deepEqual(counts, { canary: 2, pairs: 0, labelled: 0, failed: 1 })
-    assert.deepEqual([errors.n, errors.events], [4, 2])
+    assert.deepEqual(counts, { canary: 3, pairs: 0, labelled: 0, failed: 1 })
+    assert.deepEqual([errors.n, errors.events], [5, 2])
   })
 
   test('is slow or not only once it is known what slow is, and if it did not fail', () => {
     const known = times(1000, () => ['s', 10_000])
     const { slow } = seen([['c', 0, 9e6, 0], ...known, ['c', 1, 9e6, 0], ['c', 0, 9e6, 1], ['c', 0, 9000, 0]])
     assert.deepEqual(slow, { n: 2, events: 1 })
+  })
+
+  test('is slow above the threshold, not at it', () => {
+    const known = times(1000, () => ['s', 100])
+    const { slow, slow_above } = seen([...known, ['c', 0, 20_000, 0], ['c', 0, 20_001, 0]])
+    assert.deepEqual([slow_above, slow], [20_000, { n: 2, events: 1 }])
   })
 })
 
@@ -57,6 +64,16 @@ describe('answers of stable', () => {
 
   test('never call slow what is under twenty milliseconds', () => {
     assert.equal(above(1000), 20_000)
+  })
+
+  test('fix it once, within a batch as well', () => {
+    const batch = [...times(1000, () => ['s', 10_000]), ...times(500, () => ['s', 90_000])]
+    assert.equal(seen(batch).slow_above, above(10_000))
+  })
+
+  test('over a hundred seconds are still told apart by their greatest and least', () => {
+    const threshold = above(150_000_000)
+    assert.ok(threshold !== null && Math.abs(threshold / 450_000_000 - 1) < 0.05, String(threshold))
   })
 
   test('fix it once: later ones change nothing, and their latencies are not kept', () => {
@@ -97,6 +114,8 @@ describe('rows that both scored', () => {
     assert.ok(shift.n === 4 && Math.abs(shift.sum - 0.41) < 1e-12)
     assert.deepEqual(flips, { n: 4, events: 3 })
     assert.deepEqual(seen([['p', 0.4, 0.6]], Plan.parse({})).flips, { n: 0, events: 0 })
+    const flipped = (stable: number, candidate: number): number => seen([['p', stable, candidate]]).flips.events
+    assert.deepEqual([flipped(0.5, 0.5), flipped(0.5, 0.49), flipped(0.49, 0.5)], [0, 1, 1], 'a half is decided for')
   })
 
   test('with labels are compared as a whole and within each of their slices', () => {
@@ -174,8 +193,9 @@ test('a loss is a squared error, or a wrong decision at a half', () => {
       [0.49, 1],
       [0.5, 0],
       [0.49, 0],
+      [0.6, 0.5],
     ].map(([score = 0, label = 0]) => lossOf(wrong, score, label)),
-    [0, 1, 1, 0],
+    [0, 1, 1, 0, 0],
   )
 })
 
@@ -188,4 +208,8 @@ test('what a plan does not say is tolerated as usual', () => {
     above: 0.005,
   })
   assert.equal(versusOptions(Plan.parse({ gates: { error_rate_vs_stable: false } })), undefined)
+})
+
+test('evidence carries the number of its rules, which changes with them alone', () => {
+  assert.deepEqual([freshEvidence().rules, OLDEST_RULES, RULES], [3, 2, 3])
 })

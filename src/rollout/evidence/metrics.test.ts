@@ -171,3 +171,16 @@ test('an A/B without a difference ends with its last comparison', () => {
   assert.deepEqual([says[18], says[19], says[20]], ['undecided', 'no difference', 'no difference'])
   assert.equal(outcomeOf({}, ab)?.reason, '0 values of the candidate and 0 of stable: nothing to compare')
 })
+
+test('a metric may be called like something that every object has', () => {
+  const named = Plan.parse({
+    ...plan,
+    metrics: [{ name: 'constructor', min_values: 1 }],
+    ab: { metric: 'constructor' },
+  })
+  const known: Record<string, MetricState> = {}
+  assert.deepEqual([metricGates(known, named)[0]?.n, outcomeOf(known, named)?.says], [0, 'undecided'])
+  for (const arm of [0, 1] as const) countValue(known, named, { name: 'constructor', arm, value: 1 })
+  const kept = JSON.parse(JSON.stringify(known)) as typeof known
+  assert.deepEqual([metricGates(kept, named)[0]?.n, metricGates(kept, named)[0]?.status], [1, 'passing'])
+})

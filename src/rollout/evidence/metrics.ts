@@ -21,6 +21,13 @@ function freshMetric(): MetricState {
   return { test: freshDifference(), stable: { n: 0, sum: 0 }, canary: { n: 0, sum: 0 } }
 }
 
+type Known = Readonly<Record<string, MetricState>>
+
+/** What is known of a metric. Its name may be that of something which every object has, such as `constructor`. */
+function stateOf(known: Known, name: string): MetricState {
+  return (Object.hasOwn(known, name) ? known[name] : undefined) ?? freshMetric()
+}
+
 /** Counts a value; `arm` 1 = the candidate's. A metric that the plan does not name is left alone. */
 export function countValue(
   known: Record<string, MetricState>,
@@ -29,7 +36,7 @@ export function countValue(
 ): void {
   const metric = plan.metrics?.find((one) => one.name === name)
   if (metric === undefined) return
-  const state = (known[name] ??= freshMetric())
+  const state = (known[name] = stateOf(known, name))
   const [low, high] = metric.range
   const kept = Math.min(high, Math.max(low, value))
   const side = arm === 1 ? state.canary : state.stable
@@ -67,8 +74,8 @@ export function tellMetrics(gates: readonly GateState[], { metrics = [] }: Plan)
 }
 
 /** The gates of a plan's metrics. The one that decides an A/B never fails: what it finds is a decision and no fault. */
-export function metricGates(known: Readonly<Record<string, MetricState>>, plan: Plan): GateState[] {
-  return (plan.metrics ?? []).map((metric) => metricGate(known[metric.name] ?? freshMetric(), plan, metric))
+export function metricGates(known: Known, plan: Plan): GateState[] {
+  return (plan.metrics ?? []).map((metric) => metricGate(stateOf(known, metric.name), plan, metric))
 }
 
 function metricGate(state: MetricState, plan: Plan, metric: PlanMetric): GateState {
@@ -118,10 +125,10 @@ export interface Outcome {
 }
 
 /** The outcome of an A/B as it stands; undefined for other plans. Valid whenever one looks. */
-export function outcomeOf(known: Readonly<Record<string, MetricState>>, plan: Plan): Outcome | undefined {
+export function outcomeOf(known: Known, plan: Plan): Outcome | undefined {
   const metric = plan.metrics?.find((one) => isDeciding(plan, one))
   if (plan.ab === undefined || metric === undefined) return undefined
-  const state = known[metric.name] ?? freshMetric()
+  const state = stateOf(known, metric.name)
   const found = differenceTest(options(plan, metric), state.test).evidence()
   return { says: saysOf(found, plan.ab.max_values), reason: reasonOf(state, metric) }
 }

@@ -1,7 +1,7 @@
 /** What each ingested row, shadow, breaker and label counts for in the evidence of a rollout, and what counts for nothing. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { emptySqlite } from '../../../test/databases.ts'
+import { migratedSqlite } from '../../../test/databases.ts'
 import { Plan } from '../../contract/rollout-plan.ts'
 import type { Tx } from '../../store/db.ts'
 import { ingest, newest, QUICK, round, send } from '../bench.fixture.ts'
@@ -14,9 +14,9 @@ const ONE = 'hooked'
 const SCORED = { ep: ONE, ver: '2', et: 50, us: 7, s: null } as const
 const ANSWERED = { ep: ONE, ver: '2', et: 50, us: 7, role: 'canary', st: 200, key: null, ep_epoch: 1 } as const
 
-describe('what is ingested for a rollout', { timeout: 60_000 }, () => {
+describe('what is ingested for a rollout', { timeout: 240_000 }, () => {
   let bench: RolloutBench
-  const { begun } = rolloutWorld(emptySqlite, (world) => ({ bench } = world))
+  const { begun } = rolloutWorld(migratedSqlite, (world) => ({ bench } = world))
   let made = 0
   /** When callers met the candidate of the endpoint. */
   const metAt = async (endpoint: string): Promise<number> => (await newest(bench.db, endpoint)).canary_at ?? 0
@@ -100,6 +100,8 @@ describe('what is ingested for a rollout', { timeout: 60_000 }, () => {
   it('rows of one batch are counted one by one, and compared as one', async () => {
     const rows = [{ st: 500 }, { x: [1, 'AA'] }, { ver: '1', role: 'stable' as const }]
     assert.equal(await ofRows(rows), 'c 1 7 0; e 1 carrier=UA; c 0 7 0; e 0 carrier=AA; s 7; x 2 1 1 0')
+    const asMany = [{}, { ver: '1', role: 'stable' as const, st: 500 }]
+    assert.equal(await ofRows(asMany), 'c 0 7 0; e 0 carrier=UA; x 1 0 1 1', 'as many of one as of the other')
   })
 
   it('the first and last event of a step are the least and greatest of its rows', async () => {

@@ -1,7 +1,7 @@
 /** Recorded traffic as a simulation reads it: which rows, in which order, and what stands in each. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { emptySqlite } from '../../../test/databases.ts'
+import { migratedSqlite } from '../../../test/databases.ts'
 import type { RowRecord } from '../../gateway/records/records.ts'
 import { ingest } from '../bench.fixture.ts'
 import type { RolloutBench } from '../bench.fixture.ts'
@@ -25,7 +25,7 @@ const SCORED = { ...COMMON, t: 's', ver: '2', us: 900, s: null } as const
 
 describe('recorded rows', () => {
   let bench: RolloutBench
-  const { begun } = rolloutWorld(emptySqlite, (world) => ({ bench } = world))
+  const { begun } = rolloutWorld(migratedSqlite, (world) => ({ bench } = world))
   const answer = (id: string, et: number, more: object = {}): RowRecord => ({
     ...ANSWERED,
     id,

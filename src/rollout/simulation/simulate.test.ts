@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Plan } from '../../contract/rollout-plan.ts'
 import { prng } from '../../stats/prng.ts'
+import { simulate } from './simulate.ts'
 import { quantileOf, stoppedWithin, study } from './study.ts'
 import { drawnAgain, madeUp } from './world.ts'
 import type { Fault } from './world.ts'
@@ -93,4 +94,14 @@ test('recorded rows are drawn again with their own slices; their answers as reco
   const rows = [...drawnAgain(prng(1), recorded, { errors: 0 }, 200)]
   assert.ok(rows.every((row) => Math.abs((row.candidate ?? 0) - (row.stable ?? 1)) < 0.25))
   assert.equal([...drawnAgain(prng(1), [], null, 200)].length, 0)
+})
+
+test('each step counts the requests of its own time', () => {
+  const steps = Plan.parse({ ...bare, canary: [5000, 10_000], each: { min_requests: 400 } })
+  const rows = madeUp(prng(5), { errors: 0 }, 3000)
+  const { outcome, canary, rows: played } = simulate(steps, rows, { random: prng(6), every: 20, labelDelay: 50 })
+  assert.equal(outcome, 'promoted')
+  // 400 of about 800 rows, and then 400 more; at most one look later each
+  assert.ok(canary >= 800 && canary < 840, `${canary}`)
+  assert.ok(played >= 1150 && played < 1300, `${played}`)
 })

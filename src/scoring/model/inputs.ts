@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ifMissing } from '../../contract/absence/absent.ts'
-import { parse } from 'yaml'
+import { modelYaml } from '../../contract/values/yaml.ts'
 import { problem } from '../../contract/errors.ts'
 import { loadNative } from '../native/load.ts'
 import { answerOf } from '../rows/outputs.ts'
@@ -82,7 +82,7 @@ const DTYPES: Readonly<Record<InputKind, string>> = {
 async function signatureOf(dir: string): Promise<{ inputs: unknown; outputs: unknown }> {
   const text = await ifMissing(readFile(join(dir, 'MLmodel'), 'utf8'))
   if (text === undefined) throw refused('it has no MLmodel file')
-  const document = readable('MLmodel file', () => parse(text, { schema: 'core', logLevel: 'error' }) as unknown)
+  const document = readable('MLmodel file', () => modelYaml(text))
   const { inputs, outputs } =
     (document as { signature?: { inputs?: unknown; outputs?: unknown } | null } | null)?.signature ?? {}
   const read = (columns: unknown): unknown =>

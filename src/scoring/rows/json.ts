@@ -5,7 +5,11 @@ import { endOfText, numbers, parseExact } from '../../contract/values/exact.ts'
 import type { ExactNumbers } from '../../contract/values/exact.ts'
 
 /** Whole numbers of 16 digits and more, which a double may not hold. */
-const LONG: ExactNumbers = { pattern: numbers('-?[1-9]\\d{15,}'), read: readWhole }
+const LONG: ExactNumbers = {
+  pattern: numbers('-?[1-9]\\d{15,}'),
+  hint: /(?:^|[^.\d])\d{16}/,
+  read: readWhole,
+}
 
 /** A long whole number; one beyond every double is infinite, for to read a million digits takes a third of a second. */
 export function readWhole(source: string): number | bigint {

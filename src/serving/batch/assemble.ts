@@ -6,8 +6,10 @@ import { problem } from '../../contract/errors.ts'
 import { toJson } from '../../scoring/rows/json.ts'
 import { csvCell } from '../../gateway/protocols/mlflow.ts'
 import type { InputField } from '../../scoring/rows/fields.ts'
+import { syncOne } from '../../store/blobs/disk-sync.ts'
 import type { PartBody, PartHead } from './parts.ts'
-import { onDisk, readPart } from './parts.ts'
+import { readPart } from './parts.ts'
+import { isDecimal } from './decimals.ts'
 import { instantText, isInstant } from './instants.ts'
 import { bytesText } from './parquet-source.ts'
 import type { Outcome } from './score.ts'
@@ -53,7 +55,7 @@ export function checkColumns(columns: readonly Column[], inputs: readonly InputF
 export async function assemble(assembly: Assembly, format: 'csv' | 'parquet', path: string): Promise<void> {
   const outputs = outputsOf(assembly)
   await (format === 'csv' ? writeCsv(assembly, outputs, path) : writeParquet(assembly, outputs, path))
-  await onDisk(path)
+  await syncOne(path)
 }
 
 function outputsOf({ heads, columns, inputs, withErrors }: Assembly): Output[] {
@@ -156,6 +158,7 @@ async function writeCsv(assembly: Assembly, outputs: readonly Output[], path: st
 function plain(value: unknown): unknown {
   if (value === undefined) return null
   if (isInstant(value)) return instantText(value)
+  if (isDecimal(value)) return value.decimal
   if (value instanceof Uint8Array) return bytesText(value)
   return value instanceof Date ? value.toISOString() : value
 }
@@ -203,7 +206,7 @@ function typed(value: unknown, kind: Kind): unknown {
   if (kind === 'timestamp' && isInstant(value)) return value.since1970
   if (kind === 'date' || kind === 'timestamp') return value instanceof Date ? value : null
   if (kind === 'boolean') return asBoolean(value)
-  return value === '' ? null : asNumber(value, kind)
+  return value === '' ? null : asNumber(isDecimal(value) ? value.decimal : value, kind)
 }
 
 function asNumber(value: unknown, kind: Kind): number | bigint | null {

@@ -1,7 +1,9 @@
 /** A CSV file as a batch reads it: cut into records without being held, each record parsed as the gateway parses CSV. */
+import { isUtf8 } from 'node:buffer'
 import { open, type FileHandle } from 'node:fs/promises'
 import { problem } from '../../contract/errors.ts'
 import { csvValue, parseCsv } from '../../gateway/protocols/columns.ts'
+import { plainLines, type PlainLines } from './plain-lines.ts'
 import type { Chunk, Mark, Source, SourceRow } from './table.ts'
 
 const BLOCK = 1024 * 1024
@@ -20,12 +22,13 @@ export async function csvSource(path: string): Promise<Source> {
   try {
     const { size } = await file.stat()
     const { names, first } = await headerOf(file)
+    const reader = new Reader(file, size, names.length)
     return {
       columns: names.map((name) => ({ name })),
       word: 'line',
       first,
       size,
-      read: (from, count) => readChunk(file, from, { count, width: names.length }),
+      read: (from, count) => reader.read(from, count),
       value: (cell, { kind }) => csvValue(cell as string, kind),
       close: () => file.close(),
     }
@@ -46,20 +49,58 @@ async function headerOf(file: FileHandle): Promise<{ names: string[]; first: Mar
   throw refused('it is empty; a header line is expected')
 }
 
-async function readChunk(
-  file: FileHandle,
-  from: Mark,
-  { count, width }: { count: number; width: number },
-): Promise<Chunk> {
-  const rows: SourceRow[] = []
-  let next = from
-  for await (const record of records(file, from)) {
-    if (rows.length === count) return { rows, next, end: false }
-    next = record.next
-    const cells = cellsOf(record)
-    if (cells !== undefined) rows.push(rowOf(cells, record.line, width))
+/** Cuts the file into chunks: plain lines many at once, others one by one. */
+class Reader {
+  readonly #file: FileHandle
+  readonly #size: number
+  readonly #width: number
+  /** Lines that the chunk before has left. */
+  #left: PlainLines | undefined
+
+  constructor(file: FileHandle, size: number, width: number) {
+    this.#file = file
+    this.#size = size
+    this.#width = width
   }
-  return { rows, next, end: true }
+
+  async read(from: Mark, count: number): Promise<Chunk> {
+    const rows: SourceRow[] = []
+    let next = await this.#plain(from, count, rows)
+    if (rows.length === count) return { rows, next, end: next.at >= this.#size }
+    for await (const record of records(this.#file, next)) {
+      if (rows.length === count) return { rows, next, end: false }
+      next = record.next
+      const cells = cellsOf(record)
+      if (cells !== undefined) rows.push(rowOf(cells, record.line, this.#width))
+    }
+    return { rows, next, end: true }
+  }
+
+  /** Adds rows up to so many, or to the first line that is not plain; the place behind them. */
+  async #plain({ at, line }: Mark, count: number, rows: SourceRow[]): Promise<Mark> {
+    // a mark of bytes may lie before the file's own sign of UTF-8
+    if (line === 1) return { at, line }
+    while (rows.length < count) {
+      const lines = await this.#linesAt(at)
+      if (lines.isEmpty) break
+      while (rows.length < count) {
+        const text = lines.take()
+        if (text === undefined) break
+        if (text !== '') rows.push(rowOf(text.split(','), line, this.#width))
+        line++
+      }
+      at = lines.at
+      this.#left = lines
+    }
+    return { at, line }
+  }
+
+  /** Taken out while they are in use: two chunks may be read at once. */
+  #linesAt(at: number): PlainLines | Promise<PlainLines> {
+    const left = this.#left
+    this.#left = undefined
+    return left?.at === at && !left.isEmpty ? left : plainLines(this.#file, at)
+  }
 }
 
 function rowOf(cells: string[], line: number, width: number): SourceRow {
@@ -72,13 +113,25 @@ function rowOf(cells: string[], line: number, width: number): SourceRow {
 function cellsOf({ text, line }: RecordText): string[] | undefined {
   if (!text.includes('"') && line > 1) {
     const bare = text.replace(/\r?\n?$/, '')
+    if (bare.includes('\r')) throw loneReturn(line)
     return bare === '' ? undefined : bare.split(',')
   }
+  const rows = recordRows({ text, line })
+  if (rows.length > 1) throw loneReturn(line)
+  return rows[0]
+}
+
+function recordRows({ text, line }: Pick<RecordText, 'text' | 'line'>): string[][] {
   try {
-    return parseCsv(text)[0]
+    return parseCsv(text)
   } catch {
     throw refused(`line ${line} has a stray quote or one that is never closed; rows after it cannot be told apart`)
   }
+}
+
+/** Others take it for the end of a line, so that their rows would be other ones. */
+function loneReturn(line: number): Error {
+  return refused(`line ${line} has a carriage return alone; lines end with LF, or CR and LF`)
 }
 
 /** Records from a mark on. A line break inside quotes belongs to its record. */
@@ -96,7 +149,7 @@ async function* records(file: FileHandle, from: Mark): AsyncGenerator<RecordText
       if (held[i] !== 10) continue
       breaks++
       if (quoted) continue
-      yield { text: held.toString('utf8', start, i + 1), line, next: { at: at + i + 1, line: line + breaks } }
+      yield { text: textOf(held.subarray(start, i + 1), line), line, next: { at: at + i + 1, line: line + breaks } }
       start = i + 1
       line += breaks
       breaks = 0
@@ -106,9 +159,16 @@ async function* records(file: FileHandle, from: Mark): AsyncGenerator<RecordText
     scanned = held.length
     if (held.length > LONGEST_RECORD) throw refused(`the row of line ${line} is longer than ${LONGEST_RECORD} bytes`)
     if (bytesRead > 0) continue
-    if (held.length > 0) yield { text: held.toString('utf8'), line, next: { at: at + held.length, line: line + 1 } }
+    if (held.length > 0) yield { text: textOf(held, line), line, next: { at: at + held.length, line: line + 1 } }
     return
   }
+}
+
+/** In another encoding different letters would come to one, and the next program would read what nobody wrote. */
+function textOf(record: Buffer, line: number): string {
+  const text = record.toString('utf8')
+  if (text.includes('\uFFFD') && !isUtf8(record)) throw refused(`line ${line} is not UTF-8`)
+  return text
 }
 
 function refused(why: string): Error {

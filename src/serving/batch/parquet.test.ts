@@ -37,6 +37,7 @@ table = pa.table({
     "bytes": column([b"\\x00\\xff", b"plain", b"", None], pa.binary()),
     "fixed": column([b"\\xfe\\x01", b"ab", None], pa.binary(2)),
     "nothing": pa.nulls(n, pa.string()),
+    "price": column([decimal.Decimal("0.57"), None, decimal.Decimal("-0.29")], pa.decimal128(9, 2)),
     "day": column([dt.date(2013, 7, 28), None, dt.date(1960, 1, 1)], pa.date32()),
 })
 for name, more in {
@@ -57,11 +58,30 @@ for field in given.schema:
     type = one.type.value_type if pa.types.is_dictionary(one.type) else one.type
     one = one.cast(type)
     widened = {"int8": "int32", "uint32": "int64", "fixed_size_binary[2]": "binary"}.get(str(type), str(type))
-    if str(other.type) != widened:
+    if pa.types.is_decimal(type):
+        if [None if v is None else float(v) for v in one.to_pylist()] != other.to_pylist():
+            faults.append(f"{field.name}: {other.to_pylist()[:9]} for {one.to_pylist()[:9]}")
+    elif str(other.type) != widened:
         faults.append(f"{field.name}: {other.type} for {type}")
     elif one.cast(other.type).to_pylist() != other.to_pylist() if "ns" not in str(type) else one.cast("int64").to_pylist() != other.cast("int64").to_pylist():
         faults.append(f"{field.name}: {other.to_pylist()[:9]} for {one.to_pylist()[:9]}")
 print(json.dumps({"faults": faults, "rows": got.num_rows, "prediction": [str(v) for v in got["prediction"].to_pylist()][:12]}))
+`
+/** More rows than a page has, in pages of either version, with values that say where they stand. */
+const PAGES = `
+import sys, decimal, pyarrow as pa, pyarrow.parquet as pq
+n = 5000
+table = pa.table({
+    "i": pa.array(range(n)),
+    "text": pa.array([None if i % 7 == 0 else f"t{i}" for i in range(n)]),
+    "kind": pa.array([f"k{i % 3}" for i in range(n)]).dictionary_encode(),
+    "exact": pa.array([decimal.Decimal(f"12345678901234567890.{i:04}") for i in range(n)], pa.decimal128(30, 4)),
+})
+for name, more in {"one": {}, "two": {"data_page_version": "2.0", "compression": "zstd"}}.items():
+    pq.write_table(table, f"{sys.argv[1]}/pages-{name}.parquet", row_group_size=3000, data_page_size=700, dictionary_pagesize_limit=600, **more)
+pq.write_table(pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["x", "x"]), f"{sys.argv[1]}/twice.parquet")
+pq.write_table(pa.table({"a": pa.array([], pa.int32())}), f"{sys.argv[1]}/none.parquet")
+pq.write_table(pa.table({"a": [1]}).select([]), f"{sys.argv[1]}/bare.parquet")
 `
 const run = promisify(execFile)
 const python = await testEnv(['pyarrow==25.0.1'], 'once').catch((error: Error) => error)
@@ -140,10 +160,56 @@ describe('parquet of pyarrow', { skip }, () => {
       ['double', 'number', [0.1, null, 1e-300]],
       ['us', 'string', ['2013-07-28T00:00:00.000Z', '2013-07-29T00:00:00.000Z']],
       ['ns', 'string', ['2013-07-28T00:00:00.000000001Z']],
+      ['price', 'number', [0.57, null, -0.29]],
       ['day', 'string', ['2013-07-28T00:00:00.000Z', null, '1960-01-01T00:00:00.000Z']],
     ]
     for (const [field, kind, wanted] of cases)
       assert.deepEqual((await score('snappy.parquet', `${field}.parquet`, field, kind)).slice(0, wanted.length), wanted)
+  })
+
+  it('rows are those that stand there, from whatever place on and in whatever pieces', async () => {
+    await run(python as string, ['-c', PAGES, folder])
+    const expected = (i: number): unknown[] => [
+      BigInt(i),
+      i % 7 === 0 ? null : `t${i}`,
+      `k${i % 3}`,
+      { decimal: `12345678901234567890.${String(i).padStart(4, '0')}`.replace(/\.0000$|(?<=\.\d+)0+$/, '') },
+    ]
+    for (const name of ['one', 'two']) {
+      const source = await parquetSource(path(`pages-${name}.parquet`))
+      for (const [at, count] of [
+        [0, 1],
+        [1, 999],
+        [1000, 2500],
+        [3500, 1500],
+        [4999, 1],
+        [2999, 2],
+        [10, 10],
+        [5000, 5],
+      ] as const) {
+        const { rows, next, end } = await source.read({ at, line: 1 }, count)
+        const numbers = Array.from({ length: Math.min(count, 5000 - at) }, (_, i) => at + i)
+        assert.deepEqual(
+          rows.map(({ cells }) => cells),
+          numbers.map(expected),
+        )
+        assert.deepEqual([next.at, end], [at + numbers.length, at + numbers.length === 5000])
+      }
+      await source.close()
+    }
+  })
+
+  it('a name twice is refused; no rows and no columns are tables of none', async () => {
+    await assert.rejects(parquetSource(path('twice.parquet')), /names the column "x" twice/)
+    for (const [name, columns] of [
+      ['none', 1],
+      ['bare', 0],
+    ] as const) {
+      const source = await parquetSource(path(`${name}.parquet`))
+      const { rows, end } = await source.read(source.first, 10)
+      assert.deepEqual([source.columns.length, end, rows.length <= 1], [columns, true, true])
+      await source.close()
+    }
   })
 
   it('in csv, times keep their digits and whole numbers theirs', async () => {

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
 import { ifJson, ifMissing } from '../../contract/absence/absent.ts'
 import { problem } from '../../contract/errors.ts'
+import { syncOne } from '../../store/blobs/disk-sync.ts'
 import { faultPoint } from '../../store/fault.ts'
 import { LOCK_FILE } from '../../store/folder-lock.ts'
 import type { Outcome } from './score.ts'
@@ -66,17 +67,7 @@ export async function writeWhole(path: string, parts: readonly (string | Uint8Ar
 /** Renames a file that is on the disk to its name, and waits until the name is there too. */
 export async function settle(from: string, to: string): Promise<void> {
   await rename(from, to)
-  await onDisk(dirname(to))
-}
-
-/** Waits until a file, or the names in a folder, are on the disk. */
-export async function onDisk(path: string): Promise<void> {
-  const file = await open(path, 'r')
-  try {
-    await file.sync()
-  } finally {
-    await file.close()
-  }
+  await syncOne(dirname(to))
 }
 
 /** Begins a run, or finds the one that is under way. Throws `conflict` naming what has changed since that one was begun. */

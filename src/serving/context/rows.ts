@@ -183,6 +183,16 @@ export async function endpointUsing(reader: Reader, model: string, version: numb
   return row === undefined ? null : `endpoint "${row.name}"`
 }
 
+/** Names of the endpoints that answer with a version, or send it a part of their traffic; sorted. */
+export async function endpointsOfVersion(reader: Reader, model: string, version: number): Promise<string[]> {
+  const rows = await reader.all<{ name: string }>(
+    `SELECT DISTINCT e.name FROM endpoints e JOIN endpoint_variants v ON v.endpoint = e.name
+     WHERE e.model = ? AND v.version = ? ORDER BY e.name`,
+    [model, String(version)],
+  )
+  return rows.map((row) => row.name)
+}
+
 /** Says `endpoints` when a project has some. */
 export async function holdsEndpoints(reader: Reader, project: string): Promise<string | undefined> {
   const row = await reader.get('SELECT name FROM endpoints WHERE project = ? LIMIT 1', [project])

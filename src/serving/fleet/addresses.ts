@@ -1,4 +1,5 @@
 /** Addresses at which predictions are answered, as this machine reaches them. */
+import { reachableHost, urlAt } from '../../http/hosts.ts'
 import type { Fleet, FleetOptions } from './fleet.ts'
 
 /** Where predictions are answered: empty and null without gateways. */
@@ -8,8 +9,8 @@ export interface GatewayAddresses {
 }
 
 /** Base URL of predictions. The fleet knows its port once it is started. */
-export function gatewayUrl({ host, tls }: Pick<FleetOptions, 'host' | 'tls'>, { port }: Pick<Fleet, 'port'>): string {
-  return `${tls === undefined ? 'http' : 'https'}://${reachable(host)}:${port}`
+export function gatewayUrl(options: Pick<FleetOptions, 'host' | 'tls'>, { port }: Pick<Fleet, 'port'>): string {
+  return urlAt(options, port)
 }
 
 /** Addresses of both protocols. */
@@ -21,12 +22,6 @@ export function gatewayAddresses(
   const { grpcPort } = fleet
   return {
     gateway_url: gatewayUrl(options, fleet),
-    grpc_address: grpcPort === null ? null : `${reachable(options.host)}:${grpcPort}`,
+    grpc_address: grpcPort === null ? null : `${reachableHost(options.host)}:${grpcPort}`,
   }
-}
-
-/** An address by which this machine reaches what listens on `host`. */
-function reachable(host: string): string {
-  if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
-  return host.includes(':') ? `[${host}]` : host
 }

@@ -50,7 +50,7 @@ function commandOf(pid: string): string {
 }
 
 async function until(what: string, check: () => boolean): Promise<void> {
-  for (const end = Date.now() + 20_000; Date.now() < end; await sleep(10)) if (check()) return
+  for (const end = Date.now() + 60_000; Date.now() < end; await sleep(10)) if (check()) return
   assert.fail(`not within 20 s: ${what}`)
 }
 

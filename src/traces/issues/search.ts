@@ -69,7 +69,7 @@ const SORTABLE = {
 
 const BY_ID: SortColumn = { expression: raw('i.issue_id'), descending: true, type: 'text' }
 
-const FROM = sql`trace_issues i ${joinExperiment('i.experiment_id')}`
+const FROM = sql`FROM trace_issues i ${joinExperiment('i.experiment_id')}`
 
 /** A page of issues. INVALID_PARAMETER_VALUE for a word, an order or a token that does not fit. */
 export async function searchIssues(room: Tracking, who: Principal, asked: IssueSearch): Promise<IssuePage> {
@@ -78,9 +78,8 @@ export async function searchIssues(room: Tracking, who: Principal, asked: IssueS
   const page = keyset(sortColumns(asked), page_token, ['issues', query, who.project])
   const where = all(await conditions(room, who, asked))
   const counted = asked.include_trace_count === true ? sql`, (${raw(TRACES)}) AS trace_count` : raw('')
-  const statement = sql`SELECT i.*${counted}${page.keys} FROM ${FROM} WHERE ${where} ${page.after}
-    ORDER BY ${page.order} LIMIT ${max_results + 1} OFFSET ${page.offset}`
-  const { rows, next } = await readPage<IssueRow & Counted>(room.db, page, max_results, statement)
+  const paged = { columns: sql`i.*${counted}`, from: FROM, where: [where] }
+  const { rows, next } = await readPage<IssueRow & Counted>(room.db, page, max_results, paged)
   return {
     issues: rows.map((row) => ({
       ...wireIssue(row, asked.view === 'basic'),
@@ -96,7 +95,7 @@ interface Counted {
 }
 
 async function total(db: Db, where: Sql): Promise<number> {
-  const [found] = await searchAll<{ issues: number }>(db, sql`SELECT COUNT(*) AS issues FROM ${FROM} WHERE ${where}`)
+  const [found] = await searchAll<{ issues: number }>(db, sql`SELECT COUNT(*) AS issues ${FROM} WHERE ${where}`)
   return found?.issues ?? 0
 }
 

@@ -1,6 +1,7 @@
 /** Requests of spans that hold too much: refused by name, and read in turns so that nobody waits. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { countTurns } from '../../http/callers/loop-turns.fixture.ts'
 import { readExport } from './export-request.fixture.ts'
 import { MOST, readExportInTurns } from './export-request.ts'
 
@@ -43,17 +44,11 @@ for (const [name, body, what, limit] of [
 
 test('a large request is read whole, and the loop turns meanwhile', async () => {
   const bytes = request(...Array.from({ length: 2000 }, (_, i) => many(field(9, field(1, Buffer.from(`k${i}`))), 100)))
-  let turns = 0
-  let reading = true
-  const turn = (): void => {
-    turns++
-    if (reading) setImmediate(turn)
-  }
-  setImmediate(turn)
+  const loop = countTurns()
   const { spans } = await readExportInTurns(bytes)
-  reading = false
+  loop.stop()
   assert.equal(spans.length, 2000)
   assert.deepEqual(readExport(bytes), { spans, resources: 1 })
-  assert.ok(turns > 3, `${turns} turns`)
+  assert.ok(loop.turns > 3, `${loop.turns} turns`)
   assert.ok(MOST.spans > 2000)
 })

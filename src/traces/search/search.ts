@@ -5,7 +5,7 @@ import { keyset, readPage } from '../../mlflow/paging.ts'
 import type { SortColumn } from '../../mlflow/paging.ts'
 import { visible } from '../../auth/visibility.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
-import { all, inList, raw, sql } from '../../store/sql/sql.ts'
+import { inList, raw, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/db.ts'
 import { invalid } from '../../mlflow/wire.ts'
 import { columnOf, traceCondition } from './conditions.ts'
@@ -36,9 +36,8 @@ export async function searchTraces(room: Tracking, who: Principal, asked: TraceS
   const where = [scope, ...filterOf(room, asked.filter)]
   const query = [asked.experiment_ids ?? '', asked.filter ?? '', asked.order_by ?? [], who.project]
   const page = keyset(sortColumns(asked.order_by ?? []), asked.page_token, ['traces', query])
-  const statement = sql`SELECT r.*${page.keys} FROM traces r WHERE ${all(where)} ${page.after}
-    ORDER BY ${page.order} LIMIT ${asked.max_results + 1} OFFSET ${page.offset}`
-  const { rows, next } = await readPage<TraceRow>(room.db, page, asked.max_results, statement)
+  const paged = { columns: raw('r.*'), from: raw('FROM traces r'), where }
+  const { rows, next } = await readPage<TraceRow>(room.db, page, asked.max_results, paged)
   return { rows, ...next }
 }
 

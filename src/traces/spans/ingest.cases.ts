@@ -140,7 +140,7 @@ export function ingestCases(bench: TraceBench): void {
 
     it(
       'a trace that is not whole is left out of many and refused alone, but for a part',
-      { timeout: 30_000 },
+      { timeout: 120_000 },
       async () => {
         const { room, root } = bench
         const experiment = await bench.experiment()

@@ -69,7 +69,7 @@ export async function logSpans(
   if (spans.length === 0) return
   let queue = queues.get(room.db)
   if (queue === undefined) {
-    queue = coalesced<Sent>({ choose: alike, write: (group) => room.db.tx((t) => write(t, room, group)) })
+    queue = coalesced<Sent>({ choose: alike, write: (take) => room.db.tx((t) => write(t, room, take())) })
     queues.set(room.db, queue)
   }
   await queue({ who, place, spans: spans.length, traces: summarise(spans) })

@@ -1,5 +1,6 @@
-/** A file as an HTTP reply that no browser runs: attachment, its own type, sandboxed. */
+/** A file of a run as an HTTP reply: an attachment of its own type. */
 import type { Readable } from 'node:stream'
+import { attachmentHeaders } from '../../http/attachment.ts'
 import { Raw } from '../../http/mount.ts'
 import { giveBack } from '../../store/blobs/give-back.ts'
 import { baseName } from '../context/paths.ts'
@@ -10,22 +11,8 @@ export function fileReply(
   status = 200,
   more: Readonly<Record<string, string>> = {},
 ): Raw {
-  const headers = {
-    'content-type': contentType(file.path),
-    'content-length': String(file.length),
-    'content-disposition': disposition(baseName(file.path)),
-    'content-security-policy': "sandbox; default-src 'none'",
-    'x-content-type-options': 'nosniff',
-    ...more,
-  }
+  const headers = { ...attachmentHeaders(file.path, { type: contentType(file.path), size: file.length }), ...more }
   return new Raw(status, headers, file.stream, giveBack)
-}
-
-/** A name that is one word of HTTP stands as it is; others in RFC 8187's form, beside one for readers that do not know it. */
-function disposition(name: string): string {
-  if (/^[\w!#$&+.^`|~-]+$/.test(name)) return `attachment; filename=${name}`
-  const plain = name.replace(/[^\w .+()-]/g, '_')
-  return `attachment; filename="${plain}"; filename*=UTF-8''${encodeURIComponent(name).replaceAll("'", '%27')}`
 }
 
 const TYPES: Readonly<Record<string, string>> = {

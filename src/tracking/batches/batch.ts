@@ -30,7 +30,7 @@ export async function logBatch(room: Tracking, who: Principal, runId: string, ba
   const { metrics = [], params = [], tags = [] } = batch
   checkRunId(runId)
   checkBatch(metrics.length, params, tags.length)
-  for (const [index, point] of metrics.entries()) checkPoint(point, `metrics[${index}].`)
+  metrics.forEach(checkPoint)
   for (const [index, param] of params.entries()) checkKey(param.key, `params[${index}].key`, 'Param key')
   for (const [index, tag] of tags.entries()) checkKey(tag.key, `tags[${index}].key`, `tags[${index}].key`)
   if (isPlain(batch)) return queuePoints(room, { who, run_id: runId, points: metrics })

@@ -189,10 +189,12 @@ function reads(room: Tracking): Rpc[] {
   ]
 }
 
-function pointOf({ step, ...point }: Omit<MetricPoint, 'step'> & { step: number | undefined }): MetricPoint {
+function pointOf(point: Omit<MetricPoint, 'step'> & { step: number | undefined }): MetricPoint {
   return {
-    ...point,
-    step: step ?? 0,
+    key: point.key,
+    value: point.value,
+    timestamp: point.timestamp,
+    step: point.step ?? 0,
     model_id: point.model_id || undefined,
     dataset_name: point.dataset_name || undefined,
     dataset_digest: point.dataset_digest || undefined,

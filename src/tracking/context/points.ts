@@ -1,5 +1,5 @@
 /** A metric's point: what it holds, how it is checked, compared, stored and told. */
-import { LIMITS, checkKey, checkLength, checkTimestamp } from '../../mlflow/limits.ts'
+import { LIMITS, checkKey, checkLength, checkTimestamp, isPlainKey } from '../../mlflow/limits.ts'
 import { invalid } from '../../mlflow/wire.ts'
 
 /** One point. `timestamp` in ms since 1970, ≥ 0; `step` may be negative; `value` may be NaN or ±Infinity. */
@@ -21,15 +21,19 @@ export interface WireMetric {
   readonly step: number
 }
 
-/** Checks key and time; `path` is '' or for example `metrics[3].`. */
-export function checkPoint(point: MetricPoint, path: string): void {
+/** Checks key and time; `index` is the point's place in a batch. */
+export function checkPoint(point: MetricPoint, index?: number): void {
+  const { dataset_name, dataset_digest } = point
+  if (isPlainKey(point.key) && point.timestamp >= 0 && dataset_name === undefined && dataset_digest === undefined)
+    return
+  const path = index === undefined ? '' : `metrics[${index}].`
   checkKey(point.key, `${path}name`, 'Metric name')
   checkTimestamp(point, `${path}timestamp`)
-  if ((point.dataset_name === undefined) !== (point.dataset_digest === undefined)) {
+  if ((dataset_name === undefined) !== (dataset_digest === undefined)) {
     throw invalid('Both dataset_name and dataset_digest must be provided if one is provided')
   }
-  checkLength(point.dataset_name, `${path}dataset_name`, LIMITS.datasetName)
-  checkLength(point.dataset_digest, `${path}dataset_digest`, LIMITS.datasetDigest)
+  checkLength(dataset_name, `${path}dataset_name`, LIMITS.datasetName)
+  checkLength(dataset_digest, `${path}dataset_digest`, LIMITS.datasetDigest)
 }
 
 /** How a value is stored: NaN as 0 with a mark, infinities as the greatest double. */

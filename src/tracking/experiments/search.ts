@@ -9,7 +9,7 @@ import { keyset, readPage } from '../../mlflow/paging.ts'
 import type { SortColumn } from '../../mlflow/paging.ts'
 import type { Tracking } from '../context/context.ts'
 import { visible } from '../../auth/visibility.ts'
-import { all, raw, sql } from '../../store/sql/sql.ts'
+import { raw, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/db.ts'
 import { invalid } from '../../mlflow/wire.ts'
 
@@ -56,9 +56,8 @@ export async function searchExperiments(
   const where = [visible(who, 'e.project'), stageCondition(asked.view_type ?? 'ACTIVE_ONLY', 'e.lifecycle_stage')]
   if (filter !== undefined)
     where.push(sql`(${ofTagged(room.db.kind, filter, { tags: 'experiment_tags', id: 'experiment_id' })})`)
-  const statement = sql`SELECT e.*${page.keys} FROM experiments e WHERE ${all(where)} ${page.after}
-    ORDER BY ${page.order} LIMIT ${asked.max_results + 1} OFFSET ${page.offset}`
-  const { rows, next } = await readPage<ExperimentRow>(room.db, page, asked.max_results, statement)
+  const paged = { columns: raw('e.*'), from: raw('FROM experiments e'), where }
+  const { rows, next } = await readPage<ExperimentRow>(room.db, page, asked.max_results, paged)
   return { experiments: await withAllTags(room.db, rows), ...next }
 }
 

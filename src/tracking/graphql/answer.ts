@@ -69,6 +69,8 @@ function parsed(query: string): DocumentNode {
     return parse(query, { maxTokens: MOST_TOKENS, noLocation: true })
   } catch (error) {
     if (error instanceof GraphQLError) throw invalid(`The query is not valid GraphQL: ${error.message}`)
+    // the parser recurses with each bracket
+    if (error instanceof RangeError) throw invalid('The query is not valid GraphQL: it nests too deep')
     throw error
   }
 }

@@ -51,3 +51,20 @@ test('a refusal is an error in the answer; a fault is thrown, whatever is asked 
   for (const fault of [problem('unavailable', { what: 'the database', detail: 'gone' }), new Error('a bug')])
     await assert.rejects(ask(fault), fault)
 })
+
+test('what nests up to the tokens that are read is refused, in selections, lists and objects', async () => {
+  const who = { id: 'a', name: 'a', role: 'admin', project: null, token_id: null } as const
+  const ask = (query: string) =>
+    answer(mlflowSchema(), new Map(), who, { query, variables: undefined, operationName: undefined })
+  for (const open of ['{a', '{a(b:[', '{a(b:{c:'])
+    for (const count of [200, 1000, 3000, 7000]) {
+      const [first, rest] = open === '{a' ? ['', open] : [open.slice(0, 5), open.slice(5)]
+      const closed = rest.includes('[') ? ']' : '}'
+      const query = `${first}${rest.repeat(count)}${open === '{a' ? '' : '1'}${closed.repeat(count)}${open === '{a' ? '' : ')}'}`
+      const said = await ask(query).then(
+        ({ errors }) => String(errors),
+        (error: unknown) => (error as Error).message,
+      )
+      assert.match(said, /not valid GraphQL|exceeds maximum|Cannot query|tokens/, `${open} ${count}: ${said}`)
+    }
+})

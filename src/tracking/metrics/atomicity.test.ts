@@ -1,7 +1,7 @@
 /** Points on SQLite: written as a whole or not at all, and so many in a transaction. */
 import { historyPage } from '../bench.cases.ts'
 import assert from 'node:assert/strict'
-import { emptySqlite } from '../../../test/databases.ts'
+import { migratedSqlite } from '../../../test/databases.ts'
 import { describe, it } from 'node:test'
 import { breakable, wrapDb } from '../../jobs/wrapped-db.fixture.ts'
 import type { Breakable } from '../../jobs/wrapped-db.fixture.ts'
@@ -18,7 +18,7 @@ let disk: Breakable
 describeTracking('points on SQLite', open, [atomicityCases, groupCases])
 
 async function open() {
-  const opened = await emptySqlite()
+  const opened = await migratedSqlite()
   disk = breakable(opened.db)
   return { db: disk.db, close: () => opened.close() }
 }

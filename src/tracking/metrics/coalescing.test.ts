@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { coalesced } from './coalescing.ts'
 
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 const everything = (waiting: readonly unknown[]): number[] => waiting.map((_, at) => at)
 
 /** A queue that notes its transactions; each takes until the next turn of the event loop. */
@@ -10,9 +11,11 @@ function noting(choose: (waiting: readonly string[]) => readonly number[] = ever
   const written: string[][] = []
   const add = coalesced<string>({
     choose,
-    write: async (calls) => {
+    write: async (take) => {
+      await turn()
+      const calls = take()
       written.push([...calls])
-      await new Promise((resolve) => setImmediate(resolve))
+      await turn()
       if (calls.includes('poison')) throw new Error('poisoned')
       return new Map(calls.filter((call) => call === 'refused').map((call) => [call, new Error('refused')]))
     },
@@ -25,6 +28,47 @@ test('calls that wait together share a transaction, and those that come meanwhil
   await Promise.all([add('a'), add('b'), add('c').then(() => add('d'))])
   await add('e')
   assert.deepEqual(written, [['a', 'b', 'c'], ['d'], ['e']])
+})
+
+test('calls that come before a transaction begins share it; begun anew it has the same ones, and later ones the next', async () => {
+  const written: (readonly string[])[] = []
+  const add = coalesced<string>({
+    choose: everything,
+    write: async (take) => {
+      await turn()
+      written.push(take())
+      await turn()
+      if (written.length === 1) written.push(take())
+      return new Map()
+    },
+  })
+  const early = add('a')
+  await Promise.resolve()
+  const late = add('b')
+  await turn()
+  const later = add('c')
+  await Promise.all([early, late, later])
+  assert.deepEqual(written, [['a', 'b'], ['a', 'b'], ['c']])
+})
+
+test('what fails before it takes anything fails each of its calls alone', async () => {
+  let fails = true
+  const add = coalesced<string>({
+    choose: everything,
+    write: async (take) => {
+      await turn()
+      if (fails) throw new Error('closed')
+      take()
+      return new Map()
+    },
+  })
+  const outcomes = await Promise.allSettled(['a', 'b'].map(add))
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['rejected', 'rejected'],
+  )
+  fails = false
+  await add('c')
 })
 
 test('one that is refused is refused alone, and one that breaks the transaction too', async () => {
@@ -52,14 +96,14 @@ test('lanes write at the same time, and never two of them to the same place; cal
   const begun: string[][] = []
   const add = coalesced<string>({
     choose: () => [0],
-    write: async (calls) => {
-      begun.push([...calls])
+    write: async (take) => {
+      await turn()
+      begun.push([...take()])
       await new Promise<void>((resolve) => open.push(resolve))
       return new Map()
     },
     lanes: { count: 2, of: (call) => call[0] ?? '' },
   })
-  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
   const end = async (): Promise<void> => {
     open.shift()?.()
     await turn()
@@ -84,10 +128,11 @@ test('calls that are tried again one by one never overlap, and the next group wa
   let most = 0
   const add = coalesced<string>({
     choose: everything,
-    write: async (calls) => {
+    write: async (take) => {
       most = Math.max(most, ++open)
-      await new Promise((resolve) => setImmediate(resolve))
+      await turn()
       open--
+      const calls = take()
       if (calls.length > 1) throw new Error('apart')
       return new Map()
     },

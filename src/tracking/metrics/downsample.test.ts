@@ -56,6 +56,7 @@ test('each bucket keeps its first, least, greatest and last point, of equal ones
     ['buckets of unequal size', [0, 5, 1, 2, 9, 3, 4, 8, 4], 8, [0, 1, 3, 4, 5, 8]],
     ['numbers among NaN', [Number.NaN, 4, 2, Number.NaN, 6, Number.NaN], 4, [0, 2, 4, 5]],
     ['a NaN first and last', [Number.NaN, Number.NaN, 3, 1, Number.NaN], 4, [0, 2, 3, 4]],
+    ['nothing but NaN', Array.from({ length: 9 }, () => Number.NaN), 4, [0, 8]],
   ]
   for (const [name, values, most, wanted] of cases) {
     assert.deepEqual(downsample(curve(values), most), wanted, name)

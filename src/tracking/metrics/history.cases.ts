@@ -265,6 +265,13 @@ export function historyCases(bench: Bench): void {
       assert.deepEqual(curve.values, [0, 3, 6, 9, 5, 2, 4, 1])
     })
 
+    it('each part of one that neither falls nor rises begins with its least', async () => {
+      const even = Array.from({ length: 16 }, (_, step) => ({ step, timestamp: step, value: (step % 2) * 2 }))
+      const run = await runWith(even)
+      const [curve] = await readCurves(bench.room, bench.root, { ids: [run], key: 'm', max_points: 8 })
+      assert.deepEqual(curve?.values, [0, 2, 0, 2, 0, 2, 0, 2])
+    })
+
     it('a short one is whole, within both bounds, in the order of the ids', async () => {
       const [a, b] = [await runWith(line(0, 9)), await runWith(line(5, 8))]
       const asked = { ids: [b, a, b], key: 'm', from_step: 5, to_step: 7, max_points: 4 }

@@ -1,5 +1,5 @@
 /** Metrics on a real PostgreSQL. */
-import { emptyPostgres } from '../../../test/databases.ts'
+import { migratedPostgres } from '../../../test/databases.ts'
 import { metricCases } from './metrics.cases.ts'
 
-metricCases('PostgreSQL', emptyPostgres)
+metricCases('PostgreSQL', migratedPostgres)

@@ -1,5 +1,5 @@
 /** Metrics on SQLite. */
-import { emptySqlite } from '../../../test/databases.ts'
+import { migratedSqlite } from '../../../test/databases.ts'
 import { metricCases } from './metrics.cases.ts'
 
-metricCases('SQLite', emptySqlite)
+metricCases('SQLite', migratedSqlite)

@@ -10,7 +10,7 @@ import type { Tracking } from '../context/context.ts'
 
 /** Logs one point; resolves when it is durable. A point that is there already changes nothing. */
 export async function logMetric(room: Tracking, who: Principal, runId: string, point: MetricPoint): Promise<void> {
-  checkPoint(point, '')
+  checkPoint(point)
   if (point.model_id === undefined) return queuePoints(room, { who, run_id: runId, points: [point] })
   await room.db.tx(async (t) => {
     const run = await requireActiveRun(t, room, who, runId)

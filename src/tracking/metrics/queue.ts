@@ -9,7 +9,7 @@ import { beat } from '../runs/heartbeat.ts'
 import { refusalOf } from '../runs/runs.ts'
 import type { RunRow } from '../runs/runs.ts'
 import type { Tracking } from '../context/context.ts'
-import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
+import { fetchAll, inList, raw, sql } from '../../store/sql/sql.ts'
 import { coalesced } from './coalescing.ts'
 
 /**
@@ -33,7 +33,7 @@ export function queuePoints({ db, clock }: Tracking, call: Logged): Promise<void
   if (queue === undefined) {
     queue = coalesced<Logged>({
       choose: (calls) => fitting(calls, MOST[db.kind]),
-      write: (group) => db.tx((t) => write(t, clock, group)),
+      write: (take) => db.tx((t) => write(t, clock, take())),
       lanes: { count: LANES[db.kind], of: (one) => one.run_id },
     })
     queues.set(db, queue)
@@ -53,13 +53,18 @@ function fitting(calls: readonly Logged[], most: number): number[] {
   return places
 }
 
+/** What is looked at of a run. */
+type WrittenRun = Pick<RunRow, (typeof LOOKED_AT)[number]>
+const LOOKED_AT = ['run_id', 'experiment_id', 'project', 'lifecycle_stage', 'heartbeat_at', 'lost_at'] as const
+const RUNS = raw(`SELECT ${LOOKED_AT.join(', ')} FROM runs WHERE run_id IN`)
+
 /** Sixty-four callers cost one transaction, one look at the run and one row of the latest table a metric, instead of sixty-four. */
 async function write(t: Tx, clock: Clock, group: readonly Logged[]): Promise<Map<Logged, Problem>> {
   const ids = [...new Set(group.map((one) => one.run_id))].sort()
-  const rows = await fetchAll<RunRow>(t, sql`SELECT * FROM runs WHERE run_id IN ${inList(ids)}`)
+  const rows = await fetchAll<WrittenRun>(t, sql`${RUNS} ${inList(ids)}`)
   const runs = new Map(rows.map((row) => [row.run_id, row]))
   const refusals = new Map<Logged, Problem>()
-  const written = new Map<string, { run: RunRow; points: MetricPoint[] }>()
+  const written = new Map<string, { run: WrittenRun; points: MetricPoint[] }>()
   for (const one of group) {
     const run = runs.get(one.run_id)
     const refusal = refusalOf(run, one.who, one.run_id)

@@ -100,8 +100,9 @@ async function mergeLatest(t: Tx, latest: readonly SqlValue[][]): Promise<Set<st
 
 /** The points of one metric of one run, in the order of their table. */
 function seriesOf({ run, points }: RunPoints): Series[] {
-  const found = Map.groupBy(points.toSorted(byPlace), (point) => point.key)
-  return [...found].map(([key, own]) => ({ run, key, points: own }))
+  const found = Map.groupBy(points, (point) => point.key)
+  const keys = [...found.keys()].sort()
+  return keys.map((key) => ({ run, key, points: (found.get(key) ?? []).sort(byTime) }))
 }
 
 function pointRows({ run, key, points }: Series): SqlValue[][] {
@@ -136,7 +137,6 @@ function byRun(left: RunPoints, right: RunPoints): number {
   return left.run.run_id < right.run.run_id ? -1 : 1
 }
 
-function byPlace(left: MetricPoint, right: MetricPoint): number {
-  if (left.key !== right.key) return left.key < right.key ? -1 : 1
+function byTime(left: MetricPoint, right: MetricPoint): number {
   return left.timestamp - right.timestamp || left.step - right.step
 }

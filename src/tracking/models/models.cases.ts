@@ -16,15 +16,7 @@ import {
 import { createExperiment, getExperiment } from '../experiments/experiments.ts'
 import { searchExperiments } from '../experiments/search.ts'
 import { logOutputs } from './inputs.ts'
-import {
-  createLoggedModel,
-  deleteLoggedModel,
-  deleteModelTag,
-  finalizeLoggedModel,
-  getLoggedModel,
-  logModelParams,
-  setModelTags,
-} from './logged-models.ts'
+import * as models from './logged-models.ts'
 import { logMetric } from '../metrics/metrics.ts'
 import { searchLoggedModels } from './search.ts'
 import { resetTracking } from '../reset.ts'
@@ -39,7 +31,7 @@ export function modelCases(bench: Bench): void {
     it('are made, finalised, tagged, linked to runs, and deleted', async () => {
       const { room, root } = bench
       const { run_id } = await createRun(room, root, { experiment_id: '0' })
-      const made = await createLoggedModel(room, root, {
+      const made = await models.createLoggedModel(room, root, {
         experiment_id: '0',
         name: 'clf',
         model_type: 'classifier',
@@ -51,19 +43,19 @@ export function modelCases(bench: Bench): void {
       assert.equal(made.info['artifact_uri'], `mlflow-artifacts:/0/models/${id}/artifacts`)
       assert.equal(made.info['status'], 'LOGGED_MODEL_PENDING')
       assert.deepEqual([made.info['model_type'], made.info['source_run_id']], ['classifier', run_id])
-      await finalizeLoggedModel(room, root, id, 'LOGGED_MODEL_READY')
-      await setModelTags(room, root, id, [
+      await models.finalizeLoggedModel(room, root, id, 'LOGGED_MODEL_READY')
+      await models.setModelTags(room, root, id, [
         { key: 'a', value: '1' },
         { key: 'b', value: '2' },
       ])
-      await deleteModelTag(room, root, id, 'b')
-      await refused(deleteModelTag(room, root, id, 'b'), 'RESOURCE_DOES_NOT_EXIST', /^No tag with key 'b' found/)
-      await logModelParams(room, root, id, [
+      await models.deleteModelTag(room, root, id, 'b')
+      await refused(models.deleteModelTag(room, root, id, 'b'), 'RESOURCE_DOES_NOT_EXIST', /^No tag with key 'b' found/)
+      await models.logModelParams(room, root, id, [
         { key: 'width', value: '4' },
         { key: 'depth', value: '3' },
       ])
       await refused(
-        logModelParams(room, root, id, [{ key: 'depth', value: '9' }]),
+        models.logModelParams(room, root, id, [{ key: 'depth', value: '9' }]),
         'INVALID_PARAMETER_VALUE',
         /key='depth'/,
       )
@@ -77,7 +69,7 @@ export function modelCases(bench: Bench): void {
         dataset_name: 'ev',
         dataset_digest: 'd1',
       })
-      const model = await getLoggedModel(room, root, id)
+      const model = await models.getLoggedModel(room, root, id)
       assert.equal(model.info['status'], 'LOGGED_MODEL_READY')
       assert.deepEqual(model.info['tags'], [{ key: 'a', value: '1' }])
       assert.equal(model.data.params.length, 2)
@@ -96,11 +88,11 @@ export function modelCases(bench: Bench): void {
       const run = await getRun(room, root, run_id)
       assert.deepEqual(run.outputs?.model_outputs, [{ model_id: id, step: 2 }])
       assert.equal(run.data.metrics[0]?.value, 0.9)
-      await deleteLoggedModel(room, root, id)
-      await refused(getLoggedModel(room, root, id), 'RESOURCE_DOES_NOT_EXIST', /^Logged model with ID 'm-/)
-      assert.equal((await getLoggedModel(room, root, id, true)).info['model_id'], id)
+      await models.deleteLoggedModel(room, root, id)
+      await refused(models.getLoggedModel(room, root, id), 'RESOURCE_DOES_NOT_EXIST', /^Logged model with ID 'm-/)
+      assert.equal((await models.getLoggedModel(room, root, id, true)).info['model_id'], id)
       await refused(
-        createLoggedModel(room, root, { experiment_id: '0', name: 'a/b' }),
+        models.createLoggedModel(room, root, { experiment_id: '0', name: 'a/b' }),
         'INVALID_PARAMETER_VALUE',
         /^Invalid model name/,
       )
@@ -132,7 +124,7 @@ export function modelCases(bench: Bench): void {
         ],
       } as const
       for (const [name, points] of Object.entries(numbers)) {
-        const { info } = await createLoggedModel(room, root, { experiment_id, name })
+        const { info } = await models.createLoggedModel(room, root, { experiment_id, name })
         for (const [run, dataset_name, step, timestamp, value] of points) {
           const point = {
             key: 'acc',
@@ -168,8 +160,8 @@ export function modelCases(bench: Bench): void {
       const { room, root } = bench
       const experiment_id = await createExperiment(room, root, { name: 'models by state' })
       for (const status of ['LOGGED_MODEL_READY', 'LOGGED_MODEL_UPLOAD_FAILED', undefined] as const) {
-        const { info } = await createLoggedModel(room, root, { experiment_id, name: status ?? 'pending' })
-        if (status !== undefined) await finalizeLoggedModel(room, root, String(info['model_id']), status)
+        const { info } = await models.createLoggedModel(room, root, { experiment_id, name: status ?? 'pending' })
+        if (status !== undefined) await models.finalizeLoggedModel(room, root, String(info['model_id']), status)
       }
       const count = async (filter: string) => {
         const asked = { experiment_ids: [experiment_id], datasets: [], order_by: [], max_results: 50, filter }
@@ -193,7 +185,7 @@ export function modelCases(bench: Bench): void {
       const ids: string[] = []
       for (let i = 0; i < 5; i++) {
         bench.wait(1)
-        const model = await createLoggedModel(room, root, {
+        const model = await models.createLoggedModel(room, root, {
           experiment_id: experiment,
           name: `m${i}`,
           tags: [{ key: 'odd', value: String(i % 2) }],

@@ -11,7 +11,7 @@ import type { SortColumn } from '../../mlflow/paging.ts'
 import { ENTITIES } from '../../mlflow/entities.ts'
 import { visible } from '../../auth/visibility.ts'
 import type { Tracking } from '../context/context.ts'
-import { all, inList, joined, raw, sql } from '../../store/sql/sql.ts'
+import { inList, joined, raw, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/db.ts'
 import { invalid } from '../../mlflow/wire.ts'
 
@@ -86,9 +86,8 @@ export async function searchLoggedModels(
       sql`EXISTS (SELECT 1 FROM logged_model_metrics x WHERE x.model_id = m.model_id AND ${ofDatasets(asked.datasets)})`,
     )
   }
-  const statement = sql`SELECT m.*${page.keys} FROM logged_models m WHERE ${all(where)} ${page.after}
-    ORDER BY ${page.order} LIMIT ${max_results + 1} OFFSET ${page.offset}`
-  const { rows, next } = await readPage<LoggedModelRow>(room.db, page, max_results, statement)
+  const paged = { columns: raw('m.*'), from: raw('FROM logged_models m'), where }
+  const { rows, next } = await readPage<LoggedModelRow>(room.db, page, max_results, paged)
   return { models: await readLoggedModels(room.db, rows), ...next }
 }
 

@@ -68,7 +68,13 @@ const SCHEDULES = [
 ] as const
 
 /** A look that somebody waits for. */
-const ASKED: LookLimits = { databaseMs: 60_000, blobMs: 60_000, blobBytes: 16 * 1024 ** 3, comparedMs: 60_000 }
+const ASKED: LookLimits = {
+  background: false,
+  databaseMs: 60_000,
+  blobMs: 60_000,
+  blobBytes: 16 * 1024 ** 3,
+  comparedMs: 60_000,
+}
 
 /** Runs shown of a removal at most; `total` counts all. */
 const SHOWN = 1000

@@ -1,15 +1,7 @@
 /** Cases: experiments and runs through their lives, tags, projects. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import {
-  createExperiment,
-  deleteExperimentTag,
-  getExperiment,
-  getExperimentByName,
-  renameExperiment,
-  setExperimentStage,
-  setExperimentTag,
-} from '../experiments/experiments.ts'
+import * as experiments from '../experiments/experiments.ts'
 import { searchExperiments } from '../experiments/search.ts'
 import { getRun } from '../searches/read.ts'
 import { searchRuns } from '../searches/search.ts'
@@ -21,50 +13,62 @@ import type { Bench } from '../bench.cases.ts'
 export function lifeCases(bench: Bench): void {
   describe('experiments', () => {
     it('experiment 0 named Default exists', async () => {
-      const found = await getExperiment(bench.room, bench.root, '0')
+      const found = await experiments.getExperiment(bench.room, bench.root, '0')
       assert.equal(found.name, 'Default')
       assert.equal(found.artifact_location, 'mlflow-artifacts:/0')
     })
 
     it('are made, renamed, tagged, deleted and restored', async () => {
       const { room, root } = bench
-      const id = await createExperiment(room, root, { name: 'first', tags: [{ key: 'a', value: '1' }] })
+      const id = await experiments.createExperiment(room, root, { name: 'first', tags: [{ key: 'a', value: '1' }] })
       assert.match(id, /^\d+$/)
       await refused(
-        createExperiment(room, root, { name: 'first' }),
+        experiments.createExperiment(room, root, { name: 'first' }),
         'RESOURCE_ALREADY_EXISTS',
         /^Experiment\(name=first\) already exists\./,
       )
       bench.wait(5)
-      await renameExperiment(room, root, id, 'second')
-      await setExperimentTag(room, root, id, { key: 'a', value: '2' })
-      await setExperimentTag(room, root, id, { key: 'b', value: '' })
-      const found = await getExperimentByName(room, root, 'second')
+      await experiments.renameExperiment(room, root, id, 'second')
+      await experiments.setExperimentTag(room, root, id, { key: 'a', value: '2' })
+      await experiments.setExperimentTag(room, root, id, { key: 'b', value: '' })
+      const found = await experiments.getExperimentByName(room, root, 'second')
       assert.deepEqual(found.tags, [
         { key: 'a', value: '2' },
         { key: 'b', value: '' },
       ])
       assert.ok(found.last_update_time > found.creation_time)
-      await deleteExperimentTag(room, root, id, 'b')
-      await refused(deleteExperimentTag(room, root, id, 'b'), 'RESOURCE_DOES_NOT_EXIST', /^No tag with name: b/)
-      await setExperimentStage(room, root, id, 'deleted')
-      await refused(renameExperiment(room, root, id, 'third'), 'INVALID_STATE', /^Cannot rename a non-active/)
+      await experiments.deleteExperimentTag(room, root, id, 'b')
       await refused(
-        setExperimentTag(room, root, id, { key: 'c', value: '' }),
+        experiments.deleteExperimentTag(room, root, id, 'b'),
+        'RESOURCE_DOES_NOT_EXIST',
+        /^No tag with name: b/,
+      )
+      await experiments.setExperimentStage(room, root, id, 'deleted')
+      await refused(
+        experiments.renameExperiment(room, root, id, 'third'),
+        'INVALID_STATE',
+        /^Cannot rename a non-active/,
+      )
+      await refused(
+        experiments.setExperimentTag(room, root, id, { key: 'c', value: '' }),
         'INVALID_PARAMETER_VALUE',
         /must be in the 'active' state/,
       )
-      await refused(createExperiment(room, root, { name: 'second' }), 'RESOURCE_ALREADY_EXISTS', /deleted; restore it/)
-      await refused(createRun(room, root, { experiment_id: id }), 'INVALID_PARAMETER_VALUE', /Current state is deleted/)
-      await setExperimentStage(room, root, id, 'active')
-      assert.equal((await getExperiment(room, root, id)).lifecycle_stage, 'active')
       await refused(
-        getExperiment(room, root, '999999'),
+        experiments.createExperiment(room, root, { name: 'second' }),
+        'RESOURCE_ALREADY_EXISTS',
+        /deleted; restore it/,
+      )
+      await refused(createRun(room, root, { experiment_id: id }), 'INVALID_PARAMETER_VALUE', /Current state is deleted/)
+      await experiments.setExperimentStage(room, root, id, 'active')
+      assert.equal((await experiments.getExperiment(room, root, id)).lifecycle_stage, 'active')
+      await refused(
+        experiments.getExperiment(room, root, '999999'),
         'RESOURCE_DOES_NOT_EXIST',
         /^No Experiment with id=999999 exists/,
       )
       await refused(
-        getExperimentByName(room, root, 'no'),
+        experiments.getExperimentByName(room, root, 'no'),
         'RESOURCE_DOES_NOT_EXIST',
         /^Could not find experiment with name 'no'/,
       )
@@ -72,31 +76,33 @@ export function lifeCases(bench: Bench): void {
 
     it('fifty made at once have fifty ids', async () => {
       const made = await Promise.all(
-        Array.from({ length: 50 }, (_, i) => createExperiment(bench.room, bench.root, { name: `many-${i}` })),
+        Array.from({ length: 50 }, (_, i) =>
+          experiments.createExperiment(bench.room, bench.root, { name: `many-${i}` }),
+        ),
       )
       assert.equal(new Set(made).size, 50)
     })
 
     it('deleting takes the active runs along, and restoring brings back those alone', async () => {
       const { room, root } = bench
-      const id = await createExperiment(room, root, { name: 'with runs' })
+      const id = await experiments.createExperiment(room, root, { name: 'with runs' })
       const [kept, gone] = [
         await createRun(room, root, { experiment_id: id }),
         await createRun(room, root, { experiment_id: id }),
       ]
       await setRunStage(room, root, gone.run_id, 'deleted')
       bench.wait(10)
-      await setExperimentStage(room, root, id, 'deleted')
+      await experiments.setExperimentStage(room, root, id, 'deleted')
       assert.equal((await requireRun(room.db, root, kept.run_id)).lifecycle_stage, 'deleted')
       bench.wait(10)
-      await setExperimentStage(room, root, id, 'active')
+      await experiments.setExperimentStage(room, root, id, 'active')
       assert.equal((await requireRun(room.db, root, kept.run_id)).lifecycle_stage, 'active')
       assert.equal((await requireRun(room.db, root, gone.run_id)).lifecycle_stage, 'deleted')
     })
 
     it('names and locations are checked', async () => {
       const { room, root } = bench
-      const made = (given: object) => createExperiment(room, root, { name: 'x', ...given })
+      const made = (given: object) => experiments.createExperiment(room, root, { name: 'x', ...given })
       await refused(made({ name: ' ' }), 'INVALID_PARAMETER_VALUE', /^Missing value for required parameter 'name'/)
       await refused(
         made({ name: 'n'.repeat(501) }),
@@ -113,7 +119,7 @@ export function lifeCases(bench: Bench): void {
         await refused(made({ artifact_location }), 'INVALID_PARAMETER_VALUE', /artifact_location/)
       }
       const odd = await made({ name: 'odd location', artifact_location: 's3://b/%ff%' })
-      assert.equal((await getExperiment(room, root, odd)).artifact_location, 's3://b/%ff%')
+      assert.equal((await experiments.getExperiment(room, root, odd)).artifact_location, 's3://b/%ff%')
       await refused(made({ artifact_location: 'runs:/a/b' }), 'INVALID_PARAMETER_VALUE', /cannot be a runs:/)
     })
   })
@@ -188,10 +194,10 @@ export function lifeCases(bench: Bench): void {
       const { room } = bench
       const red = bench.member('red')
       const blue = bench.member('blue')
-      const id = await createExperiment(room, red, { name: 'secret' })
+      const id = await experiments.createExperiment(room, red, { name: 'secret' })
       const { run_id } = await createRun(room, red, { experiment_id: id })
-      assert.notEqual(await createExperiment(room, blue, { name: 'secret' }), id)
-      await refused(getExperiment(room, blue, id), 'RESOURCE_DOES_NOT_EXIST', /No Experiment/)
+      assert.notEqual(await experiments.createExperiment(room, blue, { name: 'secret' }), id)
+      await refused(experiments.getExperiment(room, blue, id), 'RESOURCE_DOES_NOT_EXIST', /No Experiment/)
       await refused(getRun(room, blue, run_id), 'RESOURCE_DOES_NOT_EXIST', /not found/)
       await refused(
         logMetric(room, blue, run_id, { key: 'a', value: 1, timestamp: 1, step: 0 }),
@@ -209,8 +215,8 @@ export function lifeCases(bench: Bench): void {
       const { room } = bench
       const row = await createRun(room, bench.member('red'), { experiment_id: '0' })
       assert.notEqual(row.experiment_id, '0')
-      assert.equal((await getExperiment(room, bench.member('red'), '0')).experiment_id, row.experiment_id)
-      assert.equal((await getExperiment(room, bench.root, '0')).project, 'default')
+      assert.equal((await experiments.getExperiment(room, bench.member('red'), '0')).experiment_id, row.experiment_id)
+      assert.equal((await experiments.getExperiment(room, bench.root, '0')).project, 'default')
     })
   })
 }

@@ -169,7 +169,11 @@ export async function requireRun(reader: Reader, who: Principal, runId: string):
 }
 
 /** Why a run may not be written to; undefined where it may. */
-export function refusalOf(row: RunRow | undefined, who: Principal, runId: string): Problem | undefined {
+export function refusalOf(
+  row: Pick<RunRow, 'project' | 'lifecycle_stage'> | undefined,
+  who: Principal,
+  runId: string,
+): Problem | undefined {
   if (row === undefined || !sees(who, row.project)) return missing(`Run with id=${runId} not found`, 'run', runId)
   if (row.lifecycle_stage === 'active') return undefined
   return invalid(`The run ${runId} must be in the 'active' state. Current state is ${row.lifecycle_stage}.`)

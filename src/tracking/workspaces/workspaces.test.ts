@@ -1,18 +1,14 @@
 /** Workspaces over HTTP: the header chooses the project, tokens of a project stay in theirs, only what is empty goes. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { openedOnce } from '../../../test/opened.ts'
-import { startTestServer } from '../../../test/server.ts'
+import { quietServerOnce } from '../../../test/server.ts'
 import type { TestServer } from '../../../test/server.ts'
 
 describe('workspaces', () => {
   let server: TestServer
-  openedOnce(
-    () => startTestServer({ env: { SLIPWAY_LOG_LEVEL: 'fatal' } }),
-    (started) => {
-      server = started
-    },
-  )
+  quietServerOnce((started) => {
+    server = started
+  })
 
   interface Asked {
     readonly body?: unknown

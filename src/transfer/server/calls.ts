@@ -1,5 +1,6 @@
 /** Calls of a running MLflow server: JSON, pages and bytes, with retries, and errors that say what is wrong with the address. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { clockWords } from '../../client/clock.ts'
 import { problem } from '../../contract/errors.ts'
 
 export type Json = Readonly<Record<string, unknown>>
@@ -151,7 +152,8 @@ async function patient(url: string, path: string, send: () => Promise<Response>)
 }
 
 function unreachable(url: string, path: string, error: unknown): Error {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
+  const cause =
+    error instanceof Error && error.cause instanceof Error ? clockWords(error.cause, Date.now()) : String(error)
   return problem('upstream_failed', { what: `${url}${path}`, detail: cause || 'no answer' }, error)
 }
 

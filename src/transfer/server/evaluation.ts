@@ -4,7 +4,7 @@ import { inputHash } from '../../evaluation/datasets/records.ts'
 import type { Rows } from '../mlflow/runs.ts'
 import { listOf, objectOf, textOf, wholeOf } from './calls.ts'
 import type { Asked, Json, MlflowServer } from './calls.ts'
-import type { ServerExperiment } from './runs.ts'
+import type { ServerExperiment } from './listed.ts'
 
 const BASE = '/api/3.0/mlflow'
 

@@ -6,40 +6,11 @@ import { addPoint, latestRows } from '../summary.ts'
 import type { Point, Summaries } from '../summary.ts'
 import { listOf, objectOf, pagesOf, textOf, wholeOf } from './calls.ts'
 import type { Json, MlflowServer } from './calls.ts'
+import type { ServerExperiment, ServerRun } from './listed.ts'
 
 /** Points asked for at once, and histories asked for side by side. */
 const POINTS = 25_000
 const BESIDE = 8
-
-/** A run as the parts of an import need it. */
-export interface ServerRun {
-  readonly id: string
-  readonly uri: string
-  /** When it ended, else began; ms since 1970. */
-  readonly time: number
-  readonly wire: Json
-}
-
-/** An experiment as the parts of an import need it. */
-export interface ServerExperiment {
-  readonly id: string
-  readonly project: string
-  readonly wire: Json
-}
-
-export function experimentOf(wire: Json): ServerExperiment {
-  return { id: textOf(wire['experiment_id']) ?? '', project: textOf(wire['workspace']) ?? 'default', wire }
-}
-
-export function runOf(wire: Json): ServerRun {
-  const info = objectOf(wire['info'])
-  return {
-    id: textOf(info['run_id']) ?? textOf(info['run_uuid']) ?? '',
-    uri: textOf(info['artifact_uri']) ?? '',
-    time: wholeOf(info['end_time'], wholeOf(info['start_time'], 0)),
-    wire,
-  }
-}
 
 /** Experiments with their tags. */
 export async function* experimentRows(experiments: readonly ServerExperiment[]): AsyncGenerator<Rows> {

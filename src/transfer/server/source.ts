@@ -9,8 +9,10 @@ import type { Credentials, Json, MlflowServer } from './calls.ts'
 import { evaluationRows } from './evaluation.ts'
 import { modelFiles, runFiles, traceFile } from './files.ts'
 import { registered, registeredModelRows } from './registry.ts'
-import { experimentOf, experimentRows, loggedModelRows, runOf, runRows } from './runs.ts'
-import type { RunReading, ServerExperiment } from './runs.ts'
+import { experimentRows, loggedModelRows, runRows } from './runs.ts'
+import type { RunReading } from './runs.ts'
+import { experimentOf, runOf } from './listed.ts'
+import type { ServerExperiment } from './listed.ts'
 import { traceOf, traceRows } from './traces.ts'
 
 /** Runs, logged models or traces of one part. */

@@ -14,7 +14,7 @@ import { movedUri } from '../mlflow/places.ts'
 import type { Rows } from '../mlflow/runs.ts'
 import { listOf, textOf } from './calls.ts'
 import type { Json, MlflowServer } from './calls.ts'
-import type { ServerExperiment } from './runs.ts'
+import type { ServerExperiment } from './listed.ts'
 
 /** Traces whose spans are asked for at once. */
 const AT_ONCE = 10

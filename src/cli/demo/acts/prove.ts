@@ -1,7 +1,7 @@
 /** Act 8: the production version is made again from raw data; the audit chain is whole; the day's cost is told. */
 import { authApi } from '../../../contract/auth.ts'
 import { costApi } from '../../../contract/cost.ts'
-import { runOf } from '../../project/reproduce.ts'
+import { runOf } from '../../project/proof/reproduce.ts'
 import { beginProof } from '../stage/proof.ts'
 import { ENDPOINT } from '../stage/world.ts'
 import type { Notebook, World } from '../stage/world.ts'

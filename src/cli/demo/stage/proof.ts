@@ -2,7 +2,7 @@
 import { pipelinesApi } from '../../../contract/pipelines.ts'
 import { follow } from '../../project/follow.ts'
 import { SILENT } from '../../invocation/output.ts'
-import { runOf } from '../../project/reproduce.ts'
+import { runOf } from '../../project/proof/reproduce.ts'
 import { ENDPOINT } from './world.ts'
 import type { Proof, World } from './world.ts'
 

@@ -4,8 +4,8 @@ import type { ChildProcess } from 'node:child_process'
 import { openSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { readServerFile } from '../../invocation/server.ts'
-import type { ServerFile } from '../../invocation/server.ts'
+import { readServerFile } from '../../invocation/server-file.ts'
+import type { ServerFile } from '../../invocation/server-file.ts'
 import { endLeftovers } from './leftovers.ts'
 
 const START_MS = 60_000

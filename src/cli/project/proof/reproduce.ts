@@ -1,16 +1,29 @@
 /** `slipway reproduce`: runs the pipeline of a model version again from raw data and grades how equal the result is. */
-import type { Client } from '../../client/client.ts'
-import { pipelinesApi } from '../../contract/pipelines.ts'
-import type { Reply } from '../../contract/route.ts'
-import { PRODUCTION, registryApi } from '../../contract/registry.ts'
-import { UsageError } from '../invocation/command.ts'
-import type { Invocation } from '../invocation/command.ts'
-import { connect } from '../invocation/server.ts'
-import { follow } from './follow.ts'
+import type { Client } from '../../../client/client.ts'
+import { pipelinesApi } from '../../../contract/pipelines.ts'
+import type { Reply } from '../../../contract/route.ts'
+import { PRODUCTION, registryApi } from '../../../contract/registry.ts'
+import { UsageError } from '../../invocation/command.ts'
+import type { Invocation } from '../../invocation/command.ts'
+import { connect } from '../../invocation/server.ts'
+import { follow } from '../follow.ts'
+import { reproduceAll } from './all.ts'
 
 export async function run(invocation: Invocation): Promise<number> {
   const [model] = invocation.args
-  if (model === undefined) throw new UsageError('reproduce needs a model: slipway reproduce MODEL[@VERSION]')
+  const { all, alias, schedule } = invocation.flags
+  if (all === true) {
+    if (model === undefined) return reproduceAll(invocation)
+    throw new UsageError(`--all takes every model, and "${model}" is one: leave out one of the two`)
+  }
+  if (alias !== undefined) throw new UsageError('--alias goes with --all; of one model it is MODEL@ALIAS')
+  if (schedule !== undefined) throw new UsageError('--schedule goes with --all: it is of every model')
+  if (model === undefined)
+    throw new UsageError('reproduce needs a model: slipway reproduce MODEL[@VERSION], or --all for those in production')
+  return reproduceOne(invocation, model)
+}
+
+async function reproduceOne(invocation: Invocation, model: string): Promise<number> {
   const { client } = await connect(invocation)
   const id = await runOf(client, model)
   const dry = invocation.flags['dry-run'] === true

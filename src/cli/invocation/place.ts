@@ -1,14 +1,14 @@
 /** The job that this command runs in, and what jobs of forks may not do. */
-import { readFile } from 'node:fs/promises'
+import { readUserText } from '../../contract/absence/user-file.ts'
 import { placeOf, providerOf } from '../../ci/hosts/environment.ts'
 import type { Place, Provider } from '../../ci/hosts/environment.ts'
 import { ifJson, ifMissing } from '../../contract/absence/absent.ts'
-import { UsageError } from '../invocation/command.ts'
+import { UsageError } from './command.ts'
 
 /** By the variables of the job, and the event that GitHub keeps in a file. */
 export async function placeHere(provider: Provider = providerOf(process.env)): Promise<Place> {
   const file = process.env['GITHUB_EVENT_PATH']
-  const event = provider !== 'github' || file === undefined ? undefined : await ifMissing(readFile(file, 'utf8'))
+  const event = provider !== 'github' || file === undefined ? undefined : await ifMissing(readUserText(file))
   return placeOf(provider, process.env, event === undefined ? undefined : ifJson(event))
 }
 
