@@ -1,5 +1,6 @@
 /** Every page's address; pages are loaded when they are first opened. */
 import type { QueryClient } from '@tanstack/react-query'
+import type { RouteComponent } from '@tanstack/react-router'
 import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router'
 import { HomePage } from './pages/home.tsx'
 import { Missing, PageFailure } from './parts/page/placeholders.tsx'
@@ -13,147 +14,127 @@ const root = createRootRouteWithContext<{ queries: QueryClient }>()({
 
 const under = () => root
 
+/** Below the root, its page loaded when it is first opened. */
+const shown = <M extends Record<K, RouteComponent>, K extends string>(load: () => Promise<M>, page: K) => ({
+  getParentRoute: under,
+  component: lazyRouteComponent(load, page),
+})
+
 const pages = [
   createRoute({ getParentRoute: under, path: '/', component: HomePage }),
   createRoute({
-    getParentRoute: under,
     path: '/login',
     validateSearch: address.loginSearch,
-    component: lazyRouteComponent(() => import('./pages/login.tsx'), 'LoginPage'),
+    ...shown(() => import('./pages/login.tsx'), 'LoginPage'),
   }),
   createRoute({
-    getParentRoute: under,
     path: '/runs',
     validateSearch: address.runsSearch,
-    component: lazyRouteComponent(() => import('./pages/runs/runs.tsx'), 'RunsPage'),
+    ...shown(() => import('./pages/runs/runs.tsx'), 'RunsPage'),
   }),
   createRoute({
-    getParentRoute: under,
     path: '/runs/compare',
     validateSearch: address.compareSearch,
-    component: lazyRouteComponent(() => import('./pages/runs/compare.tsx'), 'ComparePage'),
+    ...shown(() => import('./pages/runs/compare.tsx'), 'ComparePage'),
   }),
   createRoute({
-    getParentRoute: under,
     path: '/runs/$id',
     validateSearch: address.runSearch,
-    component: lazyRouteComponent(() => import('./pages/runs/run.tsx'), 'RunPage'),
+    ...shown(() => import('./pages/runs/run.tsx'), 'RunPage'),
   }),
   createRoute({
-    getParentRoute: under,
     path: '/experiments',
     validateSearch: address.experimentsSearch,
-    component: lazyRouteComponent(() => import('./pages/runs/experiments.tsx'), 'ExperimentsPage'),
+    ...shown(() => import('./pages/runs/experiments.tsx'), 'ExperimentsPage'),
   }),
   createRoute({
-    getParentRoute: under,
     path: '/traces',
     validateSearch: address.tracesSearch,
-    component: lazyRouteComponent(() => import('./pages/llm/traces.tsx'), 'TracesPage'),
+    ...shown(() => import('./pages/llm/traces.tsx'), 'TracesPage'),
   }),
   createRoute({
-    getParentRoute: under,
     path: '/traces/$id',
     validateSearch: address.traceSearch,
-    component: lazyRouteComponent(() => import('./pages/llm/trace.tsx'), 'TracePage'),
+    ...shown(() => import('./pages/llm/trace.tsx'), 'TracePage'),
   }),
+  createRoute({ path: '/models', ...shown(() => import('./pages/models/models.tsx'), 'ModelsPage') }),
+  createRoute({ path: '/models/$name', ...shown(() => import('./pages/models/model.tsx'), 'ModelPage') }),
   createRoute({
-    getParentRoute: under,
-    path: '/models',
-    component: lazyRouteComponent(() => import('./pages/models/models.tsx'), 'ModelsPage'),
-  }),
-  createRoute({
-    getParentRoute: under,
-    path: '/models/$name',
-    component: lazyRouteComponent(() => import('./pages/models/model.tsx'), 'ModelPage'),
-  }),
-  createRoute({
-    getParentRoute: under,
     path: '/models/$name/versions/$version',
-    component: lazyRouteComponent(() => import('./pages/models/version.tsx'), 'VersionPage'),
+    ...shown(() => import('./pages/models/version.tsx'), 'VersionPage'),
   }),
+  createRoute({ path: '/prompts', ...shown(() => import('./pages/llm/prompts.tsx'), 'PromptsPage') }),
   createRoute({
-    getParentRoute: under,
-    path: '/prompts',
-    component: lazyRouteComponent(() => import('./pages/llm/prompts.tsx'), 'PromptsPage'),
-  }),
-  createRoute({
-    getParentRoute: under,
     path: '/prompts/$name',
     validateSearch: address.promptSearch,
-    component: lazyRouteComponent(() => import('./pages/llm/prompt.tsx'), 'PromptPage'),
+    ...shown(() => import('./pages/llm/prompt.tsx'), 'PromptPage'),
   }),
+  createRoute({ path: '/datasets', ...shown(() => import('./pages/llm/datasets.tsx'), 'DatasetsPage') }),
+  createRoute({ path: '/datasets/$id', ...shown(() => import('./pages/llm/dataset.tsx'), 'DatasetPage') }),
+  createRoute({ path: '/endpoints', ...shown(() => import('./pages/endpoints/endpoints.tsx'), 'EndpointsPage') }),
   createRoute({
-    getParentRoute: under,
-    path: '/datasets',
-    component: lazyRouteComponent(() => import('./pages/llm/datasets.tsx'), 'DatasetsPage'),
-  }),
-  createRoute({
-    getParentRoute: under,
-    path: '/datasets/$id',
-    component: lazyRouteComponent(() => import('./pages/llm/dataset.tsx'), 'DatasetPage'),
-  }),
-  createRoute({
-    getParentRoute: under,
-    path: '/endpoints',
-    component: lazyRouteComponent(() => import('./pages/endpoints/endpoints.tsx'), 'EndpointsPage'),
-  }),
-  createRoute({
-    getParentRoute: under,
     path: '/endpoints/$name',
     validateSearch: address.endpointSearch,
-    component: lazyRouteComponent(() => import('./pages/endpoints/endpoint.tsx'), 'EndpointPage'),
+    ...shown(() => import('./pages/endpoints/endpoint.tsx'), 'EndpointPage'),
   }),
+  createRoute({ path: '/monitoring', ...shown(() => import('./pages/monitoring/monitors.tsx'), 'MonitorsPage') }),
   createRoute({
-    getParentRoute: under,
-    path: '/monitoring',
-    component: lazyRouteComponent(() => import('./pages/monitoring/monitors.tsx'), 'MonitorsPage'),
-  }),
-  createRoute({
-    getParentRoute: under,
     path: '/monitoring/$name',
     validateSearch: address.monitoringSearch,
-    component: lazyRouteComponent(() => import('./pages/monitoring/monitoring.tsx'), 'MonitoringPage'),
+    ...shown(() => import('./pages/monitoring/monitoring.tsx'), 'MonitoringPage'),
   }),
   createRoute({
-    getParentRoute: under,
     path: '/incidents',
     validateSearch: address.stateSearch,
-    component: lazyRouteComponent(() => import('./pages/monitoring/incidents.tsx'), 'IncidentsPage'),
+    ...shown(() => import('./pages/monitoring/incidents.tsx'), 'IncidentsPage'),
   }),
+  createRoute({ path: '/incidents/$id', ...shown(() => import('./pages/monitoring/incident.tsx'), 'IncidentPage') }),
+  createRoute({ path: '/pipelines', ...shown(() => import('./pages/pipelines/pipelines.tsx'), 'PipelinesPage') }),
   createRoute({
-    getParentRoute: under,
-    path: '/incidents/$id',
-    component: lazyRouteComponent(() => import('./pages/monitoring/incident.tsx'), 'IncidentPage'),
-  }),
-  createRoute({
-    getParentRoute: under,
-    path: '/pipelines',
-    component: lazyRouteComponent(() => import('./pages/pipelines/pipelines.tsx'), 'PipelinesPage'),
-  }),
-  createRoute({
-    getParentRoute: under,
     path: '/pipelines/$id/report',
     validateSearch: address.reportSearch,
-    component: lazyRouteComponent(() => import('./pages/pipelines/report.tsx'), 'ReportPage'),
+    ...shown(() => import('./pages/pipelines/report.tsx'), 'ReportPage'),
   }),
   createRoute({
-    getParentRoute: under,
     path: '/pipelines/$id',
     validateSearch: address.stepSearch,
-    component: lazyRouteComponent(() => import('./pages/pipelines/pipeline-run.tsx'), 'PipelineRunPage'),
+    ...shown(() => import('./pages/pipelines/pipeline-run.tsx'), 'PipelineRunPage'),
+  }),
+  createRoute({ path: '/queue', ...shown(() => import('./pages/queue/queue.tsx'), 'QueuePage') }),
+  createRoute({ path: '/pools', ...shown(() => import('./pages/queue/pools.tsx'), 'PoolsPage') }),
+  createRoute({ path: '/clusters', ...shown(() => import('./pages/queue/clusters.tsx'), 'ClustersPage') }),
+  createRoute({ path: '/data', ...shown(() => import('./pages/data/data-sets.tsx'), 'DataSetsPage') }),
+  createRoute({
+    path: '/data/$name',
+    validateSearch: address.dataSetSearch,
+    ...shown(() => import('./pages/data/data-set.tsx'), 'DataSetPage'),
   }),
   createRoute({
-    getParentRoute: under,
+    path: '/partitions',
+    ...shown(() => import('./pages/pipelines/partitioned.tsx'), 'PartitionedPage'),
+  }),
+  createRoute({
+    path: '/partitions/$project',
+    ...shown(() => import('./pages/pipelines/partitions.tsx'), 'PartitionsPage'),
+  }),
+  createRoute({ path: '/triggers', ...shown(() => import('./pages/pipelines/triggers.tsx'), 'TriggersPage') }),
+  createRoute({
+    path: '/triggers/$project/$name',
+    ...shown(() => import('./pages/pipelines/trigger.tsx'), 'TriggerPage'),
+  }),
+  createRoute({ path: '/backfills/$id', ...shown(() => import('./pages/pipelines/backfill.tsx'), 'BackfillPage') }),
+  createRoute({
+    path: '/reproductions',
+    ...shown(() => import('./pages/pipelines/reproductions.tsx'), 'ReproductionsPage'),
+  }),
+  createRoute({ path: '/studies', ...shown(() => import('./pages/pipelines/studies.tsx'), 'StudiesPage') }),
+  createRoute({ path: '/studies/$id', ...shown(() => import('./pages/pipelines/study.tsx'), 'StudyPage') }),
+  createRoute({
     path: '/cost',
     validateSearch: address.costSearch,
-    component: lazyRouteComponent(() => import('./pages/cost.tsx'), 'CostPage'),
+    ...shown(() => import('./pages/cost.tsx'), 'CostPage'),
   }),
-  createRoute({
-    getParentRoute: under,
-    path: '/settings',
-    component: lazyRouteComponent(() => import('./pages/settings.tsx'), 'SettingsPage'),
-  }),
+  createRoute({ path: '/settings', ...shown(() => import('./pages/settings.tsx'), 'SettingsPage') }),
 ] as const
 
 /** Makes the router of the pages. */

@@ -154,6 +154,11 @@ export function promptSearch(raw: Raw): PromptSearch {
   return present({ version: text(raw, 'version'), against: text(raw, 'against') })
 }
 
+/** State of a data set: its project, the version that is shown, and the one it is compared with. */
+export function dataSetSearch(raw: Raw): { project?: string; version?: string; against?: string } {
+  return present({ project: text(raw, 'project'), version: text(raw, 'version'), against: text(raw, 'against') })
+}
+
 /** State of the list of traces. */
 export function tracesSearch(raw: Raw): { filter?: string } {
   return present({ filter: text(raw, 'filter') })

@@ -1,6 +1,7 @@
 /** What Home says, and how an endpoint is. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { feedIncident, feedRollout, feedRun } from './feed.fixture.ts'
 import { recentChanges, needs } from './feed.ts'
 import type { FeedIncident } from './feed.ts'
 import { healthOf } from './endpoints/health.ts'
@@ -10,37 +11,9 @@ const NOW = Date.parse('2026-05-03T10:00:00Z')
 const HOUR = 3_600_000
 const at = (ms: number): string => new Date(NOW - ms).toISOString()
 
-const incident = {
-  id: 'i1',
-  endpoint: 'e',
-  title: 'unit changed',
-  kind: 'drift',
-  severity: 'high',
-  state: 'open',
-  opened_at: at(HOUR),
-  resolved_at: null,
-  affected: { rows: 1 },
-  causes: [],
-}
-const rollout = {
-  id: 'r1',
-  endpoint: 'e',
-  version: '3',
-  state: 'paused',
-  reason: 'a gate waits',
-  awaits: null,
-  created_at: at(2 * HOUR),
-  finished_at: null,
-}
-const run = {
-  id: 'p1',
-  project: 'a',
-  state: 'failed',
-  outcome: 'failed',
-  message: 'KeyError',
-  created_at: at(3 * HOUR),
-  finished_at: at(3 * HOUR),
-}
+const incident = feedIncident(at(HOUR))
+const rollout = feedRollout(at(2 * HOUR))
+const run = feedRun(at(3 * HOUR), at(3 * HOUR))
 const none = { incidents: [], rollouts: [], pipelineRuns: [], newest: [] }
 
 test('what needs someone is told with the one act, incidents first', () => {

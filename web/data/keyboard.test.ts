@@ -116,7 +116,7 @@ test('g and a letter lead to each place, and to no other', () => {
     assert.ok(press(key), `g ${key} is taken`)
   }
   press('g')
-  press('q')
+  press('z')
   assert.deepEqual(
     calls,
     PLACES.map(({ path }) => `go ${path}`),
@@ -129,9 +129,9 @@ test('a jump is given up after a moment, and by another key in between', () => {
   press('m', { at: 1300 })
   assert.deepEqual(calls, [], 'the second key came too late')
   press('g', { at: 2000 })
-  press('q', { at: 2100 })
+  press('z', { at: 2100 })
   press('m', { at: 2200 })
-  assert.deepEqual(calls, [], 'q ended the jump')
+  assert.deepEqual(calls, [], 'z ended the jump')
   press('g', { at: 3000 })
   press('m', { at: 4100 })
   assert.deepEqual(calls, ['go /models'])

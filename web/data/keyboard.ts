@@ -7,13 +7,26 @@ export const PLACES: readonly { readonly key: string; readonly word: string; rea
   { key: 't', word: 'Traces', path: '/traces' },
   { key: 'm', word: 'Models', path: '/models' },
   { key: 'w', word: 'Prompts', path: '/prompts' },
-  { key: 'd', word: 'Datasets', path: '/datasets' },
+  { key: 'd', word: 'Evaluation sets', path: '/datasets' },
   { key: 'e', word: 'Endpoints', path: '/endpoints' },
   { key: 'o', word: 'Monitoring', path: '/monitoring' },
   { key: 'i', word: 'Incidents', path: '/incidents' },
   { key: 'p', word: 'Pipelines', path: '/pipelines' },
+  { key: 'q', word: 'Queue', path: '/queue' },
+  { key: 'a', word: 'Data sets', path: '/data' },
+  { key: 'b', word: 'Partitions', path: '/partitions' },
+  { key: 'f', word: 'Triggers', path: '/triggers' },
+  { key: 'y', word: 'Searches', path: '/studies' },
+  { key: 'v', word: 'Reproductions', path: '/reproductions' },
   { key: 'c', word: 'Cost', path: '/cost' },
   { key: 's', word: 'Settings', path: '/settings' },
+]
+
+/** What stands beside the queue: found by the search and from there, without a letter of its own. */
+export const QUEUE_PLACES: readonly { readonly word: string; readonly path: string }[] = [
+  { word: 'Queue', path: '/queue' },
+  { word: 'Pools', path: '/pools' },
+  { word: 'Clusters', path: '/clusters' },
 ]
 
 export type Act =

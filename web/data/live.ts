@@ -11,6 +11,7 @@ const TOUCHED: Readonly<Record<string, readonly string[]>> = {
   monitors: ['monitors'],
   incidents: ['incidents', 'monitors'],
   pipelines: ['pipelines', 'runs', 'models'],
+  'data-sets': ['data-sets'],
   cost: ['cost'],
   tokens: ['tokens'],
   audit: ['audit'],

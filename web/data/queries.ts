@@ -9,6 +9,7 @@ import type { machinesApi } from '../../src/contract/identity/machines.ts'
 import type { imagesApi } from '../../src/contract/images/images.ts'
 import type { monitoringApi } from '../../src/contract/monitoring.ts'
 import type { pipelinesApi } from '../../src/contract/pipelines.ts'
+import type { studiesApi } from '../../src/contract/pipelines/studies.ts'
 import type { registryApi } from '../../src/contract/registry.ts'
 import type { rolloutApi } from '../../src/contract/rollout.ts'
 import type { Reply } from '../../src/contract/route.ts'
@@ -16,6 +17,7 @@ import type { servingApi } from '../../src/contract/serving.ts'
 import type { storageApi, systemApi } from '../../src/contract/system.ts'
 import type { trackingApi } from '../../src/contract/tracking.ts'
 import { call } from './api.ts'
+import { get } from './get.ts'
 
 export type Endpoint = Reply<typeof servingApi.getEndpoint>
 export type Latency = Reply<typeof endpointViewApi.latency>
@@ -38,34 +40,20 @@ export type Run = Reply<typeof trackingApi.getRun>
 export type RunRow = Reply<typeof trackingApi.listRuns>['items'][number]
 export type PipelineRun = Reply<typeof pipelinesApi.getPipelineRun>
 export type PipelineRow = Reply<typeof pipelinesApi.listPipelineRuns>['items'][number]
+export type PipelineParam = NonNullable<Reply<typeof pipelinesApi.getPipelineVersion>['params']>[number]
+export type StepQueue = Reply<typeof pipelinesApi.stepQueue>
+export type Study = Reply<typeof studiesApi.getStudy>
+export type StudyRow = Reply<typeof studiesApi.listStudies>['items'][number]
 export type Step = PipelineRun['steps'][number]
 export type Feature = Reply<typeof monitoringApi.feature>
 export type Performance = Reply<typeof monitoringApi.performance>['items'][number]
 export type CostBy = 'run' | 'endpoint' | 'project' | 'day'
 
-export const me = queryOptions({
-  queryKey: ['auth', 'me'],
-  queryFn: ({ signal }) => call<typeof authApi.whoami>('GET', '/v1/me', { signal }),
-  staleTime: 60_000,
-})
-export const server = queryOptions({
-  queryKey: ['server'],
-  queryFn: ({ signal }) => call<typeof systemApi.info>('GET', '/v1/server', { signal }),
-  staleTime: 60_000,
-})
-export const storage = queryOptions({
-  queryKey: ['server', 'storage'],
-  queryFn: ({ signal }) => call<typeof storageApi.state>('GET', '/v1/storage', { signal }),
-  staleTime: 60_000,
-})
-export const tokens = queryOptions({
-  queryKey: ['tokens'],
-  queryFn: ({ signal }) => call<typeof authApi.listTokens>('GET', '/v1/tokens', { signal }),
-})
-export const machineTrusts = queryOptions({
-  queryKey: ['machine-trusts'],
-  queryFn: ({ signal }) => call<typeof machinesApi.listTrusts>('GET', '/v1/machine-trusts', { signal }),
-})
+export const me = { ...get<typeof authApi.whoami>(['auth', 'me'], '/v1/me'), staleTime: 60_000 }
+export const server = { ...get<typeof systemApi.info>(['server'], '/v1/server'), staleTime: 60_000 }
+export const storage = { ...get<typeof storageApi.state>(['server', 'storage'], '/v1/storage'), staleTime: 60_000 }
+export const tokens = get<typeof authApi.listTokens>(['tokens'], '/v1/tokens')
+export const machineTrusts = get<typeof machinesApi.listTrusts>(['machine-trusts'], '/v1/machine-trusts')
 export const audit = infiniteQueryOptions({
   queryKey: ['audit'],
   initialPageParam: '',
@@ -77,20 +65,13 @@ export const audit = infiniteQueryOptions({
   getNextPageParam: (last) => last.next_page_token,
 })
 
-export const experiments = queryOptions({
-  queryKey: ['runs', 'experiments'],
-  queryFn: ({ signal }) =>
-    call<typeof trackingApi.listExperiments>('GET', '/v1/experiments', { signal, query: { limit: 1000 } }),
+export const experiments = get<typeof trackingApi.listExperiments>(['runs', 'experiments'], '/v1/experiments', {
+  query: { limit: 1000 },
 })
 
 export const experimentsOf = (stage: 'deleted' | undefined) =>
-  queryOptions({
-    queryKey: ['runs', 'experiments', stage ?? 'active'],
-    queryFn: ({ signal }) =>
-      call<typeof trackingApi.listExperiments>('GET', '/v1/experiments', {
-        signal,
-        query: { limit: 1000, view: stage ?? 'active' },
-      }),
+  get<typeof trackingApi.listExperiments>(['runs', 'experiments', stage ?? 'active'], '/v1/experiments', {
+    query: { limit: 1000, view: stage ?? 'active' },
   })
 
 /** What of the runs is asked for; columns are `metrics.KEY`, `params.KEY` or `tags.KEY`. */
@@ -144,115 +125,59 @@ function keysOf(columns: readonly string[], prefix: string): string[] {
 }
 
 export const run = (id: string) =>
-  queryOptions({
-    queryKey: ['runs', 'one', id],
-    queryFn: ({ signal }) => call<typeof trackingApi.getRun>('GET', '/v1/runs/:id', { signal, params: { id } }),
-  })
-export const models = queryOptions({
-  queryKey: ['models', 'list'],
-  queryFn: ({ signal }) => call<typeof registryApi.listModels>('GET', '/v1/models', { signal, query: { limit: 1000 } }),
-})
+  get<typeof trackingApi.getRun>(['runs', 'one', id], '/v1/runs/:id', { params: { id } })
+export const models = get<typeof registryApi.listModels>(['models', 'list'], '/v1/models', { query: { limit: 1000 } })
 export const model = (name: string) =>
-  queryOptions({
-    queryKey: ['models', 'one', name],
-    queryFn: ({ signal }) => call<typeof registryApi.getModel>('GET', '/v1/models/:name', { signal, params: { name } }),
-  })
+  get<typeof registryApi.getModel>(['models', 'one', name], '/v1/models/:name', { params: { name } })
 export const versions = (name: string) =>
-  queryOptions({
-    queryKey: ['models', 'versions', name],
-    queryFn: ({ signal }) =>
-      call<typeof registryApi.listVersions>('GET', '/v1/models/:name/versions', {
-        signal,
-        params: { name },
-        query: { limit: 200 },
-      }),
+  get<typeof registryApi.listVersions>(['models', 'versions', name], '/v1/models/:name/versions', {
+    params: { name },
+    query: { limit: 200 },
   })
 export const version = (name: string, number: string) =>
-  queryOptions({
-    queryKey: ['models', 'version', name, number],
-    queryFn: ({ signal }) =>
-      call<typeof registryApi.getVersion>('GET', '/v1/models/:name/versions/:version', {
-        signal,
-        params: { name, version: number },
-      }),
+  get<typeof registryApi.getVersion>(['models', 'version', name, number], '/v1/models/:name/versions/:version', {
+    params: { name, version: number },
   })
 export const lineage = (name: string, number: string) =>
-  queryOptions({
-    queryKey: ['models', 'lineage', name, number],
-    queryFn: ({ signal }) =>
-      call<typeof registryApi.lineage>('GET', '/v1/models/:name/versions/:version/lineage', {
-        signal,
-        params: { name, version: number },
-      }),
+  get<typeof registryApi.lineage>(['models', 'lineage', name, number], '/v1/models/:name/versions/:version/lineage', {
+    params: { name, version: number },
   })
 export const policy = (name: string) =>
-  queryOptions({
-    queryKey: ['models', 'policy', name],
-    queryFn: ({ signal }) =>
-      call<typeof registryApi.getPolicy>('GET', '/v1/models/:name/policy', { params: { name }, signal }),
-  })
+  get<typeof registryApi.getPolicy>(['models', 'policy', name], '/v1/models/:name/policy', { params: { name } })
 export const moves = (name: string) =>
-  queryOptions({
-    queryKey: ['models', 'history', name],
-    queryFn: ({ signal }) =>
-      call<typeof registryApi.aliasHistory>('GET', '/v1/models/:name/history', { signal, params: { name } }),
-  })
+  get<typeof registryApi.aliasHistory>(['models', 'history', name], '/v1/models/:name/history', { params: { name } })
 
 export const standings = (name: string) =>
-  queryOptions({
-    queryKey: ['models', 'environments', name],
-    queryFn: ({ signal }) =>
-      call<typeof imagesApi.standings>('GET', '/v1/models/:name/environments', { signal, params: { name } }),
+  get<typeof imagesApi.standings>(['models', 'environments', name], '/v1/models/:name/environments', {
+    params: { name },
   })
 
-export const environments = queryOptions({
-  queryKey: ['models', 'all environments'],
-  queryFn: ({ signal }) => call<typeof imagesApi.listEnvironments>('GET', '/v1/environments', { signal }),
-})
+export const environments = get<typeof imagesApi.listEnvironments>(['models', 'all environments'], '/v1/environments')
 
-export const endpoints = queryOptions({
-  queryKey: ['endpoints', 'list'],
-  queryFn: ({ signal }) => call<typeof servingApi.listEndpoints>('GET', '/v1/endpoints', { signal }),
+export const endpoints = {
+  ...get<typeof servingApi.listEndpoints>(['endpoints', 'list'], '/v1/endpoints'),
   refetchInterval: 10_000,
-})
+}
 export const endpoint = (name: string) =>
-  queryOptions({
-    queryKey: ['endpoints', 'one', name],
-    queryFn: ({ signal }) =>
-      call<typeof servingApi.getEndpoint>('GET', '/v1/endpoints/:name', { signal, params: { name } }),
-  })
+  get<typeof servingApi.getEndpoint>(['endpoints', 'one', name], '/v1/endpoints/:name', { params: { name } })
 export const predictions = (name: string) =>
-  queryOptions({
-    queryKey: ['predictions', name],
-    queryFn: ({ signal }) =>
-      call<typeof servingApi.listPredictions>('GET', '/v1/endpoints/:name/predictions', {
-        signal,
-        params: { name },
-        query: { limit: 20 },
-      }),
+  get<typeof servingApi.listPredictions>(['predictions', name], '/v1/endpoints/:name/predictions', {
+    params: { name },
+    query: { limit: 20 },
   })
 
 /** Up to the newest prediction. */
-export const latency = (name: string, seconds: number) =>
-  queryOptions({
-    queryKey: ['predictions', name, 'latency', seconds],
-    queryFn: ({ signal }) =>
-      call<typeof endpointViewApi.latency>('GET', '/v1/endpoints/:name/latency', {
-        signal,
-        params: { name },
-        query: { span_s: seconds, windows: 120 },
-      }),
-    placeholderData: keepPreviousData,
-  })
+export const latency = (name: string, seconds: number) => ({
+  ...get<typeof endpointViewApi.latency>(['predictions', name, 'latency', seconds], '/v1/endpoints/:name/latency', {
+    params: { name },
+    query: { span_s: seconds, windows: 120 },
+  }),
+  placeholderData: keepPreviousData,
+})
 
 export const rollouts = (endpoint?: string) =>
-  queryOptions({
-    queryKey: ['rollouts', 'list', endpoint ?? ''],
-    queryFn: ({ signal }) =>
-      call<typeof rolloutApi.list>('GET', '/v1/rollouts', {
-        signal,
-        query: { limit: 20, ...(endpoint !== undefined && { endpoint }) },
-      }),
+  get<typeof rolloutApi.list>(['rollouts', 'list', endpoint ?? ''], '/v1/rollouts', {
+    query: { limit: 20, ...(endpoint !== undefined && { endpoint }) },
   })
 /** Every rollout that has not ended, however many newer ones have. */
 export const openRollouts = queryOptions({
@@ -271,60 +196,34 @@ export const openRollouts = queryOptions({
     return { items }
   },
 })
-export const freezes = queryOptions({
-  queryKey: ['rollouts', 'freezes'],
-  queryFn: ({ signal }) => call<typeof rolloutApi.freezes>('GET', '/v1/freezes', { signal }),
+export const freezes = {
+  ...get<typeof rolloutApi.freezes>(['rollouts', 'freezes'], '/v1/freezes'),
   refetchInterval: 60_000,
-})
+}
 export const rollout = (id: string) =>
-  queryOptions({
-    queryKey: ['rollouts', 'one', id],
-    queryFn: ({ signal }) => call<typeof rolloutApi.get>('GET', '/v1/rollouts/:id', { signal, params: { id } }),
-  })
+  get<typeof rolloutApi.get>(['rollouts', 'one', id], '/v1/rollouts/:id', { params: { id } })
 export const curve = (id: string) =>
-  queryOptions({
-    queryKey: ['rollouts', 'curve', id],
-    queryFn: ({ signal }) => call<typeof rolloutApi.curve>('GET', '/v1/rollouts/:id/curve', { signal, params: { id } }),
-  })
+  get<typeof rolloutApi.curve>(['rollouts', 'curve', id], '/v1/rollouts/:id/curve', { params: { id } })
 
 export const incidents = (endpoint?: string) =>
-  queryOptions({
-    queryKey: ['incidents', 'list', endpoint ?? ''],
-    queryFn: ({ signal }) =>
-      call<typeof monitoringApi.listIncidents>('GET', '/v1/incidents', {
-        signal,
-        query: { limit: 100, ...(endpoint !== undefined && { endpoint }) },
-      }),
+  get<typeof monitoringApi.listIncidents>(['incidents', 'list', endpoint ?? ''], '/v1/incidents', {
+    query: { limit: 100, ...(endpoint !== undefined && { endpoint }) },
   })
 export const incident = (id: string) =>
-  queryOptions({
-    queryKey: ['incidents', 'one', id],
-    queryFn: ({ signal }) =>
-      call<typeof monitoringApi.getIncident>('GET', '/v1/incidents/:id', { signal, params: { id } }),
-  })
+  get<typeof monitoringApi.getIncident>(['incidents', 'one', id], '/v1/incidents/:id', { params: { id } })
 /** Whether each endpoint is watched, by its name. */
-export const watched = queryOptions({
-  queryKey: ['monitors', 'watched'],
-  queryFn: ({ signal }) => call<typeof endpointViewApi.listWatched>('GET', '/v1/monitors', { signal }),
-})
+export const watched = get<typeof endpointViewApi.listWatched>(['monitors', 'watched'], '/v1/monitors')
 
 export const monitor = (name: string) =>
-  queryOptions({
-    queryKey: ['monitors', 'settings', name],
-    queryFn: ({ signal }) =>
-      call<typeof monitoringApi.getMonitor>('GET', '/v1/endpoints/:name/monitor', { signal, params: { name } }),
+  get<typeof monitoringApi.getMonitor>(['monitors', 'settings', name], '/v1/endpoints/:name/monitor', {
+    params: { name },
   })
 
 /** Messages about incidents that were given up, the newest first. */
 export const deadNotices = (name: string) =>
-  queryOptions({
-    queryKey: ['monitors', 'dead', name],
-    queryFn: ({ signal }) =>
-      call<typeof monitoringApi.listNotices>('GET', '/v1/endpoints/:name/messages', {
-        signal,
-        params: { name },
-        query: { state: 'dead', limit: 20 },
-      }),
+  get<typeof monitoringApi.listNotices>(['monitors', 'dead', name], '/v1/endpoints/:name/messages', {
+    params: { name },
+    query: { state: 'dead', limit: 20 },
   })
 
 /** A part of event time; an absent end is open. */
@@ -334,120 +233,78 @@ export interface Range {
 }
 
 export const heatmap = (name: string, range: Range, hours: number) =>
-  queryOptions({
-    queryKey: ['monitors', 'heatmap', name, range, hours],
-    queryFn: ({ signal }) =>
-      call<typeof monitoringApi.heatmap>('GET', '/v1/endpoints/:name/monitor/heatmap', {
-        signal,
-        params: { name },
-        query: { ...range, bucket_hours: hours },
-      }),
-  })
+  get<typeof monitoringApi.heatmap>(
+    ['monitors', 'heatmap', name, range, hours],
+    '/v1/endpoints/:name/monitor/heatmap',
+    { params: { name }, query: { ...range, bucket_hours: hours } },
+  )
 export const feature = (name: string, chosen: string, range: Range) =>
-  queryOptions({
-    queryKey: ['monitors', 'feature', name, chosen, range],
-    queryFn: ({ signal }) =>
-      call<typeof monitoringApi.feature>('GET', '/v1/endpoints/:name/monitor/features/:feature', {
-        signal,
-        params: { name, feature: chosen },
-        query: { ...range },
-      }),
-  })
+  get<typeof monitoringApi.feature>(
+    ['monitors', 'feature', name, chosen, range],
+    '/v1/endpoints/:name/monitor/features/:feature',
+    { params: { name, feature: chosen }, query: { ...range } },
+  )
 export const performance = (name: string, range: Range, bucket: 'day' | 'week' | 'month' | 'all', slice = '') =>
-  queryOptions({
-    queryKey: ['monitors', 'performance', name, range, bucket, slice],
-    queryFn: ({ signal }) =>
-      call<typeof monitoringApi.performance>('GET', '/v1/endpoints/:name/performance', {
-        signal,
-        params: { name },
-        query: { ...range, bucket, ...(slice !== '' && { slice }) },
-      }),
-  })
+  get<typeof monitoringApi.performance>(
+    ['monitors', 'performance', name, range, bucket, slice],
+    '/v1/endpoints/:name/performance',
+    { params: { name }, query: { ...range, bucket, ...(slice !== '' && { slice }) } },
+  )
 
 export const pipelineRuns = (project = '') =>
-  queryOptions({
-    queryKey: ['pipelines', 'list', project],
-    queryFn: ({ signal }) =>
-      call<typeof pipelinesApi.listPipelineRuns>('GET', '/v1/pipeline-runs', {
-        signal,
-        query: { limit: 100, ...(project !== '' && { project }) },
-      }),
+  get<typeof pipelinesApi.listPipelineRuns>(['pipelines', 'list', project], '/v1/pipeline-runs', {
+    query: { limit: 100, ...(project !== '' && { project }) },
   })
 /** The newest run of each project. */
-export const newestPipelineRuns = queryOptions({
-  queryKey: ['pipelines', 'newest'],
-  queryFn: ({ signal }) =>
-    call<typeof pipelinesApi.listPipelineRuns>('GET', '/v1/pipeline-runs', {
-      signal,
-      query: { limit: 100, newest: 'true' },
-    }),
-})
-export const stepQueue = queryOptions({
-  queryKey: ['pipelines', 'queue'],
-  queryFn: ({ signal }) => call<typeof pipelinesApi.stepQueue>('GET', '/v1/step-queue', { signal }),
+export const newestPipelineRuns = get<typeof pipelinesApi.listPipelineRuns>(
+  ['pipelines', 'newest'],
+  '/v1/pipeline-runs',
+  { query: { limit: 100, newest: 'true' } },
+)
+export const stepQueue = {
+  ...get<typeof pipelinesApi.stepQueue>(['pipelines', 'queue'], '/v1/step-queue'),
   refetchInterval: 15_000,
-})
+}
 export const mergeTimes = (of: { readonly model?: string; readonly version?: string } = {}) =>
-  queryOptions({
-    // of rollouts, since it changes with them
-    queryKey: ['rollouts', 'merges', of.model ?? '', of.version ?? ''],
-    queryFn: ({ signal }) => call<typeof mergesApi.times>('GET', '/v1/merge-times', { signal, query: of }),
+  // of rollouts, since it changes with them
+  get<typeof mergesApi.times>(['rollouts', 'merges', of.model ?? '', of.version ?? ''], '/v1/merge-times', {
+    query: of,
   })
 export const pipelineRun = (id: string) =>
-  queryOptions({
-    queryKey: ['pipelines', 'one', id],
-    queryFn: ({ signal }) =>
-      call<typeof pipelinesApi.getPipelineRun>('GET', '/v1/pipeline-runs/:id', { signal, params: { id } }),
-  })
+  get<typeof pipelinesApi.getPipelineRun>(['pipelines', 'one', id], '/v1/pipeline-runs/:id', { params: { id } })
+export const studies = get<typeof studiesApi.listStudies>(['pipelines', 'studies'], '/v1/studies')
+export const study = (id: string) =>
+  get<typeof studiesApi.getStudy>(['pipelines', 'study', id], '/v1/studies/:id', { params: { id } })
+export const pipelineVersion = (id: string) => ({
+  ...get<typeof pipelinesApi.getPipelineVersion>(['pipelines', 'version', id], '/v1/pipelines/:id', { params: { id } }),
+  staleTime: Infinity,
+})
 /** `base` is the merge base; without one the report has production alone beside it. */
 export const changeReport = (run: string, base: string | undefined) =>
-  queryOptions({
-    queryKey: ['pipelines', 'report', run, base ?? ''],
-    queryFn: ({ signal }) =>
-      call<typeof ciApi.changeReport>('GET', '/v1/change-reports/:run', {
-        signal,
-        params: { run },
-        query: base === undefined ? {} : { base },
-      }),
+  get<typeof ciApi.changeReport>(['pipelines', 'report', run, base ?? ''], '/v1/change-reports/:run', {
+    params: { run },
+    query: base === undefined ? {} : { base },
   })
 export const explanation = (id: string, step: string) =>
-  queryOptions({
-    queryKey: ['pipelines', 'explain', id, step],
-    queryFn: ({ signal }) =>
-      call<typeof pipelinesApi.explainStep>('GET', '/v1/pipeline-runs/:id/steps/:step/explain', {
-        signal,
-        params: { id, step },
-      }),
-  })
+  get<typeof pipelinesApi.explainStep>(
+    ['pipelines', 'explain', id, step],
+    '/v1/pipeline-runs/:id/steps/:step/explain',
+    { params: { id, step } },
+  )
 
 export const cost = (by: CostBy, from?: string) =>
-  queryOptions({
-    queryKey: ['cost', by, from ?? ''],
-    queryFn: ({ signal }) =>
-      call<typeof costApi.report>('GET', '/v1/cost', { signal, query: { by, ...(from !== undefined && { from }) } }),
+  get<typeof costApi.report>(['cost', by, from ?? ''], '/v1/cost', {
+    query: { by, ...(from !== undefined && { from }) },
   })
-export const rates = queryOptions({
-  queryKey: ['cost', 'rates'],
-  queryFn: ({ signal }) => call<typeof costApi.rates>('GET', '/v1/cost/rates', { signal }),
-})
+export const rates = get<typeof costApi.rates>(['cost', 'rates'], '/v1/cost/rates')
 /** The newest runs, for the search, and for Home to know whether there are any. */
-export const recentRuns = queryOptions({
-  queryKey: ['runs', 'recent'],
-  queryFn: ({ signal }) =>
-    call<typeof trackingApi.listRuns>('GET', '/v1/runs', {
-      signal,
-      query: { limit: 100, order_by: ['attributes.start_time DESC'] },
-    }),
+export const recentRuns = get<typeof trackingApi.listRuns>(['runs', 'recent'], '/v1/runs', {
+  query: { limit: 100, order_by: ['attributes.start_time DESC'] },
 })
 
 /** Runs that failed, those that ended last first. */
-export const failedRuns = queryOptions({
-  queryKey: ['runs', 'failed'],
-  queryFn: ({ signal }) =>
-    call<typeof trackingApi.listRuns>('GET', '/v1/runs', {
-      signal,
-      query: { limit: 100, filter: "attributes.status = 'FAILED'", order_by: ['attributes.end_time DESC'] },
-    }),
+export const failedRuns = get<typeof trackingApi.listRuns>(['runs', 'failed'], '/v1/runs', {
+  query: { limit: 100, filter: "attributes.status = 'FAILED'", order_by: ['attributes.end_time DESC'] },
 })
 
 const CALLED = 20

@@ -3,39 +3,17 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CallError } from '../../src/client/client.ts'
 import { pageMarkup, textOf } from '../../test/web/components.ts'
+import { feedIncident, feedRollout, feedRun } from '../data/feed.fixture.ts'
 
 const ago = (minutes: number): string => new Date(Date.now() - minutes * 60_000).toISOString()
 
-const INCIDENT = {
-  id: 'i1',
-  endpoint: 'e',
-  title: 'unit changed',
-  kind: 'drift',
-  severity: 'high',
-  state: 'open',
-  opened_at: ago(90),
-  resolved_at: null,
-  affected: { rows: 1204 },
-  causes: [],
-}
-const ROLLOUT = {
-  id: 'r1',
-  endpoint: 'shop',
-  version: '3',
-  state: 'paused',
-  reason: 'a gate fails',
-  awaits: null,
-  created_at: ago(200),
-  finished_at: null,
-}
+const INCIDENT = { ...feedIncident(ago(90)), affected: { rows: 1204 } }
+const ROLLOUT = { ...feedRollout(ago(200)), endpoint: 'shop', reason: 'a gate fails' }
 const PIPELINE = {
-  id: 'p1',
+  ...feedRun(ago(130), ago(125)),
   project: 'flights',
-  state: 'failed',
   outcome: 'refused',
   message: 'auc is too low',
-  created_at: ago(130),
-  finished_at: ago(125),
 }
 const RUN = { id: 'run1', name: 'brave', status: 'FAILED', ended_at: ago(3) }
 const STABLE = {
@@ -56,6 +34,8 @@ const QUEUE = {
   waiting: 5,
   oldest_wait_ms: 127_000,
   failed_last_day: 1,
+  slow_starts: null,
+  clusters: [],
 }
 const KEYS = {
   incidents: ['incidents', 'list', ''],

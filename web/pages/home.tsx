@@ -12,6 +12,7 @@ import { Status } from '../parts/page/status.tsx'
 import { MergeTimesPanel } from '../parts/merges/merge-times.tsx'
 import { StepQueuePanel } from '../parts/pipeline-run/step-queue.tsx'
 import { useNow, RelativeTime } from '../parts/page/relative-time.tsx'
+import { queueNeeds } from '../data/pipelines/queue-needs.ts'
 import { storageNeeds } from '../data/storage.ts'
 import * as read from '../data/queries.ts'
 
@@ -26,7 +27,9 @@ export function HomePage() {
   const now = useNow()
   const nothing = from.pipelineRuns.length === 0 && from.any.length === 0
   const changes = recentChanges(now, from, SHOWN + 1)
-  const open = [...storageNeeds(storage, now), ...imageNeeds(faults), ...needs(now, from)]
+  // its panel says so where it cannot be read
+  const queue = useQuery(read.stepQueue).data
+  const open = [...storageNeeds(storage, now), ...queueNeeds(queue, now), ...imageNeeds(faults), ...needs(now, from)]
   // what could not be read is not said to be nothing
   const known = !waiting && failed.length === 0
   if (known && nothing && endpoints.data?.items.length === 0) return <Begin />

@@ -7,9 +7,9 @@ import { call } from '../data/api.ts'
 import { count, plural } from '../data/format.ts'
 import { Command } from '../parts/page/command.tsx'
 import { Confirm } from '../parts/form/confirm.tsx'
-import { Empty, Loaded } from '../parts/page/placeholders.tsx'
-import { usePermission } from '../parts/form/permissions.ts'
+import { Loaded } from '../parts/page/placeholders.tsx'
 import { Confinement } from '../parts/settings/confinement.tsx'
+import { GuardedPanel } from '../parts/settings/guarded-panel.tsx'
 import { Machines } from '../parts/settings/machines.tsx'
 import { NewToken } from '../parts/settings/new-token.tsx'
 import { Facts, Page, Panel } from '../parts/page/page.tsx'
@@ -82,25 +82,30 @@ function storageFacts(storage: StorageState | undefined): [string, string][] {
 const MANAGE = { verb: 'manage', resource: 'tokens' } as const
 
 function TokenPanel() {
-  const allowed = usePermission(MANAGE)
   return (
-    <Panel title="Tokens" note="a token is shown once, when it is created" flush tools={allowed && <NewToken />}>
-      {allowed ? <Tokens /> : <Empty title="Only admins may see the tokens" />}
-    </Panel>
+    <GuardedPanel
+      title="Tokens"
+      note="a token is shown once, when it is created"
+      access={MANAGE}
+      tools={<NewToken />}
+      refusal="Only admins may see the tokens"
+    >
+      <Tokens />
+    </GuardedPanel>
   )
 }
 
 function AuditPanel() {
-  const allowed = usePermission({ verb: 'read', resource: 'audit' })
   return (
-    <Panel
+    <GuardedPanel
       title="Audit trail"
       note="each row contains the hash of the previous one"
-      flush
-      tools={allowed && <Verify />}
+      access={{ verb: 'read', resource: 'audit' }}
+      tools={<Verify />}
+      refusal="Only maintainers and admins of the whole server may see the audit trail"
     >
-      {allowed ? <Audit /> : <Empty title="Only maintainers and admins of the whole server may see the audit trail" />}
-    </Panel>
+      <Audit />
+    </GuardedPanel>
   )
 }
 

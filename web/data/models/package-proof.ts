@@ -1,46 +1,29 @@
 /** The proof of a package that `slipway package` made: the report that lies among the files of a version, and whether it is of this code. */
 import { queryOptions } from '@tanstack/react-query'
 import type { registryApi } from '../../../src/contract/registry.ts'
+import { differing, sinceProof, verdictHere, type Difference } from '../../../src/contract/packages/proof.ts'
+import { readReport, readTraining, type ReadReport } from '../../../src/contract/packages/read.ts'
 import { call, fileText } from '../api.ts'
 import { bytes } from '../format.ts'
 
 /** Where `save` of a package puts the report, among the files of the model. */
 export const REPORT = 'package-report.json'
+/** Where it puts what the model was trained with. */
+export const TRAINING = 'package-training.json'
 /** A report above this is not read by a page, bytes. */
 const LARGEST = 16 * 1024 * 1024
 
-export interface ProofChange {
-  /** D1 to D15. */
-  readonly code: string
-  readonly found: string
-  /** `changed` or `reported`. */
-  readonly treatment: string
-  readonly action: string
-}
-
-export interface ProofCell {
-  readonly cell: number
-  /** Functions that it became. */
-  readonly functions: readonly string[]
-  readonly verdict: string
-  readonly why: readonly string[]
-  /** What was not compared. */
-  readonly skipped: readonly string[]
-  readonly changes: readonly ProofChange[]
-}
-
-export interface PackageProof {
-  readonly source: string
-  readonly verdict: string
-  /** Why it is not verified; empty where it is. */
-  readonly why: string
-  readonly predictions: string
+export interface PackageProof extends Pick<
+  ReadReport,
+  'source' | 'verdict' | 'why' | 'predictions' | 'asked' | 'pieces' | 'invented' | 'cells' | 'changes'
+> {
   readonly saved: string
-  readonly cells: readonly ProofCell[]
-  /** Changes of no single cell. */
-  readonly changes: readonly ProofChange[]
-  /** Files of code of this version that are not those that were proved. */
-  readonly others: readonly string[]
+  /** What the report says of the package; `verdict` is of this version. */
+  readonly said: ReadReport['verdict']
+  /** What of this version is not what was proved. */
+  readonly differences: readonly Difference[]
+  /** What nobody recorded, so that nobody knows whether it is what was proved; empty where all is known. */
+  readonly untold: string
 }
 
 export type FoundProof =
@@ -67,91 +50,88 @@ export const packageProof = (name: string, version: string) =>
       const file = items.find(({ path }) => path === REPORT)
       if (file === undefined) return { state: 'absent' }
       if (file.size > LARGEST) return { state: 'broken', why: `it has ${bytes(file.size)}, too much for a page` }
-      const text = await fileText<typeof registryApi.versionFile>('GET', '/v1/models/:name/versions/:version/file', {
-        signal,
-        params,
-        query: { path: REPORT },
-      })
-      return readProof(text, items)
+      const textOf = async (path: string): Promise<string> =>
+        fileText<typeof registryApi.versionFile>('GET', '/v1/models/:name/versions/:version/file', {
+          signal,
+          params,
+          query: { path },
+        })
+      const trained = items.find(({ path }) => path === TRAINING)
+      const training = trained === undefined || trained.size > LARGEST ? undefined : await textOf(TRAINING)
+      return readProof({ report: await textOf(REPORT), training }, items)
     },
     // files of a version never change
     staleTime: Number.POSITIVE_INFINITY,
   })
 
-/** Reads a report. `files` are those of the version: its code has to be that of the proof. */
-export function readProof(text: string, files: readonly VersionFile[]): FoundProof {
-  const report = parsed(text)
-  if (!isRecord(report)) return { state: 'broken', why: 'it is no JSON object' }
-  const { proof, cells, files: proved } = report
-  if (!isRecord(proof) || typeof proof['verdict'] !== 'string' || proof['verdict'] === '')
-    return { state: 'broken', why: 'it has no verdict' }
-  if (!Array.isArray(cells)) return { state: 'broken', why: 'it has no cells' }
-  if (!isRecord(proved)) return { state: 'broken', why: 'it does not say which code was proved' }
-  const saved = isRecord(proof['saved']) ? proof['saved'] : {}
+interface Texts {
+  readonly report: string
+  /** Undefined for versions whose training recorded nothing. */
+  readonly training: string | undefined
+}
+
+/** Reads a report. `files` are those of the version: its code has to be that of the proof, and its model that of the training. */
+export function readProof({ report: text, training }: Texts, files: readonly VersionFile[]): FoundProof {
+  const report = readReport(text)
+  if ('broken' in report) return { state: 'broken', why: report.broken }
+  const { source, verdict: said, predictions, asked, pieces, invented, saved, cells, changes } = report
+  const held = heldAgainst(report, training, files)
   return {
     state: 'found',
     proof: {
-      source: textOf(report['source']),
-      verdict: proof['verdict'],
-      why: textOf(proof['why']),
-      predictions: textOf(proof['predictions']),
-      saved: [textOf(saved['verdict']), textOf(saved['why'])].filter((one) => one !== '').join(': '),
-      cells: recordsOf(cells).map(cellOf),
-      changes: recordsOf(report['findings'])
-        .filter(({ cell }) => typeof cell !== 'number')
-        .map(changeOf),
-      others: othersOf(proved, files),
+      source,
+      said,
+      ...verdictHere(report, held.differences),
+      predictions,
+      asked,
+      pieces,
+      invented,
+      saved: [saved.verdict, saved.why].filter((one) => one !== '').join(': '),
+      cells,
+      changes,
+      ...held,
     },
   }
 }
 
-/** Files of code that differ from those of the proof, are missing, or came to it. */
-function othersOf(proved: Readonly<Record<string, unknown>>, files: readonly VersionFile[]): string[] {
-  const here = new Map(
-    files.flatMap(({ path, digest }) =>
-      path.startsWith('code/') && path.endsWith('.py') ? [[path.slice('code/'.length), digest] as const] : [],
+/** What of a version is not what was proved, and what nobody knows. */
+function heldAgainst(
+  report: ReadReport,
+  training: string | undefined,
+  files: readonly VersionFile[],
+): Pick<PackageProof, 'differences' | 'untold'> {
+  const here = Object.fromEntries(files.map(({ path, digest }) => [path, digest]))
+  const code = Object.fromEntries(
+    Object.entries(here).flatMap(([path, digest]) =>
+      isCode(path) ? [[path.slice('code/'.length), digest] as const] : [],
     ),
   )
-  const paths = new Set([...Object.keys(proved), ...here.keys()])
-  return [...paths].filter((path) => here.get(path) !== proved[path]).toSorted()
-}
-
-function cellOf(cell: Readonly<Record<string, unknown>>): ProofCell {
+  const unknown = (untold: string): Pick<PackageProof, 'differences' | 'untold'> => ({
+    differences: differing('code', report.files, code),
+    untold,
+  })
+  if (training === undefined) return unknown('its training did not record settings, packages and data')
+  const trained = readTraining(training)
+  if ('broken' in trained) return unknown(`the record of its training cannot be read: ${trained.broken}`)
+  const now = {
+    ...trained,
+    files: { ...code, ...trained.beside },
+    model: { made: withoutCode(trained.files), here: withoutCode(here) },
+  }
+  const lacks = report.settings === undefined || report.packages === undefined
   return {
-    cell: Number(cell['cell']),
-    functions: textsOf(cell['functions']),
-    verdict: textOf(cell['verdict']),
-    why: textsOf(cell['why']),
-    skipped: textsOf(cell['skipped']),
-    changes: recordsOf(cell['changes']).map(changeOf),
+    differences: sinceProof(report, now),
+    untold: lacks ? 'its report does not tell with which settings and packages it was proved' : '',
   }
 }
 
-function changeOf(change: Readonly<Record<string, unknown>>): ProofChange {
-  const [code, found, treatment, action] = ['code', 'found', 'treatment', 'action'].map((key) => textOf(change[key]))
-  return { code: code ?? '', found: found ?? '', treatment: treatment ?? '', action: action ?? '' }
+/** Code of the package, and the data that lies in it. */
+function isCode(path: string): boolean {
+  return path.startsWith('code/') && !/(?:^|\/)(?:__pycache__|\.[^/]*)(?:\/|$)|\.pyc$/.test(path)
 }
 
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function recordsOf(value: unknown): Readonly<Record<string, unknown>>[] {
-  return Array.isArray(value) ? value.filter(isRecord) : []
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : ''
-}
-
-function textsOf(value: unknown): string[] {
-  return Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : []
+/** Files of the model alone: the code is held against the proof, and what tells of both is of neither. */
+function withoutCode(files: Readonly<Record<string, string>>): Record<string, string> {
+  const others = Object.entries(files).filter(([path]) => !isCode(path))
+  return Object.fromEntries(others.filter(([path]) => path !== REPORT && path !== TRAINING))
 }

@@ -5,6 +5,7 @@ import type { runTableApi } from '../../../src/contract/run-table.ts'
 import type { searchesApi } from '../../../src/contract/searches.ts'
 import type { trackingApi } from '../../../src/contract/tracking.ts'
 import { call } from '../api.ts'
+import { get } from '../get.ts'
 import { differing } from './comparison.ts'
 
 export type RunGroup = Reply<typeof runTableApi.groups>['items'][number]
@@ -15,23 +16,17 @@ type Comparison = Reply<typeof trackingApi.compareRuns>
 /** Runs that one comparison of the API takes. */
 const COMPARED_AT_ONCE = 50
 
-export const runKeys = (experiment: string) =>
-  queryOptions({
-    queryKey: ['run-keys', experiment],
-    queryFn: ({ signal }) =>
-      call<typeof runTableApi.keys>('GET', '/v1/runs/keys', {
-        signal,
-        query: experiment === '' ? {} : { experiment_id: experiment },
-      }),
-    staleTime: 60_000,
-  })
-
-export const savedViews = queryOptions({
-  queryKey: ['runs', 'views'],
-  queryFn: ({ signal }) =>
-    call<typeof searchesApi.list>('GET', '/v1/searches', { signal, query: { entity: 'runs', limit: 500 } }),
+export const runKeys = (experiment: string) => ({
+  ...get<typeof runTableApi.keys>(['run-keys', experiment], '/v1/runs/keys', {
+    query: experiment === '' ? {} : { experiment_id: experiment },
+  }),
   staleTime: 60_000,
 })
+
+export const savedViews = {
+  ...get<typeof searchesApi.list>(['runs', 'views'], '/v1/searches', { query: { entity: 'runs', limit: 500 } }),
+  staleTime: 60_000,
+}
 
 export interface GroupsQuery {
   readonly by: string
@@ -41,22 +36,18 @@ export interface GroupsQuery {
   readonly stage?: 'deleted' | undefined
 }
 
-export const runGroups = (ask: GroupsQuery) =>
-  queryOptions({
-    queryKey: ['runs', 'groups', ask],
-    queryFn: ({ signal }) =>
-      call<typeof runTableApi.groups>('GET', '/v1/runs/groups', {
-        signal,
-        query: {
-          by: ask.by,
-          metrics: [...ask.metrics],
-          ...(ask.filter !== '' && { filter: ask.filter }),
-          ...(ask.experiment !== '' && { experiment_id: ask.experiment }),
-          ...(ask.stage !== undefined && { view: ask.stage }),
-        },
-      }),
-    placeholderData: keepPreviousData,
-  })
+export const runGroups = (ask: GroupsQuery) => ({
+  ...get<typeof runTableApi.groups>(['runs', 'groups', ask], '/v1/runs/groups', {
+    query: {
+      by: ask.by,
+      metrics: [...ask.metrics],
+      ...(ask.filter !== '' && { filter: ask.filter }),
+      ...(ask.experiment !== '' && { experiment_id: ask.experiment }),
+      ...(ask.stage !== undefined && { view: ask.stage }),
+    },
+  }),
+  placeholderData: keepPreviousData,
+})
 
 /** A part of the steps, both ends included; absent = all. */
 export interface Steps {
@@ -64,21 +55,21 @@ export interface Steps {
   readonly to: number
 }
 
-export const runCurves = (ids: readonly string[], key: string, points: number, steps?: Steps) =>
-  queryOptions({
-    queryKey: ['runs', 'curves', ids, key, points, steps?.from ?? '', steps?.to ?? ''],
-    queryFn: ({ signal }) =>
-      call<typeof runTableApi.curves>('GET', '/v1/runs/curves', {
-        signal,
-        query: {
-          ids: [...ids],
-          key,
-          max_points: points,
-          ...(steps && { from_step: Math.floor(steps.from), to_step: Math.ceil(steps.to) }),
-        },
-      }),
-    placeholderData: keepPreviousData,
-  })
+export const runCurves = (ids: readonly string[], key: string, points: number, steps?: Steps) => ({
+  ...get<typeof runTableApi.curves>(
+    ['runs', 'curves', ids, key, points, steps?.from ?? '', steps?.to ?? ''],
+    '/v1/runs/curves',
+    {
+      query: {
+        ids: [...ids],
+        key,
+        max_points: points,
+        ...(steps && { from_step: Math.floor(steps.from), to_step: Math.ceil(steps.to) }),
+      },
+    },
+  ),
+  placeholderData: keepPreviousData,
+})
 
 export const comparison = (ids: readonly string[]) =>
   queryOptions({

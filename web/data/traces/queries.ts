@@ -1,8 +1,9 @@
 /** What the pages of traces read. */
-import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
+import { infiniteQueryOptions, keepPreviousData } from '@tanstack/react-query'
 import type { Reply } from '../../../src/contract/route.ts'
 import type { tracesApi } from '../../../src/contract/traces.ts'
 import { call } from '../api.ts'
+import { get } from '../get.ts'
 
 export type TraceInfo = Reply<typeof tracesApi.listTraces>['items'][number]
 export type Trace = Reply<typeof tracesApi.getTrace>
@@ -35,7 +36,4 @@ export const traces = (ask: TracesQuery) =>
   })
 
 export const trace = (id: string) =>
-  queryOptions({
-    queryKey: ['runs', 'trace', id],
-    queryFn: ({ signal }) => call<typeof tracesApi.getTrace>('GET', '/v1/traces/:id', { signal, params: { id } }),
-  })
+  get<typeof tracesApi.getTrace>(['runs', 'trace', id], '/v1/traces/:id', { params: { id } })

@@ -15,7 +15,7 @@ export function DatasetPage() {
   const { id } = useParams({ from: '/datasets/$id' })
   const dataset = useQuery(read(id))
   return (
-    <Page title={dataset.data?.name ?? 'Dataset'} crumbs={<Link to="/datasets">Evaluation datasets</Link>}>
+    <Page title={dataset.data?.name ?? 'Dataset'} crumbs={<Link to="/datasets">Evaluation sets</Link>}>
       <Panel title="Details">
         <Loaded query={dataset} what="The dataset" height={100}>
           {(one) => (

@@ -12,9 +12,9 @@ import { DataTable } from '../../parts/table/data-table.tsx'
 export function DatasetsPage() {
   return (
     <ListPage
-      title="Evaluation datasets"
+      title="Evaluation sets"
       lead="Inputs with expected outputs, for evaluating applications."
-      panel="Datasets"
+      panel="Sets"
       query={useQuery(read)}
       empty={
         <Empty title="No datasets yet" commands={['mlflow.genai.datasets.create_dataset(name="golden")']}>

@@ -5,31 +5,33 @@ import { useState } from 'react'
 import { Waterfall } from '../../parts/trace/waterfall.tsx'
 import { count, duration, plural } from '../../data/format.ts'
 import { Assessments } from '../../parts/trace/assessments.tsx'
-import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
-import { Facts, Page, Panel } from '../../parts/page/page.tsx'
+import { Empty } from '../../parts/page/placeholders.tsx'
+import { OnePage } from '../../parts/page/one-page.tsx'
+import { Facts, Panel } from '../../parts/page/page.tsx'
 import { NewAssessment } from '../../parts/trace/new-assessment.tsx'
 import { SpanDetail } from '../../parts/trace/span-detail.tsx'
 import { Status } from '../../parts/page/status.tsx'
 import { RelativeTime } from '../../parts/page/relative-time.tsx'
+import { RunLink } from '../../parts/page/run-link.tsx'
 import { traceDuration, parents, visibleSpans } from '../../data/traces/spans.ts'
 import { trace as read } from '../../data/traces/queries.ts'
 import type { Trace } from '../../data/traces/queries.ts'
 
 export function TracePage() {
   const { id } = useParams({ from: '/traces/$id' })
-  const trace = useQuery(read(id))
-  const { data } = trace
   return (
-    <Page
-      title={data?.name ?? 'Trace'}
-      crumbs={<Link to="/traces">Traces</Link>}
-      {...(data && { lead: <Story trace={data} />, beside: <State trace={data} /> })}
-    >
-      <Loaded query={trace} what="The trace" height={520}>
-        {(one) => <Body trace={one} />}
-      </Loaded>
-    </Page>
+    <OnePage title="Trace" crumbs={<Link to="/traces">Traces</Link>} query={useQuery(read(id))} head={headOf}>
+      {(one) => <Body trace={one} />}
+    </OnePage>
   )
+}
+
+function headOf(one: Trace) {
+  return {
+    title: one.name ?? 'Trace',
+    lead: <Story trace={one} />,
+    beside: <State trace={one} />,
+  }
 }
 
 function State({ trace }: { trace: Trace }) {
@@ -46,10 +48,7 @@ function Story({ trace }: { trace: Trace }) {
       {tokens !== undefined && `, ${count(tokens)} tokens`}
       {trace.run_id !== null && (
         <>
-          , in{' '}
-          <Link to="/runs/$id" params={{ id: trace.run_id }}>
-            run {trace.run_id.slice(0, 8)}
-          </Link>
+          , in <RunLink id={trace.run_id} />
         </>
       )}
       . <code>{trace.id}</code>

@@ -4,7 +4,8 @@ import { test } from 'node:test'
 import { pageMarkup, textOf } from '../../../test/web/components.ts'
 import type { Surroundings } from '../../../test/web/components.ts'
 import { mergeTimes } from '../../../test/web/fixture-rollouts.ts'
-import { reportText, versionFiles } from '../../../test/web/fixture-proofs.ts'
+import { recordedAttestations } from '../../../test/web/fixture-reproductions.ts'
+import { proofTexts, trainingText, versionFiles } from '../../../test/web/fixture-proofs.ts'
 import { versions } from '../../../test/web/fixture-serving.ts'
 import { readProof } from '../../data/models/package-proof.ts'
 
@@ -169,6 +170,37 @@ test('a verdict says whether the version may go to production, and against which
   assert.match(textOf(await page({ verdict: null })), /Gates Not evaluated yet/)
 })
 
+const ATTESTED = recordedAttestations(Date.now(), '2', false)
+
+for (const [what, found, says] of [
+  [
+    'when signing is off',
+    { items: [], signing_key: null },
+    /Signing is off ?This server has no signing key.*graded but not attested/,
+  ],
+  ['before the first', { items: [], signing_key: 'k' }, /No attestations yet.* slipway reproduce flight-delay@3/],
+  [
+    'of a server that signs',
+    ATTESTED,
+    /verified C ?different results proof of pr_01m81 train .*key c0ffee5ec0ffee5e verified A ?the same bytes/,
+  ],
+  [
+    'and nothing vouches for one',
+    ATTESTED,
+    /not verified Its content was changed after it was signed\. it says A proof/,
+  ],
+  ['and more than are shown', { ...ATTESTED, next_page_token: '1.x' }, /Attestations the newest 20/],
+  [
+    'and signing is off by now, and one cannot be read',
+    { items: ATTESTED.items.map((one) => ({ ...one, says: null, fault: 'the bundle is no JSON' })), signing_key: null },
+    /not verified The bundle is no JSON\. cannot be read proof .* Signing is off: later reproductions/,
+  ],
+] as const)
+  test(`attestations, ${what}`, async () => {
+    const text = textOf(await page({}, { data: [[['models', 'attestations', model, '3'], found]] }))
+    assert.match(text, says)
+  })
+
 test('of the history of the model only the moves from and to this version are told', async () => {
   const move = (from: string | null, to: string | null, reason: string) => ({
     model,
@@ -246,7 +278,7 @@ test('a version that a merge brought into production says how long that took and
   const text = textOf(await page({}, { data: [[key, of]] }))
   assert.match(
     text,
-    /Merge to promoted Whole 4 min 31 s Commit 4f1c9ab20d3e Merged .* In queue 42 s In environment 8 s In training 1 min 36 s In gates 5 s In rollout 2 min Promoted on flight-delay/,
+    /Merge to promoted Whole 4 min 31 s Commit 4f1c9ab20d3e Merged .* In queue 42 s In environment 8 s In training 1 min 36 s In gates 5 s In image 20 s In rollout 1 min 40 s Promoted on flight-delay/,
   )
   const none = textOf(await page({}, { data: [[key, { items: [], median_ms: null, slowest: null }]] }))
   assert.doesNotMatch(none, /Merge to promoted/)
@@ -255,12 +287,41 @@ test('a version that a merge brought into production says how long that took and
 const PROOFS: readonly (readonly [what: string, found: unknown, shown: RegExp, never: RegExp])[] = [
   ['none', { state: 'absent' }, /No proof/, /verified/i],
   ['a broken one', { state: 'broken', why: 'it has no verdict' }, /unreadable.*it has no verdict/is, /verified/i],
-  ['one of this code', readProof(reportText('3'), versionFiles('3').items), /within tolerance/, /not of this code/],
+  [
+    'one of this code',
+    readProof(proofTexts('3'), versionFiles('3').items),
+    /within tolerance.*verified, by the answers of cell 6.*Row by row verified, 14 rows.*Beware the answers depend on which rows are asked together: row 3, asked alone/s,
+    /not of this code/,
+  ],
   [
     'one of other code',
-    readProof(reportText('2'), versionFiles('2').items),
-    /not of this code.*changed after the proof.*explore\/train\.py/s,
+    readProof(proofTexts('2'), versionFiles('2').items),
+    /not of this code.*not what was proved.*explore\/train\.py/s,
     /unreadable/,
+  ],
+  [
+    'one of other settings, packages and data',
+    readProof(proofTexts('5'), versionFiles('5').items),
+    /not of these settings.*setting LIMIT: proved with 2\.5, now 0.*data churn_path.*package pandas: proved with 2\.3\.3, now 2\.2\.0/s,
+    /not of this code/,
+  ],
+  [
+    'one of other packages',
+    readProof(
+      {
+        ...proofTexts('3'),
+        training: trainingText('3').replace('"pandas":"2.3.3"', '"pandas":"2.2.0"'),
+      },
+      versionFiles('3').items,
+    ),
+    /not verified: other packages.*The proof said “within tolerance”.*Why it was trained with pandas 2\.2\.0, the proof ran with 2\.3\.3/s,
+    /unreadable/,
+  ],
+  [
+    'one whose training recorded nothing',
+    readProof({ ...proofTexts('3'), training: undefined }, versionFiles('3').items),
+    /of what is not known.*did not record settings/s,
+    /not of this code/,
   ],
 ]
 
@@ -275,7 +336,7 @@ for (const [what, found, shown, never] of PROOFS)
 test('the proof of a notebook shows each cell, what was changed and why, and what was not compared', async () => {
   const html = await page(
     {},
-    { data: [[['models', 'proof', model, '3'], readProof(reportText('3'), versionFiles('3').items)]] },
+    { data: [[['models', 'proof', model, '3'], readProof(proofTexts('3'), versionFiles('3').items)]] },
   )
   const panel = html.split('<h2>Proof of the notebook')[1]?.split('</section>')[0] ?? ''
   assert.equal(panel.match(/data-row/g)?.length, 20)

@@ -8,7 +8,9 @@ import { bytes, count, figure, fullSentence, words } from '../../data/format.ts'
 import { pageOf } from '../../data/page-links.ts'
 import { Confirm } from '../../parts/form/confirm.tsx'
 import { Loaded } from '../../parts/page/placeholders.tsx'
+import { useContents, versionPath } from '../../parts/data/version-link.tsx'
 import { MergeTimePanel } from '../../parts/merges/merge-times.tsx'
+import { AttestationsPanel } from '../../parts/version/attestations.tsx'
 import { Gates } from '../../parts/version/gates.tsx'
 import { AskedGates } from '../../parts/model/asked-gates.tsx'
 import { ModelDescription } from '../../parts/model/description.tsx'
@@ -23,6 +25,7 @@ import { FilterablePanel } from '../../parts/table/filterable-panel.tsx'
 import { Status, Tag } from '../../parts/page/status.tsx'
 import { Trust } from '../../parts/version/trust.tsx'
 import { RelativeTime } from '../../parts/page/relative-time.tsx'
+import { RunLink } from '../../parts/page/run-link.tsx'
 import * as read from '../../data/queries.ts'
 import type { KnownVersion, Version } from '../../data/queries.ts'
 
@@ -76,6 +79,7 @@ export function VersionPage() {
               <ScanResult scan={one.scan} />
             </Panel>
             <PackageProofPanel model={name} version={number} />
+            <AttestationsPanel model={name} version={number} />
             <ModelDescription model={name} version={number} description={one.description} tags={one.tags} />
             <Panel title="Lineage" note="from data to endpoints">
               <LineagePart name={name} number={number} />
@@ -125,10 +129,7 @@ function Lead({ version }: { version: Version }) {
       )}
       {version.run_id !== null && (
         <>
-          , logged as{' '}
-          <Link to="/runs/$id" params={{ id: version.run_id }}>
-            run {version.run_id.slice(0, 8)}
-          </Link>
+          , logged as <RunLink id={version.run_id} />
         </>
       )}
       .
@@ -227,20 +228,31 @@ function Answers({ version }: { version: KnownVersion }) {
   )
 }
 
+/** The digest that a node of data is named by. */
+function contentOf({ id, kind }: { id: string; kind: string }): string[] {
+  return kind === 'dataset' ? [id.replace(/^dataset:/, '')] : []
+}
+
 function LineagePart({ name, number }: { name: string; number: string }) {
   const lineage = useQuery(read.lineage(name, number))
+  const contents = useContents(lineage.data?.nodes.flatMap(contentOf) ?? [])
   const navigate = useNavigate()
   return (
     <Loaded query={lineage} what="The lineage" height={160}>
       {({ nodes, edges }) => (
         <Graph
           label="Lineage"
-          nodes={nodes.map((node) => ({
-            id: node.id,
-            name: node.label,
-            detail: words(node.kind),
-            href: pageOf(node.href),
-          }))}
+          nodes={nodes.map((node) => {
+            const [found] = contentOf(node).flatMap((digest) => contents.get(digest) ?? [])
+            const { id, kind, label, href } = node
+            return {
+              id,
+              detail: words(kind),
+              ...(found === undefined
+                ? { name: label, href: pageOf(href) }
+                : { name: `${found.name}@${found.version}`, href: versionPath(found) }),
+            }
+          })}
           edges={edges}
           chosen={
             nodes.find(
@@ -248,7 +260,7 @@ function LineagePart({ name, number }: { name: string; number: string }) {
                 node.kind === 'version' && node.href?.endsWith(`/${encodeURIComponent(name)}/versions/${number}`),
             )?.id
           }
-          onFollow={(href) => void navigate({ to: href })}
+          onFollow={(href) => void navigate({ href })}
         />
       )}
     </Loaded>

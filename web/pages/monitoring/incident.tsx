@@ -7,10 +7,10 @@ import { call } from '../../data/api.ts'
 import { count, eventTime, percent, plural, sentence } from '../../data/format.ts'
 import { CheckTable } from '../../parts/monitoring/checks.tsx'
 import { Confirm } from '../../parts/form/confirm.tsx'
-import { Loaded } from '../../parts/page/placeholders.tsx'
 import { WatchedRuns } from '../../parts/incident/watched-runs.tsx'
 import { usePermission } from '../../parts/form/permissions.ts'
-import { Figures, Page, Panel } from '../../parts/page/page.tsx'
+import { OnePage } from '../../parts/page/one-page.tsx'
+import { Figures, Panel } from '../../parts/page/page.tsx'
 import { Status } from '../../parts/page/status.tsx'
 import { Suspects } from '../../parts/incident/suspects.tsx'
 import { Timeline } from '../../parts/incident/timeline.tsx'
@@ -24,27 +24,30 @@ type Action = (typeof ACTIONS)[number]
 
 export function IncidentPage() {
   const { id } = useParams({ from: '/incidents/$id' })
-  const incident = useQuery(read.incident(id))
-  const { data } = incident
   return (
-    <Page
-      title={data?.title ?? 'Incident'}
+    <OnePage
+      title="Incident"
       crumbs={<Link to="/incidents">Incidents</Link>}
-      {...(data && {
-        lead: <Sentence incident={data} />,
-        beside: (
-          <>
-            <Status word={data.state} />
-            <Status word={data.severity} label={`${data.severity} severity`} />
-          </>
-        ),
-      })}
+      query={useQuery(read.incident(id))}
+      height={480}
+      head={headOf}
     >
-      <Loaded query={incident} what="The incident" height={480}>
-        {(one) => <Body incident={one} />}
-      </Loaded>
-    </Page>
+      {(incident) => <Body incident={incident} />}
+    </OnePage>
   )
+}
+
+function headOf(incident: Incident) {
+  return {
+    title: incident.title,
+    lead: <Sentence incident={incident} />,
+    beside: (
+      <>
+        <Status word={incident.state} />
+        <Status word={incident.severity} label={`${incident.severity} severity`} />
+      </>
+    ),
+  }
 }
 
 function Sentence({ incident }: { incident: Incident }) {

@@ -6,37 +6,43 @@ import { call } from '../../data/api.ts'
 import { Graph } from '../../charts/graph.tsx'
 import { duration, figure, fullSentence, money } from '../../data/format.ts'
 import { Confirm } from '../../parts/form/confirm.tsx'
-import { Loaded } from '../../parts/page/placeholders.tsx'
-import { Figures, Page, Panel } from '../../parts/page/page.tsx'
+import { OnePage } from '../../parts/page/one-page.tsx'
+import { Facts, Figures, Panel } from '../../parts/page/page.tsx'
 import { ReproductionPanel } from '../../parts/pipeline-run/reproduction.tsx'
 import { FilterablePanel } from '../../parts/table/filterable-panel.tsx'
 import { Status } from '../../parts/page/status.tsx'
+import { SourcesPanel } from '../../parts/pipeline-run/sources.tsx'
+import { RunWithParams } from '../../parts/pipeline-run/start.tsx'
+import { TimelinePanel } from '../../parts/pipeline-run/timeline.tsx'
 import { StepPanels } from '../../parts/pipeline-run/step.tsx'
 import { useNow, RelativeTime } from '../../parts/page/relative-time.tsx'
 import * as read from '../../data/queries.ts'
 import type { PipelineRun, Step } from '../../data/queries.ts'
+import { endedOf } from '../../data/pipelines/items.ts'
 import { chosenStep, criticalEdges } from '../../data/pipelines/run-graph.ts'
 import { DataTable } from '../../parts/table/data-table.tsx'
 
 export function PipelineRunPage() {
   const { id } = useParams({ from: '/pipelines/$id' })
-  const run = useQuery(read.pipelineRun(id))
-  const { data } = run
   return (
-    <Page
-      title={data === undefined ? 'Pipeline run' : `${data.project} run ${data.id.slice(-6)}`}
+    <OnePage
+      title="Pipeline run"
       crumbs={<Link to="/pipelines">Pipelines</Link>}
-      {...(data && {
-        lead: <Lead run={data} />,
-        beside: <Status word={data.outcome ?? data.state} />,
-        actions: <Actions run={data} />,
-      })}
+      query={useQuery(read.pipelineRun(id))}
+      head={headOf}
     >
-      <Loaded query={run} what="The pipeline run" height={520}>
-        {(one) => <Body run={one} />}
-      </Loaded>
-    </Page>
+      {(run) => <Body run={run} />}
+    </OnePage>
   )
+}
+
+function headOf(run: PipelineRun) {
+  return {
+    title: `${run.project} run ${run.id.slice(-6)}`,
+    lead: <Lead run={run} />,
+    beside: <Status word={run.outcome ?? run.state} />,
+    actions: <Actions run={run} />,
+  }
 }
 
 function Lead({ run }: { run: PipelineRun }) {
@@ -87,6 +93,7 @@ function Actions({ run }: { run: PipelineRun }) {
       <Link to="/pipelines/$id/report" params={{ id: run.id }} className="button">
         What it changed
       </Link>
+      <RunWithParams run={run} />
       <RunAgain run={run} />
     </>
   )
@@ -135,6 +142,9 @@ function Body({ run }: { run: PipelineRun }) {
             ],
             ['Critical path', duration(run.critical_path_ms), run.critical_path.join(' → ')],
             ['CPU time', duration(run.cpu_seconds * 1000)],
+            ...(run.limit === undefined
+              ? []
+              : [['Time left', duration(run.limit.left_ms), `of ${duration(run.limit.limit_ms)}`] as const]),
             ...(spent === undefined ? [] : [['Cost', money(spent)] as const]),
           ]}
         />
@@ -154,11 +164,38 @@ function Body({ run }: { run: PipelineRun }) {
           }
         />
       </Panel>
+      <TimelinePanel run={run} />
+      <Troubles steps={run.steps} />
+      {run.set !== undefined && <Params set={run.set} />}
+      {run.sources !== undefined && <SourcesPanel sources={run.sources} />}
       {step !== undefined && <StepPanels run={run.id} step={step} />}
       {run.reproduction !== null && <ReproductionPanel reproduction={run.reproduction} />}
       <MetricTable steps={run.steps} />
     </>
   )
+}
+
+/** Params of the pipeline, as this run has them. */
+function Params({ set }: { set: NonNullable<PipelineRun['set']> }) {
+  return (
+    <Panel title="Params" note="of the whole pipeline">
+      <Facts
+        items={Object.entries(set).map(([name, value]) => [name, <code key={name}>{JSON.stringify(value)}</code>])}
+      />
+    </Panel>
+  )
+}
+
+/** What clusters could not be asked or told of attempts of the run. */
+function Troubles({ steps }: { steps: readonly Step[] }) {
+  const told = steps.flatMap(({ name, attempts }) =>
+    attempts.flatMap(({ id, trouble }) => (trouble === undefined ? [] : [{ id, text: `Step ${name}: ${trouble}` }])),
+  )
+  return told.map(({ id, text }) => (
+    <p key={id} className="notice break" role="status">
+      {fullSentence(text)}
+    </p>
+  ))
 }
 
 function sinceStart(run: PipelineRun, now: number): number | null {
@@ -168,6 +205,7 @@ function sinceStart(run: PipelineRun, now: number): number | null {
 function detailOf(step: Step): string {
   const last = step.attempts.at(-1)
   const tries = step.attempts.length > 1 ? `, attempt ${step.attempts.length}` : ''
+  if (step.items !== undefined && step.state === 'running') return `${endedOf(step.items)} of ${step.items.count} items`
   if (step.state === 'running' && last?.silent) return `no heartbeat${tries}`
   return step.duration_ms === null || step.state === 'cached'
     ? `${step.state}${tries}`

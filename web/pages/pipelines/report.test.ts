@@ -49,6 +49,8 @@ test('a gate stands beside production and the merge base, with difference, inter
   const base = { ...metric, merge_base: metric.production, production: null }
   assert.match(panel(await page({ metrics: [base] }), 'Gates'), /0\.7602 – 0\.7707 – -0\.0105 .* worse/)
   assert.match(panel(await page({ gates: [] }), 'Gates'), /The model has no gates/)
+  const failed = panel(await page({ gates: [], model: null }), 'Gates')
+  assert.match(failed, /No gate was judged: the run registered no version/)
 })
 
 test('a figure of all rows is not shown for a gate on a slice', async () => {
@@ -60,8 +62,26 @@ test('a figure of all rows is not shown for a gate on a slice', async () => {
   )
 })
 
+test('a metric whose gates are on slices alone has its figure of all rows among the others', async () => {
+  const [gate] = changeReport(AT).gates
+  assert.ok(gate)
+  assert.match(panel(await page({ gates: [{ ...gate, slice: 'carrier = UA' }] }), 'Other metrics'), /roc_auc 0\.7602/)
+})
+
+test('what sets a baseline apart stands beside it', async () => {
+  const { baselines } = changeReport(AT)
+  const apart = { ...baselines.production, note: 'its run had params of its own' }
+  assert.match(
+    panel(await page({ baselines: { ...baselines, merge_base: apart } }), 'What is compared'),
+    /Merge base ?version 5 of abababababab ?its run had params of its own/,
+  )
+})
+
 const PARTS: readonly (readonly [title: string, says: RegExp])[] = [
-  ['Other metrics', /log_loss 0\.548 0\.5315 – \+0\.0165 \[0\.0125, 0\.0205\] –$/],
+  [
+    'Other metrics',
+    /log_loss 0\.548 0\.5315 – \+0\.0165 \[0\.0125, 0\.0205\] – brier, no longer measured – 0\.1767 – – –$/,
+  ],
   [
     'Slices that became worse',
     /looked at carrier, origin .*carrier = <UA & co> roc_auc production -0\.041 \[-0\.06, -0\.02\] 4,660 0\.0067/,
@@ -113,7 +133,7 @@ test('what is not known is said, and the merge base of the address is asked for'
   for (const part of [
     /no version was made/,
     /none: the run was made of a folder without git/,
-    /It differs; it is no CSV or too large/,
+    /It differs; it is no table or too large/,
     /Not known: no predictions/,
     /flights: report of a change/,
   ])

@@ -9,19 +9,17 @@ import { ChangeCalibration, ChangeCosts } from '../../parts/change/change-costs.
 import { ChangedData, ChangedPackages, ChangeSteps } from '../../parts/change/change-causes.tsx'
 import { ChangeGates, ChangeMetrics, WorseSlices } from '../../parts/change/change-gates.tsx'
 import { Command } from '../../parts/page/command.tsx'
-import { Facts, Page, Panel } from '../../parts/page/page.tsx'
-import { Loaded } from '../../parts/page/placeholders.tsx'
+import { OnePage } from '../../parts/page/one-page.tsx'
+import { Facts, Panel } from '../../parts/page/page.tsx'
 import { RelativeTime } from '../../parts/page/relative-time.tsx'
 import { Status } from '../../parts/page/status.tsx'
 
 export function ReportPage() {
   const { id } = useParams({ from: '/pipelines/$id/report' })
   const { base } = useSearch({ from: '/pipelines/$id/report' })
-  const report = useQuery(read.changeReport(id, base))
-  const { data } = report
   return (
-    <Page
-      title={data === undefined ? 'Report of a change' : `${data.model?.name ?? data.project}: report of a change`}
+    <OnePage
+      title="Report of a change"
       crumbs={
         <>
           <Link to="/pipelines">Pipelines</Link> /{' '}
@@ -30,12 +28,16 @@ export function ReportPage() {
           </Link>
         </>
       }
-      {...(data && { beside: <Verdict report={data} />, lead: fullSentence(data.reason) })}
+      query={useQuery(read.changeReport(id, base))}
+      what="The report of this run"
+      head={(report) => ({
+        title: `${report.model?.name ?? report.project}: report of a change`,
+        beside: <Verdict report={report} />,
+        lead: fullSentence(report.reason),
+      })}
     >
-      <Loaded query={report} what="The report of this run" height={520}>
-        {(one) => <Body report={one} />}
-      </Loaded>
-    </Page>
+      {(report) => <Body report={report} />}
+    </OnePage>
   )
 }
 
@@ -122,6 +124,7 @@ function Against({ model, baseline }: { model: ChangeReport['model']; baseline: 
           of <code title={commit}>{commit.slice(0, 12)}</code>
         </span>
       )}
+      {note !== '' && <span>{note}</span>}
     </span>
   )
 }

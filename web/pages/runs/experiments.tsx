@@ -13,6 +13,7 @@ import { StageSelect } from '../../parts/runs/run-view.tsx'
 import { FilterablePanel } from '../../parts/table/filterable-panel.tsx'
 import { TimeCell } from '../../parts/table/time-cell.tsx'
 import * as read from '../../data/queries.ts'
+import { ActionsCell } from '../../parts/table/actions-cell.tsx'
 import { DataTable } from '../../parts/table/data-table.tsx'
 
 type Experiment = Reply<typeof trackingApi.listExperiments>['items'][number]
@@ -94,11 +95,9 @@ function Row({ experiment }: { experiment: Experiment }) {
       <td>{project}</td>
       <TimeCell at={changed} />
       <TimeCell at={made} />
-      <td>
-        <div className="row" style={{ justifyContent: 'flex-end', flexWrap: 'nowrap' }}>
-          <Acts experiment={experiment} />
-        </div>
-      </td>
+      <ActionsCell>
+        <Acts experiment={experiment} />
+      </ActionsCell>
     </tr>
   )
 }

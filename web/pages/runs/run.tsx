@@ -7,38 +7,41 @@ import { searchOfSettings, settingsOf } from '../../data/runs/chart-settings.ts'
 import { duration } from '../../data/format.ts'
 import { send } from '../../data/mlflow.ts'
 import { ArtifactBrowser } from '../../parts/run/artifact-browser.tsx'
-import { Loaded } from '../../parts/page/placeholders.tsx'
 import { Media } from '../../parts/run/media.tsx'
-import { Facts, Page, Panel } from '../../parts/page/page.tsx'
+import { OnePage } from '../../parts/page/one-page.tsx'
+import { Facts, Panel } from '../../parts/page/page.tsx'
 import { RunActions, WRITE_RUNS } from '../../parts/run/run-actions.tsx'
 import { RunCharts } from '../../parts/run/run-charts.tsx'
 import { Status } from '../../parts/page/status.tsx'
 import { NestedRuns, PARENT } from '../../parts/run/nested-runs.tsx'
 import { RunNote } from '../../parts/run/run-note.tsx'
 import { RunRecord } from '../../parts/run/run-record.tsx'
+import { useContents, VersionLinks } from '../../parts/data/version-link.tsx'
 import { MetricsPanel, ParamsPanel } from '../../parts/run/run-values.tsx'
 import { PipelineStepPanel } from '../../parts/run/pipeline-step.tsx'
 import { TagsPanel } from '../../parts/form/tags.tsx'
 import { RelativeTime } from '../../parts/page/relative-time.tsx'
+import { RunLink } from '../../parts/page/run-link.tsx'
 import * as read from '../../data/queries.ts'
 import type { Run } from '../../data/queries.ts'
 import type { RunSearch } from '../../data/address.ts'
 
 export function RunPage() {
   const { id } = useParams({ from: '/runs/$id' })
-  const run = useQuery(read.run(id))
-  const { data } = run
   return (
-    <Page
-      title={data === undefined ? 'Run' : data.name || data.id}
-      crumbs={<Link to="/runs">Runs</Link>}
-      {...(data && { lead: <Story run={data} />, beside: <State run={data} />, actions: <RunActions run={data} /> })}
-    >
-      <Loaded query={run} what="The run" height={520}>
-        {(one) => <Body run={one} />}
-      </Loaded>
-    </Page>
+    <OnePage title="Run" crumbs={<Link to="/runs">Runs</Link>} query={useQuery(read.run(id))} head={headOf}>
+      {(run) => <Body run={run} />}
+    </OnePage>
   )
+}
+
+function headOf(run: Run) {
+  return {
+    title: run.name || run.id,
+    lead: <Story run={run} />,
+    beside: <State run={run} />,
+    actions: <RunActions run={run} />,
+  }
 }
 
 function State({ run }: { run: Run }) {
@@ -71,10 +74,7 @@ function Story({ run }: { run: Run }) {
       </Link>
       {parent !== undefined && (
         <>
-          , inside{' '}
-          <Link to="/runs/$id" params={{ id: parent }}>
-            run {parent.slice(0, 8)}
-          </Link>
+          , inside <RunLink id={parent} />
         </>
       )}
       . <code>{run.id}</code>
@@ -147,6 +147,7 @@ function rank({ key, step }: Run['metrics'][number]): number {
 }
 
 function Inputs({ run }: { run: Run }) {
+  const contents = useContents(run.datasets.map(({ digest }) => digest))
   const items = [
     ...run.datasets.map(
       (one) =>
@@ -159,6 +160,7 @@ function Inputs({ run }: { run: Run }) {
                 , from <code>{sourceOf(one.source)}</code>
               </>
             )}
+            <VersionLinks found={contents.get(one.digest)} />
           </span>,
         ] as const,
     ),

@@ -5,6 +5,7 @@ import { Panel } from '../page/page.tsx'
 import { Empty } from '../page/placeholders.tsx'
 import { Status } from '../page/status.tsx'
 import { DataTable } from '../table/data-table.tsx'
+import { WhyCell } from '../table/gate-cells.tsx'
 
 type Data = ChangeReport['data'][number]
 
@@ -17,7 +18,7 @@ export function ChangedData({ data }: { data: Data }) {
       ) : data.compared ? (
         <Columns data={data} />
       ) : (
-        <p>It differs; it is no CSV or too large to be compared by columns.</p>
+        <p>It differs; it is no table or too large to be compared by columns.</p>
       )}
     </Panel>
   )
@@ -91,9 +92,7 @@ export function ChangeSteps({ steps }: { steps: ChangeReport['steps'] }) {
               <Status word={one.state} />
             </td>
             <td className="num">{duration(one.duration_ms)}</td>
-            <td className="break" style={{ minWidth: 240 }}>
-              {one.why}
-            </td>
+            <WhyCell>{one.why}</WhyCell>
           </tr>
         ))}
       </DataTable>

@@ -1,12 +1,16 @@
 /** Gates and metrics of a change beside production and the merge base, with the differences and their intervals. */
-import type { ChangeReport, MetricDelta } from '../../../src/contract/changes/report.ts'
+import type { BaselineName, ChangeReport, MetricDelta } from '../../../src/contract/changes/report.ts'
 import { count, figure, interval } from '../../data/format.ts'
 import { deltaText, deltaTone, signed } from '../../data/models/changes.ts'
 import { Panel } from '../page/page.tsx'
 import { Empty } from '../page/placeholders.tsx'
 import { Status } from '../page/status.tsx'
 import { DataTable } from '../table/data-table.tsx'
+import { GateCells, WhyCell } from '../table/gate-cells.tsx'
 import type { Heading } from '../table/data-table.tsx'
+
+/** Written here, for the contract's own list would bring all of its schemas to the browser. */
+const BASELINES: readonly BaselineName[] = ['production', 'merge_base']
 
 const BESIDE: readonly Heading[] = [
   ['Value', 'num'],
@@ -20,7 +24,9 @@ export function ChangeGates({ report }: { report: ChangeReport }) {
   return (
     <Panel title="Gates" note="differences with their 95 % interval; what is no chance is called better or worse" flush>
       {report.gates.length === 0 ? (
-        <Empty title="The model has no gates" />
+        <Empty
+          title={report.model === null ? 'No gate was judged: the run registered no version' : 'The model has no gates'}
+        />
       ) : (
         <DataTable headings={['Gate', 'Outcome', ...BESIDE, ['Rows', 'num'], 'Why']}>
           {report.gates.map((gate) => (
@@ -37,18 +43,10 @@ function GateRow({ gate, metrics }: { gate: ChangeReport['gates'][number]; metri
   const whole = gate.slice === null ? metrics.find((one) => one.metric === gate.gate['metric']) : undefined
   return (
     <tr data-row>
-      <td className="break">
-        {gate.name}
-        {gate.slice !== null && <div className="muted small">{gate.slice}</div>}
-      </td>
-      <td>
-        <Status word={gate.outcome} />
-      </td>
+      <GateCells gate={gate} />
       <Beside value={whole?.value ?? gate.value} production={whole?.production} mergeBase={whole?.merge_base} />
       <td className="num">{count(gate.n ?? whole?.production?.n ?? whole?.merge_base?.n)}</td>
-      <td className="break" style={{ minWidth: 240 }}>
-        {gate.reason}
-      </td>
+      <WhyCell>{gate.reason}</WhyCell>
     </tr>
   )
 }
@@ -84,16 +82,37 @@ function Delta({ of }: { of: MetricDelta | null }) {
   )
 }
 
-export function ChangeMetrics({ report }: { report: ChangeReport }) {
-  const others = report.metrics.filter(({ gated }) => !gated)
-  if (others.length === 0) return null
+export function ChangeMetrics({ report: { metrics, metrics_gone: gone, gates } }: { report: ChangeReport }) {
+  // the row of a gate on a slice has no figures of all rows
+  const told = new Set(gates.flatMap(({ slice, gate }) => (slice === null ? [gate['metric']] : [])))
+  const others = metrics.filter(({ metric }) => !told.has(metric))
+  const names = [...new Set(gone.map(({ metric }) => metric))]
+  if (others.length + names.length === 0) return null
   return (
-    <Panel title="Other metrics" note="no gate asks for them" flush long={others.length > 20}>
+    <Panel
+      title="Other metrics"
+      note="no gate on all rows asks for them"
+      flush
+      long={others.length + names.length > 20}
+    >
       <DataTable headings={['Metric', ...BESIDE]}>
         {others.map((one) => (
           <tr key={one.metric} data-row>
             <td className="break">{one.metric}</td>
             <Beside value={one.value} production={one.production} mergeBase={one.merge_base} />
+          </tr>
+        ))}
+        {names.map((metric) => (
+          <tr key={metric} data-row>
+            <td className="break">{metric}, no longer measured</td>
+            <td className="num">{figure(null)}</td>
+            {BASELINES.map((baseline) => (
+              <td key={baseline} className="num">
+                {figure(gone.find((one) => one.metric === metric && one.baseline === baseline)?.value)}
+              </td>
+            ))}
+            <Delta of={null} />
+            <Delta of={null} />
           </tr>
         ))}
       </DataTable>

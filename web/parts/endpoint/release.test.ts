@@ -23,7 +23,7 @@ interface Frozen {
 }
 
 const BY_HAND: Frozen = { endpoint: NAME, reason: 'audit', until: null, by: 'ada' }
-const CALENDAR: Frozen = { endpoint: NAME, reason: '', until: '2030-01-02T10:00:00.000Z', by: null }
+const CALENDAR: Frozen = { endpoint: NAME, reason: '', until: '2130-01-02T10:00:00.000Z', by: null }
 
 /** What a part about the rollout shows, among these freezes. */
 function part(
@@ -87,7 +87,7 @@ test('a freeze holds up what goes forward and never what goes back, each with it
   const rollout = { ...CANARY, state: 'paused', awaits: AWAITS, gates: PASSING }
   for (const [freeze, says] of [
     [BY_HAND, `${NAME} is frozen by ada until it is lifted: audit.`],
-    [CALENDAR, `${NAME} is frozen by the calendar of its plan until 2030-01-02`],
+    [CALENDAR, `${NAME} is frozen by the calendar of its plan until 2130-01-02`],
   ] as const) {
     const html = await part(['release-actions', 'ReleaseActions'], { rollout }, { freezes: [freeze] })
     const dialogs = [...html.matchAll(/<dialog.*?<\/dialog>/g)].map(([dialog]) => textOf(dialog))
@@ -135,7 +135,7 @@ const STATES: readonly (readonly [freezes: readonly Frozen[], says: RegExp])[] =
     [BY_HAND],
     /^frozen audit, by ada, until it is lifted\. No step starts and nothing is promoted or deployed; rolling back is always possible\.$/,
   ],
-  [[CALENDAR], /^frozen by the calendar of its plan, until 2030-01-02 10:00:00 UTC \(in \d+ [dy]\)\. No step/],
+  [[CALENDAR], /^frozen by the calendar of its plan, until 2130-01-02 10:00:00 UTC \(in \d+ [dy]\)\. No step/],
 ]
 
 test('the panel says what freezes the endpoint, by whom and until when', async () => {

@@ -4,7 +4,7 @@ import { useNavigate } from '@tanstack/react-router'
 import { useEffect, useId, useState } from 'react'
 import type { KeyboardEvent, RefObject } from 'react'
 import { matching, type Findable } from '../../data/matches.ts'
-import { PLACES } from '../../data/keyboard.ts'
+import { PLACES, QUEUE_PLACES } from '../../data/keyboard.ts'
 import { prompts } from '../../data/models/prompts.ts'
 import * as read from '../../data/queries.ts'
 import type { RunRow } from '../../data/queries.ts'
@@ -12,6 +12,8 @@ import type { RunRow } from '../../data/queries.ts'
 /** Letters from which on the server is asked for runs that are called like that. */
 const LETTERS = 3
 const PAUSE_MS = 200
+
+const PAGES = [...PLACES, ...QUEUE_PLACES.filter(({ path }) => PLACES.every((place) => place.path !== path))]
 
 /** Everything that may be found, from what the pages read anyway; runs of any age by the server. */
 function useFindable(open: boolean, text: string): Findable[] {
@@ -25,7 +27,7 @@ function useFindable(open: boolean, text: string): Findable[] {
   const pipelines = useQuery({ ...read.pipelineRuns(), enabled })
   const runs = useQuery({ ...read.recentRuns, enabled })
   return [
-    ...PLACES.map(({ word, path }) => ({ kind: 'page', label: word, path })),
+    ...PAGES.map(({ word, path }) => ({ kind: 'page', label: word, path })),
     ...itemsOf(endpoints).map((one) => ({ kind: 'endpoint', label: one.name, path: `/endpoints/${one.name}` })),
     ...itemsOf(endpoints).map((one) => ({
       kind: 'monitor',

@@ -1,22 +1,20 @@
 /** How far a re-run from raw data gave the same. */
 import { Link } from '@tanstack/react-router'
 import { figure, fullSentence, words } from '../../data/format.ts'
+import { gradeMeaning } from '../../data/pipelines/reproduction-queries.ts'
 import type { PipelineRun } from '../../data/queries.ts'
 import { Panel } from '../page/page.tsx'
 import { Status } from '../page/status.tsx'
 import { DataTable } from '../table/data-table.tsx'
 
-const MEANING = {
-  A: 'the same bytes',
-  B: 'equal metrics and predictions within the tolerance',
-  C: 'different results',
-  D: 'could not be run',
-} as const
-
 export function ReproductionPanel({ reproduction }: { reproduction: NonNullable<PipelineRun['reproduction']> }) {
   const { grade } = reproduction
   return (
-    <Panel title="Reproduction" note={grade === null ? 'still running' : `grade ${grade}: ${MEANING[grade]}`} flush>
+    <Panel
+      title="Reproduction"
+      note={grade === null ? 'still running' : `grade ${grade}: ${gradeMeaning(grade)}`}
+      flush
+    >
       <p style={{ padding: '12px 16px' }} className="break">
         {fullSentence(reproduction.detail)} Reproduces{' '}
         <Link to="/pipelines/$id" params={{ id: reproduction.of_run }}>
@@ -27,6 +25,12 @@ export function ReproductionPanel({ reproduction }: { reproduction: NonNullable<
         {(reproduction.sources ?? []).map(({ step, source }) => ` Step ${step}: ${source}.`)}
         {reproduction.missing.length > 0 && ` Missing: ${reproduction.missing.join(', ')}.`}
       </p>
+      {reproduction.not_regraded !== undefined && (
+        <p style={{ padding: '0 16px 12px' }} className="break">
+          <Status word="kept" tone="warn" label="Graded by earlier rules" /> It could not be graded anew:{' '}
+          {fullSentence(reproduction.not_regraded)}
+        </p>
+      )}
       <DataTable headings={['Step', 'Outputs', 'Metrics']}>
         {reproduction.steps.map((step) => (
           <tr key={step.step}>

@@ -9,7 +9,7 @@ export function StepQueuePanel() {
   return (
     <Panel title="Steps" note="of all pipelines, now">
       <Loaded query={useQuery(read.stepQueue)} what="The queue of steps" height={64}>
-        {({ running, waiting, oldest_wait_ms, cpus, memory_bytes, failed_last_day }) => (
+        {({ running, waiting, oldest_wait_ms, cpus, memory_bytes, failed_last_day, slow_starts, clusters }) => (
           <Figures
             items={[
               ['Running', count(running)],
@@ -17,6 +17,8 @@ export function StepQueuePanel() {
               ['Cores', count(cpus.taken), `taken of ${count(cpus.total)}`],
               ['Memory', bytes(memory_bytes.taken), `taken of ${bytes(memory_bytes.total)}`],
               ['Failed attempts', count(failed_last_day), 'in 24 hours'],
+              ...clusters.map(({ name, ok, detail }) => [name, ok ? 'answers' : 'takes no steps', detail] as const),
+              ...(slow_starts === null ? [] : [['Starts', 'slower', slow_starts] as const]),
             ]}
           />
         )}

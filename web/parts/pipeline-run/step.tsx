@@ -8,6 +8,9 @@ import { Loaded } from '../page/placeholders.tsx'
 import { LiveLog } from '../text/live-log.tsx'
 import { Facts, Panel, Scroll } from '../page/page.tsx'
 import { Status } from '../page/status.tsx'
+import { CheckpointsPanel } from './checkpoints.tsx'
+import { WaitPanel } from './limits.tsx'
+import { ItemPanels } from './items.tsx'
 import { TimeCell } from '../table/time-cell.tsx'
 import { DataTable } from '../table/data-table.tsx'
 
@@ -24,34 +27,76 @@ export function StepPanels({ run, step }: { run: string; step: Step }) {
           )}
         </Panel>
       )}
-      <div className="two">
-        <Panel title={`Log of ${step.name}`} note={<Status word={step.state} />}>
-          {step.attempts.length === 0 ? (
-            <p className="muted">
-              {step.state === 'cached' ? 'Not run: the result came from the cache.' : 'Not started yet.'}
-            </p>
-          ) : (
-            <LiveLog key={`${run} ${step.name}`} run={run} step={step.name} running={step.finished_at === null} />
-          )}
-        </Panel>
-        <div className="stack">
-          <Panel title={step.cache?.hit ? 'Why it did not run' : 'Why it ran'}>
+      {step.items === undefined ? (
+        <RunOnce run={run} step={step} />
+      ) : (
+        <>
+          <Panel title={`Why ${step.name} stands so`} note={<Status word={step.state} />}>
             <Why run={run} step={step} />
           </Panel>
-          <Panel title="Attempts" flush>
-            <Attempts step={step} />
-          </Panel>
-        </div>
-      </div>
+          <ItemPanels key={`${run} ${step.name}`} run={run} step={step} items={step.items} />
+        </>
+      )}
     </>
   )
 }
 
+/** A step without items: its log, why it ran, its attempts. */
+function RunOnce({ run, step }: { run: string; step: Step }) {
+  return (
+    <div className="two">
+      <Panel title={`Log of ${step.name}`} note={<Status word={step.state} />}>
+        {step.attempts.length === 0 ? (
+          <p className="muted">{NOT_RUN[step.state] ?? 'Not started yet.'}</p>
+        ) : (
+          <LiveLog key={`${run} ${step.name}`} run={run} step={step.name} running={step.finished_at === null} />
+        )}
+      </Panel>
+      <div className="stack">
+        <WaitPanel step={step} />
+        <Panel title={step.cache?.hit || step.skipped !== undefined ? 'Why it did not run' : 'Why it ran'}>
+          <Why run={run} step={step} />
+        </Panel>
+        <Panel title="Attempts" flush>
+          <Attempts step={step} />
+        </Panel>
+        <CheckpointsPanel run={run} step={step} />
+      </div>
+    </div>
+  )
+}
+
+const NOT_RUN: Readonly<Record<string, string>> = {
+  cached: 'Not run: the result came from the cache.',
+  skipped: 'Not run: the step was skipped.',
+}
+
+/** What the condition of a step came to, or that it is open. */
+function ConditionOf({ when }: { when: NonNullable<Step['when']> }) {
+  const came = when.holds === null ? 'is not decided yet' : when.holds ? 'holds' : 'does not hold'
+  return (
+    <p className="break">
+      Its condition {came}: <code>{when.detail ?? when.condition}</code>
+    </p>
+  )
+}
+
 function Why({ run, step }: { run: string; step: Step }) {
-  const { cache } = step
-  if (cache === null) return <p className="muted">The cache key is computed once the steps before it are done.</p>
+  const { cache, when, skipped } = step
+  if (cache === null)
+    return (
+      <>
+        {when !== undefined && <ConditionOf when={when} />}
+        {skipped === undefined ? (
+          <p className="muted">The cache key is computed once the steps before it are done.</p>
+        ) : (
+          when?.holds !== false && <p className="break">{sentence(skipped)}</p>
+        )}
+      </>
+    )
   return (
     <>
+      {when !== undefined && <ConditionOf when={when} />}
       {step.waits_for !== null && (
         <p className="warn-text break">
           Waits for run{' '}

@@ -1,6 +1,7 @@
 /** The filter of runs in MLflow's grammar, with completion of names, operators and states. */
 import { useId, useRef, useState } from 'react'
 import type { KeyboardEvent } from 'react'
+import { flushSync } from 'react-dom'
 import { FilterForm } from '../form/filter-form.tsx'
 import { completed, completionAt } from '../../data/runs/completion.ts'
 
@@ -22,13 +23,14 @@ export function FilterBox({ value, offered, onApply }: FilterBoxProps) {
   const options = open ? completion.options : []
   const take = (choice: string): void => {
     const next = completed(text, caret, completion, choice)
-    setText(next.text)
-    setCaret(next.caret)
-    setPlace(-1)
-    requestAnimationFrame(() => {
-      field.current?.focus()
-      field.current?.setSelectionRange(next.caret, next.caret)
+    // all of it now: letters that are typed before the next frame come behind what was taken
+    flushSync(() => {
+      setText(next.text)
+      setCaret(next.caret)
+      setPlace(-1)
     })
+    field.current?.focus()
+    field.current?.setSelectionRange(next.caret, next.caret)
   }
   const onKey = (event: KeyboardEvent<HTMLInputElement>): void => {
     if (event.key === 'ArrowDown' && !open) return setOpen(true)

@@ -4,26 +4,25 @@ import type { machinesApi, MachineTrust } from '../../../src/contract/identity/m
 import { call } from '../../data/api.ts'
 import * as read from '../../data/queries.ts'
 import { Confirm } from '../form/confirm.tsx'
-import { usePermission } from '../form/permissions.ts'
-import { Panel } from '../page/page.tsx'
 import { Empty, Loaded } from '../page/placeholders.tsx'
 import { DataTable } from '../table/data-table.tsx'
 import { TimeCell } from '../table/time-cell.tsx'
+import { GuardedPanel } from './guarded-panel.tsx'
 import { NewMachine } from './new-machine.tsx'
 
 const MANAGE = { verb: 'manage', resource: 'tokens' } as const
 
 export function Machines() {
-  const allowed = usePermission(MANAGE)
   return (
-    <Panel
+    <GuardedPanel
       title="Machines"
       note="jobs of CI that exchange an ID token for a short-lived token, so that none is stored there"
-      flush
-      tools={allowed && <NewMachine />}
+      access={MANAGE}
+      tools={<NewMachine />}
+      refusal="Only admins may see the machines"
     >
-      {allowed ? <Trusts /> : <Empty title="Only admins may see the machines" />}
-    </Panel>
+      <Trusts />
+    </GuardedPanel>
   )
 }
 

@@ -1,52 +1,49 @@
-/** A step's log as it is written: follows the end until the reader scrolls up. Give it a key of run and step. */
-import { useEffect, useLayoutEffect, useRef, useState } from 'react'
-import { appendLog } from '../../data/log-text.ts'
+/** The log of a step or of an item: its end as it is written, or a part of it from any place on. Give it a key of run, step and item. */
+import { useState } from 'react'
+import type { LogOf, Shown } from '../../data/log-parts.ts'
+import { WINDOW } from '../../data/log-parts.ts'
+import { FollowedLog } from './followed-log.tsx'
+import { LogPlaces } from './log-places.tsx'
+import { ReadLog } from './read-log.tsx'
 
-interface LogEvent {
-  readonly attempt: number
-  readonly offset: number
-  readonly text: string
+interface LiveLogProps extends Omit<LogOf, 'attempt'> {
+  readonly running: boolean
 }
 
-/** A reader this near to the end follows it. */
-const NEAR_PX = 400
-
-export function LiveLog({ run, step, running }: { run: string; step: string; running: boolean }) {
-  const goesOn = useRef(running)
-  const box = useRef<HTMLPreElement>(null)
-  const begun = useRef(false)
-  const [text, setText] = useState('')
-  const [ended, setEnded] = useState(false)
-  useEffect(() => {
-    const source = new EventSource(
-      `/v1/pipeline-runs/${encodeURIComponent(run)}/steps/${encodeURIComponent(step)}/logs`,
-    )
-    source.addEventListener('log', (event: MessageEvent<string>) => {
-      const { text: more } = JSON.parse(event.data) as LogEvent
-      setText((before) => appendLog(before, more))
-    })
-    // a lost stream of a running step comes back where it was; that of an ended step would only begin anew
-    source.addEventListener('error', () => {
-      if (goesOn.current) return
-      source.close()
-      setEnded(true)
-    })
-    return () => source.close()
-  }, [run, step])
-  useEffect(() => {
-    goesOn.current = running
-  }, [running])
-  useLayoutEffect(() => {
-    const element = box.current
-    if (element === null || text === '') return
-    const near = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_PX
-    if (near || !begun.current) element.scrollTop = element.scrollHeight
-    begun.current = true
-  }, [text])
+export function LiveLog({ run, step, item, running }: LiveLogProps) {
+  const [attempt, setAttempt] = useState<number | undefined>(undefined)
+  // null = its end is followed
+  const [place, setPlace] = useState<number | null>(null)
+  const [tries, setTries] = useState(0)
+  const [shown, setShown] = useState<Shown | undefined>(undefined)
+  const of: LogOf = { run, step, item, attempt }
+  const label = `Log of ${item === undefined ? step : `${step}[${item}]`}`
+  const pick = (number: number): void => {
+    setAttempt(number)
+    setPlace(null)
+  }
   return (
-    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- an area that scrolls must be reachable by keyboard
-    <pre ref={box} className="log" tabIndex={0} aria-label={`Log of ${step}`}>
-      {text === '' ? (ended ? 'The log is empty.' : 'Waiting for output') : text}
-    </pre>
+    <>
+      {shown !== undefined && (shown.size > WINDOW || shown.attempts > 1) && (
+        <LogPlaces
+          shown={{ ...shown, attempt: attempt ?? shown.attempt }}
+          isEnd={place === null}
+          go={setPlace}
+          pick={pick}
+        />
+      )}
+      {place === null ? (
+        <FollowedLog
+          key={`${attempt} ${tries}`}
+          of={of}
+          label={label}
+          running={running}
+          onShown={setShown}
+          again={() => setTries(tries + 1)}
+        />
+      ) : (
+        <ReadLog of={{ ...of, attempt: attempt ?? shown?.attempt }} from={place} label={label} onShown={setShown} />
+      )}
+    </>
   )
 }

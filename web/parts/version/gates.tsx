@@ -7,6 +7,7 @@ import type { Version } from '../../data/queries.ts'
 import { Empty } from '../page/placeholders.tsx'
 import { Status } from '../page/status.tsx'
 import { DataTable } from '../table/data-table.tsx'
+import { GateCells, WhyCell } from '../table/gate-cells.tsx'
 
 export function Gates({ verdict }: { verdict: Version['verdict'] }) {
   if (verdict === null) {
@@ -32,20 +33,12 @@ export function Gates({ verdict }: { verdict: Version['verdict'] }) {
       >
         {verdict.gates.map((gate) => (
           <tr key={`${gate.name} ${gate.slice}`} data-row>
-            <td className="break">
-              {gate.name}
-              {gate.slice !== null && <div className="muted small">{gate.slice}</div>}
-            </td>
-            <td>
-              <Status word={gate.outcome} />
-            </td>
+            <GateCells gate={gate} />
             <td className="num">{figure(gate.value)}</td>
             <td className="num">{figure(gate.threshold)}</td>
             <td className="num">{interval(gate.interval)}</td>
             <td className="num">{count(gate.n)}</td>
-            <td className="break" style={{ minWidth: 240 }}>
-              {gate.reason}
-            </td>
+            <WhyCell>{gate.reason}</WhyCell>
           </tr>
         ))}
       </DataTable>

@@ -1,7 +1,9 @@
 /** The proof of a version that was made of a notebook: its verdict, each cell, and what became of the code for which reason. */
 import { useQuery } from '@tanstack/react-query'
 import { packageProof } from '../../data/models/package-proof.ts'
-import type { FoundProof, PackageProof, ProofCell, ProofChange } from '../../data/models/package-proof.ts'
+import type { FoundProof, PackageProof } from '../../data/models/package-proof.ts'
+import { inventedText, inWords, isWhole, piecesTexts, predictionsText } from '../../../src/contract/packages/proof.ts'
+import type { ReadCell, ReadChange } from '../../../src/contract/packages/read.ts'
 import { plural } from '../../data/format.ts'
 import type { Tone } from '../../data/tones.ts'
 import { Facts, Panel } from '../page/page.tsx'
@@ -58,33 +60,70 @@ function Found({ found }: { found: FoundProof }) {
   )
 }
 
-const TONES: Readonly<Record<string, Tone>> = {
-  verified: 'good',
-  'within tolerance': 'good',
-  'not verified': 'bad',
-}
-
 function toneOf(verdict: string): Tone {
-  return TONES[verdict] ?? 'idle'
+  if (isWhole(verdict)) return 'good'
+  return verdict === 'not verified' ? 'bad' : 'idle'
 }
 
-/** A verdict on other code is none on this one. */
+const UNASKED = 'not compared: the notebook asks its model with no rows that both runs have'
+
+/** What the verdict of another code, of other settings or on other data is called. */
+function labelOf({ differences, untold }: PackageProof): string | undefined {
+  const kinds = new Set(differences.map(({ kind }) => kind))
+  if (kinds.has('code')) return 'not of this code'
+  if (kinds.has('model')) return 'not of this model'
+  if (kinds.has('setting') || kinds.has('pipeline') || kinds.has('secret')) return 'not of these settings'
+  if (kinds.has('package') || kinds.has('python')) return 'not verified: other packages'
+  if (kinds.has('project')) return 'not of these packages'
+  if (kinds.has('data')) return 'not on this data'
+  return untold === '' ? undefined : 'of what is not known'
+}
+
+/** A verdict on something else is none on this version. */
 function Verdict({ proof }: { proof: PackageProof }) {
-  if (proof.others.length > 0) return <Status word="changed" tone="warn" label="not of this code" />
+  const label = labelOf(proof)
+  const tone = label?.startsWith('not verified') === true ? 'bad' : 'warn'
+  if (label !== undefined) return <Status word="changed" tone={tone} label={label} />
   return <Status word={proof.verdict} tone={toneOf(proof.verdict)} />
 }
 
-function Summary({ proof }: { proof: PackageProof }) {
-  const { source, verdict, why, predictions, saved, changes, others } = proof
+const MOST = 12
+
+function Changed({ proof: { said, differences, untold } }: { proof: PackageProof }) {
   return (
-    <div className="stack" style={{ padding: '8px 16px' }}>
-      {others.length > 0 && (
+    <>
+      {differences.length > 0 && (
+        <>
+          <p className="break">
+            This version is not what was proved. The proof said &ldquo;{said}&rdquo; of a package that differs in:
+          </p>
+          <ul className="stack" style={{ gap: 4 }}>
+            {differences.slice(0, MOST).map((one) => (
+              <li key={`${one.kind} ${one.name}`} className="break">
+                {inWords(one)}
+              </li>
+            ))}
+          </ul>
+          <p className="break">
+            {differences.length > MOST && `And ${differences.length - MOST} more. `}
+            Prove it again with slipway package --prove.
+          </p>
+        </>
+      )}
+      {untold !== '' && (
         <p className="break">
-          The code was changed after the proof, which said &ldquo;{verdict}&rdquo; of other files:{' '}
-          <code>{others.slice(0, 8).join(', ')}</code>
-          {others.length > 8 && ` and ${others.length - 8} more`}. Prove it again with slipway package --prove.
+          Whether this version was trained as the proof says &ldquo;{said}&rdquo; of is not known: {untold}.
         </p>
       )}
+    </>
+  )
+}
+
+function Summary({ proof }: { proof: PackageProof }) {
+  const { source, verdict, why, predictions, asked, pieces, invented, saved, changes } = proof
+  return (
+    <div className="stack" style={{ padding: '8px 16px' }}>
+      <Changed proof={proof} />
       <Facts
         items={[
           [
@@ -103,11 +142,30 @@ function Summary({ proof }: { proof: PackageProof }) {
                   </span>,
                 ] as const,
               ]),
-          ['Predictions', predictions === '' ? 'not told' : predictions],
+          ['Predictions', verdict.endsWith('predictions not compared') ? UNASKED : predictionsText(predictions, asked)],
+          ...(pieces === undefined ? [] : piecesTexts(pieces)).map(
+            (one, at) =>
+              [
+                at === 0 ? 'Row by row' : 'Beware',
+                <span key={one} className="break">
+                  {one}
+                </span>,
+              ] as const,
+          ),
+          ...(invented === undefined
+            ? []
+            : [
+                [
+                  'Made-up rows',
+                  <span key="i" className="break">
+                    {inventedText(invented)}
+                  </span>,
+                ] as const,
+              ]),
           [
             'Saved model',
             <span key="m" className="break">
-              {saved === '' ? 'not told' : saved}
+              {saved}
             </span>,
           ],
         ]}
@@ -117,7 +175,7 @@ function Summary({ proof }: { proof: PackageProof }) {
   )
 }
 
-function CellRow({ cell }: { cell: ProofCell }) {
+function CellRow({ cell }: { cell: ReadCell }) {
   const { cell: number, functions, verdict, why, skipped, changes } = cell
   return (
     <tr data-row>
@@ -148,7 +206,7 @@ function CellRow({ cell }: { cell: ProofCell }) {
   )
 }
 
-function Changes({ changes }: { changes: readonly ProofChange[] }) {
+function Changes({ changes }: { changes: readonly ReadChange[] }) {
   return (
     <ul className="stack" style={{ gap: 4 }}>
       {changes.map(({ code, found, treatment, action }, at) => (
