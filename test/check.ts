@@ -29,15 +29,14 @@ const ordinary: readonly Stage[] = [
   { name: 'unused', run: () => unusedStage(root) },
   { name: 'python-lint', run: () => pythonLintStage(root) },
   testStage(root, 'tests', 'ordinary'),
-  { name: 'python', run: (job) => pythonStage(root, job) },
+  { name: 'python', beside: true, run: (job) => pythonStage(root, job) },
   { name: 'docs', run: () => program('node', ['test/generate-docs.ts', '--check']) },
 ]
 
-const heavy: readonly Stage[] = [
-  testStage(root, 'heavy', 'heavy'),
-  { name: 'coverage', run: (job) => coverageStage(root, job) },
-  ...conformanceStages(root, process.env),
-]
+const heavy: readonly Stage[] = [testStage(root, 'heavy', 'heavy'), ...conformanceStages(root, process.env)]
+
+/** In neither part: it runs most of the tests once more, takes as long as the first part, and judges nothing. */
+const coverage: Stage = { name: 'coverage', run: (job) => coverageStage(root, job) }
 
 async function webTypes(): Promise<Outcome> {
   if (!existsSync(join(root, 'web/main.tsx'))) return { ok: true, skipped: 'web/main.tsx does not exist' }
@@ -57,7 +56,7 @@ function chosen(): Plan {
   const { values, positionals: filters } = parseArgs({ options, allowPositionals: true })
   const only = values.only ?? (filters.length > 0 ? 'tests' : undefined)
   if (only === undefined) return { stages: values.heavy === true ? heavy : ordinary, filters }
-  const all = [...ordinary, ...heavy]
+  const all = [...ordinary, ...heavy, coverage]
   const names = only.split(',')
   const unknown = names.filter((name) => !all.some((stage) => stage.name === name))
   if (unknown.length > 0) {

@@ -1,13 +1,15 @@
 /** Empty databases for tests that run on both drivers: SQLite in a temporary file, and a real PostgreSQL. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Db } from '../src/store/db.ts'
-import { migrate } from '../src/store/migrate.ts'
+import { MIGRATIONS, migrate, readMigrations } from '../src/store/migrate.ts'
 import { openPostgres } from '../src/store/postgres/postgres.ts'
-import { keepBlank, writeBlank } from '../src/store/sqlite/blank.ts'
+import { keepBlank, readBlank, SHARED_BLANK, writeBlank } from '../src/store/sqlite/blank.ts'
 import { openSqlite } from '../src/store/sqlite/sqlite.ts'
-import { startPostgres } from './postgres.ts'
+import { copyPostgres, startPostgres } from './postgres.ts'
+import type { TestPostgres } from './postgres.ts'
 
 /** A database that goes when it is closed. */
 export interface TestDatabase {
@@ -39,7 +41,10 @@ function sqliteIn(where: string): TestDatabase {
 
 /** A PostgreSQL database without tables. Throws with the reason when there is no server to be had. */
 export async function emptyPostgres(): Promise<TestDatabase> {
-  const server = await startPostgres()
+  return postgresOn(await startPostgres())
+}
+
+function postgresOn(server: TestPostgres): TestDatabase {
   const db = openPostgres(server.url)
   const close = async (): Promise<void> => {
     await db.close()
@@ -52,17 +57,38 @@ export async function emptyPostgres(): Promise<TestDatabase> {
 export async function migratedSqlite(): Promise<TestDatabase> {
   const file = newFile()
   writeBlank(file)
-  const database = await migrated(sqliteIn(file))
+  const database = sqliteIn(file)
+  await migrate(database.db)
   keepBlank(file)
   return database
 }
 
-/** A PostgreSQL database with the tables of this program. */
-export async function migratedPostgres(): Promise<TestDatabase> {
-  return migrated(await emptyPostgres())
+/** Migrates a SQLite database once for the test processes that have these variables: each copies it. */
+export async function shareBlank(): Promise<{ readonly env: NodeJS.ProcessEnv; readonly stop: () => void }> {
+  const migrated = await migratedSqlite()
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-blank-'))
+  const file = join(folder, 'blank.db')
+  writeFileSync(file, readBlank(migrated.where))
+  await migrated.close()
+  const stop = (): void => rmSync(folder, { recursive: true, force: true })
+  process.once('exit', stop)
+  return { env: { [SHARED_BLANK]: file }, stop }
 }
 
-async function migrated(database: TestDatabase): Promise<TestDatabase> {
-  await migrate(database.db)
-  return database
+/** A PostgreSQL database with the tables of this program: a copy of one that was migrated once on its server. */
+export async function migratedPostgres(): Promise<TestDatabase> {
+  return postgresOn(
+    await copyPostgres(blankName(), async (url) => {
+      const db = openPostgres(url)
+      await migrate(db)
+      await db.close()
+    }),
+  )
+}
+
+/** As other migrations give another database, it is named by what they say. */
+function blankName(): string {
+  const hash = createHash('sha256')
+  for (const { sha256 } of readMigrations(MIGRATIONS)) hash.update(sha256)
+  return `blank_${hash.digest('hex').slice(0, 16)}`
 }

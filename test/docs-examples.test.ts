@@ -1,11 +1,13 @@
 /** What the guides tell to type exists: project files are accepted, commands and their flags are known, routes are there. */
 import assert from 'node:assert/strict'
-import { globSync, readFileSync } from 'node:fs'
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { parse } from 'yaml'
 import { COMMON } from '../src/cli/invocation/command.ts'
 import { COMMANDS } from '../src/cli/commands.ts'
+import { readProjectFile } from '../src/cli/project/file/project-file.ts'
 import { parseProject } from '../src/pipelines/spec/parse.ts'
 import { referencePages } from './reference.ts'
 
@@ -36,11 +38,26 @@ endpoint: {name: example}
 `
 
 test('every project file in the guides is accepted', () => {
-  const files = blocks.filter((block) => block.language === 'yaml' && !block.text.startsWith('scrape_configs:'))
+  const files = blocks.filter((block) => block.language === 'yaml' && !/^(scrape_configs|apiVersion):/.test(block.text))
   assert.ok(files.length >= 5, `${files.length} blocks of YAML`)
   for (const { page, text } of files) {
     const whole = text.startsWith('project:') ? text : JSON.stringify({ ...parse(REST), ...parse(text) })
     assert.doesNotThrow(() => parseProject(whole, page), `${page}:\n${text}`)
+  }
+})
+
+const PROGRAMS: Readonly<Record<string, string>> = { python: 'slipway_pipeline.py', typescript: 'slipway_pipeline.ts' }
+
+test('every pipeline in Python and TypeScript in the guides is accepted', async () => {
+  const files = blocks.filter(({ language, text }) => language in PROGRAMS && /slipway[./]pipeline/.test(text))
+  assert.equal(new Set(files.map(({ language }) => language)).size, 2)
+  for (const { page, text, language } of files) {
+    const folder = mkdtempSync(join(tmpdir(), 'slipway-docs-'))
+    writeFileSync(join(folder, PROGRAMS[language] ?? ''), text)
+    const { faults, text: yaml } = await readProjectFile(folder)
+    rmSync(folder, { recursive: true })
+    assert.deepEqual(faults, [], page)
+    assert.doesNotThrow(() => parseProject(yaml, page), `${page}:\n${yaml}`)
   }
 })
 

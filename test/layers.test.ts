@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { folderPairs } from './house/circles.ts'
 import { EXCEPTIONS, FOLDER_PAIRS } from './house/exceptions.ts'
 import { sourceFiles } from './house/files.ts'
-import { faultsOf, flows, SHORT_FLOWS } from './house/flows.ts'
+import { climbs, faultsOf, flows, SHORT_FLOWS } from './house/flows.ts'
 import { importsBetween, importsOf } from './house/imports.ts'
 import { breaches, compare, RULES } from './house/rules.ts'
 import { readMigrations } from '../src/store/migrate.ts'
@@ -63,17 +63,24 @@ test('the pairs of folders that may import each other are five at most, and do',
   )
 })
 
-test('the files that ARCHITECTURE.md draws in flows exist; short flows have at most ten, each joined to one before it', () => {
+test('files of flows in ARCHITECTURE.md exist; short flows have ten at most, joined, and climb as often as is told', () => {
   const drawn = flows(readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8'))
   const named = drawn.flatMap(({ steps }) => steps.flatMap(({ files }) => files))
   assert.deepEqual(
     named.filter((file) => !existsSync(join(root, file))),
     [],
   )
-  const short = SHORT_FLOWS.map((wanted) => drawn.find(({ name }) => name === wanted) ?? { name: wanted, steps: [] })
+  const short = Object.keys(SHORT_FLOWS).map(
+    (wanted) => drawn.find(({ name }) => name === wanted) ?? { name: wanted, steps: [] },
+  )
   assert.deepEqual(
     short.flatMap((flow) => (flow.steps.length === 0 ? `${flow.name} is not drawn` : faultsOf(root, flow))),
     [],
+  )
+  assert.deepEqual(
+    Object.fromEntries(short.map((flow) => [flow.name, climbs(flow)])),
+    SHORT_FLOWS,
+    'a flow comes back to a room above more or less often than ARCHITECTURE.md explains',
   )
 })
 

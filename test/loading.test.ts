@@ -25,7 +25,7 @@ test('libraries that a caller brings are not loaded at the start', () => {
   const loaded = JSON.parse(said) as string[]
   assert.ok(loaded.includes('zod'), said)
   assert.deepEqual(
-    ['graphql', 'jose'].filter((name) => loaded.includes(name)),
+    ['graphql', 'hyparquet', 'jose', 'pg'].filter((name) => loaded.includes(name)),
     [],
   )
 })

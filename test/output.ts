@@ -1,6 +1,7 @@
 /** Runs a program to its end and keeps what it wrote. */
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { takeEndedCpu } from './check/cpu.ts'
 
 /** How a program ended: null when it was killed at its limit; `out` is standard output and error as they came. */
 export interface Output {
@@ -26,6 +27,8 @@ export function outputOf(program: string, args: readonly string[], options: Outp
     timeout: limitMs,
     killSignal: 'SIGKILL',
   })
+  // of the check, what it costs is not the cost of a test file
+  child.once('exit', takeEndedCpu)
   let out = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk) => {
@@ -64,7 +67,7 @@ export function mlflowOutput(script: MlflowScript, server: { url: string; token:
 
 /**
  * Runs a fixture program that dies at `fault`, a point and its passing such as `labels.stored@2`, or to its end without.
- * Resolves to the exit code or the signal that ended it; after a minute it is told to stop.
+ * Resolves to the exit code or the signal that ended it; after two minutes it is told to stop.
  */
 export function endOf(file: string, args: readonly string[], fault?: string): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>()
@@ -72,7 +75,7 @@ export function endOf(file: string, args: readonly string[], fault?: string): Pr
     env: { ...process.env, SLIPWAY_TEST_HOOKS: '1', ...(fault !== undefined && { SLIPWAY_FAULT: fault }) },
     stdio: ['ignore', 'inherit', 'inherit'],
   })
-  const late = setTimeout(() => child.kill('SIGTERM'), 60_000)
+  const late = setTimeout(() => child.kill('SIGTERM'), 120_000)
   child.once('error', reject)
   child.once('exit', (code, signal) => {
     clearTimeout(late)

@@ -11,6 +11,8 @@ import {
   mkdtempSync,
   openSync,
   closeSync,
+  copyFileSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -19,12 +21,12 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ifGone, ifMissingNow } from '../src/contract/absence/absent.ts'
 import pg from 'pg'
+import { freePort } from './programs/free-port.ts'
 import { statWith } from './tools.ts'
 
 export interface TestPostgres {
@@ -88,8 +90,32 @@ export async function sharePostgres(): Promise<SharedPostgres> {
  * any case. Nothing is synced to the disk.
  */
 export async function startPostgres(): Promise<TestPostgres> {
+  return freshDatabase(await portToUse())
+}
+
+async function portToUse(): Promise<number> {
   const shared = process.env[SHARED]
-  return freshDatabase(shared === undefined ? (await ownServer(false)).port : Number(shared))
+  return shared === undefined ? (await ownServer(false)).port : Number(shared)
+}
+
+/**
+ * As `startPostgres`, but a copy of the database that `fill` makes at this URL. It is made once on a server, under this name, by the first
+ * process that asks for it; the others wait.
+ */
+export async function copyPostgres(name: string, fill: (url: string) => Promise<void>): Promise<TestPostgres> {
+  const port = await portToUse()
+  await withClient(port, async (client) => {
+    // it ends with the connection
+    await client.query('SELECT pg_advisory_lock(hashtext($1))', [name])
+    const { rows } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [name])
+    if (rows.length > 0) return
+    // one that was left half made has another name
+    const making = freshName()
+    await client.query(`CREATE DATABASE ${making} TEMPLATE template0`)
+    await fill(urlOf(port, making))
+    await client.query(`ALTER DATABASE ${making} RENAME TO ${name}`)
+  })
+  return freshDatabase(port, name)
 }
 
 /** Makes a fresh database on this process's own server, which syncs to the disk if `durable` is true, for figures to compare. */
@@ -114,13 +140,17 @@ function ownServer(durable: boolean): Promise<Server> {
   return server
 }
 
-async function freshDatabase(port: number): Promise<TestPostgres> {
-  const name = `t_${randomBytes(6).toString('hex')}`
-  await administer(port, `CREATE DATABASE ${name} TEMPLATE template0`)
+async function freshDatabase(port: number, template = 'template0'): Promise<TestPostgres> {
+  const name = freshName()
+  await administer(port, `CREATE DATABASE ${name} TEMPLATE ${template}`)
   return {
     url: urlOf(port, name),
     stop: () => administer(port, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
   }
+}
+
+function freshName(): string {
+  return `t_${randomBytes(6).toString('hex')}`
 }
 
 /** A server of its own whose log is archived. */
@@ -136,11 +166,12 @@ export interface ArchivingPostgres {
 
 /** Starts a server with one empty database, which archives each piece of its log into a folder; it goes when the process ends. */
 export async function startArchivingPostgres(): Promise<ArchivingPostgres> {
-  const { port, folder, ctl, user } = await startServer(true, (folder) =>
-    [`archive_mode = on`, `archive_command = 'test ! -f ${folder}/archive/%f && cp %p ${folder}/archive/%f'`, ''].join(
-      '\n',
-    ),
-  )
+  const { port, folder, ctl, user } = await startServer(true, (folder) => {
+    const [copy, whole] = [`${folder}/archive/%f.part`, `${folder}/archive/%f`]
+    // whole under its name or not at all: the server is ended as soon as the last piece is seen
+    const command = `test ! -f ${whole} && cp %p ${copy} && mv ${copy} ${whole}`
+    return `archive_mode = on\narchive_command = '${command}'\n`
+  })
   const [data, copied] = [join(folder, 'data'), join(folder, 'copy')]
   await administer(port, 'CREATE DATABASE slipway_test TEMPLATE template0')
   const url = urlOf(port, 'slipway_test')
@@ -149,7 +180,7 @@ export async function startArchivingPostgres(): Promise<ArchivingPostgres> {
     async copy() {
       await withClient(port, async (client) => {
         await client.query("SELECT pg_backup_start('copy', true)")
-        cpSync(data, copied, { recursive: true, filter: (path) => !path.endsWith('postmaster.pid') })
+        copyRunning(data, copied)
         const { rows } = await client.query<{ labelfile: string }>('SELECT labelfile FROM pg_backup_stop(false)')
         writeFileSync(join(copied, 'backup_label'), rows[0]?.labelfile ?? '')
       })
@@ -164,7 +195,8 @@ export async function startArchivingPostgres(): Promise<ArchivingPostgres> {
       await withClient(port, async (client) => {
         const { rows } = await client.query<{ file: string }>('SELECT pg_walfile_name(pg_switch_wal()) AS file')
         const archived = join(folder, 'archive', rows[0]?.file ?? '')
-        for (let i = 0; i < 600 && !existsSync(archived); i++) await delay(50)
+        for (const late = performance.now() + 120_000; !existsSync(archived); await delay(50))
+          if (performance.now() > late) throw new Error(`the log was not archived: ${archived}`)
       })
       await ctl('-m', 'immediate', 'stop')
       renameSync(data, join(folder, 'lost'))
@@ -174,8 +206,23 @@ export async function startArchivingPostgres(): Promise<ArchivingPostgres> {
       writeFileSync(join(data, 'recovery.signal'), '')
       own(data, user)
       await ctl('-w', 'start')
-      for (let i = 0; i < 600 && (await inRecovery(port)); i++) await delay(50)
+      for (const late = performance.now() + 120_000; await inRecovery(port); await delay(50))
+        if (performance.now() > late) throw new Error(`the server was not brought up to ${time}`)
     },
+  }
+}
+
+/** What the copy of a running server leaves out: its log comes from the archive, and the rest is of its processes. */
+const NOT_COPIED =
+  /^(?:postmaster\.(?:pid|opts)|pg_wal\/(?:.*\/)?[^/]*|pg_(?:stat_tmp|notify|snapshots|subtrans)\/.*)$|pgsql_tmp/
+
+/** Copies the files of a server that writes meanwhile: what is renamed or removed before it is read is for the log to bring back. */
+function copyRunning(from: string, to: string, below = ''): void {
+  mkdirSync(join(to, below), { recursive: true })
+  for (const entry of readdirSync(join(from, below), { withFileTypes: true })) {
+    const path = join(below, entry.name)
+    if (entry.isDirectory()) ifMissingNow(() => copyRunning(from, to, path))
+    else if (!NOT_COPIED.test(path)) ifMissingNow(() => copyFileSync(join(from, path), join(to, path)))
   }
 }
 
@@ -333,18 +380,6 @@ function runQuietly(command: string, args: readonly string[], user: User | undef
     rmSync(dirname(log), { recursive: true, force: true })
     if (code === 0) resolve()
     else reject(new Error(`${command} ended with ${code}: ${text}`))
-  })
-  return promise
-}
-
-async function freePort(): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>()
-  const probe = createServer()
-  probe.once('error', reject)
-  probe.listen(0, '127.0.0.1', () => {
-    const address = probe.address()
-    const port = typeof address === 'object' && address !== null ? address.port : 0
-    probe.close(() => resolve(port))
   })
   return promise
 }

@@ -12,6 +12,11 @@ export interface LoadOptions {
   readonly headers?: Readonly<Record<string, string>>
   /** Times a request is sent again after its connection broke. */
   readonly retries: number
+  /**
+   * Time for which a kept connection is open though nothing is sent, ms. Where this process had no turn for as long, a request that finds
+   * its connection closed is sent on a new one.
+   */
+  readonly keptMs?: number
 }
 
 export interface LoadResult {
@@ -38,6 +43,15 @@ export function startLoad(options: LoadOptions): { stop(): Promise<LoadResult>; 
   const failed: string[] = []
   let broken = 0
   const state = { stopping: false }
+  const pauses = watchPauses(options.keptMs ?? Infinity)
+  const send = async (over: Agent | false, body: string): ReturnType<typeof post> => {
+    try {
+      return await post(over, options, body)
+    } catch (error) {
+      if (error instanceof KeptClosed && (await pauses.now())) return post(false, options, body)
+      throw error
+    }
+  }
   let next = 0
   const client = async (): Promise<void> => {
     while (!state.stopping) {
@@ -45,7 +59,7 @@ export function startLoad(options: LoadOptions): { stop(): Promise<LoadResult>; 
       for (let left = options.retries; ; left--) {
         try {
           // Others of the pool may lead to the same killed process.
-          const { status, text } = await post(left === options.retries && agent, options, body)
+          const { status, text } = await send(left === options.retries && agent, body)
           if (status === 200) answers.push(readAnswer(text))
           else failed.push(`${status} ${text}`)
           break
@@ -67,9 +81,32 @@ export function startLoad(options: LoadOptions): { stop(): Promise<LoadResult>; 
     async stop() {
       state.stopping = true
       await Promise.all(clients)
+      pauses.stop()
       agent.destroy()
       return { answers, failed, broken }
     },
+  }
+}
+
+/** The error of a request that got nothing of an answer on a connection which had carried another. */
+class KeptClosed extends Error {}
+
+/** Notes when this process had no turn for `ms`; `now` tells whether that is just over. */
+function watchPauses(ms: number): { now(): Promise<boolean>; stop(): void } {
+  let last = performance.now()
+  let over = -Infinity
+  const ticks = setInterval(() => {
+    const at = performance.now()
+    if (at - last >= ms) over = at
+    last = at
+  }, 10)
+  return {
+    async now() {
+      // a connection may tell that it is closed before the timers have their turn
+      await sleep(50)
+      return performance.now() - over < 1000
+    },
+    stop: () => clearInterval(ticks),
   }
 }
 
@@ -98,8 +135,8 @@ function post(agent: Agent | false, options: LoadOptions, body: string): Promise
         resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }),
       )
     })
-    sent.setTimeout(20_000, () => sent.destroy(new Error('no answer in 20 s')))
-    sent.on('error', reject)
+    sent.setTimeout(60_000, () => sent.destroy(new Error('no answer in a minute')))
+    sent.on('error', (error) => reject(sent.reusedSocket ? new KeptClosed(error.message) : error))
     sent.end(body)
   })
 }

@@ -17,7 +17,11 @@ const COMPILE = `import compileall, re, sys
 compileall.compile_dir(sys.argv[1], quiet=2, workers=0, rx=re.compile("/tests/"))`
 
 /** Runs a program to its end. */
-export type Run = (program: string, args: readonly string[], options?: { cwd?: string }) => Promise<void>
+export type Run = (
+  program: string,
+  args: readonly string[],
+  options?: { cwd?: string; env?: NodeJS.ProcessEnv; limitMs?: number },
+) => Promise<void>
 
 /** A lock without a live owner is taken over after this long. */
 const ORPHAN_MS = 10_000
@@ -167,8 +171,8 @@ async function isOrphan(lock: string): Promise<boolean> {
 export async function runProgram(
   program: string,
   args: readonly string[],
-  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+  options: { cwd?: string; env?: NodeJS.ProcessEnv; limitMs?: number } = {},
 ): Promise<void> {
-  const { code, out } = await outputOf(program, args, { ...options, limitMs: BUILD_MS })
+  const { code, out } = await outputOf(program, args, { limitMs: BUILD_MS, ...options })
   if (code !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${code}:\n${out.slice(-4000)}`)
 }

@@ -9,7 +9,9 @@ import { COMMON } from '../src/cli/invocation/command.ts'
 import { CONFIG } from '../src/cli/invocation/config.ts'
 import { ERRORS } from '../src/contract/errors.ts'
 import { openApi } from '../src/contract/openapi.ts'
+import { STEP_DRIVERS } from '../src/contract/values/drivers.ts'
 import type { Route } from '../src/contract/route.ts'
+import { driverCaseNames } from '../src/pipelines/drivers/driver.cases.ts'
 import { projectJsonSchema } from '../src/pipelines/spec/project.ts'
 import { roomTable } from './rooms.ts'
 
@@ -44,6 +46,7 @@ export async function referencePages(root: string): Promise<Map<string, string>>
     ['docs/reference/routes.md', routesPage(tables)],
     ['docs/reference/configuration.md', configurationPage()],
     ['docs/reference/cli.md', cliPage()],
+    ['docs/reference/drivers.md', driversPage()],
     ['docs/reference/openapi.json', `${JSON.stringify(openApi({ tables, schemas, version }), null, 1)}\n`],
     ['docs/reference/slipway.schema.json', `${JSON.stringify(projectJsonSchema(), null, 2)}\n`],
     ['ARCHITECTURE.md', architecturePage(root)],
@@ -68,6 +71,23 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 
 function tableRow(cells: readonly string[]): string {
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+}
+
+/** The tests that hold each driver to the cases. */
+const HELD: Readonly<Record<(typeof STEP_DRIVERS)[number], string>> = {
+  local: 'src/pipelines/drivers/local/driver.test.ts',
+  ray: 'test/clusters/ray.test.ts',
+  kubernetes: 'test/clusters/kubernetes.test.ts',
+  slurm: 'test/clusters/slurm.test.ts',
+}
+
+function driversPage(): string {
+  const names = driverCaseNames()
+  const intro =
+    `What is true of an attempt wherever it runs: ${names.length} cases, each of which passes on every driver in a test with the real thing ` +
+    `(${STEP_DRIVERS.map((driver) => `\`${driver}\`: \`${HELD[driver]}\``).join('; ')}). How drivers are used: [drivers](../guides/drivers.md).`
+  const rows = names.map((name) => [name, ...STEP_DRIVERS.map(() => 'passes')])
+  return page('What every driver does', intro, [table(['case', ...STEP_DRIVERS], rows)])
 }
 
 function errorsPage(): string {

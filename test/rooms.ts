@@ -5,9 +5,10 @@ import { importsOf } from './house/imports.ts'
 
 /** Every room that may exist, in reading order: a room imports only from rooms above it. */
 export const ROOMS: readonly (readonly [name: string, purpose: string])[] = [
+  ['own-files.ts', 'how Node finds the files of this program'],
   ['contract', 'what may be said over HTTP: routes, errors, ids'],
   ['stats', 'pure mathematics: drift, sketches, sequential tests, scores'],
-  ['client', 'typed calls made from the contract'],
+  ['client', 'typed calls made from the contract; pipelines written in TypeScript'],
   ['store', 'database, migrations, blobs, segments, backup'],
   ['isolation', 'what other people’s code is held to: mount namespaces, Landlock, the environment it inherits'],
   ['jobs', 'durable queue, schedules, leases, retries'],
@@ -28,6 +29,7 @@ export const ROOMS: readonly (readonly [name: string, purpose: string])[] = [
   ['llm', 'LLM traffic: providers, keys, prompts, retrieval'],
   ['rollout', 'shadow, canary, gates, verdicts, rollback'],
   ['monitoring', 'profiles, checks, labels, alerts, incidents, reactions'],
+  ['data', 'data sets: versions by content, profiles, differences, who reads them'],
   ['transfer', 'moving in and out: MLflow, another server, W&B'],
   ['notebook', 'research code to a tested Python package'],
   ['images', 'OCI images, written without a daemon and compared'],

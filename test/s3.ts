@@ -6,11 +6,12 @@ import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import http from 'node:http'
-import { createServer, type AddressInfo } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { s3Settings, type S3Settings } from '../src/store/blobs/s3/settings.ts'
+import { freePort } from './programs/free-port.ts'
 import { buildGoTool, findGoTool } from './programs/go-tools.ts'
 
 const SERVER = { name: 'versitygw', package: 'github.com/versity/versitygw/cmd/versitygw', version: 'v1.8.0' } as const
@@ -86,15 +87,6 @@ async function answering(endpoint: string): Promise<void> {
     await delay(50)
   }
   throw new Error('the S3 server does not answer')
-}
-
-async function freePort(): Promise<number> {
-  const { promise, resolve } = Promise.withResolvers<number>()
-  const probe = createServer().listen(0, '127.0.0.1', () => {
-    const { port } = probe.address() as AddressInfo
-    probe.close(() => resolve(port))
-  })
-  return promise
 }
 
 /** What the proxy does with one request instead of passing it on. */

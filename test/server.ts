@@ -5,15 +5,17 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createClient } from '../src/client/client.ts'
 import type { Client } from '../src/client/client.ts'
-import type { ServerFile } from '../src/cli/invocation/server.ts'
+import type { ServerFile } from '../src/cli/invocation/server-file.ts'
+import { openedOnce } from './opened.ts'
 
 const MAIN = resolve(import.meta.dirname, '../src/cli/main.ts')
 
 /** Longest wait for the ready line, and for the end after SIGTERM, ms. */
-const START_MS = 60_000
-const STOP_MS = 30_000
+const START_MS = 120_000
+const STOP_MS = 60_000
 
 export interface TestServerOptions {
   /** Data folder; a fresh temporary one, removed at `stop`, when it is not given. */
@@ -41,7 +43,7 @@ export interface TestServer {
   readonly pid: number
   /** What the process has written to standard error so far. */
   errors(): string
-  /** Sends SIGTERM, waits for the end (SIGKILL after 30 s), removes a temporary data folder. Resolves to the exit code. */
+  /** Sends SIGTERM, waits for the end (SIGKILL after a minute), removes a temporary data folder. Resolves to the exit code. */
   stop(): Promise<number | null>
   /** Kills with -9 and waits; the data folder stays until `stop`. */
   kill(): Promise<void>
@@ -83,6 +85,11 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       return code
     },
   }
+}
+
+/** Starts one for the suite in which this is called; `ready` gets it before the first test. It logs nothing but what ends it. */
+export function quietServerOnce(ready: (server: TestServer) => void): void {
+  openedOnce(() => startTestServer({ env: { SLIPWAY_LOG_LEVEL: 'fatal' } }), ready)
 }
 
 /** How a server that should not start ended. */
@@ -158,6 +165,8 @@ async function readyLine(child: ChildProcess, end: Promise<number | null>, error
       new Promise<string>((done) => lines.once('line', done)),
       end.then((code) => Promise.reject(new Error(`the server ended with ${code}: ${errors()}`))),
     ])
+    // what it wrote to standard error before may lie in its pipe until this turn has ended
+    await nextTurn()
     return JSON.parse(line) as Ready
   } finally {
     clearTimeout(late)

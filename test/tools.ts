@@ -8,7 +8,15 @@ import { ifGone } from '../src/contract/absence/absent.ts'
 /** The oldest Python that Slipway's own Python code runs on. */
 const PYTHON_MINIMUM = [3, 10] as const
 
-const CHROMIUM_NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome', 'chrome']
+/** The headless one first: it draws no window of its own, and costs half the CPU time of the whole browser. */
+const CHROMIUM_NAMES = [
+  'chromium-headless-shell',
+  'chromium',
+  'chromium-browser',
+  'google-chrome-stable',
+  'google-chrome',
+  'chrome',
+]
 
 /** The programs that the launcher may use beside Node and npm. */
 export const LAUNCHER_PROGRAMS: readonly string[] = [
@@ -51,17 +59,20 @@ export function findChromium(env: NodeJS.ProcessEnv = process.env): string | und
 }
 
 /** Why a browser test is skipped, and how to run it: the reason to give to `test(..., {skip})`. */
-export const CHROMIUM_MISSING = 'no Chromium; install it (apt-get install chromium) or set CHROMIUM_PATH'
+export const CHROMIUM_MISSING =
+  'no Chromium; install it (apt-get install chromium-headless-shell, or chromium) or set CHROMIUM_PATH'
 
 /**
  * A Python of 3.10 or newer: `python3`, then `python`; undefined when there is none. Behind a program that chooses one, as pyenv's
  * do, it is the interpreter itself: such a shim runs a dozen shells at each start.
  */
 export function findPython(path: string = process.env['PATH'] ?? ''): string | undefined {
-  return ['python3', 'python']
-    .map((name) => findProgram(name, path))
-    .map((found) => (found === undefined ? undefined : interpreterOf(found)))
-    .find((found) => found !== undefined)
+  for (const name of ['python3', 'python']) {
+    const found = findProgram(name, path)
+    const interpreter = found === undefined ? undefined : interpreterOf(found)
+    if (interpreter !== undefined) return interpreter
+  }
+  return undefined
 }
 
 /** Folders to put first on the PATH, so that who starts `python3` gets no shim: none where the PATH has no shim. */
@@ -75,7 +86,7 @@ export function beforeShims(path: string = process.env['PATH'] ?? ''): string[] 
 function interpreterOf(program: string): string | undefined {
   const [major, minor] = PYTHON_MINIMUM
   const code = `import sys; print(sys.executable); sys.exit(sys.version_info < (${major}, ${minor}))`
-  const asked = spawnSync(program, ['-c', code], { encoding: 'utf8', timeout: 20_000 })
+  const asked = spawnSync(program, ['-c', code], { encoding: 'utf8', timeout: 60_000 })
   return asked.status === 0 ? asked.stdout.trim() : undefined
 }
 

@@ -53,7 +53,7 @@ test('program', () => void execFileSync(process.execPath, ['src/jobs/program.ts'
   const run = async (filter: string): Promise<void> => {
     const { tally } = await runSuite(root, testFiles(root, [filter]), {
       concurrency: 1,
-      limitMs: 30_000,
+      limitMs: 60_000,
       env: coverage.env,
       watch: { started: () => undefined, ended: (one) => coverage.add(one.file) },
     })

@@ -18,13 +18,15 @@ export function endedCpuSeconds(): number | undefined {
   return (user + system) / TICKS_PER_SECOND
 }
 
-/** A clock of what ended since it was last asked: the cost of one process, when it is asked as each ends. */
-export function cpuOfEnded(): () => number | undefined {
-  let before = endedCpuSeconds()
-  return () => {
-    const now = endedCpuSeconds()
-    const cost = now === undefined || before === undefined ? undefined : now - before
-    before = now
-    return cost
-  }
+let before = endedCpuSeconds()
+
+/**
+ * CPU seconds of what has ended since this was last asked, anywhere in this process: the cost of one process, when it is asked as each
+ * ends. So it is asked too as those end whose cost nobody wants to know.
+ */
+export function takeEndedCpu(): number | undefined {
+  const now = endedCpuSeconds()
+  const cost = now === undefined || before === undefined ? undefined : now - before
+  before = now
+  return cost
 }

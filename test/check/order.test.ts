@@ -27,10 +27,12 @@ test('files with browsers are spread among those with servers, each list in its 
   ])
 })
 
-test('a story on PostgreSQL is for the second part, a suite of a driver beside its sources is for the first', () => {
+test("a story or suite on PostgreSQL is for the second part, what is PostgreSQL's own is for the first", () => {
   assert.equal(isHeavy('test/scenarios/messages.postgres.test.ts'), true)
   assert.equal(isHeavy('test/scenarios/messages.sqlite.test.ts'), false)
   assert.equal(isHeavy('test/scenarios/replicas.test.ts'), false)
-  assert.equal(isHeavy('src/jobs/queue.postgres.test.ts'), false)
+  assert.equal(isHeavy('src/cost/cost.postgres.test.ts'), true)
+  assert.equal(isHeavy('src/store/postgres/copy.test.ts'), false)
+  assert.equal(isHeavy('src/pipelines/data/kinds/sql.postgres.test.ts'), false)
   assert.equal(isHeavy('test/images/story.test.ts'), true)
 })

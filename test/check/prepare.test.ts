@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { TestContext } from 'node:test'
 import { mayInstall, prepare } from './prepare.ts'
 import type { Need } from './prepare.ts'
@@ -67,10 +66,12 @@ test('what cannot be had is named with the reason, and the tests go on', async (
 })
 
 test('things are brought at once, but for those that the same program brings', async (t) => {
-  const need = (name: string, by: NonNullable<Need['by']>, milliseconds: number): Need => {
-    return { ...server, name, by, bring: () => delay(milliseconds, true) }
+  const need = (name: string, by: NonNullable<Need['by']>, until?: Promise<void>): Need => {
+    return { ...server, name, by, bring: async () => (await until, true) }
   }
-  const lines = await prepared(t, need('crane', 'go', 60), need('act', 'go', 0), need('browser', 'apt', 30))
+  const { promise: browserIsThere, resolve } = Promise.withResolvers<void>()
+  const browser: Need = { ...need('browser', 'apt'), bring: async () => (setImmediate(resolve), true) }
+  const lines = await prepared(t, need('crane', 'go', browserIsThere), need('act', 'go'), browser)
   assert.deepEqual(lines, [
     '  bringing: crane',
     '  bringing: browser',
@@ -79,6 +80,28 @@ test('things are brought at once, but for those that the same program brings', a
     '  bringing: act',
     '  act: brought',
   ])
+})
+
+test('what takes minutes is brought while tests run, which know which of them use it', async (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'slipway-prepare-'))
+  t.after(() => rmSync(root, { recursive: true, force: true }))
+  for (const name of ['crane', 'plane']) writeFileSync(join(root, `${name}.test.ts`), `startWith('${name}')\n`)
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  let brought = ''
+  const crane: Need = { ...server, mark: "'crane'", bring: () => Promise.resolve((brought += 'crane ') !== '') }
+  const plane: Need = {
+    ...server,
+    mark: "'plane'",
+    late: true,
+    bring: () => promise.then((done) => ((brought += 'plane'), done)),
+  }
+  const quiet = createProgress({ write: () => undefined })
+  const late = await prepare(root, ['crane.test.ts', 'plane.test.ts'], quiet, [plane, crane])
+  assert.equal(brought, 'crane ')
+  assert.deepEqual([late.uses('crane.test.ts'), late.uses('plane.test.ts')], [false, true])
+  resolve(true)
+  await late.over
+  assert.equal(brought, 'crane plane')
 })
 
 test('system packages are installed for root in a container or in CI, and nowhere else', () => {

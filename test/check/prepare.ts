@@ -8,10 +8,12 @@ import { ENGINE_PACKAGES, NO_ENGINE } from '../images/engine.ts'
 import { buildCrane, buildReferrersRegistry, findCrane, hasReferrersRegistry, NO_REGISTRY } from '../images/registry.ts'
 import { ACT, ACTIONLINT, buildGoTool, findGoTool, findSyft, ORAS, SYFT } from '../programs/go-tools.ts'
 import type { GoTool } from '../programs/go-tools.ts'
+import { buildPlane, findPlane, whyNoPlane } from '../clusters/kubernetes-plane.ts'
 import { buildS3, hasS3 } from '../s3.ts'
 import { MLFLOW_CLIENT } from '../clients/packages.ts'
 import { PACKAGES } from '../serving-models.ts'
 import { CHROMIUM_MISSING, findChromium, findProgram } from '../tools.ts'
+import { missingSlurm, SLURM_PACKAGES } from '../clusters/slurm-nodes.ts'
 import { secondsSince } from './progress.ts'
 import type { Progress } from './progress.ts'
 
@@ -28,6 +30,16 @@ export interface Need {
   readonly bring: (() => Promise<boolean>) | string
   /** Those brought by the same one wait for each other: apt-get takes a lock, two builds of Go take twice the memory. */
   readonly by?: 'apt' | 'go' | 'uv'
+  /** It takes minutes: it is brought while other tests run, and those that use it begin when it is there. */
+  readonly late?: true
+}
+
+/** What is brought while tests run already. */
+export interface Late {
+  /** Whether a test file uses some of it. */
+  readonly uses: (file: string) => boolean
+  /** Resolves when all of it is there, or is known not to come. */
+  readonly over: Promise<void>
 }
 
 /** Where the check runs, as far as it decides whether system packages may be installed. */
@@ -73,10 +85,13 @@ export function needs(): Need[] {
     },
     {
       name: 'browser',
-      mark: 'findChromium',
+      mark: '/browser.ts',
       by: 'apt',
       present: () => findChromium() !== undefined,
-      bring: apt('chromium', CHROMIUM_MISSING),
+      // not every system has the headless one in a package of its own
+      bring: mayInstall(place)
+        ? () => install('chromium-headless-shell').catch(() => install('chromium'))
+        : CHROMIUM_MISSING,
     },
     {
       name: 'promtool',
@@ -91,6 +106,13 @@ export function needs(): Need[] {
       by: 'apt',
       present: () => findProgram('podman') !== undefined && findProgram('skopeo') !== undefined,
       bring: apt(ENGINE_PACKAGES, NO_ENGINE),
+    },
+    {
+      name: 'Slurm',
+      mark: '/slurm-nodes.ts',
+      by: 'apt',
+      present: () => missingSlurm().length === 0,
+      bring: apt(SLURM_PACKAGES, `install it (apt-get install ${SLURM_PACKAGES})`),
     },
     {
       name: 'registry',
@@ -112,6 +134,14 @@ export function needs(): Need[] {
       by: 'go',
       present: hasReferrersRegistry,
       bring: go === undefined ? 'there is no Go to build it with' : () => buildReferrersRegistry(go),
+    },
+    {
+      name: 'Kubernetes',
+      mark: '/kubernetes-plane.ts',
+      by: 'go',
+      late: true,
+      present: async () => whyNoPlane() !== undefined || (await findPlane()) !== undefined,
+      bring: go === undefined ? 'there is no Go to build it with' : () => buildPlane(go),
     },
     environment('scikit-learn', 'serving-models', PACKAGES),
     environment('the mlflow client', 'MLFLOW_CLIENT', MLFLOW_CLIENT),
@@ -143,16 +173,19 @@ function environment(name: string, mark: string, packages: readonly string[]): N
 
 /**
  * Brings what these test files (relative to `root`) use and the machine lacks: at once, for one waits for the network while another
- * compiles. Never throws: tests whose need is not met are skipped by name.
+ * compiles. Resolves when all but what is late is there. Never throws: tests whose need is not met are skipped by name.
  */
 export async function prepare(
   root: string,
   files: readonly string[],
   progress: Progress,
   list: readonly Need[] = needs(),
-): Promise<void> {
-  const texts = files.flatMap((file) => textsOf(join(root, file)))
-  const used = list.filter((need) => texts.some((text) => text.includes(need.mark)))
+): Promise<Late> {
+  const texts = new Map(files.map((file) => [file, textsOf(join(root, file))]))
+  const isUsed = ({ mark }: Need, file: string): boolean =>
+    texts.get(file)?.some((text) => text.includes(mark)) === true
+  const used = list.filter((need) => files.some((file) => isUsed(need, file)))
+  const late = used.filter((need) => need.late)
   const running = new Map<string, number>()
   const status = (): string => {
     const names = [...running].map(([name, started]) => `${name} ${secondsSince(started)}`)
@@ -161,8 +194,10 @@ export async function prepare(
   const inTurn = async (queue: readonly Need[]): Promise<void> => {
     for (const need of queue) await bringMissing(need, running, progress)
   }
-  const queues = Object.values(Object.groupBy(used, (need) => need.by ?? need.name))
+  const now = used.filter((need) => !need.late)
+  const queues = Object.values(Object.groupBy(now, (need) => need.by ?? need.name))
   await progress.during(status, () => Promise.all(queues.map((queue = []) => inTurn(queue))))
+  return { uses: (file) => late.some((need) => isUsed(need, file)), over: inTurn(late) }
 }
 
 /** The text of a test file, and of the cases that it shares with others. */

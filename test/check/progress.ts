@@ -75,11 +75,11 @@ export function secondsSince(started: number, now: number = performance.now()): 
 
 /** Tells of each test file as it ends, with its time and the running count; `status` names those that run. */
 export function watchFiles(progress: Progress, count: number): SuiteWatch & { status(): string } {
-  const running = new Map<string, number>()
+  const running = new Map<string, { more: number; at: number }>()
   let done = 0
   const counted = (): string => `${String(done).padStart(String(count).length)}/${count}`
   return {
-    started: (file) => running.set(file, performance.now()),
+    started: (files) => running.set(files[0] ?? '', { more: files.length - 1, at: performance.now() }),
     ended(one) {
       done += 1
       running.delete(one.file)
@@ -88,7 +88,9 @@ export function watchFiles(progress: Progress, count: number): SuiteWatch & { st
       else progress.passing(text)
     },
     status() {
-      const names = [...running].map(([file, started]) => `${file} ${secondsSince(started)}`)
+      const names = [...running].map(([file, { more, at }]) => {
+        return `${file}${more > 0 ? ` and ${more} more` : ''} ${secondsSince(at)}`
+      })
       return `  ${counted()}  running: ${names.join(', ')}`
     },
   }

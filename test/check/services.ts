@@ -1,5 +1,6 @@
-/** What is started or built once for all test files of a run, and told to them by variables: a PostgreSQL, the pages. */
+/** What is started or built once for all test files of a run, and told to them by variables: a migrated database, a PostgreSQL, the pages. */
 import { join } from 'node:path'
+import { shareBlank } from '../databases.ts'
 import { sharePostgres } from '../postgres.ts'
 import { sharePages } from '../web/built.ts'
 import { lastLine, textsOf } from './prepare.ts'
@@ -19,10 +20,12 @@ export interface SharedPart {
 }
 
 const PARTS: readonly SharedPart[] = [
+  // most reach it by a fixture
+  { name: 'migrated SQLite', mark: /./, start: shareBlank },
   { name: 'PostgreSQL', mark: /postgres/i, start: sharePostgres },
   {
     name: 'web UI',
-    mark: /buildPages|fixtureSite/,
+    mark: /buildPages|fixtureSite|realSite|startedSite/,
     start: () => Promise.resolve({ env: sharePages(), stop: () => undefined }),
   },
 ]

@@ -28,6 +28,7 @@ test('only the last sixty lines of a failed report are told again; all of it is 
 test('a short report is told whole, none as an empty text, and a stage that passed or was skipped is not told of', async () => {
   assert.deepEqual((await told({ ok: false, report: 'one\ntwo\n' })).failed, [['tests', 'one\ntwo']])
   assert.deepEqual((await told({ ok: false })).failed, [['tests', '']])
+  assert.deepEqual((await told({ ok: false, report: 'long', reasons: 'why' })).failed, [['tests', 'why']])
   assert.deepEqual((await told({ ok: true, report: 'noise' })).failed, [])
   assert.deepEqual((await told({ ok: true, skipped: 'no server' })).failed, [])
 })
@@ -59,4 +60,22 @@ test('what a later stage needs is brought while those before it run, and it wait
   const { passed, failed } = await running
   assert.deepEqual(events, ['bringing', 'first runs', 'brought', 'second runs'])
   assert.deepEqual([passed, failed], [1, 1])
+})
+
+test('a stage beside another runs at the same time, and the one behind them waits for both', async () => {
+  const events: string[] = []
+  const stage = (name: string, beside: boolean, turns: number) => ({
+    name,
+    beside,
+    async run(): Promise<Outcome> {
+      events.push(`${name} begins`)
+      for (let i = 0; i < turns; i++) await new Promise((done) => setImmediate(done))
+      events.push(`${name} ends`)
+      return { ok: true }
+    },
+  })
+  const stages = [stage('first', false, 2), stage('long', true, 9), stage('last', false, 0)]
+  const { passed } = await runStages(stages, { filters: [], progress: createProgress(new PassThrough()) })
+  assert.deepEqual(events, ['first begins', 'long begins', 'first ends', 'long ends', 'last begins', 'last ends'])
+  assert.equal(passed, 3)
 })

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { join, resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
+import { takeEndedCpu } from './cpu.ts'
 import { secondsSince } from './progress.ts'
 import type { Progress } from './progress.ts'
 import { emptyTally, sum, totalLine } from './tally.ts'
@@ -15,6 +16,8 @@ export interface Outcome {
   readonly ok: boolean
   /** Printed when the stage has failed. */
   readonly report?: string
+  /** Shown once more when all is over; the end of the report by default. */
+  readonly reasons?: string
   readonly tally?: Tally
   readonly skipped?: string
   /** Lines that are printed in any case. */
@@ -25,12 +28,14 @@ export interface Outcome {
 export interface StageJob {
   readonly filters: readonly string[]
   readonly progress: Progress
-  /** Is told of each stage that failed, with the end of what it printed, to be shown once more when all is over. */
+  /** Is told of each stage that failed, with its reasons or the end of what it printed, to be shown once more when all is over. */
   readonly failed?: (stage: string, report: string) => void
 }
 
 export interface Stage {
   readonly name: string
+  /** Runs at the same time as the stage before it, which waits more than it computes. */
+  readonly beside?: boolean
   /** Brings what it needs, which may go on while the stages before it run. */
   prepare?(job: StageJob): Promise<void>
   run(job: StageJob): Promise<Outcome>
@@ -54,6 +59,7 @@ export function program(name: string, args: readonly string[], options: ProgramO
     })
     let report = ''
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (report += String(chunk)))
+    child.once('exit', takeEndedCpu)
     child.on('error', (error) => done({ ok: false, report: error.message }))
     child.on('close', (code, signal) => {
       done({ ok: code === 0, report: signal === null ? report : `${report}\n${name} was ended by ${signal}` })
@@ -68,12 +74,19 @@ function endOf(report: string): string {
   return report.trimEnd().split('\n').slice(-END_LINES).join('\n')
 }
 
-/** Runs stages one after the other, and what they need is brought meanwhile: that waits for the network, they compute. */
+/**
+ * Runs stages one after the other, but for those that run beside the one before. What they need is brought meanwhile: that waits for the
+ * network, they compute.
+ */
 export async function runStages(stages: readonly Stage[], job: StageJob): Promise<Tally> {
   const ready = stages.map((stage) => stage.prepare?.(job))
   const tallies: Tally[] = []
-  for (const [i, stage] of stages.entries()) tallies.push(await runStage(stage, job, ready[i]))
-  return sum(tallies)
+  const running: Promise<Tally>[] = []
+  for (const [i, stage] of stages.entries()) {
+    if (stage.beside !== true) tallies.push(...(await Promise.all(running.splice(0))))
+    running.push(runStage(stage, job, ready[i]))
+  }
+  return sum([...tallies, ...(await Promise.all(running))])
 }
 
 /** Runs one stage once it is `ready` and prints its line; its report only when it failed. The stage itself counts as one. */
@@ -93,7 +106,7 @@ async function runStage(stage: Stage, job: StageJob, ready: Promise<void> | unde
   const counts = outcome.tally === undefined ? '' : `  (${totalLine(outcome.tally)})`
   if (!outcome.ok) {
     progress.line(outcome.report ?? '')
-    job.failed?.(stage.name, endOf(outcome.report ?? ''))
+    job.failed?.(stage.name, outcome.reasons ?? endOf(outcome.report ?? ''))
   }
   progress.line(`${stage.name.padEnd(10)} ${word.padEnd(7)} ${secondsSince(started)}${counts}`)
   for (const note of outcome.notes ?? []) progress.line(note)

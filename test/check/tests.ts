@@ -7,8 +7,10 @@ import { PACKAGES } from '../serving-models.ts'
 import { measureCoverage } from './coverage.ts'
 import type { RoomCoverage } from './coverage.ts'
 import { prepare } from './prepare.ts'
+import type { Late } from './prepare.ts'
 import { watchFiles } from './progress.ts'
 import { startShared } from './services.ts'
+import { shared as sharedProcesses } from './sharing.ts'
 import { pythonTests, runPythonSuite } from './python-suite.ts'
 import type { Outcome, Stage, StageJob } from './stage.ts'
 import { runSuite, testFiles } from './suite.ts'
@@ -21,7 +23,7 @@ import type { EndedFile, SuiteOptions, SuiteResult } from './suite.ts'
 const CONCURRENCY = Math.min(availableParallelism() + 3, 11)
 /** Longest time of a file, ms; one of the heavy part trains, ships and waits for a rollout. */
 const LIMIT_MS = 300_000
-const HEAVY_LIMIT_MS = 900_000
+const HEAVY_LIMIT_MS = 1_500_000
 /** Files slower than this are named, so that nobody has to look for what makes the check slow. */
 const SLOW_SECONDS = 10
 /** A file may take no longer than this on an idle machine, and is to be divided then. */
@@ -29,52 +31,136 @@ const MOST_SECONDS = 60
 
 /** Folders and files of tests that take too long for each change: they run in the second part of the check. */
 const HEAVY = [
-  'src/monitoring/rounds/crash.postgres.test.ts',
-  'src/monitoring/rounds/late.postgres.test.ts',
+  'src/cli/image/attest.test.ts',
+  'src/cli/image/image.test.ts',
+  'src/cli/image/scan.test.ts',
+  'src/cli/project/file/same-meaning.test.ts',
+  'src/cli/project/file/typescript.test.ts',
+  'src/envs/stale.test.ts',
+  'src/gateway/backends/bad-models.test.ts',
+  'src/gateway/faults.test.ts',
+  'src/gateway/pyfunc.test.ts',
+  'src/images/remote/faults.test.ts',
+  'src/monitoring/rounds/crash.test.ts',
+  'src/pipelines/checkpoints/kills.test.ts',
+  'src/pipelines/checkpoints/node-kills.test.ts',
+  'src/pipelines/data/killed.test.ts',
+  'src/pipelines/data/repeated.test.ts',
   'src/pipelines/drivers/local/landlock.test.ts',
-  'test/lowering/',
+  'src/pipelines/drivers/remote/driver.test.ts',
+  'src/pipelines/drivers/remote/kubernetes/driver.test.ts',
+  'src/pipelines/drivers/remote/slurm/driver.test.ts',
+  'src/pipelines/fan/kills.test.ts',
+  'src/pipelines/fan/matrix.test.ts',
+  'src/pipelines/run/adoption.test.ts',
+  'src/pipelines/spec/read-apart.test.ts',
+  'src/rollout/crash.test.ts',
+  'src/scoring/native/lowering-linear.test.ts',
+  'src/scoring/native/oracle.test.ts',
+  'src/scoring/native/trees/explain.test.ts',
+  'src/stats/moved-shares.test.ts',
+  'src/stats/sequential.test.ts',
+  'src/stats/two-rates.test.ts',
+  'src/store/sqlite/readers.test.ts',
+  'src/tracking/fuzz.test.ts',
+  'test/clients/mlflow-others.test.ts',
+  'test/clients/mlserver.test.ts',
+  'test/clients/notebook.test.ts',
+  'test/clients/oracle.test.ts',
+  'test/clusters/',
   'test/images/',
-  'test/runners/',
-  'test/notebooks/',
+  'test/lowering/',
   'test/mutants/mutants.test.ts',
+  'test/notebooks/',
+  'test/outages/disk-blobs.test.ts',
   'test/outages/every-table.test.ts',
+  'test/outages/nodes.test.ts',
   'test/outages/postgres.test.ts',
   'test/outages/s3-blobs.test.ts',
-  'test/clients/oracle.test.ts',
-  'test/clients/notebook.test.ts',
+  'test/runners/',
+  'test/scenarios/audit-checkpoints.sqlite.test.ts',
+  'test/scenarios/authored-example.test.ts',
+  'test/scenarios/backfills-kills.sqlite.test.ts',
   'test/scenarios/batch-predict-faults.test.ts',
+  'test/scenarios/batch-predict-kills.test.ts',
+  'test/scenarios/batch-predict.test.ts',
+  'test/scenarios/change-base.test.ts',
+  'test/scenarios/ci-workflows.test.ts',
+  'test/scenarios/conditions.test.ts',
+  'test/scenarios/corrupt-store.test.ts',
+  'test/scenarios/cost-lost.test.ts',
+  'test/scenarios/cve.test.ts',
+  'test/scenarios/database-faults.test.ts',
+  'test/scenarios/database-moved.test.ts',
+  'test/scenarios/endpoints-lost.test.ts',
   'test/scenarios/endpoints-moved.test.ts',
+  'test/scenarios/endpoints-restored.sqlite.test.ts',
+  'test/scenarios/full-disk.test.ts',
+  'test/scenarios/fuzz-api.test.ts',
+  'test/scenarios/gateway-tls.test.ts',
+  'test/scenarios/hostile-predictions.test.ts',
+  'test/scenarios/isolation.test.ts',
+  'test/scenarios/killed-backup.test.ts',
+  'test/scenarios/late-rows.test.ts',
+  'test/scenarios/malformed.test.ts',
+  'test/scenarios/merge-times.test.ts',
+  'test/scenarios/messages-kills.sqlite.test.ts',
+  'test/scenarios/missing-blobs.sqlite.test.ts',
   'test/scenarios/monitoring-flights.test.ts',
   'test/scenarios/onnx-export.test.ts',
+  'test/scenarios/owner-only.test.ts',
+  'test/scenarios/pipeline-params.test.ts',
+  'test/scenarios/point-in-time.test.ts',
   'test/scenarios/replicas-endpoints.test.ts',
+  'test/scenarios/replicas-steps.test.ts',
+  'test/scenarios/rollout.test.ts',
+  'test/scenarios/sealed-addresses.sqlite.test.ts',
+  'test/scenarios/studies-kills.sqlite.test.ts',
+  'test/scenarios/taken-port.test.ts',
   'test/scenarios/transfer-changes.test.ts',
   'test/scenarios/transfer-server.test.ts',
+  'test/scenarios/transfer-wandb.test.ts',
+  'test/scenarios/transfer.test.ts',
+  'test/scenarios/triggers-kills.sqlite.test.ts',
   'test/scenarios/watched-few-rows.test.ts',
+  'test/scenarios/watched.test.ts',
+  'test/scenarios/worst-request.sqlite.test.ts',
+  'test/web/failures.test.ts',
 ]
 
 /**
- * Stories that are told on both drivers run on SQLite with each change, and with PostgreSQL and S3 in the second part: what is the
- * drivers' own is tested beside them, and a few stories of replicas, pipelines, backups and moving in stay on PostgreSQL.
+ * Stories and suites that are told on both drivers run on SQLite with each change, and with PostgreSQL and S3 in the second part: what
+ * is the drivers' own is tested beside them, and a few stories of replicas, pipelines, backups and moving in stay on PostgreSQL.
  */
-const ON_POSTGRES = /^test\/scenarios\/[^/]+\.postgres\.test\.ts$/
+const ON_POSTGRES = /\.postgres\.test\.ts$/
+/** These have no twin on SQLite: what they test is PostgreSQL's own. */
+const POSTGRES_ALONE = ['src/auth/', 'src/pipelines/data/kinds/sql.', 'src/pipelines/reproductions/rows.']
 
 /** The stage of this name that runs test files: those that the filters choose, else all of the part. */
 export function testStage(root: string, name: string, part: 'ordinary' | 'heavy'): Stage {
+  let late: Late | undefined
   return {
     name,
-    prepare: (job) => prepare(root, filesOf(root, job, part), job.progress),
-    run: (job) => runTests(root, job, filesOf(root, job, part)),
+    prepare: async (job) => {
+      late = await prepare(root, filesOf(root, job, part), job.progress)
+    },
+    run: (job) => runTests(root, job, filesOf(root, job, part), late),
   }
 }
 
-async function runTests(root: string, job: StageJob, files: readonly string[]): Promise<Outcome> {
+async function runTests(root: string, job: StageJob, files: readonly string[], late?: Late): Promise<Outcome> {
   if (files.length === 0) return { ok: false, report: `no test file matches ${job.filters.join(', ')}` }
   const shared = await startShared(root, files, job.progress)
   const started = performance.now()
-  const { tally, report, durations } = await runFiles(root, files, job, { env: () => shared.env })
+  const { tally, report, reasons, durations } = await runFiles(root, files, job, {
+    env: () => shared.env,
+    share: (files) => sharedProcesses(root, files),
+    // one that began last would run alone
+    ...(late !== undefined && { held: { holds: late.uses, until: late.over } }),
+  })
   shared.stop()
   const notes = [...cpuNotes(durations, (performance.now() - started) / 1000), ...slowNotes(durations)]
-  return { ok: tally.failed === 0, tally, report, notes }
+  return { ok: tally.failed === 0, tally, report, reasons, notes }
 }
 
 /**
@@ -124,7 +210,8 @@ function filesOf(root: string, { filters }: StageJob, part: 'ordinary' | 'heavy'
 
 /** Whether a test file runs in the second part of the check. */
 export function isHeavy(file: string): boolean {
-  return ON_POSTGRES.test(file) || HEAVY.some((folder) => file.startsWith(folder))
+  if (HEAVY.some((folder) => file.startsWith(folder))) return true
+  return ON_POSTGRES.test(file) && !POSTGRES_ALONE.some((start) => file.startsWith(start))
 }
 
 /**
@@ -160,6 +247,8 @@ function spread<T>(few: readonly T[], many: readonly T[]): T[] {
 
 interface Measure {
   readonly env?: SuiteOptions['env']
+  readonly share?: SuiteOptions['share']
+  readonly held?: SuiteOptions['held']
   ended?(one: EndedFile): void
 }
 
@@ -174,8 +263,10 @@ function runFiles(
     concurrency: CONCURRENCY,
     limitMs: files.some(isHeavy) ? HEAVY_LIMIT_MS : LIMIT_MS,
     ...(measure.env !== undefined && { env: measure.env }),
+    ...(measure.share !== undefined && { share: measure.share }),
+    ...(measure.held !== undefined && { held: measure.held }),
     watch: {
-      started: (file) => watch.started(file),
+      started: (files) => watch.started(files),
       ended(one) {
         watch.ended(one)
         measure.ended?.(one)

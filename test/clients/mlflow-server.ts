@@ -2,8 +2,8 @@
 import { spawn } from 'node:child_process'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createServer as createSocketServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from '../programs/free-port.ts'
 
 /** Longest wait for the first answer, ms. */
 const START_MS = 240_000
@@ -97,12 +97,4 @@ export async function startProxy(target: string): Promise<Proxy> {
       await new Promise((done) => server.close(done))
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createSocketServer()
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  const { port } = server.address() as AddressInfo
-  await new Promise((done) => server.close(done))
-  return port
 }

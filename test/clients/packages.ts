@@ -8,6 +8,15 @@ const EXPORT_GROUND = ['numpy==2.4.6', 'scipy==1.17.1', 'pandas==3.1.1', 'mlflow
 /** scikit-learn of today with what it runs on. */
 export const LEARN = ['scikit-learn==1.9.1', ...EXPORT_GROUND]
 
+/** The oldest supported scikit-learn with what it runs on. */
+export const OLDEST_LEARN = [
+  'scikit-learn==1.3.2',
+  'numpy==1.26.4',
+  'scipy==1.17.1',
+  'pandas==2.2.3',
+  'mlflow-skinny==2.22.5',
+]
+
 /** Libraries of boosted trees, the newest and older minor versions, with what they run on. */
 export const BOOSTED = {
   newest: [...LEARN, 'xgboost-cpu==3.2.0', 'lightgbm==4.7.0'],

@@ -81,7 +81,7 @@ function lengthLines(root: string): string[] {
 
 function flowLines(root: string): string[] {
   return flows(readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8'))
-    .filter(({ name }) => SHORT_FLOWS.includes(name))
+    .filter(({ name }) => Object.hasOwn(SHORT_FLOWS, name))
     .map((flow) => `flow "${flow.name}": ${flow.steps.length} files, ${climbs(flow)} climbs to a room above`)
 }
 

@@ -21,10 +21,12 @@ const MEANT: Readonly<Record<string, readonly [count: number, reason: string]>> 
   'src/cli/demo/demo.ts': [1, 'the older link is shown where no new one is to be had'],
   'src/cli/demo/stage/candidates.ts': [2, TOLD],
   'src/cli/demo/stage/proof.ts': [1, TOLD],
-  'src/cli/invocation/server.ts': [1, 'without a token the server itself refuses the call'],
   'src/cli/operation/doctor.ts': [3, `${SAID}; and a folder that cannot be looked at is no folder to look at`],
   'src/cli/project/git.ts': [1, 'a commit is noted where git tells one'],
-  'src/envs/file-lock.ts': [3, 'a lock that cannot be read is held by nobody that could be asked'],
+  'src/envs/file-lock.ts': [
+    4,
+    'a lock that cannot be read is held by nobody that could be asked, and one that cannot be touched gives no sign',
+  ],
   'src/gateway/backends/python.ts': [3, SPAWN],
   'src/gateway/backends/scorer.ts': [
     1,
@@ -46,6 +48,10 @@ const MEANT: Readonly<Record<string, readonly [count: number, reason: string]>> 
   'src/serving/records/figures.ts': [1, 'a gateway that does not answer has no figures; the others are added'],
   'src/serving/records/ingest.ts': [1, TOLD],
   'src/store/blobs/disk.ts': [1, TOLD],
+  'src/store/blobs/disk-sync.ts': [
+    1,
+    'what cannot be synced together is synced file by file, and that tells what is wrong',
+  ],
   'src/store/blobs/s3/blobs.ts': [1, PLEASE],
   'src/store/blobs/s3/parts.ts': [1, PLEASE],
   'src/store/blobs/trees.ts': [1, 'what cannot be linked is copied, and the copy tells what is wrong'],
@@ -62,9 +68,12 @@ const MEANT: Readonly<Record<string, readonly [count: number, reason: string]>> 
   'src/transfer/server/calls.ts': [1, 'the text of a refusal, which is told without it'],
   'src/transfer/wandb/files.ts': [1, `${SAID}: a link that leads nowhere or in a circle is noted`],
   'test/certificate.ts': [1, SAID],
+  'test/check/prepare.ts': [1, 'a system without a package of the headless browser has the whole one'],
   'test/check/python-lint.ts': [1, SAID],
   'test/check/tests.ts': [1, 'tests that need more are skipped by name'],
   'test/clients/mlflow-server.ts': [1, ASKED],
+  'test/clusters/network.ts': [1, ASKED],
+  'test/clusters/slurm-nodes.ts': [2, ASKED],
   'test/fixtures/two-endpoints.ts': [
     1,
     'a model that is there already; what is made of it tells whatever else is wrong',

@@ -15,7 +15,7 @@ const READERS = new Set(
   [
     'JSON.parse decodeURIComponent createPublicKey inflateRawSync Intl.DateTimeFormat',
     // of our own: each reads the text, or the bytes, that it is given
-    'asObject csvColumns fromText makeSpec mapOf objectOf parse parseCsv parseExact predictionsIn quoteWords',
+    'asObject csvColumns fromText makeSpec mapOf modelYaml objectOf parse parseCsv parseExact predictionsIn quoteWords',
     'readSignature readValue reader.bool reader.string textOf tokens',
   ].flatMap((names) => names.split(' ')),
 )

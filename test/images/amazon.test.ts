@@ -8,7 +8,7 @@ import { egressStream } from '../../src/http/egress-stream.ts'
 import type { StreamRequest } from '../../src/http/egress-stream.ts'
 import { cloudCredentials } from '../../src/images/remote/clouds/clouds.ts'
 import { testEnv } from '../python-env.ts'
-import { freePort } from './engine.ts'
+import { freePort } from '../programs/free-port.ts'
 
 const HOST = '123456789012.dkr.ecr.eu-central-1.amazonaws.com'
 
@@ -34,13 +34,12 @@ describe('moto', { timeout: 240_000 }, () => {
     const port = String(await freePort())
     origin = `http://127.0.0.1:${port}`
     moto = spawn(python, ['-m', 'moto.server', '-H', '127.0.0.1', '-p', port], { stdio: 'ignore' })
-    for (let tries = 0; tries < 600; tries++) {
+    for (const end = performance.now() + 180_000; performance.now() < end; await delay(100)) {
       const answers = await fetch(`${origin}/moto-api/`).then(
         ({ ok }) => ok,
         () => false,
       )
       if (answers) return
-      await delay(100)
     }
     throw new Error('moto does not answer')
   })

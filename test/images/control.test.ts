@@ -12,6 +12,7 @@ import { UV_LOCK } from '../../src/images/build/control.ts'
 import { UV_VERSION } from '../../src/envs/uv.ts'
 import { runCommand } from '../../src/cli/run-command.fixture.ts'
 import { TEST_CACHE } from '../../src/cli/image/image.fixture.ts'
+import { freePort } from '../programs/free-port.ts'
 import { NO_ENGINE, startEngine } from './engine.ts'
 
 const engine = startEngine()
@@ -33,11 +34,16 @@ it('the uv of the image is the one that Slipway brings', () => {
 })
 
 describe('the image of Slipway', { skip }, () => {
-  const port = 20_000 + Math.floor(Math.random() * 10_000)
-  const url = `http://127.0.0.1:${port}`
+  let port = 0
+  let gatewayPort = 0
+  let url = ''
   let image = ''
   let digest = ''
   before(async () => {
+    port = await freePort()
+    do gatewayPort = await freePort()
+    while (gatewayPort === port)
+    url = `http://127.0.0.1:${port}`
     const { data } = await runCommand(root, 'image', 'build', '--for', 'control', '--out', `layout:${root}/image:v1`)
     digest = (data[0] as { digest: string }).digest
     image = await podman('pull', '--quiet', `oci:${root}/image:v1`)
@@ -45,7 +51,7 @@ describe('the image of Slipway', { skip }, () => {
   })
 
   async function start(): Promise<string> {
-    const ports = ['--port', String(port), '--gateway-port', String(port + 1), '--grpc-port', '0']
+    const ports = ['--port', String(port), '--gateway-port', String(gatewayPort), '--grpc-port', '0']
     const limits = ['--init', '--read-only', '--cap-drop=all', '--network=host', '--volume', 'data:/data']
     const id = await podman('run', '--detach', ...limits, image, 'serve', '--host', '127.0.0.1', ...ports)
     for (const end = performance.now() + 90_000; ; await delay(100)) {

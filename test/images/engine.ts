@@ -5,8 +5,6 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import { findProgram } from '../tools.ts'
@@ -68,7 +66,7 @@ export function startEngine(): Engine | undefined {
     return undefined
   }
   const call = async (program: string, args: readonly string[]): Promise<string> => {
-    const { stdout } = await run(program, [...args], { env, timeout: 560_000, maxBuffer: 64 * 1024 * 1024 })
+    const { stdout } = await run(program, [...args], { env, timeout: 780_000, maxBuffer: 64 * 1024 * 1024 })
     return stdout.trim()
   }
   return {
@@ -119,14 +117,4 @@ export async function answering(port: number, limitMs: number, logs?: () => Prom
     if (performance.now() > end) assert.fail(`it does not answer within ${limitMs} ms: ${await logs?.()}`)
     await delay(20)
   }
-}
-
-/** A port that nothing listens on. */
-export async function freePort(): Promise<number> {
-  const { promise, resolve } = Promise.withResolvers<number>()
-  const probe = createServer().listen(0, '127.0.0.1', () => {
-    const { port } = probe.address() as AddressInfo
-    probe.close(() => resolve(port))
-  })
-  return promise
 }

@@ -11,13 +11,10 @@ import { createClient } from '../../src/client/client.ts'
 import { authApi } from '../../src/contract/auth.ts'
 import { imagesApi } from '../../src/contract/images/images.ts'
 import { registryApi } from '../../src/contract/registry.ts'
-import { composeImage } from '../../src/images/build/compose.ts'
-import { Entries } from '../../src/images/layers/entries.ts'
-import { makeLayer } from '../../src/images/layers/layer.ts'
-import { layoutBlobs, nameInLayout } from '../../src/images/oci/layout.ts'
 import { keyPair } from '../../src/registry/images/image.fixture.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
+import { pushedVersion } from './delay.ts'
 import { findCrane, NO_REGISTRY, startRegistry } from './registry.ts'
 
 const registry = await startRegistry()
@@ -40,52 +37,14 @@ describe('an image on its way to production', { skip: registry === undefined && 
       writeFileSync(join(folder, `${name}.pem`), key.secret)
       writeFileSync(join(folder, `${name}.pub`), key.pem)
     }
-    digests = [await pushed('1'), await pushed('2')]
+    digests = []
+    for (const version of ['1', '2']) digests.push(await pushedVersion(server, { folder, host, version }))
   })
   after(async () => {
     await server.stop()
     registry?.stop()
     rmSync(folder, { recursive: true, force: true })
   })
-
-  async function mlflow(path: string, body: object | Buffer, method = 'POST'): Promise<Record<string, never>> {
-    const sent = Buffer.isBuffer(body) ? new Uint8Array(body) : JSON.stringify(body)
-    const headers = { authorization: `Bearer ${server.token}`, 'content-type': 'application/json' }
-    const reply = await fetch(`${server.url}/api/2.0/${path}`, { method, headers, body: sent })
-    const text = await reply.text()
-    assert.equal(reply.status, 200, text)
-    return JSON.parse(text === '' ? '{}' : text) as Record<string, never>
-  }
-
-  /** A version with files of its own, as a client of MLflow makes it. */
-  async function registered(version: string): Promise<void> {
-    if (version === '1') await mlflow('mlflow/registered-models/create', { name: 'delay' })
-    const { run } = (await mlflow('mlflow/runs/create', { experiment_id: '0' })) as unknown as {
-      run: { info: { run_id: string; artifact_uri: string } }
-    }
-    const { run_id, artifact_uri } = run.info
-    const owner = artifact_uri.replace('mlflow-artifacts:/', '')
-    const bytes = Buffer.from(`flavors: {}\nextra: ${version}\n`)
-    await mlflow(`mlflow-artifacts/artifacts/${owner}/model/MLmodel`, bytes, 'PUT')
-    await mlflow('mlflow/model-versions/create', { name: 'delay', source: `${artifact_uri}/model`, run_id })
-  }
-
-  /** A version with files, and an image in the repository of dev that says that it is made of them. */
-  async function pushed(version: string): Promise<string> {
-    await registered(version)
-    const { tree } = await server.client.call(registryApi.getVersion, { params: { name: 'delay', version } })
-    const dir = join(folder, `image-${version}`)
-    const blobs = layoutBlobs(dir)
-    const layer = await makeLayer({ blobs, compression: 'gzip' }, 'the model', new Entries().file('model', version))
-    const base = { config: null, layers: [], name: '', digest: undefined }
-    const labels = { 'dev.slipway.model': 'delay', 'dev.slipway.version': version, 'dev.slipway.files': tree ?? '' }
-    const platform = { os: 'linux', architecture: 'amd64' }
-    const run = { entrypoint: ['/bin/true'], env: {}, user: '10001', workingDir: '/' }
-    const image = await composeImage(blobs, { base, layers: [layer], run, labels, epoch: 0, platform })
-    await nameInLayout(dir, image, 'v1')
-    await slipway('push', `layout:${dir}:v1`, `${host}/dev/delay:v${version}`)
-    return image.digest
-  }
 
   const slipway = (...args: string[]): Promise<Said> => runCommand(server.data, 'image', ...args)
 

@@ -8,7 +8,8 @@ import { promisify } from 'node:util'
 import { cachedFolder } from '../python-env.ts'
 import type { Run } from '../python-env.ts'
 import { findProgram } from '../tools.ts'
-import { freePort } from './engine.ts'
+import { freePort } from '../programs/free-port.ts'
+import { goBuild } from '../programs/go-tools.ts'
 
 const CRANE = 'v0.22.1'
 const MODULE = 'github.com/google/go-containerregistry'
@@ -58,7 +59,7 @@ async function started(
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   }
   process.once('exit', stop)
-  for (let tries = 0; tries < 200; tries++) {
+  for (const end = performance.now() + 60_000; performance.now() < end;) {
     const answers = await fetch(`http://${host}/v2/`).then(
       ({ ok }) => ok,
       () => false,
@@ -89,8 +90,7 @@ async function build(go: string, folder: string, run: Run): Promise<void> {
   mkdirSync(folder, { recursive: true })
   await run(go, ['mod', 'init', 'tools'], { cwd: folder })
   await run(go, ['get', '-tool', `${MODULE}/cmd/crane@${CRANE}`], { cwd: folder })
-  const flags = ['-buildvcs=false', '-trimpath', '-ldflags=-s -w', '-o', 'crane']
-  await run(go, ['build', ...flags, `${MODULE}/cmd/crane`], { cwd: folder })
+  await goBuild(run, go, ['-ldflags=-s -w', '-o', 'crane', `${MODULE}/cmd/crane`], { cwd: folder })
 }
 
 /** go-containerregistry's registry in memory, with the API of referrers, which its own command leaves off. */
@@ -119,7 +119,7 @@ export async function buildReferrersRegistry(go: string): Promise<boolean> {
     writeFileSync(join(folder, 'main.go'), SERVER)
     await run(go, ['mod', 'init', 'registry'], { cwd: folder })
     await run(go, ['get', `${MODULE}/pkg/registry@${CRANE}`], { cwd: folder })
-    await run(go, ['build', '-buildvcs=false', '-trimpath', '-o', 'registry', '.'], { cwd: folder })
+    await goBuild(run, go, ['-o', 'registry', '.'], { cwd: folder })
   }
   return (await cachedFolder(REFERRERS, make)) !== undefined
 }

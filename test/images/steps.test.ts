@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { findUv } from '../../src/envs/uv.ts'
-import { egressStream } from '../../src/http/egress-stream.ts'
 import { defaultBase } from '../../src/images/build/base.ts'
 import { composeImage } from '../../src/images/build/compose.ts'
 import { Entries, IMAGE_USER } from '../../src/images/layers/entries.ts'
@@ -15,6 +14,7 @@ import { BlobFolder } from '../../src/images/oci/blobs.ts'
 import { copyImage } from '../../src/images/oci/graph.ts'
 import { layoutBlobs, nameInLayout } from '../../src/images/oci/layout.ts'
 import { TEST_CACHE } from '../../src/cli/image/image.fixture.ts'
+import { packageSources } from '../../src/cli/image/sources.ts'
 import { runCommand } from '../../src/cli/run-command.fixture.ts'
 import { findProgram } from '../tools.ts'
 import { NO_ENGINE, startEngine } from './engine.ts'
@@ -220,13 +220,8 @@ describe('an image in which steps run', { skip }, () => {
 /** Puts into the registry a base with Python and a shell, and an image with uv: what python and uv are on Docker Hub and GitHub. */
 async function publish(): Promise<void> {
   const blobs = new BlobFolder(join(TEST_CACHE, 'images'))
-  const maker = {
-    blobs,
-    compression: 'gzip' as const,
-    fetch: egressStream({ allow: [] }),
-    say: () => undefined,
-  }
-  const mirror = process.env['SLIPWAY_DEBIAN_MIRROR'] ?? 'https://deb.debian.org'
+  const { mirror, fetch } = packageSources()
+  const maker = { blobs, compression: 'gzip' as const, fetch, say: () => undefined }
   const python = await defaultBase(maker, 'python', mirror, PLATFORM)
   const shell = findProgram('dash') ?? '/bin/sh'
   const system = new Entries().add('bin/sh', {

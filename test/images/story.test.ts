@@ -16,7 +16,8 @@ import { TEST_CACHE } from '../../src/cli/image/image.fixture.ts'
 import { runCommand } from '../../src/cli/run-command.fixture.ts'
 import { IMAGE_USER } from '../../src/images/layers/entries.ts'
 import { testEnvFolder } from '../python-env.ts'
-import { answering, freePort, NO_ENGINE, startEngine } from './engine.ts'
+import { freePort } from '../programs/free-port.ts'
+import { answering, NO_ENGINE, startEngine } from './engine.ts'
 
 const engine = startEngine()
 const built = existsSync(join(import.meta.dirname, '../../dist/web/index.html'))
@@ -96,7 +97,7 @@ describe('images of Slipway on one volume', { skip }, () => {
     const ports = ['--port', String(api), '--gateway-port', String(port), '--grpc-port', '0']
     const serve = ['serve', '--host', '127.0.0.1', ...ports]
     const server = await podman('run', '--detach', ...confined, ...control.health, control.image, ...serve)
-    await answering(port, 90_000, () => podman('logs', server))
+    await answering(port, 240_000, () => podman('logs', server))
     await healthy(server)
     const token = await podman('exec', server, '/usr/local/bin/node', '-p', READ_TOKEN)
     const client = createClient({ url: `http://127.0.0.1:${api}`, token })
@@ -105,7 +106,7 @@ describe('images of Slipway on one volume', { skip }, () => {
 
     const env = ['--env', `SLIPWAY_PORT=${other}`, '--env', 'SLIPWAY_HOST=127.0.0.1']
     const follower = await podman('run', '--detach', ...confined, ...gateway.health, ...env, gateway.image)
-    await answering(other, 60_000, () => podman('logs', follower))
+    await answering(other, 240_000, () => podman('logs', follower))
     await healthy(follower)
     assert.equal(await podman('exec', follower, '/usr/local/bin/node', '-p', 'process.getuid()'), `${IMAGE_USER}`)
     const inputs = await rows(client)
@@ -128,8 +129,15 @@ describe('images of Slipway on one volume', { skip }, () => {
 
 const READ_TOKEN = "fs.readFileSync('/data/slipway/token', 'utf8').trim()"
 
+/** It answers a moment before it is well: a server writes its address last. */
 async function healthy(id: string): Promise<void> {
-  await podman('healthcheck', 'run', id)
+  const isWell = (): Promise<boolean> =>
+    podman('healthcheck', 'run', id).then(
+      () => true,
+      () => false,
+    )
+  for (const end = performance.now() + 60_000; !(await isWell()); await delay(500))
+    assert.ok(performance.now() < end, await podman('logs', id))
   assert.equal(await podman('inspect', '--format', '{{.State.Health.Status}}', id), 'healthy')
 }
 
@@ -155,7 +163,7 @@ async function predict(port: number, token: string, body: object): Promise<unkno
 /** Waits until the server lists a prediction with that id. */
 async function collected(client: Client, id: string): Promise<void> {
   const query = { limit: 100, failed: 'false' as const }
-  for (const end = performance.now() + 30_000; performance.now() < end; await delay(500)) {
+  for (const end = performance.now() + 60_000; performance.now() < end; await delay(500)) {
     const { items } = await client.call(servingApi.listPredictions, { params: { name: 'flight-delay' }, query })
     if (items.some((one) => one.id === id)) return
   }

@@ -14,6 +14,7 @@ import { BOOSTED, EXPORTED } from '../clients/packages.ts'
 import { testEnv } from '../python-env.ts'
 import { verifyNative } from '../../src/scoring/native/verify.ts'
 import { exportAll } from './exports.ts'
+import { PLAIN_PROCESSOR } from './processor.ts'
 
 const root = join(import.meta.dirname, '../..')
 const PAGE = join(root, 'docs/reference/lowering.md')
@@ -72,12 +73,6 @@ export const COLUMNS: readonly Column[] = [
   exported('PyTorch 2.15.0', EXPORTED.pytorch),
   exported('TensorFlow 2.21.0', EXPORTED.tensorflow),
 ]
-
-/** The instructions of every x86-64 server, so that the table says the same on all: sums and functions differ with AVX-512. */
-const PLAIN_PROCESSOR = {
-  OPENBLAS_CORETYPE: 'Haswell',
-  NPY_DISABLE_CPU_FEATURES: 'AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR X86_V4',
-}
 
 /** Half of the rows of a column, so that a test takes half the time; `all` is both. */
 export type Part = 'first' | 'second' | 'all'

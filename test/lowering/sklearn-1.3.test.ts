@@ -1,10 +1,5 @@
-/** Models of the oldest supported scikit-learn. */
+/** Models of the oldest supported scikit-learn but linear ones. */
+import { OLDEST_LEARN } from '../clients/packages.ts'
 import { testModels } from './models.ts'
 
-testModels('oldest', [
-  'scikit-learn==1.3.2',
-  'numpy==1.26.4',
-  'scipy==1.17.1',
-  'pandas==2.2.3',
-  'mlflow-skinny==2.22.5',
-])
+testModels('oldest', 'others', OLDEST_LEARN)

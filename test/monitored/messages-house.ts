@@ -51,7 +51,7 @@ export async function receiver(t: TestContext): Promise<{ url: string; heard: He
 
 /** Waits for what `look` finds, a minute and a half at most. */
 export async function until<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  for (let tries = 0; tries < 900; tries++) {
+  for (const end = Date.now() + 90_000; Date.now() < end;) {
     const found = await look()
     if (found !== undefined) return found
     await delay(100)
@@ -94,13 +94,15 @@ export async function lookAtOnce({ client }: TestServer): Promise<void> {
 
 export type Database = 'SQLite' | 'PostgreSQL'
 
-const ENV = { SLIPWAY_EGRESS_ALLOW: '127.0.0.1', SLIPWAY_PAGES_URL: 'https://slipway.example.org/base/' }
+/** Servers on one data folder and one database, one after the other. */
+export interface DataHouse {
+  readonly data: string
+  /** Undefined with SQLite. */
+  readonly postgres: string | undefined
+  readonly start: (env?: Record<string, string>) => Promise<TestServer>
+}
 
-/** Starts servers on one data folder, one after the other. */
-export async function house(
-  t: TestContext,
-  database: Database,
-): Promise<(more?: Record<string, string>) => Promise<TestServer>> {
+export async function dataHouse(t: TestContext, database: Database): Promise<DataHouse> {
   const data = mkdtempSync(join(tmpdir(), 'slipway-messages-'))
   const postgres = database === 'PostgreSQL' ? await startPostgres() : undefined
   const started: TestServer[] = []
@@ -109,10 +111,23 @@ export async function house(
     await postgres?.stop()
     rmSync(data, { recursive: true, force: true })
   })
-  return async (more = {}) => {
-    const url = postgres === undefined ? {} : { SLIPWAY_DATABASE_URL: postgres.url }
-    const server = await startTestServer({ data, env: { ...ENV, ...url, ...more } })
-    started.push(server)
-    return server
+  const url = postgres === undefined ? {} : { SLIPWAY_DATABASE_URL: postgres.url }
+  return {
+    data,
+    postgres: postgres?.url,
+    async start(env = {}) {
+      const server = await startTestServer({ data, env: { SLIPWAY_EGRESS_ALLOW: '127.0.0.1', ...url, ...env } })
+      started.push(server)
+      return server
+    },
   }
+}
+
+/** Starts servers on one data folder, one after the other. */
+export async function house(
+  t: TestContext,
+  database: Database,
+): Promise<(more?: Record<string, string>) => Promise<TestServer>> {
+  const { start } = await dataHouse(t, database)
+  return (more = {}) => start({ SLIPWAY_PAGES_URL: 'https://slipway.example.org/base/', ...more })
 }

@@ -118,9 +118,11 @@ export async function watchedHouse(tables: Readonly<Record<string, string | null
   for (const name of Object.keys(tables))
     await until(async () => {
       const { items } = await server.client.call(servingApi.listEndpoints)
-      return items.some(
+      const isStable = items.some(
         (one) => one.name === name && one.variants.some(({ role, fault }) => role === 'stable' && fault === null),
       )
+      // a moment passes until the gateway has heard of it
+      return isStable && (await isReady(server, name))
     }, `${name} answers`)
   const monitor = (name: string) => monitorOf(server, name)
   return {
@@ -150,6 +152,11 @@ export async function watchedHouse(tables: Readonly<Record<string, string | null
       rmSync(data, { recursive: true, force: true })
     },
   }
+}
+
+async function isReady({ gatewayUrl, token }: TestServer, name: string): Promise<boolean> {
+  const headers = { authorization: `Bearer ${token}` }
+  return (await fetch(`${gatewayUrl}/v2/models/${name}/ready`, { headers })).ok
 }
 
 /** A version for each endpoint as a pipeline leaves it, with a hold-out of the outcomes 0 and 1. */

@@ -113,17 +113,3 @@ describe('what runs inside of a model', () => {
       )
   })
 })
-
-describe('rows that a model is asked with', { concurrency: 2 }, () => {
-  it('by an expression are not compared, and those of its fit do not stand for them', async () => {
-    const path = writeNotebook(bench.folder, 'asked', [
-      `${IMPORTS}\nfrom sklearn.preprocessing import StandardScaler`,
-      `${LOAD}\ncols = ["tenure", "charge"]\nsc = StandardScaler()\nXs = sc.fit_transform(df[cols][:200])`,
-      'model = LogisticRegression()\nmodel.fit(Xs, df["churn"][:200])',
-      'p = model.predict(sc.transform(df[cols][200:]))',
-    ])
-    const { proof } = (await bench.run(path)).report()
-    assert.deepEqual([proof.predictions, proof.saved.verdict], ['not compared', 'not compared'])
-    assert.match(proof.saved.why, /no answers to rows that have a name/)
-  })
-})

@@ -129,4 +129,14 @@ def counter():
     const made = await bench.run(script)
     proved(made)
   })
+
+  it('functions that are called as those of a package: main, run, save, predict', async () => {
+    const path = writeNotebook(bench.folder, 'own_names', [
+      IMPORTS,
+      'def main(path):\n    return pd.read_csv(path)\ndef run(table):\n    return table[["tenure", "charge"]] + 1\ndef save(part):\n    return part * 2\ndef predict(model, rows):\n    return model.predict_proba(rows)',
+      'df = main("churn.csv")\nX = save(run(df))\nmodel = LogisticRegression().fit(X, df["churn"])',
+      'p = predict(model, X)\nq = model.predict(save(run(df[:50])))',
+    ])
+    proved(await bench.run(path))
+  })
 })

@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { testEnv } from '../python-env.ts'
-import { FIXTURES, IMPORTS, notebookBench, PACKAGES, writeNotebook } from './notebooks.ts'
+import { IMPORTS, notebookBench, PACKAGES } from './notebooks.ts'
 import { findsEach } from './wrong-rewrites.ts'
 import type { Mutation } from './wrong-rewrites.ts'
 
@@ -34,6 +34,12 @@ const SAVED: Readonly<Record<string, readonly Mutation[]>> = {
     ['a main that gives back no numbers', 'train', 'return metrics_of(state)', 'return {}'],
     ['a number that nobody measured', 'train', 'return metrics_of(state)', 'return {**metrics_of(state), "auc": 0.99}'],
     ['other numbers than those that judge', 'train', 'float(value) for', 'float(value) / 2 for'],
+    [
+      'a model that is altered behind the steps, and answers these rows as before',
+      'train',
+      'return Predictor(',
+      'state["model"].coef_ *= 1.000001\n    return Predictor(',
+    ],
     ['a saved model that was not fitted', 'predict', 'whole = predictor.model', 'whole = type(predictor.model)()'],
     ['a saved model that is asked for something else', 'predict', '"predict"', '"predict_proba"'],
   ],
@@ -79,13 +85,26 @@ describe('the tests of a package', () => {
 describe('the proof of what is saved', () => {
   for (const [fixture, mutations] of Object.entries(SAVED))
     it(`finds each of ${mutations.length} wrong ways to save ${fixture}`, () =>
-      findsEach(bench, { name: fixture, file: join(FIXTURES, `${fixture}.ipynb`), mutations, packages: PACKAGES }))
+      findsEach(bench, { name: fixture, mutations, packages: PACKAGES }))
 
   it('finds a step that is left out of the pipeline that is saved', () =>
     findsEach(bench, {
       name: 'scaled',
-      file: writeNotebook(bench.folder, 'scaled', SCALED),
+      cells: SCALED,
       mutations: [['a saved model without its scaler', 'predict', '("scaler", predictor.scaler), ', '']],
       packages: PACKAGES,
+    }))
+
+  it('finds versions that are not those of the lock, and a signature that is missing', () =>
+    findsEach(bench, {
+      name: 'd14_figures',
+      mutations: [
+        ['a saved model without versions', 'predict', '[words[0] for', '[words[0].split("==")[0] for'],
+        ['a saved model with another version', 'predict', '[words[0] for', '[words[0].replace("==", "==9") for'],
+        ['a saved model without a signature', 'predict', '"signature": signature', '"signature": False'],
+        ['a main that hands on no rows', 'train', 'state["X_test"], model', 'None, model'],
+      ],
+      packages: PACKAGES,
+      why: /^the saved model: it(?:s requirements\.txt does not have \S+==\S+ of requirements\.lock| has no signature, )/,
     }))
 })

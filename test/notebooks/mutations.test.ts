@@ -1,7 +1,6 @@
 /** The proof, put to the proof: wrong rewrites of packages, one at a time, are each found; and the packages themselves are not. */
-import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { FIXTURES, IMPORTS, notebookBench, WITHOUT_MLFLOW, writeNotebook } from './notebooks.ts'
+import { IMPORTS, notebookBench, WITHOUT_MLFLOW } from './notebooks.ts'
 import { findsEach } from './wrong-rewrites.ts'
 import type { Mutation } from './wrong-rewrites.ts'
 
@@ -48,7 +47,7 @@ const MUTATIONS: Readonly<Record<string, readonly Mutation[]>> = {
   ],
   d04_globals: [
     ['a lifted parameter with another value', 'features', 'Bound(label, LIMIT=LIMIT', 'Bound(label, LIMIT=LIMIT - 10'],
-    ['a constant of the settings', 'config', 'LIMIT: int = 60', 'LIMIT: int = 59'],
+    ['a constant of the settings', 'slipway.yaml', 'LIMIT: 60', 'LIMIT: 59'],
     [
       'a comparison the other way',
       'features',
@@ -101,7 +100,6 @@ describe('the proof', () => {
     it(`finds each of ${mutations.length} wrong rewrites of ${fixture}, and none in what was not touched`, () =>
       findsEach(bench, {
         name: fixture,
-        file: join(FIXTURES, `${fixture}.ipynb`),
         mutations,
         packages: WITHOUT_MLFLOW,
       }))
@@ -109,7 +107,7 @@ describe('the proof', () => {
   it('finds what differs in parts of values that no line shows', () =>
     findsEach(bench, {
       name: 'hidden',
-      file: writeNotebook(bench.folder, 'hidden', HIDDEN),
+      cells: HIDDEN,
       mutations: HIDDEN_MUTATIONS,
       packages: WITHOUT_MLFLOW,
     }))

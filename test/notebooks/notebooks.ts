@@ -1,6 +1,6 @@
 /** Runs `slipway package` as a process on fixture notebooks, and reads what it wrote. */
 import { execFile } from 'node:child_process'
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Report } from '../../src/notebook/output/report.ts'
@@ -20,6 +20,28 @@ export const WITHOUT_MLFLOW = [
   'numpy==1.24.4',
   'scipy==1.10.1',
 ]
+
+/** One environment for all libraries but scikit-learn, whose own examples know nothing of the others. */
+export const OTHERS = [
+  ...WITHOUT_MLFLOW,
+  'statsmodels==0.13.5',
+  'imbalanced-learn==0.10.1',
+  'hmmlearn==0.3.2',
+  'lmfit==1.1.0',
+]
+
+/** What `slipway package --offline` is given where no other flag is. */
+export const AS_GIVEN = {
+  out: undefined,
+  data: [],
+  order: 'auto',
+  model: undefined,
+  proof: true,
+  network: false,
+  offline: true,
+  limit: 60,
+  sampleAbove: 0,
+} as const
 
 export interface Packaged {
   readonly code: number
@@ -79,8 +101,14 @@ export const v4 = (cells: readonly object[], metadata: object = {}): object => (
 export function writeNotebook(folder: string, name: string, sources: readonly string[]): string {
   const path = join(folder, `${name}.ipynb`)
   writeFileSync(path, JSON.stringify(v4(sources.map((source) => cell(source)))))
-  copyFileSync(join(FIXTURES, 'churn.csv'), join(folder, 'churn.csv'))
+  putTable(folder)
   return path
+}
+
+/** Puts the fixtures' table into a folder, once: a command that runs for another test may be reading it. */
+export function putTable(folder: string): void {
+  const table = join(folder, 'churn.csv')
+  if (!existsSync(table)) copyFileSync(join(FIXTURES, 'churn.csv'), table)
 }
 
 /** The cells of a plain notebook: what it needs, and the table. */

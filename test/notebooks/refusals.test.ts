@@ -1,9 +1,10 @@
 /** What cannot be packaged is refused with its cell, the reason and what to do, and then nothing is written. */
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { cell, FIXTURES, notebookBench, v4 } from './notebooks.ts'
+import { testEnv } from '../python-env.ts'
+import { FIXTURES, IMPORTS, LOAD, PACKAGES, cell, notebookBench, putTable, v4, writeNotebook } from './notebooks.ts'
 
 const bench = notebookBench()
 after(bench.end)
@@ -34,7 +35,9 @@ const FIXED: readonly (readonly [fixture: string, said: RegExp])[] = [
   ['asks', /input: cell 3, line 1: input\(\) waits for a person/],
 ]
 
-const MADE: readonly (readonly [what: string, name: string, whole: unknown, said: RegExp])[] = [
+type Refused = readonly [what: string, name: string, whole: unknown, said: RegExp]
+
+const MADE: readonly Refused[] = [
   [
     'a notebook of version 3',
     'old.ipynb',
@@ -49,6 +52,44 @@ const MADE: readonly (readonly [what: string, name: string, whole: unknown, said
     v4([cell('x <- 1')], { language_info: { name: 'R' } }),
     /kernel: the notebook is written in R; only Python/,
   ],
+  [
+    'R without a word of its kernel',
+    'silent-r.ipynb',
+    v4([cell('library(dplyr)\nx <- c(1, 2) %>% sum()')]),
+    /kernel: cell 1, line 2: the notebook is written in R; only Python/,
+  ],
+  [
+    'R that Python can read',
+    'arrows-r.ipynb',
+    v4([cell('library(caret)'), cell('# rows\nx <- c(1,2)')]),
+    /kernel: cell 2, line 2: the notebook is written in R; only Python/,
+  ],
+  [
+    'a comparison that looks like an arrow of R, of a notebook in Python',
+    'arrows-python.ipynb',
+    v4([cell('x <- c(1,2)')], { kernelspec: { name: 'python3', language: 'python' } }),
+    /D3: cell 1: "x" is used and no cell defines it/,
+  ],
+  [
+    'a comparison of what is there',
+    'compared.ipynb',
+    v4([cell('x = 2\nx <- 1\nlibrary(caret)')]),
+    /D3: cell 1: "library" is used and no cell defines it/,
+  ],
+  [
+    'a secret that an f-string names',
+    'named.ipynb',
+    v4([cell('x = 1\nprint(f"password: Tr0ub4dor-and-3 {x}")')]),
+    /D7: cell 1, line 2: a secret is a part of an f-string/,
+  ],
+  ...['breakpoint()', 'import pdb\npdb.set_trace()', 'from IPython import embed\ndef f():\n    embed()'].map(
+    (source): Refused => [
+      `what stops for a person: ${source.split('\n').at(-1)?.trim()}`,
+      'stops.ipynb',
+      v4([cell(source)]),
+      /input: cell 1, line \d: (?:breakpoint|pdb\.set_trace|embed)\(\) waits for a person; take it out of the code/,
+    ],
+  ),
   ['no code', 'empty.ipynb', v4([]), /there is no code in it/],
   ['a fault of syntax', 'syntax.ipynb', v4([cell('x = 1'), cell('y = (')]), /syntax: cell 2, line 1: it is no Python/],
   [
@@ -136,6 +177,53 @@ describe('slipway package refuses', { concurrency: 2 }, () => {
     )
   })
 
+  it('an interpreter that is none, before anything is read, and takes one that is named from here', async () => {
+    const refused = async (python: string): Promise<string> => {
+      const ended = await bench.run('d14_figures', '--no-proof', '--python', python)
+      assert.equal(ended.code, 2, ended.said)
+      return ended.said
+    }
+    assert.match(
+      await refused('./nowhere/python'),
+      /--python \.\/nowhere\/python is no program: there is no \/.*nowhere\/python/,
+    )
+    assert.match(await refused('no-such-python'), /no-such-python is no program: no folder of PATH has it/)
+    mkdirSync(join(bench.folder, 'venv'))
+    assert.match(
+      await refused('./venv'),
+      /--python \.\/venv is a folder; name its interpreter, for example venv\/bin\/python/,
+    )
+    const python = await testEnv(PACKAGES)
+    const path = notebook(
+      'near.ipynb',
+      v4([
+        cell(
+          'from sklearn.linear_model import LinearRegression\nX = [[0.0], [1.0], [2.0]]\nmodel = LinearRegression().fit(X, [0.0, 1.0, 2.0])\np = model.predict([[1.5]])',
+        ),
+      ]),
+    )
+    const ended = await bench.run(path, '--python', relative(bench.folder, python))
+    assert.match(ended.out, /^Proof: verified$/m, ended.said)
+  })
+
+  it('no name of a module for a package, and says what it is called', async () => {
+    for (const name of ['random', 'joblib', 'tests']) {
+      const ended = await bench.run(
+        writeNotebook(bench.folder, name, [
+          `${IMPORTS}\nimport random`,
+          LOAD,
+          'random.seed(3)\nX = df[["charge"]]\nmodel = LogisticRegression(C=1 + random.random()).fit(X, df["churn"])\np = model.predict(X)',
+        ]),
+        ...(name === 'random' ? [] : ['--no-proof']),
+      )
+      assert.equal(ended.code, 0, ended.said)
+      assert.equal(ended.report().package, `${name}_package`)
+      assert.match(ended.read('slipway.yaml'), new RegExp(`run: ${name}_package\\.train:main`))
+      assert.ok(ended.report().findings.some(({ found }) => found.startsWith(`${name} is the name of a module`)))
+      if (name === 'random') assert.equal(ended.report().proof.verdict, 'verified', ended.report().proof.why)
+    }
+  })
+
   it('nothing for 50 MB of outputs: they are read, and the package is small', async () => {
     const whole = JSON.parse(readFileSync(join(FIXTURES, 'd14_figures.ipynb'), 'utf8')) as {
       cells: { outputs?: object[] }[]
@@ -146,7 +234,7 @@ describe('slipway package refuses', { concurrency: 2 }, () => {
       text: `${'no figures in here '.repeat(8)}\n`.repeat(340_000),
     })
     const path = notebook('large.ipynb', whole)
-    writeFileSync(join(bench.folder, 'churn.csv'), readFileSync(join(FIXTURES, 'churn.csv')))
+    putTable(bench.folder)
     const ended = await bench.run(path, '--no-proof')
     assert.equal(ended.code, 0, ended.said)
     assert.ok(ended.read('report.json').length < 100_000)

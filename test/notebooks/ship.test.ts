@@ -1,11 +1,12 @@
 /** A notebook goes to its endpoint: packaged, trained and registered by the server, and its answers are those of the notebook's model. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { promisify } from 'node:util'
 import type { Report } from '../../src/notebook/output/report.ts'
+import { readProof } from '../../web/data/models/package-proof.ts'
 import { testEnv } from '../python-env.ts'
 import { startTestServer } from '../server.ts'
 import { FIXTURES, notebookBench, writeNotebook } from './notebooks.ts'
@@ -59,6 +60,51 @@ test('slipway ship trains the package on the server, and the endpoint answers as
   const code = items.filter(({ path }) => path.startsWith('code/') && path.endsWith('.py'))
   assert.equal(report.proof.verdict, 'verified')
   assert.deepEqual(Object.fromEntries(code.map(({ path, digest }) => [path.slice(5), digest])), report.files)
+  // read as the page of a version does
+  const pageOf = async (version: number): Promise<ReturnType<typeof readProof>> => {
+    const headers = { authorization: `Bearer ${server.token}` }
+    const get = (path: string): Promise<Response> =>
+      fetch(`${server.url}/v1/models/d14-figures/versions/${version}/${path}`, { headers })
+    const files = (await (await get('files')).json()) as { items: { path: string; size: number; digest: string }[] }
+    const textOf = async (path: string): Promise<string> => (await get(`file?path=${path}`)).text()
+    return readProof(
+      { report: await textOf('package-report.json'), training: await textOf('package-training.json') },
+      files.items,
+    )
+  }
+  const first = await pageOf(1)
+  assert.ok(first.state === 'found', JSON.stringify(first))
+  assert.deepEqual([first.proof.verdict, first.proof.differences, first.proof.untold], ['verified', [], ''])
+  // a setting and the data that are others, and the version says so
+  const project = join(made.folder, 'slipway.yaml')
+  writeFileSync(project, readFileSync(project, 'utf8').replace('seed: 0', 'seed: 5'))
+  appendFileSync(
+    join(made.folder, 'data/churn.csv'),
+    readFileSync(join(FIXTURES, 'churn.csv'), 'utf8').split('\n')[1] ?? '',
+  )
+  // data of the package, and modules beside it, which a step imports first
+  writeFileSync(join(made.folder, 'src/d14_figures/table.json'), '[1]')
+  mkdirSync(join(made.folder, 'helper'))
+  writeFileSync(join(made.folder, 'helper/__init__.py'), '')
+  writeFileSync(join(made.folder, 'helper/scale.py'), 'BY = 2\n')
+  const again = await call(process.execPath, [MAIN, 'run', made.folder, '--data', server.data], { maxBuffer: 1e8 })
+  assert.match(again.stdout, /note: Changed since the proof in report\.json: setting seed: proved with 0, now 5/)
+  for (const name of ['d14_figures/table.json', '../helper/__init__.py', '../helper/scale.py'])
+    assert.ok(again.stdout.includes(`Changed since the proof in report.json: code ${name}: proved with none`), name)
+  const second = await pageOf(2)
+  assert.ok(second.state === 'found', JSON.stringify(second))
+  const told = second.proof.differences.map(({ kind, name, proved, now }) => [
+    kind,
+    name,
+    ...(kind === 'data' || kind === 'code' ? [] : [proved, now]),
+  ])
+  assert.deepEqual(told, [
+    ['code', '../helper/__init__.py'],
+    ['code', '../helper/scale.py'],
+    ['code', 'd14_figures/table.json'],
+    ['setting', 'seed', '0', '5'],
+    ['data', 'churn_path'],
+  ])
 })
 
 /** Trains the package in a folder, loads what it saved as MLflow does, and asks it as a gateway does: by a table. */

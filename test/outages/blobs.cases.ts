@@ -35,6 +35,7 @@ const WRITING = [
   'PUT /ajax-api/2.0/mlflow-artifacts/artifacts/*',
   'POST /api/2.0/mlflow/upload-artifact',
   'POST /api/2.0/mlflow/runs/create-promptlab-run',
+  'POST /v1/data-trees',
   'POST /v1/trees',
   'PUT /v1/transfer/blobs',
 ]

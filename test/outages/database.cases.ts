@@ -13,6 +13,7 @@ const WITHOUT_DATABASE: readonly string[] = [
   'GET /v1/changes',
   'GET /v1/health',
   'GET /v1/me',
+  'GET /v1/proof',
   'GET /v1/server',
   'GET /v1/transfer/blobs/:digest',
   // names of tables, not their rows
@@ -21,6 +22,7 @@ const WITHOUT_DATABASE: readonly string[] = [
   // nobody is logged in
   'POST /v1/logout',
   'POST /v1/transfer/missing',
+  'POST /v1/data-trees',
   'POST /v1/trees',
   'PUT /v1/transfer/blobs',
   ...['/ajax-api', '/api'].flatMap((prefix) => [
@@ -37,11 +39,25 @@ const REFUSED_BEFORE: ReadonlySet<string> = new Set([
   'POST /v1/login-links',
   // what was sent is no ID token, which is seen before the trusts are read
   'POST /v1/machine-tokens',
+  // these hear the token of a node, and none was sent
+  'GET /v1/attempts/:attempt/program',
+  'POST /v1/attempts/:attempt/beats',
+  'GET /v1/attempts/:attempt/files/:digest',
+  'PUT /v1/attempts/:attempt/files/:digest',
+  'POST /v1/attempts/:attempt/end',
+  'POST /v1/attempts/:attempt/claim',
+  'POST /v1/attempts/:attempt/log',
+  'POST /v1/attempts/:attempt/checkpoint',
 ])
+
+/** What has to have asked the database. */
+const isUnread = (one: string): boolean => !REFUSED_BEFORE.has(one.split(': ')[0] ?? '')
 
 /** Longest time of an answer during the outage, and of the recovery after it, ms. */
 const MOST_MS = 20_000
-const RECOVERY_MS = 30_000
+const RECOVERY_MS = 60_000
+/** What is done at a lower priority than all else takes as long as the machine is busy. */
+const BEHIND_ALL: ReadonlySet<string> = new Set(['POST /v1/storage/look'])
 
 export interface DatabaseOutage {
   /** A server that lets everyone in, so that no look for a token stands before the handlers. */
@@ -87,8 +103,24 @@ const WITHOUT_ROWS: ReadonlySet<string> = new Set([
   'POST /ajax-api/2.0/mlflow/webhooks/:webhook_id/test',
   'POST /api/2.0/mlflow/webhooks/:webhook_id/test',
   'POST /v1/audit/checkpoints',
+  'POST /v1/pipeline-plans',
   'POST /v1/retention/:id/apply',
   'POST /v1/storage/look',
+  // asked for an empty list, for what is not set, or for what is so already: a group of these alone commits nothing
+  'POST /v1/data-sets',
+  'POST /v1/endpoints/:name/metrics',
+  'POST /v1/pipeline-runs/:id/cancel',
+  ...['/ajax-api', '/api'].flatMap((prefix) => [
+    `DELETE ${prefix}/2.0/mlflow/model-versions/delete-tag`,
+    `DELETE ${prefix}/2.0/mlflow/registered-models/delete-tag`,
+    `DELETE ${prefix}/3.0/mlflow/datasets/:dataset_id/records`,
+    `PATCH ${prefix}/2.0/mlflow/logged-models/:model_id/tags`,
+    `POST ${prefix}/2.0/mlflow/logged-models/:model_id/params`,
+    `POST ${prefix}/2.0/mlflow/runs/log-inputs`,
+    `POST ${prefix}/2.0/mlflow/runs/restore`,
+    `POST ${prefix}/2.0/mlflow/traces/link-to-run`,
+    `POST ${prefix}/3.0/mlflow/traces/link-to-run`,
+  ]),
 ])
 
 /** Asks every route while the database takes no writes for want of room: reads answer as before, and what writes is 507. */
@@ -111,7 +143,7 @@ export async function assertFullDatabase({ url, values, begin, end }: DatabaseOu
   assert.deepEqual(differ, [])
   const { faults, answered, wrong } = outcomeOf(written)
   assert.deepEqual(
-    wrong.filter((one) => !/: 40[149] /.test(one)),
+    wrong.filter((one) => isUnread(one) && !/: 40[149] /.test(one)),
     [],
   )
   assert.deepEqual(
@@ -124,12 +156,11 @@ export async function assertFullDatabase({ url, values, begin, end }: DatabaseOu
 
 function assertFaults(during: readonly Asked[]): void {
   const { faults, answered, refused, wrong } = outcomeOf(during)
-  const isUnread = (one: string): boolean => !REFUSED_BEFORE.has(one.split(': ')[0] ?? '')
   assert.deepEqual(wrong.filter(isUnread), [])
   assert.deepEqual(answered, WITHOUT_DATABASE)
   assert.deepEqual(refused.filter(isUnread), [])
   assert.ok(faults.length > 400, `only ${faults.length} routes reached the database`)
-  const slow = during.filter(({ answer }) => answer.ms > MOST_MS)
+  const slow = during.filter(({ request, answer }) => answer.ms > MOST_MS && !BEHIND_ALL.has(request.name))
   assert.deepEqual(slow.map(shown), [])
 }
 
@@ -147,7 +178,7 @@ const NEEDS_GATEWAY: ReadonlySet<string> = new Set(['POST /v1/endpoints/:name/tr
 /** The same writes as during the outage are taken now: those that take something away last. */
 async function assertWrites(requests: readonly Request[]): Promise<void> {
   const writes = requests
-    .filter(({ route }) => !isRead(route) && !route.path.startsWith('/ajax-api/'))
+    .filter(({ name, route }) => isUnread(name) && !isRead(route) && !route.path.startsWith('/ajax-api/'))
     .toSorted((a, b) => rank(a) - rank(b))
   const refused: string[] = []
   for (const request of writes) {

@@ -76,7 +76,14 @@ export function differences(
 }
 
 /** These tell how the server is just now, what it has cost so far, and what its rounds have looked at. */
-const OF_THE_MOMENT = ['GET /v1/health', 'GET /metrics', 'GET /v1/cost', 'GET /v1/storage', 'POST /v1/audit/verify']
+const OF_THE_MOMENT = [
+  'GET /v1/health',
+  'GET /v1/proof',
+  'GET /metrics',
+  'GET /v1/cost',
+  'GET /v1/storage',
+  'POST /v1/audit/verify',
+]
 
 /** Routes whose answers differ from one round to the next although nothing happened: only their status is compared. */
 export function volatileOf(first: readonly Asked[], second: readonly Asked[]): ReadonlySet<string> {

@@ -28,8 +28,8 @@ export interface Asked {
   readonly answer: Answer
 }
 
-/** Longest wait for an answer, ms; one that takes longer counts as a hang, status 0. */
-const HANG_MS = 25_000
+/** Longest wait for an answer, ms; one that takes longer counts as a hang, status 0. A busy machine has kept a look at what is stored for half a minute. */
+const HANG_MS = 60_000
 /** Requests at the same time. */
 const LANES = 16
 /** Fields that one request may have to learn. */
@@ -126,7 +126,8 @@ export async function send({ route, url, fields }: Request, more: Json = {}): Pr
 
 function bodyOf(route: Route, fields: Json): { body: string | Buffer; type: string } {
   if (route.body !== 'stream') return { body: JSON.stringify(fields), type: 'application/json' }
-  if (route.path === '/v1/trees') return { body: tar([{ path: 'b.py', body: 'y = 2' }]), type: 'application/x-tar' }
+  if (['/v1/trees', '/v1/data-trees'].includes(route.path))
+    return { body: tar([{ path: 'b.py', body: 'y = 2' }]), type: 'application/x-tar' }
   if (route.path === '/v1/traces') return { body: JSON.stringify(SPANS), type: 'application/json' }
   return { body: 'an upload', type: 'application/octet-stream' }
 }

@@ -39,7 +39,7 @@ onFailingFiles('SQLite on a disk that is full, or answers EIO', (world) => {
 async function untilWritable(url: string): Promise<void> {
   const headers = { 'content-type': 'application/json' }
   const body = JSON.stringify({ name: 'room again' })
-  for (const late = performance.now() + 10_000; performance.now() < late; await sleep(50)) {
+  for (const late = performance.now() + 60_000; performance.now() < late; await sleep(50)) {
     const { status } = await fetch(`${url}/api/2.0/mlflow/experiments/create`, { method: 'POST', headers, body })
     if (status !== 507) return
   }

@@ -9,7 +9,17 @@ export type Json = Readonly<Record<string, unknown>>
 export type Values = Readonly<Record<string, Json>>
 
 export const TRACE = `tr-${'a'.repeat(32)}`
-export const SPEC = 'project: default\npipeline:\n  steps:\n    one: {run: [python, -c, "print(1)"]}\n'
+export const SPEC =
+  'project: default\npipeline:\n  params:\n    x: {type: int, default: 1, min: 1, max: 3}\n  steps:\n    one: {run: [python, -c, "print(1)"]}\n' +
+  'search: {objective: steps.one.metrics.m, direction: minimize, params: {x: {}}, trials: 1}\n'
+
+/** Of which a run is for a value of a list. */
+export const DIVIDED =
+  'project: divided\npipeline:\n  partitions: {values: [a, b]}\n  steps:\n    one: {run: [python, -c, "print(1)"]}\n'
+
+/** Of which a call starts a run. */
+export const CALLED =
+  'project: called\npipeline:\n  triggers: {hook: {on: webhook}}\n  steps:\n    one: {run: [python, -c, "print(1)"]}\n'
 
 const DIGEST = `sha256:${'1'.repeat(64)}`
 
@@ -50,6 +60,7 @@ function common(made: Json): Values {
     '': {
       ...made,
       name: 'world',
+      nonce: 'ab'.repeat(32),
       version: '1',
       project: 'default',
       experiment_ids: [experiment_id],
@@ -108,7 +119,15 @@ function own(made: Json): Values {
     '/v1/models/:name/promotions': { environment: 'dev', digest: DIGEST },
     '/v1/environments': { name: 'dev', repository: 'registry.example.org/dev/{model}' },
     '/v1/pipelines': { id: made['pipeline'], text: SPEC, tree: made['tree'] },
+    '/v1/pipeline-plans': { text: SPEC, tree: made['tree'] },
     '/v1/pipeline-runs': { id: made['pipeline_run'], pipeline_version: made['pipeline'], step: 'one' },
+    '/v1/backfills': { id: made['backfill'], pipeline_version: made['divided'] },
+    '/v1/partitioned-pipelines': { project: 'divided' },
+    '/v1/triggers': { project: 'called', name: 'hook' },
+    '/v1/hooks': { project: 'called', name: 'hook' },
+    '/v1/reproductions/schedule': { cron: '0 4 1 1 *' },
+    '/v1/studies': { id: made['study'], pipeline_version: made['pipeline'] },
+    '/v1/data-sets': { $also: ['tree'], name: 'world', version: '1', tree: made['data'] },
     '/v1/incidents': { id: 'inc_1' },
     '/v1/imports': { id: made['import'], kind: 'bundle', place: 'other', parts: ['a'] },
     '/v1/transfer/tables': { table: 'runs' },
@@ -140,6 +159,7 @@ function tracking(made: Json): Values {
     ...wire('runs', { key: 't', params: [{ key: 'q', value: '1' }], models: [{ model_id, step: 0 }] }),
     ...wire('runs/log-model', { model_json: MODEL_JSON(String(run)) }),
     ...wire('runs/log-parameter', { key: 'q' }),
+    ...wire('runs/log-batch', { $also: ['tags'], tags: [{ key: 'u', value: '1' }] }),
     ...wire('runs/create-promptlab-run', {
       prompt_template: 'a {{ b }}',
       prompt_parameters: [{ key: 'b', value: 'c' }],

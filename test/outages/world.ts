@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tar } from '../fixtures/tar.ts'
-import { ASSESSMENT, SCORER, SPEC, TRACE, traceInfo, valuesOf } from './values.ts'
+import { ASSESSMENT, CALLED, DIVIDED, SCORER, SPEC, TRACE, traceInfo, valuesOf } from './values.ts'
 import type { Json, Values } from './values.ts'
 
 const MLMODEL = 'flavors:\n  python_function:\n    loader_module: mlflow.sklearn\n'
@@ -44,14 +44,18 @@ export async function makeWorld(url: string): Promise<Values> {
 }
 
 /** Longest wait for the pipeline runs, ms. */
-const SETTLE_MS = 30_000
+const SETTLE_MS = 120_000
 
-/** Resolves when no pipeline runs: what runs changes what is read. */
+/** Resolves when no pipeline runs, and no search and no backfill goes on: what runs changes what is read. */
 export async function settled(url: string): Promise<void> {
   for (const late = performance.now() + SETTLE_MS; performance.now() < late; await sleep(50)) {
-    const reply = await fetch(`${url}/v1/pipeline-runs`)
-    const { items } = (await reply.json()) as { items: readonly { readonly outcome: string | null }[] }
-    if (items.every(({ outcome }) => outcome !== null)) return
+    const lists = await Promise.all(
+      ['studies', 'backfills', 'pipeline-runs'].map(async (list) => {
+        const reply = await fetch(`${url}/v1/${list}`)
+        return ((await reply.json()) as { items: readonly { readonly finished_at: string | null }[] }).items
+      }),
+    )
+    if (lists.flat().every(({ finished_at }) => finished_at !== null)) return
   }
   throw new Error('a pipeline runs on')
 }
@@ -189,6 +193,15 @@ async function makeOwn({ send, bytes }: Calls): Promise<Json> {
   const tree = await bytes('POST', '/v1/trees', tar([{ path: 'a.py', body: 'x = 1' }]))
   const pipeline = await send('POST', '/v1/pipelines', { text: SPEC, tree: tree['digest'] })
   const run = await send('POST', '/v1/pipeline-runs', { pipeline_version: pipeline['id'] })
+  const study = await send('POST', '/v1/studies', { pipeline_version: pipeline['id'] })
+  await send('POST', `/v1/studies/${String(study['id'])}/stop`, {})
+  await send('POST', '/v1/pipelines', { text: CALLED, tree: tree['digest'] })
+  await send('POST', '/v1/triggers/called/hook/secret', {})
+  const divided = await send('POST', '/v1/pipelines', { text: DIVIDED, tree: tree['digest'] })
+  const backfill = await send('POST', '/v1/backfills', { pipeline_version: divided['id'] })
+  await send('POST', `/v1/backfills/${String(backfill['id'])}/cancel`, {})
+  const data = await bytes('POST', '/v1/data-trees', tar([{ path: 'a.csv', body: 'a\n1\n' }]))
+  await send('POST', '/v1/data-sets', { name: 'world', tree: data['digest'] })
   const imported = await send('POST', '/v1/imports', { kind: 'bundle', place: 'world' })
   return {
     token,
@@ -196,8 +209,12 @@ async function makeOwn({ send, bytes }: Calls): Promise<Json> {
     search: search['id'],
     rule: rule['id'],
     tree: tree['digest'],
+    data: data['digest'],
     pipeline: pipeline['id'],
     pipeline_run: run['id'],
+    study: study['id'],
+    divided: divided['id'],
+    backfill: backfill['id'],
     import: part(imported, 'import')['id'],
   }
 }

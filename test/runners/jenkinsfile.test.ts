@@ -58,7 +58,7 @@ const WHOLE: Workflow = {
   ...PLAIN,
   tests: { packages: ['pytest'], module: ['pytest', '-q'] },
   endpoint: 'flights',
-  image: { repository: 'registry.example.org/team/flights', wheels: undefined, signed: false },
+  image: { repository: 'registry.example.org/team/flights', wheels: undefined, signed: false, serves: false },
 }
 
 for (const [name, workflow] of Object.entries<Workflow>({
@@ -70,7 +70,7 @@ for (const [name, workflow] of Object.entries<Workflow>({
     tests: { packages: ["pandas>=2 ; python_version < '3.13'", 'pytest'], module: ['pytest', '-q', 'tests'] },
     oidc: false,
     endpoint: 'flights',
-    image: { repository: 'registry.example.org:5000/team/flights', wheels: 'wheels', signed: true },
+    image: { repository: 'registry.example.org:5000/team/flights', wheels: 'wheels', signed: true, serves: true },
   },
 })) {
   it(`a Jenkinsfile ${name} is Groovy`, { skip }, () => {

@@ -57,7 +57,7 @@ describe('who loosens the gates of a model', { timeout: 240_000 }, () => {
     const key = as === 'cora' ? token : server.token
     const env = { ...process.env, SLIPWAY_URL: server.url, SLIPWAY_TOKEN: key, NO_COLOR: '1' }
     return new Promise((done) => {
-      execFile(process.execPath, [MAIN, ...words], { env, timeout: 60_000 }, (error, out, said) =>
+      execFile(process.execPath, [MAIN, ...words], { env, timeout: 120_000 }, (error, out, said) =>
         done({ code: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1, out: out + said }),
       )
     })

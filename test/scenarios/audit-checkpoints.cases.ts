@@ -6,18 +6,19 @@ import { createHash } from 'node:crypto'
 import {
   appendFileSync,
   cpSync,
-  mkdtempSync,
+  existsSync,
   readFileSync,
   rmSync,
   statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { temporaryFolder } from '../fixtures/folder.ts'
 import { slipway } from '../../src/cli/program.fixture.ts'
 import { fileSigner, hashOfLine } from '../../src/auth/checkpoint-record.ts'
 import { authApi } from '../../src/contract/auth.ts'
@@ -27,11 +28,8 @@ import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
 
 const s3 = await startS3()
-const root = mkdtempSync(join(tmpdir(), 'slipway-checkpoints-'))
-after(() => {
-  s3?.stop()
-  rmSync(root, { recursive: true, force: true })
-})
+const root = temporaryFolder('checkpoints')
+after(() => s3?.stop())
 
 type Env = Readonly<Record<string, string>>
 type Row = Readonly<Record<string, string | number | null>>
@@ -90,6 +88,10 @@ const houses: Record<
 async function start(t: TestContext, { data, env }: Pick<House, 'data' | 'env'>): Promise<TestServer> {
   const server = await startTestServer({ data, env: { SLIPWAY_LOG_LEVEL: 'error', ...env } })
   t.after(() => server.stop())
+  // its first line is written beside the start, and must not wait until more rows have come
+  const path = join(data, 'audit-checkpoints.jsonl')
+  for (const end = performance.now() + 60_000; !(existsSync(path) && statSync(path).size > 0); await sleep(20))
+    assert.ok(performance.now() < end, 'there is a checkpoint')
   return server
 }
 

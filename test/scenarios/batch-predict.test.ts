@@ -1,4 +1,4 @@
-/** `slipway batch-predict`: the rows of a table get the gateway's own answers, once each, whatever kills the run. */
+/** `slipway batch-predict`: the rows of a table get the gateway's own answers, once each. */
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,7 +16,6 @@ import type { BatchControl } from '../fixtures/batch-control.ts'
 import type { ControlReady } from '../fixtures/serving-control.ts'
 import { onnxModels } from '../onnx-models.ts'
 import { testEnvFolder } from '../python-env.ts'
-import { NO_S3, startS3 } from '../s3.ts'
 
 interface OnnxExpected {
   readonly rows: readonly (readonly number[])[]
@@ -129,22 +128,6 @@ describe('batch-predict', () => {
     },
   )
 
-  it('killed before, in and after any chunk, and while the result is put together, it goes on and the result is the same', async () => {
-    await done(['m@production', 'in.csv', 'whole.csv', '--chunk', '50'])
-    const killed = ['batch.part', 'batch.part-written@2', 'batch.part@2', 'batch.assemble']
-    for (const fault of killed) {
-      const ended = await batch(['m@production', 'in.csv', 'pieces.csv', '--chunk', '50'], {
-        SLIPWAY_TEST_HOOKS: '1',
-        SLIPWAY_FAULT: fault,
-      })
-      assert.equal(ended.signal, 'SIGKILL', `${fault}: ${ended.errors}`)
-      assert.equal(existsSync(path('pieces.csv')), false)
-    }
-    const { out } = await done(['m@production', 'in.csv', 'pieces.csv', '--chunk', '50', '--json'])
-    assert.equal((JSON.parse(out) as { resumed: number }).resumed, 5)
-    assert.equal(readFileSync(path('pieces.csv'), 'utf8'), readFileSync(path('whole.csv'), 'utf8'))
-  })
-
   it('a run goes on neither with another input, nor another version, nor over a result; --restart begins anew', async () => {
     writeFileSync(path('moved.csv'), csvOf(table))
     const fault = { SLIPWAY_TEST_HOOKS: '1', SLIPWAY_FAULT: 'batch.part-written@2' }
@@ -229,27 +212,6 @@ describe('batch-predict', () => {
     }
     assert.match((await batch(['m/3', 'endpoint:e1?since=1', 'none.csv'])).errors, /from=TIME&to=TIME/)
     assert.match((await batch(['m/3', 'endpoint:absent', 'none.csv', '--restart'])).errors, /absent/)
-  })
-
-  it('a table in S3 is scored into S3, and a run that was killed goes on there', async (t) => {
-    const s3 = await startS3()
-    if (s3 === undefined) return t.skip(NO_S3)
-    t.after(() => s3.stop())
-    const bucket = s3.url.replace(/\/slipway$/, '')
-    const args = ['m/1', `${bucket}/slipway/made/in.csv`, `${bucket}/slipway/made/out.csv`, '--chunk', '50']
-    const [from, to] = ['made/in.csv', 'made/out.csv'].map((key) => s3.file(key))
-    const { s3Client } = await import('../../src/store/blobs/s3/client.ts')
-    const client = s3Client(s3.settings)
-    t.after(() => client.close())
-    await client.call({ method: 'PUT', key: 'made/in.csv', body: readFileSync(path('in.csv')) })
-    assert.ok(existsSync(from ?? ''))
-    const fault = { SLIPWAY_TEST_HOOKS: '1', SLIPWAY_FAULT: 'batch.part@3' }
-    assert.equal((await batch(args, { ...s3.env, ...fault })).signal, 'SIGKILL')
-    assert.equal(existsSync(to ?? ''), false)
-    const { out } = await done([...args, '--json'], s3.env)
-    assert.equal((JSON.parse(out) as { resumed: number }).resumed, 2)
-    assert.deepEqual(readResult(readFileSync(to ?? '', 'utf8')).predictions, await answers('1'))
-    assert.match((await batch(args, s3.env)).errors, /out\.csv is there already/)
   })
 })
 

@@ -125,6 +125,16 @@ describe('workflows', { timeout: 300_000 }, () => {
         ['image', undefined],
       ],
     )
+    // an image of the version asks the server for it
+    const serving = join(root, 'serving')
+    repository(serving, { ...TIDES })
+    const words = ['--oidc', '--image', 'ghcr.io/octo/models', '--sign', '--serve']
+    assert.equal((await init(serving, 'github', ...words)).code, 0)
+    const written = join(serving, '.github/workflows/slipway.yml')
+    assert.equal(lint(written).status, 0, lint(written).stdout)
+    const { image } = (parse(readFileSync(written, 'utf8')) as GitHub).jobs
+    assert.equal(image?.permissions?.['id-token'], 'write')
+    assert.match(JSON.stringify(image), /SLIPWAY_URL[\s\S]*slipway ci token[\s\S]*slipway image record/)
     assert.deepEqual(jobs['image']?.permissions, { contents: 'read', packages: 'write' })
     assert.doesNotMatch(readFileSync(path, 'utf8'), /secrets\./)
     const broken = join(root, 'broken.yml')
@@ -250,7 +260,10 @@ describe('workflows', { timeout: 300_000 }, () => {
     assert.equal(found.status, 0, found.stdout + found.stderr)
     const keyless = join(root, 'keyless-gitlab')
     repository(keyless, { ...TIDES })
-    assert.equal((await init(keyless, 'gitlab', '--oidc', '--image', 'registry.gitlab.com/octo/models')).code, 0)
+    assert.equal(
+      (await init(keyless, 'gitlab', '--oidc', '--image', 'registry.gitlab.com/octo/models', '--serve')).code,
+      0,
+    )
     assert.equal(check(join(keyless, '.gitlab-ci.yml')).status, 0)
     const broken = join(root, 'broken-gitlab.yml')
     writeFileSync(
@@ -356,6 +369,7 @@ describe('workflows', { timeout: 300_000 }, () => {
       /--image is "ghcr.io\/octo\/models:v1"; expected REGISTRY\/REPOSITORY/,
     ],
     [['github', '.', '--sign'], /--sign is for an image; name its place with --image/],
+    [['github', '.', '--serve'], /--serve is for an image; name its place with --image/],
     [['github', '.', '--image', 'models'], /--image is "models"/],
     [['github', '.', '--image', `ghcr.io/o'; id #`], /--image is "/],
   ] as const) {

@@ -52,7 +52,7 @@ describe('the command line', { timeout: 240_000 }, () => {
     await refused(['nothing'], /there is no command "nothing"; slipway --help lists them\n$/)
     await refused(
       ['models', '--url', 'nonsense'],
-      /the server address is "nonsense"; expected one that begins with http/,
+      /the server address of --url is "nonsense"; expected one that begins with http/,
     )
     for (const words of [
       ['help', 'models'],

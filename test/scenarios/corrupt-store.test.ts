@@ -2,40 +2,24 @@
 import assert from 'node:assert/strict'
 import Database from 'better-sqlite3'
 import { createHash, randomBytes } from 'node:crypto'
-import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { temporaryFolder } from '../fixtures/folder.ts'
 import { slipway } from '../../src/cli/program.fixture.ts'
 import { storageApi } from '../../src/contract/system.ts'
 import { NO_S3, startS3 } from '../s3.ts'
+import { send } from '../fixtures/send.ts'
 import { refusedStart, startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
 
 const s3 = await startS3()
-const root = mkdtempSync(join(tmpdir(), 'slipway-corrupt-'))
-after(() => {
-  s3?.stop()
-  rmSync(root, { recursive: true, force: true })
-})
+const root = temporaryFolder('corrupt')
+after(() => s3?.stop())
 
 type Env = Readonly<Record<string, string>>
-
-interface Answer {
-  readonly status: number
-  readonly text: string
-}
-
-async function send(server: TestServer, method: string, path: string, body?: object): Promise<Answer> {
-  const reply = await fetch(server.url + path, {
-    method,
-    headers: { authorization: `Bearer ${server.token}`, 'content-type': 'application/json' },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  })
-  return { status: reply.status, text: await reply.text() }
-}
 
 async function start(t: TestContext, data: string, env: Env = {}): Promise<TestServer> {
   const server = await startTestServer({ data, gateways: 1, env: { SLIPWAY_LOG_LEVEL: 'error', ...env } })
@@ -102,59 +86,51 @@ async function assertDamaged(server: TestServer, run: string): Promise<void> {
   assert.equal((await fetch(`${server.gatewayUrl}/v2/health/live`)).status, 200, 'predictions are answered')
 }
 
-test(
-  'a damaged page is found at the start: nothing is written on the file, and what is sound is read',
-  { timeout: 120_000 },
-  async (t) => {
-    const data = join(root, 'start')
-    const first = await start(t, data)
-    const run = await tagged(first)
-    await first.stop()
-    damagePage(data, 'run_tags')
-    const before = hashOf(join(data, 'slipway.db'))
-    const second = await start(t, data)
-    await assertDamaged(second, run)
-    assert.match(second.errors(), /the database is damaged: reads of what is sound and predictions are answered/)
-    assert.equal(await second.stop(), 0)
-    assert.equal(hashOf(join(data, 'slipway.db')), before)
-    const backup = await slipway({}, 'backup', join(root, 'damaged.tar'), '--data', data)
-    assert.equal(backup.code, 3, backup.text)
-    assert.match(backup.text, /the database is damaged/)
-  },
-)
+function story(name: string, tell: (t: TestContext) => Promise<void>): void {
+  void test(name, { timeout: 240_000 }, tell)
+}
 
-test(
-  'a page that is damaged while the server runs is found by the next look, and writes stop',
-  { timeout: 120_000 },
-  async (t) => {
-    const data = join(root, 'running')
-    const server = await start(t, data)
-    const run = await tagged(server)
-    assert.equal((await server.client.call(storageApi.look)).database.state, 'sound')
-    damagePage(data, 'run_tags')
-    assert.equal((await server.client.call(storageApi.look)).database.state, 'corrupt')
-    await assertDamaged(server, run)
-  },
-)
+story('a damaged page is found at the start: nothing is written on the file, and what is sound is read', async (t) => {
+  const data = join(root, 'start')
+  const first = await start(t, data)
+  const run = await tagged(first)
+  await first.stop()
+  damagePage(data, 'run_tags')
+  const before = hashOf(join(data, 'slipway.db'))
+  const second = await start(t, data)
+  await assertDamaged(second, run)
+  assert.match(second.errors(), /the database is damaged: reads of what is sound and predictions are answered/)
+  assert.equal(await second.stop(), 0)
+  assert.equal(hashOf(join(data, 'slipway.db')), before)
+  const backup = await slipway({}, 'backup', join(root, 'damaged.tar'), '--data', data)
+  assert.equal(backup.code, 3, backup.text)
+  assert.match(backup.text, /the database is damaged/)
+})
 
-test(
-  'a query that meets the damage is refused in words, and writes stop from then on',
-  { timeout: 120_000 },
-  async (t) => {
-    const data = join(root, 'met')
-    const first = await start(t, data)
-    const run = await tagged(first)
-    await first.stop()
-    const server = await start(t, data)
-    damagePage(data, 'run_tags')
-    const met = await send(server, 'GET', `/api/2.0/mlflow/runs/get?run_id=${run}`)
-    assert.equal(met.status, 503, met.text)
-    assert.match(met.text, /the database is not available: its file cannot be read/)
-    for (const end = performance.now() + 30_000; !(await corrupt(server)); await sleep(50))
-      assert.ok(performance.now() < end, 'the look that follows finds it')
-    await assertDamaged(server, run)
-  },
-)
+story('a page that is damaged while the server runs is found by the next look, and writes stop', async (t) => {
+  const data = join(root, 'running')
+  const server = await start(t, data)
+  const run = await tagged(server)
+  assert.equal((await server.client.call(storageApi.look)).database.state, 'sound')
+  damagePage(data, 'run_tags')
+  assert.equal((await server.client.call(storageApi.look)).database.state, 'corrupt')
+  await assertDamaged(server, run)
+})
+
+story('a query that meets the damage is refused in words, and writes stop from then on', async (t) => {
+  const data = join(root, 'met')
+  const first = await start(t, data)
+  const run = await tagged(first)
+  await first.stop()
+  const server = await start(t, data)
+  damagePage(data, 'run_tags')
+  const met = await send(server, 'GET', `/api/2.0/mlflow/runs/get?run_id=${run}`)
+  assert.equal(met.status, 503, met.text)
+  assert.match(met.text, /the database is not available: its file cannot be read/)
+  for (const end = performance.now() + 60_000; !(await corrupt(server)); await sleep(50))
+    assert.ok(performance.now() < end, 'the look that follows finds it')
+  await assertDamaged(server, run)
+})
 
 test('a file that is no database is refused at the start, with the remedy', async (t) => {
   const data = join(root, 'none')

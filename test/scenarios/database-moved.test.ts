@@ -3,28 +3,19 @@ import assert from 'node:assert/strict'
 import Database from 'better-sqlite3'
 import { execFile } from 'node:child_process'
 import { copyFileSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { temporaryFolder } from '../fixtures/folder.ts'
 import { storageApi, systemApi } from '../../src/contract/system.ts'
+import { send } from '../fixtures/send.ts'
 import { refusedStart, startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
 
 const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
-const root = mkdtempSync(join(tmpdir(), 'slipway-moved-'))
-after(() => rmSync(root, { recursive: true, force: true }))
-
-async function send(server: TestServer, method: string, path: string, body?: object) {
-  const reply = await fetch(server.url + path, {
-    method,
-    headers: { authorization: `Bearer ${server.token}`, 'content-type': 'application/json' },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  })
-  return { status: reply.status, text: await reply.text() }
-}
+const root = temporaryFolder('moved')
 
 const start = async (t: TestContext, data: string): Promise<TestServer> => {
   const server = await startTestServer({ data, gateways: 1, env: { SLIPWAY_LOG_LEVEL: 'error' } })
@@ -35,7 +26,7 @@ const start = async (t: TestContext, data: string): Promise<TestServer> => {
 /** Makes experiments one after the other until one is refused; returns the names of those that were acknowledged, and the refusal. */
 async function untilRefused(server: TestServer, name: string) {
   const kept: string[] = []
-  for (const end = performance.now() + 30_000; performance.now() < end;) {
+  for (const end = performance.now() + 60_000; performance.now() < end;) {
     const one = `${name}-${kept.length}`
     const { status, text } = await send(server, 'POST', '/api/2.0/mlflow/experiments/create', { name: one })
     if (status !== 200) return { kept, status, text }
@@ -45,7 +36,7 @@ async function untilRefused(server: TestServer, name: string) {
 }
 
 async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (const end = performance.now() + 30_000; !(await holds()); await sleep(50))
+  for (const end = performance.now() + 60_000; !(await holds()); await sleep(50))
     assert.ok(performance.now() < end, `waited in vain for ${what}`)
 }
 
@@ -76,7 +67,7 @@ const FAULTS: Record<string, { act: (file: string, data: string) => void; says: 
 for (const [fault, { act, says }] of Object.entries(FAULTS))
   test(
     `a database that ${fault} takes no more writes, and every one that was acknowledged is saved`,
-    { timeout: 120_000 },
+    { timeout: 240_000 },
     async (t) => {
       const data = mkdtempSync(join(root, 'data-'))
       const file = join(data, 'slipway.db')
@@ -139,7 +130,7 @@ for (const [fault, { act, says }] of Object.entries(FAULTS))
 
 test(
   'a server that nobody writes on notices it too, also where the whole folder was taken away',
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async (t) => {
     const data = mkdtempSync(join(root, 'idle-'))
     const server = await start(t, data)

@@ -1,26 +1,22 @@
 /** An endpoint whose files are lost says so everywhere. */
 import assert from 'node:assert/strict'
-import { globSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { globSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
+import { temporaryFolder } from '../fixtures/folder.ts'
 import { servingApi } from '../../src/contract/serving.ts'
 import { runFiles } from '../../src/gateway/run-files.ts'
-import { furnish, scores, slipway } from '../fixtures/two-endpoints.ts'
+import { furnishFolder, scores, slipway } from '../fixtures/two-endpoints.ts'
 import { startTestServer } from '../server.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'slipway-lost-'))
-after(() => rmSync(folder, { recursive: true, force: true }))
+const folder = temporaryFolder('lost')
 
 test(
   'a version whose files are lost says so everywhere, and deploy does not say that it answers',
   { timeout: 600_000 },
   async (t) => {
     const data = join(folder, 'lost')
-    const first = await startTestServer({ data, gateways: 1 })
-    t.after(() => first.stop())
-    await furnish(first)
-    await first.stop()
+    await furnishFolder(t, data)
     rmSync(runFiles(data).lowered, { recursive: true })
     rmSync(runFiles(data).routing, { force: true })
     // the largest blob of the native form or the model: without it the version cannot be laid out

@@ -1,27 +1,23 @@
 /** Endpoints come back after a data folder was moved and after `models/` was lost. */
 import assert from 'node:assert/strict'
-import { globSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { globSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { temporaryFolder } from '../fixtures/folder.ts'
 import { registryApi } from '../../src/contract/registry.ts'
 import { runFiles } from '../../src/gateway/run-files.ts'
-import { answers, furnish } from '../fixtures/two-endpoints.ts'
+import { answers, furnishFolder } from '../fixtures/two-endpoints.ts'
 import { startTestServer } from '../server.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'slipway-moved-'))
-after(() => rmSync(folder, { recursive: true, force: true }))
+const folder = temporaryFolder('moved')
 
 test(
   'a data folder that was moved, and one that has lost models/, answer as before',
   { timeout: 600_000 },
   async (t) => {
     const data = join(folder, 'to-move')
-    const first = await startTestServer({ data, gateways: 1 })
-    t.after(() => first.stop())
-    const told = await furnish(first)
-    await first.stop()
+    const told = await furnishFolder(t, data)
 
     const moved = join(folder, 'moved')
     renameSync(data, moved)

@@ -20,15 +20,17 @@ async function answer(url: string, headers: Record<string, string> = {}): Promis
   return reply
 }
 
-/** The statuses of many calls, and the last reply. */
-async function many(url: string, headers: () => Record<string, string>): Promise<{ codes: number[]; last: Response }> {
-  const codes: number[] = []
-  let last = await answer(url, headers())
-  for (let i = 0; i < 40; i++) {
-    codes.push(last.status)
-    last = await answer(url, headers())
-  }
-  return { codes, last }
+/** Wrong ones that are answered at once, and after how many ms one more is. */
+const [AT_ONCE, EACH_MS] = [20, 3000]
+
+/** Replies to many calls, of which the last was slowed down: on a slow machine time for one more may come between any two. */
+async function many(url: string, headers: () => Record<string, string>): Promise<{ replies: Response[]; ms: number }> {
+  const replies: Response[] = []
+  const began = performance.now()
+  while (replies.length < 41 || (replies.length < 200 && replies.at(-1)?.status !== 429))
+    replies.push(await answer(url, headers()))
+  assert.equal(replies.at(-1)?.status, 429)
+  return { replies, ms: performance.now() - began }
 }
 
 async function figure(url: string, name: string): Promise<number> {
@@ -43,32 +45,34 @@ for (const [name, url, metrics] of [
   test(`${name}: wrong tokens are 401, then 429 with a time; the right one is answered from the same address`, async () => {
     let count = 0
     const basic = (text: string): string => `Basic ${Buffer.from(`u:${text}`).toString('base64')}`
-    const { codes, last } = await many(url(), () => ({
+    const { replies, ms } = await many(url(), () => ({
       authorization: count++ % 2 === 0 ? WRONG : basic(`no${count}`),
     }))
-    assert.equal(codes[0], 401)
-    assert.equal(codes.at(-1), 429)
-    assert.deepEqual(
-      codes.toSorted((one, other) => one - other),
-      codes,
+    const codes = replies.map(({ status }) => status)
+    assert.deepEqual(codes.slice(0, AT_ONCE), Array(AT_ONCE).fill(401))
+    assert.ok(
+      codes.every((code) => code === 401 || code === 429),
+      codes.join(),
     )
-    assert.ok(Number(last.headers.get('retry-after')) >= 1)
+    const later = codes.slice(AT_ONCE).filter((code) => code === 401).length
+    assert.ok(later <= ms / EACH_MS, `${later} more within ${Math.round(ms)} ms`)
+    assert.ok(Number(replies.at(-1)?.headers.get('retry-after')) >= 1)
     assert.equal((await answer(url(), { authorization: `Bearer ${server.token}` })).status, 200)
-    assert.equal(await figure(metrics(), 'slipway_wrong_credentials_total'), 41)
-    assert.ok((await figure(metrics(), 'slipway_throttled_credentials_total')) >= 15)
+    assert.equal(await figure(metrics(), 'slipway_wrong_credentials_total'), replies.length)
+    const slowed = codes.filter((code) => code === 429).length
+    assert.equal(await figure(metrics(), 'slipway_throttled_credentials_total'), slowed)
   })
 
 test('login links that lead nowhere are slowed down, one that is right logs in', async () => {
-  const { codes } = await many(`${server.url}/login/${'y'.repeat(32)}`, () => ({}))
-  assert.equal(codes.at(-1), 429)
+  await many(`${server.url}/login/${'y'.repeat(32)}`, () => ({}))
   const { url } = await server.client.call(authApi.createLoginLink, {})
   assert.equal((await answer(url)).status, 303)
-  assert.equal((await answer(url)).status, 429, 'it works once')
+  // slowed down like any that leads nowhere, unless the time for one more has come just now
+  assert.ok([401, 429].includes((await answer(url)).status), 'it works once')
 })
 
 test('links to artifacts are slowed down likewise', async () => {
-  const { codes } = await many(`${server.url}/api/2.0/mlflow-artifacts/links/${'z'.repeat(40)}/f`, () => ({}))
-  assert.equal(codes.at(-1), 429)
+  await many(`${server.url}/api/2.0/mlflow-artifacts/links/${'z'.repeat(40)}/f`, () => ({}))
 })
 
 test('the audit trail names the address, once', async () => {

@@ -35,7 +35,7 @@ after(async () => {
 async function statusOf(method: string, path: string, body?: object): Promise<number> {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
   const request = { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) }
-  const reply = await fetch(app.url + path, { ...request, signal: AbortSignal.timeout(10_000) })
+  const reply = await fetch(app.url + path, { ...request, signal: AbortSignal.timeout(60_000) })
   await reply.body?.cancel()
   return reply.status
 }

@@ -26,7 +26,7 @@ const SYSTEM = [...LAUNCHER_PROGRAMS, 'env']
 const CHOSEN = [
   ['s3/blobs.test.ts', /: there is no S3 server/],
   ['prometheus.test.ts', /: no promtool/],
-  ['acts.test.ts', /: no Chromium/],
+  ['web/acts.test.ts', /: no Chromium/],
   ['price.test.ts', undefined],
 ] as const
 
@@ -69,7 +69,7 @@ const skip = files.length === 0 && 'this is no checkout of git; clone the reposi
 
 test(
   '`./slipway test` passes on a fresh clone, and names what is skipped and why',
-  { skip, timeout: 120_000 },
+  { skip, timeout: 240_000 },
   async (t) => {
     const { home, env } = clone(t, files)
     const child = spawn(join(home, 'slipway'), ['test', ...CHOSEN.map(([file]) => file)], {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import Database from 'better-sqlite3'
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -20,17 +20,14 @@ import { openDoor } from '../../src/serving/open-door.fixture.ts'
 import { servingRoom } from '../../src/serving/room.ts'
 import { openStore } from '../../src/store/open.ts'
 import { listSegments } from '../../src/store/segments/segments.ts'
+import { namesBelow } from '../fixtures/folder.ts'
+import { send } from '../fixtures/send.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
 import { servingModels } from '../serving-models.ts'
 
 /** Longest wait for what must come, ms. */
 const WAIT_MS = 60_000
-
-interface Answer {
-  readonly status: number
-  readonly text: string
-}
 
 /** A folder that is a file system of `mb` MB of its own; undefined, with the test skipped, where that may not be made. */
 function smallDisk(t: TestContext, mb: number): string | undefined {
@@ -54,21 +51,6 @@ function fill(folder: string, name = 'filler'): () => void {
   const filler = join(folder, name)
   assert.throws(() => writeFileSync(filler, new Uint8Array(256_000_000)), { code: 'ENOSPC' })
   return () => rmSync(filler)
-}
-
-async function send(
-  server: TestServer,
-  method: string,
-  path: string,
-  body?: object | string | Uint8Array,
-): Promise<Answer> {
-  const json = body !== undefined && typeof body === 'object' && !(body instanceof Uint8Array)
-  const reply = await fetch(server.url + path, {
-    method,
-    headers: { authorization: `Bearer ${server.token}`, ...(json && { 'content-type': 'application/json' }) },
-    ...(body !== undefined && { body: json ? JSON.stringify(body) : (body as string) }),
-  })
-  return { status: reply.status, text: await reply.text() }
 }
 
 /** Repeats a call until its answer is as wanted, for as long as is patient; returns the last answer. */
@@ -123,7 +105,7 @@ test('the control process: 507 for writes, reads go on, every acknowledged point
   assert.deepEqual([...refusals.keys()], [507])
   assert.match(refusals.get(507) ?? '', /disk is full/)
 
-  const blobs = (): string[] => readdirSync(join(folder, 'blobs'), { recursive: true, encoding: 'utf8' }).sort()
+  const blobs = (): string[] => namesBelow(join(folder, 'blobs')).sort()
   const before = blobs()
   const upload = await send(server, 'PUT', `${artifacts}/b.bin`, 'x'.repeat(500_000))
   assert.equal(upload.status, 507, upload.text)
@@ -180,7 +162,7 @@ test('an upload that meets the end of the disk in its middle leaves nothing, and
   const server = await startTestServer({ data: folder, env: { SLIPWAY_LOG_LEVEL: 'error' } })
   t.after(() => server.stop())
   const path = '/api/2.0/mlflow-artifacts/artifacts/0/r/artifacts/large.bin'
-  const blobs = (): string[] => readdirSync(join(folder, 'blobs'), { recursive: true, encoding: 'utf8' }).sort()
+  const blobs = (): string[] => namesBelow(join(folder, 'blobs')).sort()
   const before = blobs()
   const upload = await send(server, 'PUT', path, randomBytes(48_000_000))
   assert.equal(upload.status, 507, upload.text)

@@ -10,7 +10,7 @@ export function messageKillCases(database: Database): void {
   describe(`messages and kills on ${database}`, { timeout: 300_000 }, () => {
     for (const [point, times] of [
       // killed after the change was committed and before anything was sent
-      ['jobs.claimed', 1],
+      ['notices.begun', 1],
       // killed after the receiver had it and before that was noted
       ['notices.sent', 2],
       ['notices.noted', 1],

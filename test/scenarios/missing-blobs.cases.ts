@@ -3,11 +3,11 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { temporaryFolder } from '../fixtures/folder.ts'
 import { pipelinesApi } from '../../src/contract/pipelines.ts'
 import { storageApi, systemApi } from '../../src/contract/system.ts'
 import { slipway } from '../../src/cli/program.fixture.ts'
@@ -17,11 +17,8 @@ import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
 
 const s3 = await startS3()
-const root = mkdtempSync(join(tmpdir(), 'slipway-missing-'))
-after(() => {
-  s3?.stop()
-  rmSync(root, { recursive: true, force: true })
-})
+const root = temporaryFolder('missing')
+after(() => s3?.stop())
 
 type Env = Readonly<Record<string, string>>
 
@@ -139,7 +136,7 @@ export function missingBlobCases(name: Kind): void {
       await server.client.call(storageApi.look)
       assert.deepEqual(await missingOf(server), [first, digestOf(back)].sort())
       assert.equal((await artifact(server, 'e', 'PUT', back)).status, 200)
-      for (const end = performance.now() + 10_000; (await missingOf(server)).length > 1; await sleep(50))
+      for (const end = performance.now() + 60_000; (await missingOf(server)).length > 1; await sleep(50))
         assert.ok(performance.now() < end, 'the same bytes, stored again, mend it')
       assert.deepEqual(await missingOf(server), [first])
       await server.stop()

@@ -58,7 +58,7 @@ export function mlflowClientCases(database: 'SQLite' | 'PostgreSQL', files: 'dis
     })
 
     if (database === 'SQLite' && files === 'disk') {
-      it('is refused without a token', { timeout: 60_000 }, async () => {
+      it('is refused without a token', { timeout: 180_000 }, async () => {
         const { code, out } = await run(python, { url: app?.url ?? '', token: 'slw_wrong.wrong' })
         assert.equal(code, 1)
         assert.match(out, /UNAUTHENTICATED|no valid credential/)

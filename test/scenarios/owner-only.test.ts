@@ -7,6 +7,7 @@ import { after, test } from 'node:test'
 import { slipway as command } from '../../src/cli/program.fixture.ts'
 import { ServerProcess } from '../../src/cli/demo/stage/server-process.ts'
 import { closeFolder, openPlaces, toldClosing } from '../../src/store/owner-only.ts'
+import { namesBelow } from '../fixtures/folder.ts'
 import { startTestServer } from '../server.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-owner-'))
@@ -17,9 +18,10 @@ process.umask(0)
 
 /** Everything below a folder, and it, that others reach: `path mode`. */
 function reachable(folder: string): string[] {
-  const all = [folder, ...readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((path) => join(folder, path))]
+  const all = [folder, ...namesBelow(folder).map((path) => join(folder, path))]
   return all.flatMap((path) => {
-    const { mode } = statSync(path)
+    // a server at work writes files under other names first
+    const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0
     return (mode & 0o077) === 0 ? [] : [`${path} ${(mode & 0o777).toString(8)}`]
   })
 }
@@ -28,7 +30,7 @@ const slipway = (...args: string[]) => command({ SLIPWAY_LOG_LEVEL: 'error' }, .
 
 test(
   'what a server and its gateway make, and what a restore makes, is closed to others',
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async (t) => {
     const data = join(root, 'deep', 'data')
     const server = await startTestServer({ data, gateways: 1 })
@@ -60,7 +62,7 @@ test(
 
 test(
   'a folder from before is closed at the start, each place is told once, and the doctor tells it until then',
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async (t) => {
     const data = join(root, 'before')
     const first = await startTestServer({ data })
@@ -123,7 +125,7 @@ test(
   },
 )
 
-test('the demo’s server writes its log for its owner alone', { timeout: 120_000 }, async (t) => {
+test('the demo’s server writes its log for its owner alone', { timeout: 240_000 }, async (t) => {
   const data = join(root, 'demo')
   mkdirSync(data, { mode: 0o700 })
   const server = new ServerProcess(data)

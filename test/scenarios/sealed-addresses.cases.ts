@@ -15,10 +15,8 @@ import { registryApi } from '../../src/contract/registry.ts'
 import type { SqlValue } from '../../src/store/db.ts'
 import { openPostgres } from '../../src/store/postgres/postgres.ts'
 import { openSqlite } from '../../src/store/sqlite/sqlite.ts'
-import { fail, receiver, SECRET, TOKEN, until, watchFailures } from '../monitored/messages-house.ts'
+import { dataHouse, fail, receiver, SECRET, TOKEN, until, watchFailures } from '../monitored/messages-house.ts'
 import type { Database } from '../monitored/messages-house.ts'
-import { startPostgres } from '../postgres.ts'
-import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
 
 const CODE = `def train(model):
@@ -43,23 +41,11 @@ interface House {
 }
 
 async function house(t: TestContext, database: Database): Promise<House> {
-  const data = mkdtempSync(join(tmpdir(), 'slipway-sealed-'))
-  const postgres = database === 'PostgreSQL' ? await startPostgres() : undefined
-  const started: TestServer[] = []
-  t.after(async () => {
-    for (const server of started) await server.kill()
-    await postgres?.stop()
-    rmSync(data, { recursive: true, force: true })
-  })
-  const url = postgres === undefined ? {} : { SLIPWAY_DATABASE_URL: postgres.url }
+  const { data, postgres, start } = await dataHouse(t, database)
   return {
-    async start() {
-      const server = await startTestServer({ data, env: { SLIPWAY_EGRESS_ALLOW: '127.0.0.1', ...url } })
-      started.push(server)
-      return server
-    },
+    start,
     async sql(text, values = []) {
-      const db = postgres === undefined ? openSqlite(join(data, 'slipway.db')) : openPostgres(postgres.url)
+      const db = postgres === undefined ? openSqlite(join(data, 'slipway.db')) : openPostgres(postgres)
       try {
         if (text.startsWith('SELECT')) return await db.all(text, values)
         await db.tx((tx) => tx.run(text, values))

@@ -1,30 +1,27 @@
 /** The life of the control process: what it leaves and takes away, who may share its folder, how it stops, and a full disk. */
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ServerFile } from '../../src/cli/invocation/server.ts'
+import type { ServerFile } from '../../src/cli/invocation/server-file.ts'
+import { send } from '../fixtures/send.ts'
 import { refusedStart, startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
 
-interface Answer {
-  readonly status: number
-  readonly text: string
-}
-
-async function send(server: TestServer, method: string, path: string, body?: unknown): Promise<Answer> {
-  const response = await fetch(server.url + path, {
-    method,
-    headers: {
-      authorization: `Bearer ${server.token}`,
-      ...(body !== undefined && typeof body !== 'string' && { 'content-type': 'application/json' }),
-    },
-    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-  })
-  return { status: response.status, text: await response.text() }
-}
+/** How long a stop waits for calls that are under way, ms. */
+const GRACE_MS = 10_000
 
 function temporary(): { readonly path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'slipway-life-'))
@@ -69,6 +66,13 @@ describe('start and stop', () => {
     const { token, pid } = server
     await server.kill()
     assert.ok(existsSync(file))
+    rmSync(file)
+    mkdirSync(file)
+    const { code, errors } = await refusedStart({ data: folder.path })
+    assert.deepEqual([code, errors.includes(`${file} is a folder, where the server writes a file`)], [3, true], errors)
+    rmdirSync(file)
+    // as a file that was cut: who starts the server again needs nothing of it
+    writeFileSync(file, '{"url": 5')
     server = await startTestServer({ data: folder.path })
     assert.notEqual(server.pid, pid)
     assert.equal(server.token, token)
@@ -90,7 +94,10 @@ describe('start and stop', () => {
       body: slow.body,
       duplex: 'half',
     })
-    await slow.begun
+    // the upload has to have begun before the server is told to stop
+    const arriving = join(folder.path, 'blobs/tmp')
+    for (const end = performance.now() + 60_000; readdirSync(arriving).length === 0; await sleep(20))
+      assert.ok(performance.now() < end, 'the upload begins')
     const { url } = server
     const started = performance.now()
     const stopped = server.stop()
@@ -101,7 +108,7 @@ describe('start and stop', () => {
     const answer = await upload
     assert.equal(answer.status, 200)
     assert.equal(await stopped, 0)
-    assert.ok(performance.now() - started < 8000, 'no wait for the grace time')
+    assert.ok(performance.now() - started < GRACE_MS, 'no wait for the grace time')
     server = await startTestServer({ data: folder.path })
     assert.equal((await send(server, 'GET', path)).text, 'onetwothree')
   })
@@ -114,25 +121,18 @@ describe('start and stop', () => {
 })
 
 /** A body whose first part is sent at once and whose rest waits for `finish`. */
-function slowBody(parts: readonly string[]): {
-  body: ReadableStream<Uint8Array>
-  begun: Promise<unknown>
-  finish: () => void
-} {
-  const begun = Promise.withResolvers<void>()
+function slowBody(parts: readonly string[]): { body: ReadableStream<Uint8Array>; finish: () => void } {
   const rest = Promise.withResolvers<void>()
   const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
   const body = new ReadableStream<Uint8Array>({
     async start(controller) {
       controller.enqueue(encode(parts[0] ?? ''))
-      begun.resolve()
       await rest.promise
       for (const part of parts.slice(1)) controller.enqueue(encode(part))
       controller.close()
     },
   })
-  // the first part has to reach the server before it is told to stop
-  return { body, begun: begun.promise.then(() => sleep(300)), finish: rest.resolve }
+  return { body, finish: rest.resolve }
 }
 
 describe('without authentication', () => {
@@ -175,7 +175,7 @@ describe('the hook for test suites', () => {
   test('empties runs, experiments and models for an admin, and nobody else', async () => {
     const server = await startTestServer({ env: { SLIPWAY_TEST_HOOKS: '1' } })
     try {
-      const mlflow = (path: string, body: unknown) => send(server, 'POST', `/api/2.0/mlflow/${path}`, body)
+      const mlflow = (path: string, body: object) => send(server, 'POST', `/api/2.0/mlflow/${path}`, body)
       assert.equal((await mlflow('experiments/create', { name: 'one' })).status, 200)
       assert.equal((await mlflow('runs/create', { experiment_id: '0' })).status, 200)
       assert.equal(

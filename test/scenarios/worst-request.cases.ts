@@ -15,7 +15,7 @@ import { startPostgres } from '../postgres.ts'
 import type { TestPostgres } from '../postgres.ts'
 
 /** Longest read for a caller here, ms; far longer than a good read takes, far shorter than the bad ones. */
-const LONGEST_MS = 1000
+const LONGEST_MS = 3000
 
 const RUNS = 6000
 
@@ -91,7 +91,7 @@ export function worstRequestCases(kind: 'SQLite' | 'PostgreSQL'): void {
         assert.ok(open > 0, 'the other was answered while bad requests ran')
         for (const { status, text } of await Promise.all(asked)) {
           assert.equal(status, 422, text)
-          assert.match(text, /took more than 1 s and was stopped/)
+          assert.match(text, /took more than 3 s and was stopped/)
         }
       })
     }
@@ -106,8 +106,8 @@ export function worstRequestCases(kind: 'SQLite' | 'PostgreSQL'): void {
       await Promise.allSettled(asked)
       const began = performance.now()
       await good(viewer)
-      // if they ran on, it would wait for three times the limit
-      assert.ok(performance.now() - began < 1.5 * LONGEST_MS, 'the bad reads were ended')
+      // if they ran on, it would wait for three times the limit; a busy machine takes seconds to start readers in their place
+      assert.ok(performance.now() - began < 2.5 * LONGEST_MS, 'the bad reads were ended')
     })
   })
 }

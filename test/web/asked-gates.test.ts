@@ -1,30 +1,11 @@
 /** Weaker gates that wait, on the pages of a model and of a version: seen by everybody, accepted by an admin with a reason. */
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import type { Browser, Page } from 'playwright-core'
-import { CHROMIUM_MISSING, findChromium } from '../tools.ts'
-import { axeBreaches, keepPicture, openBrowser, overflow, SCHEMES, SIZES } from './browser.ts'
-import { buildPages } from './built.ts'
-import { logRun, startReal } from './real-app.ts'
-import type { RealApp } from './real-app.ts'
+import { test } from 'node:test'
+import type { Page } from 'playwright-core'
+import { axeBreaches, keepPicture, overflow, SCHEMES, SIZES } from './browser.ts'
+import { logRun, realSite, whoIsKnown } from './real-app.ts'
 
-const executable = findChromium()
-const options = { skip: executable === undefined ? CHROMIUM_MISSING : false, timeout: 90_000 }
-let browser: Browser
-let app: RealApp
-
-before(async () => {
-  if (executable === undefined) return
-  const folder = buildPages()
-  browser = await openBrowser(executable)
-  app = await startReal(browser, folder)
-})
-
-after(async () => {
-  if (executable === undefined) return
-  await app.stop()
-  await browser.close()
-})
+const site = realSite()
 
 const WEAKER = ['{metric: auc, at_least: 0.8} becomes {metric: auc, at_least: 0.5}', '{scan: clean} is gone']
 
@@ -37,21 +18,23 @@ async function waits(page: Page): Promise<void> {
   await page.route('**/v1/models/held/policy', (route) => route.fulfill({ body, contentType: 'application/json' }))
 }
 
-test('weaker gates are told on both pages, and only an admin is offered to accept them', options, async () => {
-  const run = await logRun(app, { name: 'maker' })
-  await app.mlflow('registered-models/create', { name: 'held' })
-  await app.mlflow('model-versions/create', { name: 'held', source: `runs:/${run}/model`, run_id: run })
+test('weaker gates are told on both pages, and only an admin is offered to accept them', site.options, async () => {
+  const run = await logRun(site.app, { name: 'maker' })
+  await site.app.mlflow('registered-models/create', { name: 'held' })
+  await site.app.mlflow('model-versions/create', { name: 'held', source: `runs:/${run}/model`, run_id: run })
   const button = { name: 'Accept the weaker gates' }
   for (const role of ['contributor', 'maintainer', 'admin'] as const) {
-    await app.look(role, '/', async (page) => {
+    await site.app.look(role, '/', async (page) => {
       await waits(page)
       for (const [name, path] of [
         ['model', '/models/held'],
         ['version', '/models/held/versions/1'],
       ] as const) {
-        await page.goto(`${app.url}${path}`)
+        await page.goto(`${site.app.url}${path}`)
         for (const one of WEAKER) await page.getByText(one).waitFor()
         await page.getByText('registered by cora').waitFor()
+        // who looks is asked for beside the gates, and may be answered after them
+        await whoIsKnown(page, role)
         assert.equal(await page.getByRole('button', button).count(), role === 'admin' ? 1 : 0, `${role} on ${path}`)
         if (role !== 'admin') continue
         for (const colorScheme of SCHEMES)
@@ -67,10 +50,10 @@ test('weaker gates are told on both pages, and only an admin is offered to accep
   }
 })
 
-test('an admin accepts them with a reason, and they are no longer shown', options, async () => {
-  await app.look('admin', '/', async (page) => {
+test('an admin accepts them with a reason, and they are no longer shown', site.options, async () => {
+  await site.app.look('admin', '/', async (page) => {
     await waits(page)
-    await page.goto(`${app.url}/models/held`)
+    await page.goto(`${site.app.url}/models/held`)
     await page.getByRole('button', { name: 'Accept the weaker gates' }).click()
     const dialog = page.getByRole('dialog')
     assert.ok(await dialog.getByRole('button', { name: 'Accept the weaker gates' }).isDisabled(), 'a reason is needed')

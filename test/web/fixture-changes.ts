@@ -1,5 +1,6 @@
 /** The report of a change in which everything happens: a gate that fails, slices that became worse, data and packages that changed. */
 import type { ChangeReport } from '../../src/contract/changes/report.ts'
+import { gate } from './fixture-gates.ts'
 
 const delta = (value: number, change: number, better: boolean | null) => ({
   value,
@@ -22,7 +23,7 @@ export function changeReport(at: string): ChangeReport {
       merge_base: { version: null, run: null, commit: null, note: 'no run was made of the merge base' },
     },
     gates: [
-      {
+      gate({
         gate: { metric: 'roc_auc', at_least: 0.77 },
         name: 'roc_auc at least 0.77',
         outcome: 'failed',
@@ -31,26 +32,14 @@ export function changeReport(at: string): ChangeReport {
         threshold: 0.77,
         interval: [0.755, 0.765],
         n: 28_243,
-        slice: null,
-        evidence: {},
-      },
-      {
-        gate: { signature: 'compatible' },
-        name: 'signature compatible',
-        outcome: 'passed',
-        reason: 'the same 22 inputs',
-        value: null,
-        threshold: null,
-        interval: null,
-        n: null,
-        slice: null,
-        evidence: {},
-      },
+      }),
+      gate({ gate: { signature: 'compatible' }, name: 'signature compatible', reason: 'the same 22 inputs' }),
     ],
     metrics: [
       { metric: 'roc_auc', value: 0.7602, gated: true, production: delta(0.7707, -0.0105, false), merge_base: null },
       { metric: 'log_loss', value: 0.548, gated: false, production: delta(0.5315, 0.0165, null), merge_base: null },
     ],
+    metrics_gone: [{ metric: 'brier', baseline: 'production', value: 0.1767 }],
     slices: [
       {
         baseline: 'production',

@@ -288,7 +288,7 @@ export function mergeTimes(now: number, empty: boolean, version: string | null =
     endpoint: 'flight-delay',
     promoted_at: before(now, 3_600_000),
     ms: 271_000,
-    parts: { queue: 42_000, environment: 8000, training: 96_000, gates: 5000, rollout: 120_000 },
+    parts: { queue: 42_000, environment: 8000, training: 96_000, gates: 5000, image: 20_000, rollout: 100_000 },
   }
   const earlier = {
     ...one,
@@ -297,9 +297,9 @@ export function mergeTimes(now: number, empty: boolean, version: string | null =
     merged_at: before(now, DAY + 301_000),
     promoted_at: before(now, DAY),
     ms: 301_000,
-    parts: { ...one.parts, rollout: 150_000 },
+    parts: { ...one.parts, rollout: 130_000 },
   }
   const items = empty ? [] : [one, earlier].filter((merged) => (version ?? merged.version) === merged.version)
   if (items.length === 0) return { items, median_ms: null, slowest: null }
-  return { items, median_ms: 286_000, slowest: { part: 'rollout', median_ms: 135_000 } }
+  return { items, median_ms: 286_000, slowest: { part: 'rollout', median_ms: 115_000 } }
 }

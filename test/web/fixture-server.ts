@@ -8,10 +8,23 @@ import { mergesApi } from '../../src/contract/changes/merges.ts'
 import { ciApi } from '../../src/contract/changes/report.ts'
 import { authApi } from '../../src/contract/auth.ts'
 import { costApi } from '../../src/contract/cost.ts'
+import { dataSetsApi } from '../../src/contract/data/sets.ts'
 import { endpointViewApi } from '../../src/contract/endpoint-view.ts'
 import { machinesApi } from '../../src/contract/identity/machines.ts'
 import { monitoringApi } from '../../src/contract/monitoring.ts'
+import { checkpointsApi } from '../../src/contract/pipelines/checkpoints.ts'
+import { itemsApi } from '../../src/contract/pipelines/items.ts'
+import { driversApi } from '../../src/contract/pipelines/drivers.ts'
+import { logsApi } from '../../src/contract/pipelines/logs.ts'
+import { lineApi } from '../../src/contract/pipelines/line.ts'
+import { poolsApi } from '../../src/contract/pipelines/pools.ts'
 import { pipelinesApi } from '../../src/contract/pipelines.ts'
+import { backfillsApi } from '../../src/contract/pipelines/backfills.ts'
+import { partitionsApi } from '../../src/contract/pipelines/partitions.ts'
+import { attestationsApi } from '../../src/contract/pipelines/attestations.ts'
+import { reproductionsApi } from '../../src/contract/pipelines/reproductions.ts'
+import { triggersApi } from '../../src/contract/pipelines/triggers.ts'
+import { studiesApi } from '../../src/contract/pipelines/studies.ts'
 import { imagesApi } from '../../src/contract/images/images.ts'
 import { registryApi } from '../../src/contract/registry.ts'
 import { rolloutApi } from '../../src/contract/rollout.ts'
@@ -24,13 +37,22 @@ import type { Isolation } from '../../src/contract/system.ts'
 import { tracesApi } from '../../src/contract/traces.ts'
 import { trackingApi } from '../../src/contract/tracking.ts'
 import { staticFiles } from '../../src/http/static.ts'
+import { itemsOf, itemsRun } from './fixture-items.ts'
+import { kept, resumedRun } from './recorded/checkpoints.ts'
+import * as data from './recorded/data.ts'
+import * as logs from './recorded/logs.ts'
 import * as changes from './fixture-changes.ts'
 import * as watched from './fixture-monitoring.ts'
 import * as proofs from './fixture-proofs.ts'
+import * as queued from './recorded/queue.ts'
 import * as released from './fixture-rollouts.ts'
 import * as served from './fixture-serving.ts'
 import * as tables from './fixture-tables.ts'
 import * as traced from './fixture-traces.ts'
+import { recordedBackfill, recordedBackfilled, recordedMatrix, recordedPartitions } from './fixture-partitions.ts'
+import { recordedAttestations, recordedReproducible, recordedReproductions } from './fixture-reproductions.ts'
+import { recordedDeliveries, recordedEvents, recordedTriggers } from './fixture-triggers.ts'
+import { recordedStudy } from './fixture-studies.ts'
 import * as tracked from './fixture-tracking.ts'
 
 interface Asked {
@@ -62,7 +84,12 @@ function isNewest(asked: boolean) {
 function recorded(now: number, empty: boolean): Recorded[] {
   const some = <T>(items: T[]): T[] => (empty ? [] : items)
   const runs = some(tracked.allRuns(now))
-  const pipelineRuns = some(tracked.pipelineRuns(now))
+  const found = some([recordedStudy(now)])
+  const recordedRuns = tracked.pipelineRuns(now)
+  const pipelineRuns = some([
+    ...recordedRuns,
+    ...recordedRuns.slice(0, 1).flatMap((run) => [itemsRun(run), resumedRun(now, run)]),
+  ])
   const endpoints = some(served.endpoints(now))
   const rollouts = some(released.rollouts(now))
   const byEndpoint: Record<string, ReturnType<typeof released.rollouts>> = {
@@ -241,11 +268,46 @@ function recorded(now: number, empty: boolean): Recorded[] {
       })),
     })),
     on(pipelinesApi.getPipelineRun, list(pipelineRuns)),
+    on(studiesApi.listStudies, () => ({ items: found })),
+    on(studiesApi.getStudy, list(found)),
+    on(partitionsApi.listPartitioned, () => ({ items: empty ? [] : [recordedMatrix()] })),
+    on(partitionsApi.getPartitionMatrix, () => recordedMatrix()),
+    on(partitionsApi.listPartitions, ({ query }) => ({ items: recordedPartitions(query.get('from') ?? '') })),
+    on(backfillsApi.listBackfills, () => ({ items: [recordedBackfill(now)] })),
+    on(backfillsApi.getBackfill, () => recordedBackfill(now)),
+    on(backfillsApi.listBackfillPartitions, ({ query }) => ({ items: recordedBackfilled(query.get('state')) })),
+    on(attestationsApi.listAttestations, ({ params }) => recordedAttestations(now, params['version'] ?? '', empty)),
+    on(reproductionsApi.listReproducible, () => ({ items: some(recordedReproducible(now)) })),
+    on(reproductionsApi.getSchedule, () => ({ schedule: recordedReproductions(now) })),
+    on(triggersApi.listTriggers, () => ({ items: some(recordedTriggers(now)) })),
+    on(triggersApi.getTrigger, ({ params }) => recordedTriggers(now).find(({ name }) => name === params['name'])),
+    on(triggersApi.listTriggerEvents, () => ({ items: recordedEvents(now) })),
+    on(triggersApi.listTriggerDeliveries, () => ({ items: recordedDeliveries(now) })),
     on(pipelinesApi.stepQueue, () => tracked.stepQueue(empty)),
+    on(lineApi.waitingSteps, () => queued.waitingSteps(empty)),
+    on(lineApi.runningSteps, () => queued.runningSteps(now, empty)),
+    on(lineApi.setRunPriority, list(pipelineRuns)),
+    on(poolsApi.listPools, () => ({ items: some(queued.pools(now)) })),
+    on(poolsApi.setPool, () => queued.pools(now)[0]),
+    on(poolsApi.removePool, () => queued.pools(now)[0]),
+    on(driversApi.listDrivers, () => ({ items: queued.drivers(now, empty) })),
     on(ciApi.changeReport, ({ params }) =>
       pipelineRuns.some((run) => run.id === params['run']) ? changes.changeReport(tracked.before(now, 1e6)) : undefined,
     ),
     on(mergesApi.times, ({ query }) => released.mergeTimes(now, empty, query.get('version'))),
+    on(itemsApi.listStepItems, ({ params, query }) => {
+      const run = pipelineRuns.find(({ id }) => id === params['id'])
+      return run === undefined ? undefined : { items: itemsOf(run, query.get('state')).slice(0, 50) }
+    }),
+    on(dataSetsApi.findDataVersions, ({ query }) => ({ items: data.found(query.getAll('digest')) })),
+    on(dataSetsApi.listDataSets, () => ({ items: some(data.sets(now)) })),
+    on(dataSetsApi.getDataSet, ({ params }) => data.set(now, params['name'] ?? '')),
+    on(dataSetsApi.getDataVersion, ({ params }) => data.oneVersion(now, params['version'] ?? '')),
+    on(dataSetsApi.compareData, ({ params, query }) =>
+      data.difference(now, params['version'] ?? '', query.get('to') ?? ''),
+    ),
+    on(logsApi.readLogPart, ({ params, query }) => logs.part(params['id'] ?? '', query)),
+    on(checkpointsApi.listCheckpoints, ({ params }) => ({ items: params['step'] === 'train' ? kept(now) : [] })),
     on(pipelinesApi.explainStep, ({ params }) => ({
       ...(pipelineRuns[0]?.steps.find((step) => step.name === params['step'])?.cache ?? {
         key: 'k',
@@ -312,9 +374,10 @@ interface Job {
 async function handle(job: Job): Promise<void> {
   const { request, response } = job
   const url = new URL(request.url ?? '/', 'http://fixture')
-  if (/\/(changes|events|logs)$/.test(url.pathname)) return streamed(response, url.pathname)
+  // the events of a trigger are a list
+  if (/^(?!\/v1\/triggers\/).*\/(changes|events|logs)$/.test(url.pathname)) return streamed(response, url)
   const version = /^\/v1\/models\/[^/]+\/versions\/([^/]+)\/file$/.exec(url.pathname)?.[1]
-  if (version !== undefined) return void response.end(proofs.reportText(version))
+  if (version !== undefined) return void response.end(proofs.fileOf(version, url.searchParams.get('path')))
   if (url.pathname.startsWith('/v1/')) return answered(job, url)
   if (url.pathname === '/get-artifact') return artifact(response, url.searchParams.get('path') ?? '')
   const page = await job.pages(url.pathname)
@@ -330,15 +393,14 @@ function artifact(response: ServerResponse, path: string): void {
   response.end(file?.body)
 }
 
-function streamed(response: ServerResponse, path: string): void {
+function streamed(response: ServerResponse, { pathname: path, searchParams }: URL): void {
   response.writeHead(200, { 'content-type': 'text/event-stream' })
   response.write(': open\n\n')
   if (!path.endsWith('/logs')) return
-  const text = Array.from(
-    { length: 60 },
-    (_, i) => `iteration ${i + 1}: log loss ${(0.69 * 0.99 ** i).toFixed(4)}\n`,
-  ).join('')
-  response.write(`event: log\ndata: ${JSON.stringify({ attempt: 1, offset: 0, text })}\n\n`)
+  // what is written after the part that was read
+  const [attempt, offset] = (searchParams.get('from') ?? '1:0').split(':').map(Number)
+  const data = { attempt, offset, text: logs.LAST }
+  response.write(`event: log\ndata: ${JSON.stringify(data)}\n\n`)
 }
 
 function first<T>(items: readonly T[]): T {

@@ -4,6 +4,7 @@ import type { registryApi } from '../../src/contract/registry.ts'
 import type { Reply } from '../../src/contract/route.ts'
 import type { servingApi } from '../../src/contract/serving.ts'
 import { before, noise } from './fixture-tracking.ts'
+import { gate } from './fixture-gates.ts'
 
 type Version = Reply<typeof registryApi.getVersion>
 type Endpoint = Reply<typeof servingApi.getEndpoint>
@@ -25,21 +26,6 @@ export function models(now: number): Reply<typeof registryApi.listModels> {
         versions: 4,
       },
     ],
-  }
-}
-
-function gate(given: Partial<NonNullable<Version['verdict']>['gates'][number]> & { name: string }) {
-  return {
-    gate: {},
-    outcome: 'passed' as const,
-    reason: '',
-    value: null,
-    threshold: null,
-    interval: null,
-    n: null,
-    slice: null,
-    evidence: {},
-    ...given,
   }
 }
 
@@ -236,7 +222,7 @@ export function lineage(): Reply<typeof registryApi.lineage> {
   ) => ({ id, kind, label, href })
   return {
     nodes: [
-      node('d1', 'dataset', 'flights 9ad2c31e'),
+      node('dataset:d1', 'dataset', 'sha256:9ad2c31e4471'),
       node('d2', 'dataset', 'weather 71b3aa02'),
       node('p', 'pipeline_run', 'run 2b9d', '/pipelines/run_01k2b9d'),
       node('r', 'run', '00019c1f', '/runs/00019c1f4be27a60b3d85c14'),
@@ -244,7 +230,7 @@ export function lineage(): Reply<typeof registryApi.lineage> {
       node('e', 'endpoint', NAME, `/endpoints/${NAME}`),
     ],
     edges: [
-      { from: 'd1', to: 'p', label: 'read' },
+      { from: 'dataset:d1', to: 'p', label: 'read' },
       { from: 'd2', to: 'p', label: 'read' },
       { from: 'p', to: 'r', label: 'logged' },
       { from: 'r', to: 'v', label: 'made' },

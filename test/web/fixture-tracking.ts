@@ -247,6 +247,7 @@ function pipelineRunBase(now: number): PipelineRun {
     experiment_id: '1',
     environment: 'env_1',
     params: {},
+    sources: sourcesOf(now),
     steps: stepsOf(now),
     critical_path: ['features', 'train', 'evaluate'],
     critical_path_ms: 254_500,
@@ -254,7 +255,40 @@ function pipelineRunBase(now: number): PipelineRun {
     registered: { model: 'flight-delay', version: '4', verdict: 'refused', detail: 'leak gate' },
     reproduction: null,
     merge: null,
+    priority: 0,
   }
+}
+
+/** A file that was fresh, and a query whose newest row was not. */
+function sourcesOf(now: number): PipelineRun['sources'] {
+  const read = { read_at: before(now, 10 * MINUTE), files: 1, unchanged: false, stale: null }
+  const [a, b] = ['4f2a', '91c0'].map((part) => `sha256:${part.repeat(16)}`)
+  return [
+    {
+      ...read,
+      name: 'flights',
+      kind: 'http',
+      place: 'https://data.example.org/flights-2026-02.csv',
+      digest: a ?? '',
+      size: 48_211_904,
+      rows: 612_004,
+      version: '"5f3c-61a0"',
+      data_at: before(now, 500 * MINUTE),
+      unchanged: true,
+    },
+    {
+      ...read,
+      name: 'airports',
+      kind: 'sql',
+      place: 'SELECT iata, name, latitude, longitude FROM airports WHERE closed IS NULL',
+      digest: b ?? '',
+      size: 20_480,
+      rows: 341,
+      version: 'snapshot 8812:8812:',
+      data_at: before(now, 4000 * MINUTE),
+      stale: 'the data is 2 days 18 hours old, of 2026-02-01T00:00:00.000Z; "fresh" allows 1 day',
+    },
+  ]
 }
 
 /** The queue of steps of a machine of four cores. */
@@ -267,6 +301,8 @@ export function stepQueue(empty: boolean): Reply<typeof pipelinesApi.stepQueue> 
     waiting: empty ? 0 : 3,
     oldest_wait_ms: empty ? null : 127_000,
     failed_last_day: empty ? 0 : 1,
+    slow_starts: null,
+    clusters: [],
   }
 }
 

@@ -1,7 +1,8 @@
-/** The keyboard in a real browser: where the focus goes and comes back to, which keys count when; and colours by system and by choice. */
+/** The keyboard in a real browser: where the focus goes and comes back to, which keys count when. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Page } from 'playwright-core'
+import { goBy } from './browser.ts'
 import { fixtureSite } from './site.ts'
 
 const site = fixtureSite()
@@ -14,11 +15,17 @@ const PLACES = [
   ['t', '/traces', 'Traces'],
   ['m', '/models', 'Models'],
   ['w', '/prompts', 'Prompts'],
-  ['d', '/datasets', 'Datasets'],
+  ['d', '/datasets', 'Evaluation sets'],
   ['e', '/endpoints', 'Endpoints'],
   ['o', '/monitoring', 'Monitoring'],
   ['i', '/incidents', 'Incidents'],
   ['p', '/pipelines', 'Pipelines'],
+  ['q', '/queue', 'Queue'],
+  ['a', '/data', 'Data sets'],
+  ['b', '/partitions', 'Partitions'],
+  ['f', '/triggers', 'Triggers'],
+  ['y', '/studies', 'Searches'],
+  ['v', '/reproductions', 'Reproductions'],
   ['c', '/cost', 'Cost'],
   ['s', '/settings', 'Settings'],
 ] as const
@@ -39,10 +46,10 @@ test('g and a letter lead to every place of the rail, from wherever one is', opt
   await open('/settings', async (page) => {
     await page.getByRole('heading', { name: 'Settings', level: 1 }).waitFor()
     for (const [key, path, word] of PLACES) {
-      await page.keyboard.press('g')
-      await page.keyboard.press(key)
+      await goBy(page, key)
       await page.waitForURL((url) => url.pathname === path)
-      await page.getByRole('navigation').locator('a[aria-current=page]', { hasText: word }).waitFor()
+      // the queue has a navigation of its own beside the rail
+      await page.getByRole('navigation', { name: 'Main' }).locator('a[aria-current=page]', { hasText: word }).waitFor()
       await page.getByRole('heading', { name: new RegExp(`${word}$`, 'i'), level: 1 }).waitFor()
     }
   })
@@ -172,7 +179,7 @@ test('the search is gone through with arrows that stop at both ends, and begins 
     await page.keyboard.press('Meta+k')
     await field.waitFor()
     // it is emptied by the frame after the one that shows it
-    for (let look = 0; look < 40 && (await field.inputValue()) !== ''; look++) await page.waitForTimeout(50)
+    await field.and(page.locator('[value=""]')).waitFor()
     assert.equal(await field.inputValue(), '')
     await field.fill('page monitoring')
     // Enter takes what is shown: the list of the text before must be gone
@@ -205,49 +212,3 @@ test('the search leads to models of any name', options, async () => {
     { prepare: (page) => page.route('**/v1/models?*', (route) => route.fulfill({ json: { items } })) },
   )
 })
-
-/** How bright the page is behind its texts, 0 … 255. */
-function brightness(page: Page): Promise<number> {
-  return page.evaluate<number>(
-    String.raw`(() => {
-      const [r, g, b] = getComputedStyle(document.documentElement).backgroundColor.match(/[\d.]+/g).map(Number)
-      return (r + g + b) / 3
-    })()`,
-  )
-}
-
-const COLOURS: readonly (readonly [system: 'light' | 'dark', kept: string | null, shown: 'light' | 'dark'])[] = [
-  ['light', null, 'light'],
-  ['dark', null, 'dark'],
-  ['light', 'dark', 'dark'],
-  ['dark', 'light', 'light'],
-  ['dark', 'system', 'dark'],
-  ['light', 'purple', 'light'],
-]
-
-test(
-  'colours are those of the system unless others were chosen here, and follow it while it turns',
-  options,
-  async () => {
-    for (const [system, kept, shown] of COLOURS) {
-      const prepare = (page: Page): Promise<unknown> =>
-        page.addInitScript(kept === null ? 'localStorage.clear()' : `localStorage.setItem('slipway-theme', '${kept}')`)
-      await open(
-        '/models',
-        async (page) => {
-          await page.getByRole('heading', { level: 1 }).waitFor()
-          const isDark = async (): Promise<boolean> => (await brightness(page)) < 128
-          assert.equal(await isDark(), shown === 'dark', `${system}, kept ${kept}`)
-          await page.emulateMedia({ colorScheme: system === 'dark' ? 'light' : 'dark' })
-          const isFixed = kept === 'dark' || kept === 'light'
-          assert.equal(
-            await isDark(),
-            isFixed ? shown === 'dark' : system === 'light',
-            `turned from ${system}, kept ${kept}`,
-          )
-        },
-        { prepare, colorScheme: system },
-      )
-    }
-  },
-)

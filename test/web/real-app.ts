@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { startTestApp } from '../app.ts'
+import { lookAt } from './browser.ts'
+import { startedSite } from './started.ts'
 import type { Role } from '../../src/contract/access.ts'
 
 type Json = Record<string, unknown>
@@ -22,7 +24,7 @@ export interface RealApp {
 }
 
 /** `pages` is the folder of the built pages. */
-export async function startReal(browser: Browser, pages: string): Promise<RealApp> {
+async function startReal(browser: Browser, pages: string): Promise<RealApp> {
   const dataDir = mkdtempSync(join(tmpdir(), 'slipway-ui-'))
   const app = await startTestApp({
     dataDir,
@@ -57,26 +59,42 @@ export async function startReal(browser: Browser, pages: string): Promise<RealAp
     async look(role, path, use) {
       const { token } = await send('/v1/tokens', { name: `one ${role}`, role })
       const { url } = await send('/v1/login-links', {}, String(token))
-      const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, timezoneId: 'UTC' })
-      try {
-        const page = await context.newPage()
-        page.setDefaultTimeout(15_000)
-        const failures: string[] = []
-        page.on('pageerror', (error) => failures.push(error.message))
+      await lookAt(browser, { viewport: { width: 1280, height: 800 }, patience: 60_000 }, async (page, failures) => {
         page.on('response', (response) => {
           if (response.status() >= 400) failures.push(`${response.status()} ${response.url()}`)
         })
-        await page.goto(String(url))
+        // the link gives the session to the context; Home, to which it leads, need not be drawn for that
+        const opened = await page.context().request.get(String(url), { maxRedirects: 0 })
+        assert.equal(opened.status(), 303)
         await page.goto(app.url + path)
         await use(page)
-        assert.deepEqual(failures, [])
-      } finally {
-        await context.close()
-      }
+      })
     },
     async stop() {
       await app.stop()
       rmSync(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Waits until a page knows who looks: before that no act is offered to anybody. */
+export async function whoIsKnown(page: Page, role: Role): Promise<void> {
+  await page.getByText(`one ${role} · ${role}`).waitFor({ state: 'attached' })
+}
+
+export interface RealSite {
+  /** Options of a test that needs the browser. */
+  readonly options: { readonly skip: string | false; readonly timeout: number }
+  readonly app: RealApp
+}
+
+/** Called once at the top of a test file: builds the pages and starts server and browser before its tests, stops them after. */
+export function realSite(): RealSite {
+  const started = startedSite((folder, browser) => startReal(browser, folder))
+  return {
+    options: { skip: started.skip, timeout: 180_000 },
+    get app() {
+      return started.server
     },
   }
 }

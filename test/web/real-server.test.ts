@@ -41,7 +41,7 @@ async function logRun(app: App, name: string): Promise<void> {
   await send('runs/update', { run_id, status: 'FINISHED', end_time: Date.now() })
 }
 
-test('the pages work on the real server', { skip, timeout: 120_000 }, async () => {
+test('the pages work on the real server', { skip, timeout: 240_000 }, async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'slipway-ui-'))
   const app = await startTestApp({
     dataDir,
@@ -50,7 +50,7 @@ test('the pages work on the real server', { skip, timeout: 120_000 }, async () =
   const browser = await openBrowser(executable ?? '')
   try {
     const page = await browser.newPage()
-    page.setDefaultTimeout(15_000)
+    page.setDefaultTimeout(60_000)
     await page.goto(`${app.url}/runs`)
     await page.getByText('slipway env --link').waitFor()
     assert.match(page.url(), /\/login\?back=/)

@@ -210,6 +210,11 @@ test('a reproduction says its grade in words and where it first differs', async 
     }),
     /still running/,
   )
+  const doubted = { ...proof, grade: 'B', not_regraded: 'no version "pv_gone" is kept' }
+  assert.match(
+    await partText('pipeline-run/reproduction', 'ReproductionPanel', { reproduction: doubted }),
+    /Graded by earlier rules It could not be graded anew: No version "pv_gone" is kept\./,
+  )
 })
 
 test('a waterfall indents spans, marks those that failed and places bars by time', async () => {
@@ -353,4 +358,50 @@ test('a graph links its boxes and says the state of each', async () => {
   assert.match(html, /a very long nam…/)
   assert.match(html, /class="edge critical"/)
   assert.equal(html.split('<a ').length - 1, 1, 'a box without a page is no link')
+})
+
+test('items of a step are told by state, with why each stands so, and the log of those that ran', async () => {
+  const run = 'pr_1'
+  const item = (number: number, state: string, more: object = {}) => ({
+    name: `fit[${number}]`,
+    number,
+    item: { month: number },
+    state,
+    cache: { key: 'k', hit: false, reason: 'this item has not run before', changes: [], from_run: null },
+    outputs: {},
+    metrics: {},
+    failure: null,
+    tracking_run_id: null,
+    started_at: AT,
+    finished_at: AT,
+    duration_ms: 4000,
+    retry_at: null,
+    attempts: [],
+    ...more,
+  })
+  const failure = { class: 'user', message: 'no rows', traceback: null }
+  const rows = [
+    item(0, 'succeeded', { attempts: [{}] }),
+    item(1, 'failed', { failure, attempts: [{}, {}] }),
+    item(2, 'skipped', { skipped: 'too many items failed', duration_ms: null }),
+  ]
+  const props = {
+    run,
+    step: { name: 'fit', state: 'running' },
+    items: { count: 3, states: { skipped: 1, succeeded: 1, failed: 1 }, needed: 2 },
+  }
+  const data = [[['pipelines', 'items', run, 'fit', ''], { pages: [{ items: rows }], pageParams: [''] }]] as const
+  const text = await partText('pipeline-run/items', 'ItemPanels', props, { data })
+  assert.match(text, /Items of fit.*3, of which 2 must succeed.*1 succeeded 1 failed 1 skipped/)
+  assert.match(text, /0 month=0 succeeded This item has not run before\.? ?1 ?4/)
+  assert.match(text, /1 month=1 failed user: no rows ?2/)
+  assert.match(text, /2 month=2 skipped Too many items failed\.? ?0/)
+  const html = await markupOf('pipeline-run/items', 'ItemPanels', props, { data })
+  assert.deepEqual(
+    [...html.matchAll(/The log of fit\[(\d)\]/g)].map(([, number]) => number),
+    ['0', '1'],
+  )
+  const none = { ...props, items: { count: 0, states: {}, needed: 0 } }
+  const empty = [[['pipelines', 'items', run, 'fit', ''], { pages: [{ items: [] }], pageParams: [''] }]] as const
+  assert.match(await partText('pipeline-run/items', 'ItemPanels', none, { data: empty }), /over nothing.*No items\./)
 })

@@ -1,11 +1,8 @@
 /** The built pages with recorded replies in a real browser, for the tests of one file. */
-import { after, before } from 'node:test'
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
-import { CHROMIUM_MISSING, findChromium } from '../tools.ts'
-import { openBrowser } from './browser.ts'
-import { buildPages } from './built.ts'
+import type { BrowserContextOptions, Page } from 'playwright-core'
 import { startFixture } from './fixture-server.ts'
 import type { FixtureServer } from './fixture-server.ts'
+import { startedSite } from './started.ts'
 
 export interface Site {
   /** Options of a test that needs the browser. */
@@ -25,36 +22,22 @@ const WINDOW = { viewport: { width: 1440, height: 900 }, timezoneId: 'UTC', loca
 
 /** Called once at the top of a test file: builds and starts before its tests, stops after them. */
 export function fixtureSite(): Site {
-  const executable = findChromium()
-  let folder = ''
-  let browser: Browser
-  let server: FixtureServer
-  before(async () => {
-    folder = buildPages()
-    if (executable === undefined) return
-    server = await startFixture(folder)
-    browser = await openBrowser(executable)
-  })
-  after(async () => {
-    if (executable === undefined) return
-    await browser.close()
-    await server.stop()
-  })
+  const started = startedSite((folder) => startFixture(folder))
   return {
-    options: { skip: executable === undefined ? CHROMIUM_MISSING : false, timeout: 60_000 },
+    options: { skip: started.skip, timeout: 180_000 },
     get folder() {
-      return folder
+      return started.folder
     },
     get server() {
-      return server
+      return started.server
     },
     open: async (path, use, { prepare, ...how } = {}) => {
-      const context = await browser.newContext({ ...WINDOW, ...how })
+      const context = await started.browser.newContext({ ...WINDOW, ...how })
       try {
         const page = await context.newPage()
-        page.setDefaultTimeout(8000)
+        page.setDefaultTimeout(60_000)
         await prepare?.(page)
-        await page.goto(server.url + path)
+        await page.goto(started.server.url + path)
         await use(page)
       } finally {
         await context.close()

@@ -8,11 +8,9 @@ import { gunzipSync } from 'node:zlib'
 import type { Report } from '../../../src/notebook/output/report.ts'
 import { cachedFolder, testEnv, type Run } from '../../python-env.ts'
 import { findPython } from '../../tools.ts'
-import { WITHOUT_MLFLOW } from '../notebooks.ts'
+import { OTHERS, WITHOUT_MLFLOW } from '../notebooks.ts'
 
 const MAIN = join(import.meta.dirname, '../../../src/cli/main.ts')
-/** One environment for all libraries but scikit-learn, whose own examples know nothing of the others. */
-const OTHERS = [...WITHOUT_MLFLOW, 'statsmodels==0.13.5', 'imbalanced-learn==0.10.1', 'hmmlearn==0.3.2', 'lmfit==1.1.0']
 
 /** A notebook or script, and the variable with its model where it fits several. */
 type Named = readonly [name: string, model?: string]
@@ -43,15 +41,7 @@ function sdist(name: string, version: string, sha256: string): Source['fetch'] {
     name: `${name}-${version}-examples`,
     into: async (target, work, run) => {
       writeFileSync(join(work, 'wanted.txt'), `${name}==${version} --hash=sha256:${sha256}\n`)
-      const flags = [
-        '--no-deps',
-        '--no-binary',
-        ':all:',
-        '--require-hashes',
-        '--disable-pip-version-check',
-        '-d',
-        'out',
-      ]
+      const flags = ['--no-deps', '--no-binary', name, '--require-hashes', '--disable-pip-version-check', '-d', 'out']
       await run(findPython() ?? 'python3', ['-m', 'pip', 'download', '-q', ...flags, '-r', 'wanted.txt'], { cwd: work })
       await run('mkdir', ['-p', target])
       await run('tar', ['xzf', held(join(work, 'out'), sha256), '-C', target])

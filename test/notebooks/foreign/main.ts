@@ -1,6 +1,7 @@
 /** Tries the notebooks of others and writes their table into docs/reference/notebooks.md: `node test/notebooks/foreign/main.ts`. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { agrees, isWhole } from '../../../src/contract/packages/proof.ts'
 import { runMain } from '../../main.ts'
 import { asTable, openSource, SOURCES, tryNotebook, type Tried } from './gallery.ts'
 
@@ -25,8 +26,10 @@ async function main(): Promise<number> {
       console.log(JSON.stringify(tried.at(-1)))
     }
   }
-  const good = tried.filter(({ verdict }) => verdict === 'verified' || verdict === 'within tolerance').length
-  writeFileSync(PAGE, `${HEAD}${good} of ${tried.length} are verified.\n\n${asTable(tried)}\n`)
+  const good = tried.filter(({ verdict }) => agrees(verdict))
+  const unasked = good.filter(({ verdict }) => !isWhole(verdict)).length
+  const count = `${good.length} of ${tried.length} are verified; ${unasked} of these ask their model nothing that could be compared.`
+  writeFileSync(PAGE, `${HEAD}${count}\n\n${asTable(tried)}\n`)
   return 0
 }
 

@@ -1,0 +1,159 @@
+/** Test files that leave nothing in their process share one, and each is told of as if it had run alone. */
+import assert from 'node:assert/strict'
+import { resolve } from 'node:path'
+import { test } from 'node:test'
+import { treeOf } from './files.fixture.ts'
+import { shared, whyAlone } from './sharing.ts'
+import { runSuite, testFiles } from './suite.ts'
+
+const HEAD = "import { test, before, after, beforeEach } from 'node:test'\nimport assert from 'node:assert/strict'\n"
+
+test('a file has a process of its own for what it or the helpers of tests do to that, whatever the program does', (t) => {
+  const root = treeOf(t, {
+    'src/pure.test.ts': "import { sum } from './sum.ts'\nimport { folder } from './folder.fixture.ts'\n",
+    'src/sum.ts': "import { spawn } from 'node:child_process'\n",
+    'src/folder.fixture.ts': 'export const root = process.getuid?.() === 0\n',
+    'src/starts.test.ts': "import { server } from '../test/server.ts'\n",
+    'test/server.ts': "import { spawn } from 'node:child_process'\n",
+    'src/names.test.ts': "process.env['TZ'] = 'UTC'\n",
+    'src/speaks.test.ts': '// a word of the process. Another sentence.\n',
+    'src/indirect.test.ts': "import { cases } from './all.cases.ts'\n",
+    'src/all.cases.ts': "import { names } from './names.fixture.ts'\n",
+    'src/names.fixture.ts': "delete process['env'].TZ\n",
+    'src/types.test.ts': "import type { Server } from '../test/server.ts'\n",
+    'src/global.test.ts': 'globalThis.fetch = () => never\n',
+    'src/mock.test.ts': "import { mock, test } from 'node:test'\n",
+    'src/waits.test.ts': "import './site.fixture.ts'\n",
+    'src/site.fixture.ts': 'export const site = await open()\n',
+    'src/waits-each.test.ts': 'for (const file of FILES) {\n  // each\n\n  const one = await import(file)\n}\n',
+    'src/waits-later.test.ts':
+      "const run = async () => await open()\nfor (const a of ALL)\n  test('a', async () => {\n    await run()\n  })\n",
+    'src/own-mock.test.ts': "import { test } from 'node:test'\ntest('a', (t) => t.mock.timers.enable())\n",
+  })
+  const why = Object.fromEntries(testFiles(root).map((file) => [file, whyAlone(root, file)]))
+  assert.deepEqual(why, {
+    'src/pure.test.ts': undefined,
+    'src/starts.test.ts': 'starts processes or threads',
+    'src/names.test.ts': 'uses the process',
+    'src/speaks.test.ts': undefined,
+    'src/indirect.test.ts': 'uses the process',
+    'src/types.test.ts': undefined,
+    'src/global.test.ts': 'changes what all code sees',
+    'src/mock.test.ts': 'mocks without a test that ends it',
+    'src/waits.test.ts': 'awaits as it is loaded',
+    'src/waits-each.test.ts': 'awaits as it is loaded',
+    'src/waits-later.test.ts': undefined,
+    'src/own-mock.test.ts': undefined,
+  })
+})
+
+test('groups are of one top folder, about equally large, and stand where their first file stood', (t) => {
+  const names = Array.from({ length: 21 }, (_, i) => `src/f${String(i).padStart(2, '0')}.test.ts`)
+  const root = treeOf(t, {
+    ...Object.fromEntries(names.map((name) => [name, ''])),
+    'src/f03.test.ts': 'process.exit(1)\n',
+    'test/a.test.ts': '',
+    'src/f21.test.ts': '',
+    'src/f22.test.ts': '',
+  })
+  const groups = shared(root, testFiles(root))
+  assert.deepEqual(
+    groups.map((group) => [group[0], group.length]),
+    [
+      ['src/f00.test.ts', 11],
+      ['src/f03.test.ts', 1],
+      ['src/f12.test.ts', 11],
+      ['test/a.test.ts', 1],
+    ],
+  )
+  assert.deepEqual(groups.flat().sort(), testFiles(root), 'each file once')
+})
+
+test('files of this checkout that start servers, browsers or databases of their own have processes of their own', () => {
+  const root = resolve(import.meta.dirname, '../..')
+  for (const file of ['test/scenarios/access.test.ts', 'test/web/acts.test.ts', 'src/store/postgres/postgres.test.ts'])
+    assert.notEqual(whyAlone(root, file), undefined, file)
+  assert.equal(whyAlone(root, 'src/stats/hash.test.ts'), undefined)
+})
+
+const TOGETHER = { concurrency: 1, limitMs: 60_000, share: (files: readonly string[]) => [files] }
+
+test('files in one process are told of each for itself, and what stands around the tests of one is not for another', async (t) => {
+  const root = treeOf(t, {
+    'src/a.test.ts': `${HEAD}let n = 0
+beforeEach(() => { n += 1 })
+after(() => assert.equal(n, 3))
+test('ok', () => {})
+test('away', { skip: 'no #1 disk' }, () => {})
+test('with parts', async (t) => { await t.test('part', () => {}) })\n`,
+    'src/b.test.ts': `${HEAD}import { value } from './late.fixture.ts'
+before(() => {})
+test('ok', () => assert.equal(value, 1))
+test('later', { todo: true }, () => { throw new Error('not yet') })\n`,
+    'src/d.test.ts': `${HEAD}test('begins once the file is loaded', () => assert.equal(BELOW, 1))
+const BELOW = 1
+before(async () => { await new Promise((done) => setTimeout(done, 20)); ready = true })
+let ready = false
+test('after what comes before', () => assert.ok(ready))\n`,
+    'src/late.fixture.ts': 'export const value = 1\n',
+    'src/c.test.ts': `${HEAD}test('ok', async () => assert.ok(await import('./late.fixture.ts')))\n`,
+  })
+  const told: string[] = []
+  const { tally, report, durations } = await runSuite(root, testFiles(root), {
+    ...TOGETHER,
+    watch: {
+      started: (files) => told.push(files.join(' ')),
+      ended: ({ file, tally }) => told.push(`${file}: ${tally.passed} ${tally.failed} ${tally.skipped}`),
+    },
+  })
+  assert.deepEqual(
+    told,
+    [
+      'src/a.test.ts src/b.test.ts src/c.test.ts src/d.test.ts',
+      'src/a.test.ts: 3 0 1',
+      'src/b.test.ts: 1 0 1',
+      'src/c.test.ts: 1 0 0',
+      'src/d.test.ts: 2 0 0',
+    ],
+    report,
+  )
+  assert.deepEqual(tally.skips, ['src/a.test.ts: away: no #1 disk', 'src/b.test.ts: later: no reason given'])
+  assert.ok(durations.every(({ seconds }) => seconds >= 0 && seconds < 60))
+})
+
+test('after a crash or a failure each file runs alone, and that is what counts', async (t) => {
+  const files = {
+    'src/a.test.ts': `${HEAD}test('ok', () => {})\n`,
+    'src/b.test.ts': `${HEAD}test('wrong', () => assert.equal(1, 2))\ntest('right', () => {})\n`,
+    'src/c.test.ts': `${HEAD}test('crash', () => process.exit(7))\n`,
+    'src/d.test.ts': "throw new Error('thrown as it is loaded')\n",
+  }
+  const root = treeOf(t, files)
+  const { tally, report } = await runSuite(root, testFiles(root), TOGETHER)
+  assert.deepEqual({ ...tally, skips: [] }, { passed: 2, failed: 3, skipped: 0, skips: [] })
+  for (const file of ['src/b.test.ts', 'src/c.test.ts', 'src/d.test.ts']) assert.ok(report.includes(file), file)
+  assert.doesNotMatch(report, /^src\/a\.test\.ts$/m)
+  assert.match(report, /thrown as it is loaded/)
+})
+
+test('a file that fails only beside others has failed, and is told of with how to see it', async (t) => {
+  const root = treeOf(t, {
+    'src/a.test.ts': `${HEAD}test('leaves', () => { globalThis.left = 1 })\n`,
+    'src/b.test.ts': `${HEAD}test('is disturbed', () => assert.equal(globalThis.left, undefined))\n`,
+    'src/c.test.ts': `${HEAD}test('ok', () => {})\n`,
+  })
+  const { tally, report } = await runSuite(root, testFiles(root), TOGETHER)
+  assert.deepEqual(tally, { passed: 3, failed: 1, skipped: 0, skips: [] })
+  assert.match(report, /^src\/b\.test\.ts\nit passes alone, and fails in one process with others/)
+  assert.match(report, /shared-process\.ts \/dev\/null src\/a\.test\.ts src\/b\.test\.ts src\/c\.test\.ts/)
+})
+
+test('a file without tests, and one that hangs beside others, have failed', async (t) => {
+  const root = treeOf(t, {
+    'src/b.test.ts': 'export {}\n',
+    'src/c.test.ts': `${HEAD}test('ok', () => {})\nsetInterval(() => {}, 1000)\n`,
+  })
+  const { tally, report } = await runSuite(root, testFiles(root), { ...TOGETHER, limitMs: 2000 })
+  assert.equal(tally.failed, 2, report)
+  assert.match(report, /src\/c\.test\.ts\n[^]*still running after 2 s; killed/)
+})

@@ -1,0 +1,173 @@
+/** What every driver must do, on a real control plane of Kubernetes; run by kubernetes.test.ts in a network of its own. */
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { driverCases } from '../../src/pipelines/drivers/driver.cases.ts'
+import { python } from '../../src/pipelines/drivers/local/attempt.fixture.ts'
+import { logOf } from '../../src/pipelines/drivers/logs.fixture.ts'
+import { attemptOf, exitOf, overAs, until } from '../../src/pipelines/drivers/remote/attempts.fixture.ts'
+import { apiOf } from '../../src/pipelines/drivers/remote/kubernetes/api.ts'
+import { kubernetesLauncher } from '../../src/pipelines/drivers/remote/kubernetes/launcher.ts'
+import { openRig } from '../../src/pipelines/drivers/remote/rig.fixture.ts'
+import { startPlane } from './kubernetes-plane.ts'
+
+const plane = await startPlane(process.env['SLIPWAY_TEST_KUBERNETES'] ?? '')
+const rig = await openRig({ leaseMs: 10_000 })
+after(async () => {
+  await rig.close()
+  await plane.stop()
+})
+const { kubectl } = plane
+
+/** The rights that the guide gives, and nothing else. */
+const guide = readFileSync(join(import.meta.dirname, '../../docs/guides/drivers.md'), 'utf8')
+const role = /```yaml\n(apiVersion: rbac[^`]*)```/.exec(guide)?.[1] ?? assert.fail('the guide has no Role')
+kubectl(['create', 'namespace', 'steps'])
+kubectl(['label', 'namespace', 'steps', 'pod-security.kubernetes.io/enforce=restricted'])
+kubectl(['-n', 'steps', 'apply', '-f', '-'], role)
+for (const name of ['slipway', 'weak']) kubectl(['-n', 'steps', 'create', 'serviceaccount', name])
+kubectl(['-n', 'steps', 'create', 'rolebinding', 'slipway', '--role=slipway', '--serviceaccount=steps:slipway'])
+
+const launcherOf = (kubeconfig: string, more = {}) =>
+  kubernetesLauncher({ settings: { kubeconfig }, url: () => rig.server.url, turnMs: 200, ...more })
+const launcher = launcherOf(plane.account('steps', 'slipway'))
+
+driverCases({ python, blobs: rig.blobs, open: () => rig.driver({ launcher }) })
+
+const driver = rig.driver({ launcher })
+const waitsOf = async (attempt: string): Promise<string> => {
+  await driver.get(attempt, 'f')
+  const row = await rig.db.get<{ waits: string | null }>('SELECT waits FROM pipeline_nodes WHERE attempt = ?', [
+    attempt,
+  ])
+  return row?.waits ?? ''
+}
+const nameOf = (attempt: string): string => `slipway-${attempt.replaceAll('_', '-')}`
+
+test('the Role of the guide is enough; a right that is missing is named', async () => {
+  const { version, ...health } = (await launcher.health?.()) ?? {}
+  assert.deepEqual(health, { ok: true, detail: 'Kubernetes answers; Jobs go to steps' })
+  assert.match(version ?? '', /^v1\.\d+\.\d+$/)
+  const weak = launcherOf(plane.account('steps', 'weak'))
+  assert.match((await weak.health?.())?.detail ?? '', /may not create jobs in steps, .*list events in steps/)
+  const alone = rig.driver({ launcher: weak })
+  const wrong = { code: 'unprocessable', message: /cannot create resource "secrets"/ } as const
+  await assert.rejects(alone.submit(await attemptOf(rig, 'att_weak')), wrong)
+})
+
+test('the token is in the Secret alone, which goes with its Job', async () => {
+  await driver.submit(await attemptOf(rig, 'att_token', 'import time; time.sleep(60)', { grace_ms: 100 }))
+  const name = nameOf('att_token')
+  const secret = kubectl(['-n', 'steps', 'get', 'secret', name, '-o', 'jsonpath={.data.token}'])
+  const token = Buffer.from(secret, 'base64').toString()
+  assert.match(token, /^slw_/)
+  assert.equal(kubectl(['-n', 'steps', 'get', 'job,pod', '-o', 'yaml']).includes(token), false)
+  await until(async () => (await driver.get('att_token', 'f')).state === 'running')
+  kubectl(['-n', 'steps', 'delete', 'job', name, '--wait=false'])
+  const gone = (): boolean => kubectl(['-n', 'steps', 'get', 'secret', name, '--ignore-not-found']) === ''
+  await until(gone)
+})
+
+test('a Job that somebody deletes ends its attempt as ended from outside', async () => {
+  await driver.submit(await attemptOf(rig, 'att_deleted', 'import time\nprint("up", flush=True)\ntime.sleep(60)'))
+  await until(async () => (await logOf(driver, 'att_deleted')) === 'up\n')
+  kubectl(['-n', 'steps', 'delete', 'job', nameOf('att_deleted'), '--wait=false'])
+  assert.equal((await exitOf(driver, 'att_deleted')).class, 'cancelled')
+})
+
+test('an eviction ends the attempt with its grace time', async () => {
+  await driver.submit(await attemptOf(rig, 'att_drained', 'import time\nprint("up", flush=True)\ntime.sleep(60)'))
+  await until(async () => (await logOf(driver, 'att_drained')) === 'up\n')
+  const pod = kubectl(['-n', 'steps', 'get', 'pod', '-l', 'slipway.dev/attempt=att_drained', '-o', 'name'])
+    .trim()
+    .slice(4)
+  const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: pod, namespace: 'steps' } }
+  kubectl(['create', '--raw', `/api/v1/namespaces/steps/pods/${pod}/eviction`, '-f', '-'], JSON.stringify(eviction))
+  assert.equal((await exitOf(driver, 'att_drained')).class, 'cancelled')
+  await until(async () => (await launcher.state('att_drained')).state === 'over')
+  const said = await launcher.state('att_drained')
+  assert.equal(said.failure, 'preempted')
+})
+
+test('a demand that no node meets waits, is told, and is taken back', async () => {
+  await driver.submit({ ...(await attemptOf(rig, 'att_large')), cpus: 640 })
+  await until(async () =>
+    /waits for a node: 0\/1 nodes are available: 1 Insufficient cpu/.test(await waitsOf('att_large')),
+  )
+  await driver.cancel('att_large')
+  assert.equal((await overAs(driver, 'att_large')).state, 'absent')
+  await until(() => kubectl(['-n', 'steps', 'get', 'job', nameOf('att_large'), '--ignore-not-found']) === '')
+})
+
+test('GPUs are asked of the node', async () => {
+  await driver.submit({ ...(await attemptOf(rig, 'att_gpus')), gpus: 2 })
+  assert.equal((await exitOf(driver, 'att_gpus')).class, 'ok')
+  await driver.submit({ ...(await attemptOf(rig, 'att_more')), gpus: 3 })
+  await until(async () => /Insufficient nvidia\.com\/gpu/.test(await waitsOf('att_more')))
+  await driver.kill('att_more')
+})
+
+test('quota of Jobs and of pods is waited for, told, and gone on with', async () => {
+  for (const [attempt, hard] of [
+    ['att_quota', 'count/jobs.batch=0'],
+    ['att_pods', 'pods=0'],
+  ] as const) {
+    kubectl(['-n', 'steps', 'create', 'quota', 'none', `--hard=${hard}`])
+    await until(() => kubectl(['-n', 'steps', 'get', 'quota', 'none', '-o', 'jsonpath={.status.hard}']) !== '')
+    await driver.submit(await attemptOf(rig, attempt))
+    await until(async () => /quota.*: .*exceeded quota: none/.test(await waitsOf(attempt)))
+    kubectl(['-n', 'steps', 'delete', 'quota', 'none'])
+    for (let i = 0; i < 4; i++)
+      await until(async () => (await driver.get(attempt, 'f')).state === 'finished').catch(() => undefined)
+    assert.equal((await exitOf(driver, attempt)).class, 'ok', attempt)
+  }
+})
+
+test('a token that ran out says nothing of what runs, until its file has the next one', async () => {
+  await driver.submit(await attemptOf(rig, 'att_expired', 'import time\nprint("up", flush=True)\ntime.sleep(14)'))
+  await until(async () => (await logOf(driver, 'att_expired')) === 'up\n')
+  const file = join(plane.folder, 'token-slipway')
+  const good = readFileSync(file, 'utf8')
+  writeFileSync(file, good.slice(0, -4))
+  await until(async () => (await launcher.state('att_expired')).state === 'unknown')
+  const exit = await exitOf(driver, 'att_expired').finally(() => writeFileSync(file, good))
+  assert.equal(exit.class, 'ok')
+  await until(async () => (await launcher.state('att_expired')).state === 'over')
+})
+
+test('from the Job to the first line of a step, above a bare Job', async (t) => {
+  const own: number[] = []
+  const bare: number[] = []
+  for (let i = 0; i < 9; i++) {
+    const attempt = `att_speed_${i}`
+    const spec = await attemptOf(rig, attempt, 'import time; print(time.time(), flush=True)')
+    const from = Date.now() / 1000
+    await driver.submit(spec)
+    assert.equal((await exitOf(driver, attempt)).class, 'ok')
+    own.push(Number(await logOf(driver, attempt)) - from)
+    bare.push(await bareStart(`bare-${i}`))
+  }
+  const median = (of: readonly number[]): number => of.toSorted((a, b) => a - b)[4] ?? 0
+  const figures = [own, bare].map((of) => `${median(of).toFixed(2)} s`)
+  const load = readFileSync('/proc/loadavg', 'utf8').split(' ')[0]
+  t.diagnostic(
+    `from the Job to the first line: a step ${figures[0]}, a bare Job ${figures[1]}, median of 9, load ${load}`,
+  )
+  assert.ok(median(own) - median(bare) < 20, figures.join())
+})
+
+/** Seconds from sending a Job of nothing but an interpreter to its first line. */
+async function bareStart(name: string): Promise<number> {
+  const program = 'import time; print(time.time())'
+  const container = { name: 'c', image: 'none', command: ['python3', '-I', '-S', '-c', program] }
+  const spec = { restartPolicy: 'Never', containers: [container] }
+  const job = { apiVersion: 'batch/v1', kind: 'Job', metadata: { name }, spec: { template: { spec } } }
+  const admin = apiOf(join(plane.folder, 'kubeconfig'))
+  const from = Date.now() / 1000
+  const sent = await admin.ask('POST', '/apis/batch/v1/namespaces/default/jobs', job)
+  assert.equal(sent.status, 201, sent.message)
+  const log = (): string => kubectl(['logs', `job/${name}`])
+  kubectl(['wait', '--for=condition=complete', `job/${name}`, '--timeout=60s'])
+  return Number(log()) - from
+}

@@ -1,0 +1,81 @@
+/** What every driver must do, on a real Ray cluster that stands in the same network; run by ray.test.ts in a network of its own. */
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { egress } from '../../src/http/egress.ts'
+import { driverCases } from '../../src/pipelines/drivers/driver.cases.ts'
+import { logOf } from '../../src/pipelines/drivers/logs.fixture.ts'
+import { python } from '../../src/pipelines/drivers/local/attempt.fixture.ts'
+import { attemptOf, exitOf, overAs, until } from '../../src/pipelines/drivers/remote/attempts.fixture.ts'
+import { rayLauncher } from '../../src/pipelines/drivers/remote/ray.ts'
+import { openRig } from '../../src/pipelines/drivers/remote/rig.fixture.ts'
+import { nodeRow } from '../../src/pipelines/drivers/remote/rows.ts'
+import { startRay } from './ray-nodes.ts'
+
+const cluster = await startRay(Number(process.env['SLIPWAY_TEST_RAY_NODES'] ?? '0'))
+const { url } = cluster
+const launcher = rayLauncher({ url, send: egress({ allow: [new URL(url).host] }) })
+const rig = await openRig({ leaseMs: 10_000 })
+after(async () => {
+  await rig.close()
+  await cluster.stop()
+})
+
+driverCases({ python, blobs: rig.blobs, open: () => rig.driver({ launcher }) })
+
+const driver = rig.driver({ launcher })
+
+test('Ray takes a name once: a job that is sent again is the one that is there', async () => {
+  const spec = await attemptOf(rig, 'att_twice', 'print("once")')
+  await driver.submit(spec)
+  const row = await rig.db.get<{ claimed_at: number | null }>(
+    "SELECT claimed_at FROM pipeline_nodes WHERE attempt = 'att_twice'",
+  )
+  assert.equal(row?.claimed_at, null)
+  await driver.submit(spec)
+  assert.equal((await exitOf(driver, 'att_twice')).class, 'ok')
+  assert.equal(await logOf(driver, 'att_twice'), 'once\n')
+})
+
+test('a demand that no node meets waits, says nothing, and is taken back', async () => {
+  await driver.submit({ ...(await attemptOf(rig, 'att_large')), cpus: 64 })
+  await until(async () => (await launcher.state('att_large')).state === 'pending')
+  const waiting = { state: 'running', silent_ms: 0, quiet_ms: 0, starting: true }
+  assert.deepEqual(await driver.get('att_large', 'f'), waiting)
+  await driver.cancel('att_large')
+  assert.equal((await overAs(driver, 'att_large')).state, 'absent')
+})
+
+test('Ray says of a job what is so, and of none that it is over', async () => {
+  assert.match((await launcher.state('att_nobody')).detail ?? '', /knows no such job/)
+  await launcher.stop('att_nobody')
+  await driver.submit(await attemptOf(rig, 'att_well'))
+  await exitOf(driver, 'att_well')
+  await until(async () => (await launcher.state('att_well')).state === 'over')
+  assert.match((await launcher.state('att_well')).detail ?? '', /SUCCEEDED/)
+})
+
+test('a head that cannot be reached says nothing, and takes no job', async () => {
+  const away = rayLauncher({ url: 'http://127.0.0.1:9', send: egress({ allow: ['127.0.0.1:9'] }) })
+  assert.equal((await away.state('att_well')).state, 'unknown')
+  const alone = rig.driver({ launcher: away })
+  await alone.submit(await attemptOf(rig, 'att_refused'))
+  assert.equal((await alone.get('att_refused', 'f')).state, 'running')
+  assert.match((await nodeRow(rig.db, 'att_refused'))?.waits ?? '', /Ray is not available/)
+  await alone.cancel('att_refused')
+})
+
+test('a head that was started anew has forgotten its jobs: what runs on beats, ends and counts once', async () => {
+  const program = 'import time\nprint("begun", flush=True)\ntime.sleep(35)\nprint("over", flush=True)'
+  await driver.submit({ ...(await attemptOf(rig, 'att_head', program)), timeout_ms: 300_000 })
+  await until(async () => (await logOf(driver, 'att_head')) === 'begun\n')
+  await cluster.restartHead()
+  await until(async () => (await launcher.state('att_head')).state === 'over')
+  for (let i = 0; i < 30; i++) {
+    const { state } = await driver.get('att_head', 'f')
+    if (state === 'finished') break
+    assert.equal(state, 'running', 'its node beats on, or its end has come')
+    await new Promise((resolve) => setTimeout(resolve, 2000))
+  }
+  assert.equal((await exitOf(driver, 'att_head')).class, 'ok')
+  assert.equal(await logOf(driver, 'att_head'), 'begun\nover\n')
+})

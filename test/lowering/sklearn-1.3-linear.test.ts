@@ -1,0 +1,5 @@
+/** Linear models of the oldest supported scikit-learn. */
+import { OLDEST_LEARN } from '../clients/packages.ts'
+import { testModels } from './models.ts'
+
+testModels('oldest', 'linear', OLDEST_LEARN)

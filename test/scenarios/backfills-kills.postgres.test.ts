@@ -1,0 +1,4 @@
+/** Killed backfills on PostgreSQL. */
+import { backfillKills } from './backfills-kills.cases.ts'
+
+backfillKills('PostgreSQL')

@@ -1,0 +1,4 @@
+/** Backfills on PostgreSQL. */
+import { backfillCases } from './backfills.cases.ts'
+
+backfillCases('PostgreSQL')

@@ -1,0 +1,4 @@
+/** Backfills on SQLite. */
+import { backfillCases } from './backfills.cases.ts'
+
+backfillCases('SQLite')

@@ -1,0 +1,4 @@
+/** Killed searches on PostgreSQL. */
+import { studyKills } from './studies-kills.cases.ts'
+
+studyKills('PostgreSQL')

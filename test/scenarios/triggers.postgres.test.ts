@@ -1,0 +1,4 @@
+/** Triggers on PostgreSQL. */
+import { triggerCases } from './triggers.cases.ts'
+
+triggerCases('PostgreSQL', 'stories')

@@ -1,0 +1,4 @@
+/** Triggers on SQLite. */
+import { triggerCases } from './triggers.cases.ts'
+
+triggerCases('SQLite', 'stories')
