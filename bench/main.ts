@@ -1,6 +1,7 @@
 /** `npm run bench`: the numbers that Slipway is to reach, each beside its target and, where there is one, a floor or a peer. */
 import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
+import { against } from './program/against.ts'
 import { artifacts } from './tracking/artifacts.ts'
 import { chaos } from './serving/chaos.ts'
 import { driftStudy } from './monitoring/drift-study.ts'
@@ -16,12 +17,15 @@ import { postgres } from './tracking/postgres.ts'
 import { predict } from './serving/predict.ts'
 import { rolloutSim } from './rollout/rollout-sim.ts'
 import { runs } from './tracking/runs.ts'
+import { scale } from './pipelines/scale.ts'
+import { search } from './pipelines/search.ts'
 import { serve } from './program/serve.ts'
 import { servingPeers } from './serving/serving-peers.ts'
 import { shapes } from './serving/shapes.ts'
 import { size } from './program/size.ts'
 import { steps } from './pipelines/steps.ts'
 import { stalls } from './serving/stalls.ts'
+import { tables } from './data/tables.ts'
 import { swap } from './serving/swap.ts'
 import { asMarkdown, asText } from './table.ts'
 import type { Options, Row } from './table.ts'
@@ -45,6 +49,9 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
   chaos,
   overload,
   steps,
+  search,
+  scale,
+  data: tables,
   monitors,
   size,
   notebook: packaging,
@@ -56,6 +63,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
   worst,
   'drift-study': driftStudy,
   'rollout-sim': rolloutSim,
+  against,
 }
 
 /** Only when asked for: the first measures what is seen, not what it costs; the others take minutes to prepare. */
@@ -75,23 +83,29 @@ const ASKED = [
   'artifacts',
   'postgres',
   'ui',
+  'against',
+  'search',
+  'scale',
+  'data',
 ]
 
 /** Parts that answer one question together. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
+  pipelines: ['steps', 'scale', 'search'],
   package: ['notebook', 'image', 'elsewhere'],
   tracking: ['serve', 'log-metric', 'runs', 'worst', 'artifacts', 'traces', 'postgres', 'ui'],
   serving: ['serve', 'predict', 'serving-peers', 'shapes', 'explain', 'stalls', 'swap', 'chaos', 'overload'],
 }
 
-const USAGE = `Usage: npm run bench -- [NAME …] [--quick] [--peers] [--data DIR] [--markdown | --json]
+const USAGE = `Usage: npm run bench -- [NAME …] [--quick] [--peers] [--data DIR] [--tree DIR] [--markdown | --json]
 
   NAME …         Only these parts: ${Object.keys(PARTS).join(', ')};
                  or all parts of ${Object.keys(GROUPS).join(' or ')}. Without a name all but ${ASKED.join(', ')}.
   --only NAME,…  The same.
   --quick        One second a load instead of four.
-  --peers        Also measure \`mlflow server\`, beside which ours is to stand (a minute, 2 GiB of memory).
+  --peers        Also measure \`mlflow server\`, and of pipelines other programs, beside which ours is to stand (a minute, 2 GiB of memory).
   --data DIR     A data folder to which examples/flights was shipped: predict with its model.
+  --tree DIR     Another checkout with its packages: against measures the hot paths of both in short turns.
   --markdown     The table as docs/benchmarks.md has it.
   --json         The figures as JSON.
 `
@@ -150,11 +164,12 @@ function read(): { wanted: string[]; options: Options; form: 'text' | 'markdown'
         quick: { type: 'boolean', default: false },
         peers: { type: 'boolean', default: false },
         data: { type: 'string' },
+        tree: { type: 'string' },
       },
     })
     return {
       wanted: partsOf([...positionals, ...(values.only?.split(',') ?? [])]),
-      options: { seconds: values.quick ? 1 : 4, peers: values.peers, data: values.data },
+      options: { seconds: values.quick ? 1 : 4, peers: values.peers, data: values.data, tree: values.tree },
       form: values.json ? 'json' : values.markdown ? 'markdown' : 'text',
     }
   } catch (error) {

@@ -7,6 +7,8 @@ export interface Options {
   readonly peers: boolean
   /** A data folder in which the flights example was shipped; its model is measured in place of the small one. */
   readonly data: string | undefined
+  /** Another checkout, with its packages, that `against` measures beside this one. */
+  readonly tree?: string | undefined
 }
 
 export interface Row {

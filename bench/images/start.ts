@@ -4,14 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
-import { egressStream } from '../../src/http/egress-stream.ts'
 import { defaultBase } from '../../src/images/build/base.ts'
 import type { BlobFolder } from '../../src/images/oci/blobs.ts'
 import { NODE_PATH } from '../../src/images/parts/node.ts'
 import { copyImage } from '../../src/images/oci/graph.ts'
 import { layoutBlobs, nameInLayout } from '../../src/images/oci/layout.ts'
 import { writeModel } from '../../src/cli/image/image.fixture.ts'
-import { freePort, NO_ENGINE, startEngine } from '../../test/images/engine.ts'
+import { packageSources } from '../../src/cli/image/sources.ts'
+import { NO_ENGINE, startEngine } from '../../test/images/engine.ts'
+import { freePort } from '../../test/programs/free-port.ts'
 import type { Engine } from '../../test/images/engine.ts'
 import { megabytes } from '../table.ts'
 import type { Row } from '../table.ts'
@@ -28,8 +29,8 @@ export async function started(blobs: BlobFolder): Promise<Row> {
   // podman makes a name of the folder, and names have no capitals
   const folder = join(tmpdir(), `slipway-bench-start-${process.pid}`)
   try {
-    const mirror = process.env['SLIPWAY_DEBIAN_MIRROR'] ?? 'https://deb.debian.org'
-    const maker = { blobs, compression: 'gzip' as const, fetch: egressStream({ allow: [] }), say: () => undefined }
+    const { mirror, fetch } = packageSources()
+    const maker = { blobs, compression: 'gzip' as const, fetch, say: () => undefined }
     const base = await defaultBase(maker, 'node', mirror, PLATFORM)
     const { root, bytes } = await build(blobs, writeModel(join(folder, 'model')), { found: base, inputs: INPUTS })
     const dir = join(folder, 'image')

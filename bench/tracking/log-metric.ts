@@ -13,7 +13,7 @@ import type { Options, Row } from '../table.ts'
 const CLIENTS = [1, 16, 64] as const
 
 /** A server that takes MLflow's calls. */
-interface Tracker {
+export interface Tracker {
   readonly url: string
   readonly pid: number
   readonly headers: Readonly<Record<string, string>>
@@ -108,12 +108,13 @@ async function load(tracker: Tracker, clients: number, options: Options): Promis
   return measured(target, { path: '/api/2.0/mlflow/runs/log-metric', headers, bodies, clients }, options)
 }
 
-/** Every point is new, four metrics in turn. */
-function pointsOf(run_id: string): (i: number) => string {
+/** Bodies of points of a run: every point is new, four metrics in turn. */
+export function pointsOf(run_id: string): (i: number) => string {
   return (i) => JSON.stringify({ run_id, key: `m${i % 4}`, value: i / 7, timestamp: 1_700_000_000_000 + i, step: i })
 }
 
-async function createRun({ url, headers }: Tracker): Promise<string> {
+/** Makes a run in the default experiment and gives its id. */
+export async function createRun({ url, headers }: Tracker): Promise<string> {
   const response = await fetch(`${url}/api/2.0/mlflow/runs/create`, {
     method: 'POST',
     headers: { ...headers, 'content-type': 'application/json' },

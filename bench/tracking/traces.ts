@@ -47,7 +47,7 @@ function rowOf(spans: number, result: Loaded): Row {
 }
 
 /** Every trace is new: a root and its children, with the attributes of a call of a model. */
-function traceOf(i: number, count: number): Buffer {
+export function traceOf(i: number, count: number): Buffer {
   const trace = hex(i, 32)
   const start = 1_700_000_000_000_000_000n + BigInt(i) * 1_000_000n
   const spans = Array.from({ length: count }, (_, at): SentSpan => {

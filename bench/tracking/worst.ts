@@ -9,15 +9,16 @@ import { startTestServer } from '../../test/server.ts'
 import type { TestServer } from '../../test/server.ts'
 import { COMPILED } from '../program/serve.ts'
 import { ms } from '../table.ts'
-import type { Row } from '../table.ts'
+import type { Options, Row } from '../table.ts'
 import type { Answers, Attack } from './attacker.ts'
 import { makeRuns } from './hundred-thousand.ts'
 import type { Made } from './hundred-thousand.ts'
 import { RUNS } from './searches.ts'
 
-/** Bad requests under way at once, and how long it is looked on, ms. */
+/** Bad requests under way at once. */
 const AT_ONCE = 4
-const LOOK_MS = 6000
+/** How long it is looked on for each second that a load is counted, ms. */
+const LOOK_MS = 1500
 
 /** Points of the longest curve that is read whole. */
 const MOST_POINTS = 1_000_000
@@ -61,18 +62,18 @@ function worstRequests({ experiment_id, curve_run_id }: Made): Readonly<Record<s
 }
 
 /** One row a request. */
-export async function worst(): Promise<Row[]> {
+export async function worst({ seconds }: Options): Promise<Row[]> {
   const data = mkdtempSync(join(tmpdir(), 'bench-worst-'))
   try {
     const made = await makeRuns({ dataDir: data, runs: RUNS, points: MOST_POINTS })
-    return await worstOf(data, made)
+    return await worstOf(data, made, seconds * LOOK_MS)
   } finally {
     rmSync(data, { recursive: true, force: true })
   }
 }
 
-/** The same in a data folder that is there. */
-export async function worstOf(data: string, made: Made): Promise<Row[]> {
+/** The same in a data folder that is there; each row looks on for `forMs`. */
+async function worstOf(data: string, made: Made, forMs: number): Promise<Row[]> {
   const server = await startTestServer({ data, gateways: 1, env: { NODE_COMPILE_CACHE: COMPILED } })
   try {
     const tokenOf = async (name: string, role: 'viewer' | 'contributor'): Promise<string> =>
@@ -80,7 +81,7 @@ export async function worstOf(data: string, made: Made): Promise<Row[]> {
     const [bad, good] = [await tokenOf('bad', 'contributor'), await tokenOf('good', 'viewer')]
     const rows: Row[] = []
     for (const [name, request] of Object.entries(worstRequests(made)))
-      rows.push(rowOf(name, await beside(server, { bad, good, request, made })))
+      rows.push(rowOf(name, await beside(server, { bad, good, request, made, forMs })))
     return rows
   } finally {
     await server.stop()
@@ -96,19 +97,19 @@ interface Beside {
 
 async function beside(
   server: TestServer,
-  { bad, good, request, made }: { bad: string; good: string; request: Bad; made: Made },
+  { bad, good, request, made, forMs }: { bad: string; good: string; request: Bad; made: Made; forMs: number },
 ): Promise<Beside> {
   const given: Attack = {
     url: server.url + request.path,
     token: bad,
     body: request.body && Buffer.from(request.body()),
     atOnce: request.atOnce ?? AT_ONCE,
-    forMs: LOOK_MS,
+    forMs,
   }
   const worker = new Worker(new URL('./attacker.ts', import.meta.url), { workerData: given, execArgv: [] })
   const answers = once(worker, 'message') as Promise<[Answers]>
   await once(worker, 'online')
-  const until = performance.now() + LOOK_MS
+  const until = performance.now() + forMs
   const body = JSON.stringify({ experiment_ids: [made.experiment_id], filter: 'metrics.acc > 0.5', max_results: 20 })
   const [searches, gateway] = await Promise.all([
     waits(until, () => ask(`${server.url}/api/2.0/mlflow/runs/search`, good, body)),
