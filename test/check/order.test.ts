@@ -1,7 +1,7 @@
 /** The order in which test files begin, and in which part of the check. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isHeavy, longestFirst } from './tests.ts'
+import { isHeavy, longestFirst } from './parts.ts'
 
 test('files that train and roll out begin first, then whole servers, then sources, and pages last', () => {
   const files = ['web/a.test.ts', 'src/b.test.ts', 'test/images/c.test.ts', 'src/a.test.ts', 'test/runners/z.test.ts']
