@@ -281,13 +281,17 @@ function runCi(
   return { code: ended.status, out: ended.stdout, calls }
 }
 
-test('CI runs exactly the command of the README, then the heavy part, and adds up the last total of each', (t) => {
+test('CI runs exactly the command of the README, then the heavy part until 35 minutes have passed, and adds up the last total of each', (t) => {
+  const began = Date.now()
   const said = "echo '1 passed, 0 failed, 0 skipped'; echo; echo"
   const { code, out, calls } = runCi(t, {
     check: `${said} '30 passed, 0 failed, 2 skipped'`,
     heavy: `${said} '5 passed, 0 failed, 1 skipped'`,
   })
-  assert.deepEqual(calls, ['test', 'test --heavy'])
+  const [, second = '', until] = /^(test --heavy --until )(\d+)$/.exec(calls[1] ?? '') ?? []
+  assert.deepEqual([calls[0], second, calls.length], ['test', 'test --heavy --until ', 2])
+  const start = Number(until) - 35 * 60
+  assert.ok(start >= Math.floor(began / 1000) && start <= Date.now() / 1000, `counted from when it began: ${start}`)
   assert.equal(out.trimEnd().split('\n').at(-1), '35 passed, 0 failed, 3 skipped')
   assert.equal(code, 0)
 })

@@ -16,9 +16,9 @@ const TESTS_MS = 6_000_000
 export function conformanceStages(root: string, env: NodeJS.ProcessEnv): Stage[] {
   const suite = resolve(root, env['CONFORMANCE_SUITE'] ?? '../shared/conformance/mlflow')
   const tests = env['MLFLOW_TESTS']
-  const clients = { name: 'clients', run: () => conformance(suite, [], CLIENTS_MS) }
+  const clients = { name: 'clients', twice: true, run: () => conformance(suite, [], CLIENTS_MS) }
   if (tests === undefined || tests === '') return [clients]
-  return [clients, { name: 'mlflow', run: () => conformance(suite, [resolve(root, tests)], TESTS_MS) }]
+  return [clients, { name: 'mlflow', twice: true, run: () => conformance(suite, [resolve(root, tests)], TESTS_MS) }]
 }
 
 async function conformance(suite: string, args: readonly string[], limitMs: number): Promise<Outcome> {

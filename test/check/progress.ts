@@ -100,7 +100,8 @@ function cpuOf({ cpu }: EndedFile): string {
   return cpu === undefined ? '' : ` (CPU ${cpu.toFixed(1)} s)`
 }
 
-function remark({ tally }: EndedFile): string {
+function remark({ tally, cut }: EndedFile): string {
+  if (cut === true) return '  ended: no time left'
   if (tally.failed > 0) return `  FAILED: ${tally.failed} of ${tally.passed + tally.failed}`
   return tally.skipped > 0 ? `  ${tally.skipped} skipped` : ''
 }

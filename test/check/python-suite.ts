@@ -11,6 +11,19 @@ const LIMIT_MS = 600_000
 
 const RESULT = /\.\.\. (?:ok|FAIL|ERROR|skipped .*|expected failure|unexpected success)$/gm
 
+/** Modules of tests in one process, how many of their tests failed, and all that Python printed. */
+export interface FailedModules {
+  readonly modules: readonly string[]
+  readonly failed: number
+  readonly report: string
+}
+
+export interface PythonResult {
+  readonly tally: Tally
+  readonly report: string
+  readonly failed: readonly FailedModules[]
+}
+
 /** Python's test files under `root`, sorted; empty when the package has none. */
 export function pythonTests(root: string): string[] {
   return existsSync(join(root, 'python/tests')) ? globSync('python/tests/**/test_*.py', { cwd: root }).sort() : []
@@ -24,7 +37,7 @@ export async function runPythonSuite(
   root: string,
   python: string,
   ended: (tests: number) => void = () => undefined,
-): Promise<{ tally: Tally; report: string }> {
+): Promise<PythonResult> {
   const modules = pythonTests(root).map((file) =>
     file
       .replace(/^python\//, '')
@@ -37,19 +50,34 @@ export async function runPythonSuite(
   const counts = parts.map(() => 0)
   const results = await Promise.all(
     parts.map((part, at) =>
-      runModules(root, [python, ...part], (tests) => {
+      runPythonModules(root, [python, ...part], (tests) => {
         counts[at] = tests
         ended(counts.reduce((total, one) => total + one, 0))
       }),
     ),
   )
-  return { tally: sum(results.map((one) => one.tally)), report: results.map((one) => one.report).join('\n') }
+  return {
+    tally: sum(results.map((one) => one.tally)),
+    report: results.map((one) => one.report).join('\n'),
+    failed: results.flatMap(({ tally, report }, at) => {
+      return tally.failed === 0 ? [] : [{ modules: guilty(parts[at] ?? [], report), failed: tally.failed, report }]
+    }),
+  }
 }
 
-async function runModules(
+/** The modules that the headings of failures name, as `FAIL: test_a (tests.step.test_exit.Exits.test_a)`; all where one names none. */
+function guilty(modules: readonly string[], report: string): readonly string[] {
+  const headings = [...report.matchAll(/^(?:FAIL|ERROR): .*$/gm)].map(([line]) => line)
+  const named = headings.map((line) => modules.find((one) => new RegExp(`\\b${one}\\b`).test(line)))
+  const known = named.filter((one) => one !== undefined)
+  return known.length === 0 || known.length < named.length ? modules : [...new Set(known)]
+}
+
+/** Runs modules with an interpreter, the first of the list. */
+export async function runPythonModules(
   root: string,
   [python = '', ...modules]: readonly string[],
-  ended: (tests: number) => void,
+  ended: (tests: number) => void = () => undefined,
 ): Promise<{ tally: Tally; report: string }> {
   const { code, out: report } = await outputOf(python, ['-B', '-m', 'unittest', '-v', ...modules], {
     cwd: join(root, 'python'),

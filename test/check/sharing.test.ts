@@ -99,7 +99,7 @@ test('after what comes before', () => assert.ok(ready))\n`,
     'src/c.test.ts': `${HEAD}test('ok', async () => assert.ok(await import('./late.fixture.ts')))\n`,
   })
   const told: string[] = []
-  const { tally, report, durations } = await runSuite(root, testFiles(root), {
+  const { tally, report, ended } = await runSuite(root, testFiles(root), {
     ...TOGETHER,
     watch: {
       started: (files) => told.push(files.join(' ')),
@@ -118,7 +118,7 @@ test('after what comes before', () => assert.ok(ready))\n`,
     report,
   )
   assert.deepEqual(tally.skips, ['src/a.test.ts: away: no #1 disk', 'src/b.test.ts: later: no reason given'])
-  assert.ok(durations.every(({ seconds }) => seconds >= 0 && seconds < 60))
+  assert.ok(ended.every(({ seconds }) => seconds >= 0 && seconds < 60))
 })
 
 test('after a crash or a failure each file runs alone, and that is what counts', async (t) => {

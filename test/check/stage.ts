@@ -2,11 +2,13 @@
 import { spawn } from 'node:child_process'
 import { join, resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
+import { oneFailure, tryAgain } from './again.ts'
+import type { Again, TryingAgain } from './again.ts'
 import { takeEndedCpu } from './cpu.ts'
 import { secondsSince } from './progress.ts'
-import type { Progress } from './progress.ts'
 import { emptyTally, sum, totalLine } from './tally.ts'
 import type { Tally } from './tally.ts'
+import type { CheckTime } from './time-left.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const LIMIT_MS = 600_000
@@ -22,18 +24,27 @@ export interface Outcome {
   readonly skipped?: string
   /** Lines that are printed in any case. */
   readonly notes?: readonly string[]
+  /** What failed and is tried again when all is over; neither `ok` nor the tally speak of it. */
+  readonly again?: readonly Again[]
 }
 
-/** What a stage is run with: `filters` are parts of paths that choose test files, all when there are none. */
-export interface StageJob {
+/**
+ * What a stage is run with. `failed` is told of each stage, or file, that failed in the end, with its reasons or the end of what it
+ * printed, to be shown once more when all is over.
+ */
+export interface StageJob extends TryingAgain {
+  /** Parts of paths that choose test files, all when there are none. */
   readonly filters: readonly string[]
-  readonly progress: Progress
-  /** Is told of each stage that failed, with its reasons or the end of what it printed, to be shown once more when all is over. */
-  readonly failed?: (stage: string, report: string) => void
+  /** Until when test files of the second part may begin; without it all do. */
+  readonly time?: CheckTime
+  /** False to take no test file of the second part as passed that passed before. */
+  readonly cache?: boolean
 }
 
 export interface Stage {
   readonly name: string
+  /** What else it is that may fail by luck runs again, as a whole, when it failed. */
+  readonly twice?: boolean
   /** Runs at the same time as the stage before it, which waits more than it computes. */
   readonly beside?: boolean
   /** Brings what it needs, which may go on while the stages before it run. */
@@ -70,27 +81,56 @@ export function program(name: string, args: readonly string[], options: ProgramO
 /** Lines of a report that are shown again at the end. */
 const END_LINES = 60
 
-function endOf(report: string): string {
+/** The last lines of a report. */
+export function endOf(report: string): string {
   return report.trimEnd().split('\n').slice(-END_LINES).join('\n')
 }
 
 /**
- * Runs stages one after the other, but for those that run beside the one before. What they need is brought meanwhile: that waits for the
- * network, they compute.
+ * Runs stages one after the other, but for those that run beside the one before, and at last what failed once more. What they need is
+ * brought meanwhile: that waits for the network, they compute.
  */
 export async function runStages(stages: readonly Stage[], job: StageJob): Promise<Tally> {
   const ready = stages.map((stage) => stage.prepare?.(job))
-  const tallies: Tally[] = []
-  const running: Promise<Tally>[] = []
+  const ended: Ended[] = []
+  const running: Promise<Ended>[] = []
   for (const [i, stage] of stages.entries()) {
-    if (stage.beside !== true) tallies.push(...(await Promise.all(running.splice(0))))
+    if (stage.beside !== true) ended.push(...(await Promise.all(running.splice(0))))
     running.push(runStage(stage, job, ready[i]))
   }
-  return sum([...tallies, ...(await Promise.all(running))])
+  ended.push(...(await Promise.all(running)))
+  const again = await tryAgain(
+    ended.flatMap((one) => one.again),
+    job,
+  )
+  return sum([...ended.map((one) => one.tally), again])
+}
+
+interface Ended {
+  readonly tally: Tally
+  readonly again: readonly Again[]
+}
+
+/** A stage that failed as a whole, to be tried again. */
+function stageAgain(stage: Stage, job: StageJob, first: Outcome): Again {
+  return {
+    name: stage.name,
+    tally: sum([oneFailure(), first.tally ?? emptyTally()]),
+    reasons: reasonsOf(first),
+    async run() {
+      const second = await stage.run(job)
+      const own = second.ok ? { ...emptyTally(), passed: 1 } : oneFailure()
+      return { tally: sum([own, second.tally ?? emptyTally()]), reasons: reasonsOf(second) }
+    },
+  }
+}
+
+function reasonsOf({ reasons, report }: Outcome): string {
+  return reasons ?? endOf(report ?? '')
 }
 
 /** Runs one stage once it is `ready` and prints its line; its report only when it failed. The stage itself counts as one. */
-async function runStage(stage: Stage, job: StageJob, ready: Promise<void> | undefined): Promise<Tally> {
+async function runStage(stage: Stage, job: StageJob, ready: Promise<void> | undefined): Promise<Ended> {
   const { progress } = job
   const started = performance.now()
   const status = (): string => `${stage.name.padEnd(10)} running ${secondsSince(started)}`
@@ -98,17 +138,24 @@ async function runStage(stage: Stage, job: StageJob, ready: Promise<void> | unde
     await ready
     return stage.run(job)
   })
-  const own = emptyTally()
-  if (outcome.skipped === undefined) own[outcome.ok ? 'passed' : 'failed'] = 1
-  else own.skipped = 1
-  if (outcome.skipped !== undefined) own.skips.push(`${stage.name}: ${outcome.skipped}`)
-  const word = outcome.skipped === undefined ? (outcome.ok ? 'ok' : 'FAILED') : 'skipped'
-  const counts = outcome.tally === undefined ? '' : `  (${totalLine(outcome.tally)})`
+  const whole = stage.twice === true && !outcome.ok
+  const again = whole ? [stageAgain(stage, job, outcome)] : (outcome.again ?? [])
   if (!outcome.ok) {
     progress.line(outcome.report ?? '')
-    job.failed?.(stage.name, outcome.reasons ?? endOf(outcome.report ?? ''))
+    if (!whole) job.failed?.(stage.name, reasonsOf(outcome))
   }
-  progress.line(`${stage.name.padEnd(10)} ${word.padEnd(7)} ${secondsSince(started)}${counts}`)
+  const counts = outcome.tally === undefined ? '' : `  (${totalLine(outcome.tally)})`
+  const more = again.length === 0 ? '' : `, ${again.length} failed at the first try`
+  progress.line(`${stage.name.padEnd(10)} ${wordOf(outcome).padEnd(7)} ${secondsSince(started)}${counts}${more}`)
   for (const note of outcome.notes ?? []) progress.line(note)
-  return sum([own, outcome.tally ?? emptyTally()])
+  return { tally: whole ? emptyTally() : sum([ownTally(stage, outcome), outcome.tally ?? emptyTally()]), again }
+}
+
+function wordOf({ ok, skipped }: Outcome): string {
+  return skipped === undefined ? (ok ? 'ok' : 'FAILED') : 'skipped'
+}
+
+function ownTally(stage: Stage, { ok, skipped }: Outcome): Tally {
+  if (skipped !== undefined) return { ...emptyTally(), skipped: 1, skips: [`${stage.name}: ${skipped}`] }
+  return ok ? { ...emptyTally(), passed: 1 } : oneFailure()
 }

@@ -19,7 +19,7 @@ test('passes, failures, skips and crashes are counted, and only failing files ar
     'src/b.test.ts': `${head}test('wrong', () => assert.equal(1, 2))\ntest('away', { skip: 'no browser' }, () => {})\n`,
     'web/c.test.ts': `throw new Error('crashed at once')\n`,
   })
-  const { tally, report, reasons, durations } = await runSuite(root, testFiles(root), {
+  const { tally, report, failed, ended } = await runSuite(root, testFiles(root), {
     concurrency: 2,
     limitMs: 60_000,
   })
@@ -27,7 +27,8 @@ test('passes, failures, skips and crashes are counted, and only failing files ar
   assert.match(report, /src\/b\.test\.ts/)
   assert.match(report, /crashed at once/)
   assert.doesNotMatch(report, /src\/a\.test\.ts/)
-  assert.equal(durations.length, 3)
+  assert.equal(ended.length, 3)
+  const reasons = failed.map((one) => `${one.file}\n${one.reasons}`).join('\n\n')
   assert.match(reasons, /src\/b\.test\.ts\n[^]*wrong[^]*1 !== 2/)
   assert.match(reasons, /web\/c\.test\.ts\n[^]*crashed at once/)
   assert.doesNotMatch(reasons, /✔|﹣|ℹ/, 'what passed or was skipped is no reason')

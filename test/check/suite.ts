@@ -1,15 +1,16 @@
 /** Runs the TypeScript tests with Node's own runner and tells what passed, failed and was skipped. */
-import { spawn } from 'node:child_process'
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import { ifGone, ifMissingNow } from '../../src/contract/absence/absent.ts'
-import { takeEndedCpu } from './cpu.ts'
+import { ifMissingNow } from '../../src/contract/absence/absent.ts'
 import { readSharedTap, readTap } from './tap.ts'
 import type { Cost } from './tap.ts'
 import { emptyTally, sum } from './tally.ts'
 import type { Tally } from './tally.ts'
+import { runTestProcess } from './test-process.ts'
+import type { EndedProcess } from './test-process.ts'
+import type { TimeLeft } from './time-left.ts'
 
 /** How a suite is run: `concurrency` files at a time; a file that has not ended after `limitMs` is killed and has failed. */
 export interface SuiteOptions {
@@ -22,6 +23,10 @@ export interface SuiteOptions {
   readonly held?: Held
   /** Variables for the processes of a file, besides those of this process. */
   readonly env?: (file: string) => NodeJS.ProcessEnv
+  /** Until when files begin; without it all do. */
+  readonly time?: TimeLeft
+  /** How many ms a file took the last time; 0 where nobody knows. */
+  readonly expectedMs?: (file: string) => number
 }
 
 export interface Held {
@@ -41,6 +46,16 @@ export interface EndedFile {
   /** CPU seconds of its processes; undefined where the system does not tell. */
   readonly cpu: number | undefined
   readonly tally: Tally
+  /** Ended because no time was left, so that nothing is known of it. */
+  readonly cut?: boolean
+}
+
+/** A file that failed. */
+export interface FailedFile extends EndedFile {
+  /** What one process is to run to try it again: the file, or all those beside which it failed. */
+  readonly together: readonly string[]
+  /** The part of its report that tells why. */
+  readonly reasons: string
 }
 
 /** Where tests live, relative to the checkout. */
@@ -52,30 +67,40 @@ export function testFiles(root: string, filters: readonly string[] = []): string
   return filters.length === 0 ? files : files.filter((file) => filters.some((filter) => file.includes(filter)))
 }
 
-/** Result of a run: counts, the reports of the files that failed, why each did, and what each file took, slowest first. */
+/** Result of a run: counts and files that ended, slowest first, the reports of those that failed, and what was left out. */
 export interface SuiteResult {
-  tally: Tally
-  report: string
-  /** Of each file that failed, the part of its report that tells why. */
-  reasons: string
-  durations: { file: string; seconds: number; cpu: number | undefined }[]
+  readonly tally: Tally
+  readonly report: string
+  readonly ended: readonly EndedFile[]
+  readonly failed: readonly FailedFile[]
+  /** Files that did not begin, or were ended, because no time was left. */
+  readonly leftOut: readonly string[]
 }
 
 /**
  * Runs test files (relative to `root`), several processes at a time. Resolves when all have ended; does not throw on failures.
  */
 export async function runSuite(root: string, files: readonly string[], options: SuiteOptions): Promise<SuiteResult> {
+  const { time, expectedMs } = options
   const { waiting, released } = queueOf(options.share?.(files) ?? files.map((file) => [file]), options.held)
+  const more = time === undefined ? released : Promise.race([released, time.over])
   const ended: Ended[] = []
+  let failedMs = 0
+  const mayBegin = (some: readonly string[]): boolean => {
+    const expected = some.reduce((total, file) => total + (expectedMs?.(file) ?? 0), 0)
+    return time === undefined || time.mayBegin(expected, failedMs)
+  }
   const work = mkdtempSync(join(tmpdir(), 'slipway-tests-'))
   const lane = async (number: number): Promise<void> => {
     for (;;) {
-      if (waiting.length === 0) await released
+      if (waiting.length === 0) await more
       const some = waiting.shift()
       if (some === undefined) return
+      if (!mayBegin(some)) continue
       const lane = { root, options, tap: join(work, `${number}.tap`), costs: join(work, `${number}.json`) }
       await runSome(lane, some, (one) => {
         ended.push(one)
+        if (one.tally.failed > 0) failedMs += one.seconds * 1000
         options.watch?.ended(one)
       })
     }
@@ -85,12 +110,19 @@ export async function runSuite(root: string, files: readonly string[], options: 
   } finally {
     rmSync(work, { recursive: true, force: true })
   }
+  return resultOf(files, ended)
+}
+
+function resultOf(files: readonly string[], all: readonly Ended[]): SuiteResult {
+  const ended = all.filter((one) => one.cut !== true).toSorted((a, b) => b.seconds - a.seconds)
   const failed = ended.filter((one) => one.tally.failed > 0)
+  const known = new Set(ended.map((one) => one.file))
   return {
-    tally: sum(ended.map((one) => one.tally)),
+    tally: sum(all.map((one) => one.tally)),
     report: failed.map((one) => `${one.file}\n${one.report}`).join('\n'),
-    reasons: failed.map((one) => `${one.file}\n${reasonsOf(one.report)}`).join('\n\n'),
-    durations: ended.map(({ file, seconds, cpu }) => ({ file, seconds, cpu })).sort((a, b) => b.seconds - a.seconds),
+    ended,
+    failed: failed.map((one) => ({ together: [one.file], ...one, reasons: reasonsOf(one.report) })),
+    leftOut: files.filter((file) => !known.has(file)),
   }
 }
 
@@ -117,15 +149,14 @@ function queueOf(all: readonly (readonly string[])[], held: Held | undefined): Q
 
 interface Ended extends EndedFile {
   readonly report: string
+  readonly together?: readonly string[]
 }
 
 /** What runs one process at a time. */
 interface Lane {
   readonly root: string
   readonly options: SuiteOptions
-  /** Where Node writes its report for machines. */
   readonly tap: string
-  /** Where a process of several files writes what each has cost. */
   readonly costs: string
 }
 
@@ -140,6 +171,7 @@ async function runSome(lane: Lane, files: readonly string[], tell: (ended: Ended
   if (files.length === 1) return tell(await runAlone(lane, file))
   const together = await runTogether(lane, files)
   if (together.passed) return together.ended.forEach(tell)
+  if (together.cut) return together.ended.forEach((one) => tell({ ...one, tally: emptyTally(), cut: true }))
   const alone: Ended[] = []
   for (const file of files) {
     watch?.started([file])
@@ -153,22 +185,23 @@ async function runSome(lane: Lane, files: readonly string[], tell: (ended: Ended
 function failedBeside(one: Ended, files: readonly string[], report: string): Ended {
   const command = `node test/check/shared-process.ts /dev/null ${files.join(' ')}`
   const why = `it passes alone, and fails in one process with others:\n  ${command}\n`
-  return { ...one, tally: { ...one.tally, failed: 1 }, report: `${why}${report}` }
+  return { ...one, tally: { ...one.tally, failed: 1 }, report: `${why}${report}`, together: files }
 }
 
 /** Runs one file in a process of its own. */
 async function runAlone(lane: Lane, file: string): Promise<Ended> {
   const started = performance.now()
-  const { code, report, cpu } = await runProcess(lane, [file])
-  const tally = readTap(file, readText(lane.tap), code)
-  return { file, seconds: (performance.now() - started) / 1000, cpu, tally, report }
+  const { code, report, cpu, cut } = await runProcess(lane, [file])
+  const seconds = (performance.now() - started) / 1000
+  if (cut) return { file, seconds, cpu, tally: emptyTally(), report, cut }
+  return { file, seconds, cpu, tally: readTap(file, readText(lane.tap), code), report }
 }
 
 /** Runs files one after the other in one process; its start and its end are of the first. */
 async function runTogether(lane: Lane, files: readonly string[]): Promise<Together> {
   const started = performance.now()
   rmSync(lane.costs, { force: true })
-  const { code, report, cpu } = await runProcess(lane, files)
+  const { code, report, cpu, cut } = await runProcess(lane, files)
   const seconds = (performance.now() - started) / 1000
   const tallies = readSharedTap(files, readText(lane.tap))
   const costs = readCosts(lane.costs)
@@ -184,63 +217,28 @@ async function runTogether(lane: Lane, files: readonly string[]): Promise<Togeth
       report,
     }
   })
-  return { passed: code === 0 && ended.every((one) => one.tally.failed === 0), ended, report }
+  return { passed: code === 0 && ended.every((one) => one.tally.failed === 0), ended, report, cut }
 }
 
 interface Together {
   readonly passed: boolean
   readonly ended: readonly Ended[]
   readonly report: string
-}
-
-interface Ran {
-  readonly code: number | null
-  readonly report: string
-  readonly cpu: number | undefined
+  readonly cut: boolean
 }
 
 /** How much longer several files may take than one. */
 const TOGETHER = 3
 
-const SHARED_PROCESS = join(import.meta.dirname, 'shared-process.ts')
-const OWN_FILES = join(import.meta.dirname, 'own-files.ts')
-
-/** Runs one file, or several in one process, as a group of processes, so that what the tests have started ends with it. */
-async function runProcess(lane: Lane, files: readonly string[]): Promise<Ran> {
-  const { env: variables } = lane.options
-  const [file = ''] = files
-  const limitMs = lane.options.limitMs * (files.length === 1 ? 1 : TOGETHER)
-  const reporters = ['spec', 'stdout', 'tap', lane.tap]
-  const flags = reporters.map((value, i) => `--test-reporter${i % 2 === 0 ? '' : '-destination'}=${value}`)
-  const { NODE_TEST_CONTEXT: _, ...env } = process.env
-  rmSync(lane.tap, { force: true })
-  const child = spawn(
-    process.execPath,
-    ['--import', OWN_FILES, ...flags, ...(files.length === 1 ? files : [SHARED_PROCESS, lane.costs, ...files])],
-    {
-      cwd: lane.root,
-      env: { ...env, ...variables?.(file) },
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  )
-  const end = (): void => killGroup(child.pid)
-  process.once('exit', end)
-  let report = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (report += String(chunk)))
-  const timer = setTimeout(() => {
-    report += `\nstill running after ${limitMs / 1000} s; killed\n`
-    end()
-  }, limitMs)
-  let cpu: number | undefined
-  child.once('exit', () => (cpu = takeEndedCpu()))
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', resolve)
-  })
-  clearTimeout(timer)
-  process.off('exit', end)
-  return { code, report, cpu }
+/** Runs files within their own limit and the time that is left; `cut` where the latter ended them. */
+async function runProcess(lane: Lane, files: readonly string[]): Promise<EndedProcess & { readonly cut: boolean }> {
+  const { env, limitMs: one, time } = lane.options
+  const ownMs = one * (files.length === 1 ? 1 : TOGETHER)
+  const leftMs = time?.leftMs() ?? ownMs
+  const { root, tap, costs } = lane
+  const limitMs = Math.min(ownMs, leftMs)
+  const ended = await runTestProcess({ root, files, limitMs, tap, costs, env: env?.(files[0] ?? '') ?? {} })
+  return { ...ended, cut: ended.late && leftMs < ownMs }
 }
 
 function readCosts(file: string): Readonly<Record<string, Cost>> {
@@ -250,8 +248,4 @@ function readCosts(file: string): Readonly<Record<string, Cost>> {
 
 function readText(file: string): string {
   return ifMissingNow(() => readFileSync(file, 'utf8')) ?? ''
-}
-
-function killGroup(pid: number | undefined): void {
-  if (pid !== undefined) ifGone(() => process.kill(-pid, 'SIGKILL'))
 }

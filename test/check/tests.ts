@@ -4,18 +4,27 @@ import { performance } from 'node:perf_hooks'
 import { findPython } from '../tools.ts'
 import { hasTestEnv, testEnv } from '../python-env.ts'
 import { PACKAGES } from '../serving-models.ts'
+import { oneFailure } from './again.ts'
+import type { Again } from './again.ts'
 import { measureCoverage } from './coverage.ts'
 import type { RoomCoverage } from './coverage.ts'
+import { inputsOf, toolsHere } from './inputs.ts'
 import { isHeavy, longestFirst } from './parts.ts'
+import { passesFolder, readPasses } from './passes.ts'
+import type { Passes } from './passes.ts'
 import { prepare } from './prepare.ts'
 import type { Late } from './prepare.ts'
 import { watchFiles } from './progress.ts'
 import { startShared } from './services.ts'
 import { shared as sharedProcesses } from './sharing.ts'
-import { pythonTests, runPythonSuite } from './python-suite.ts'
+import { pythonTests, runPythonModules, runPythonSuite } from './python-suite.ts'
+import type { FailedModules } from './python-suite.ts'
+import { endOf } from './stage.ts'
 import type { Outcome, Stage, StageJob } from './stage.ts'
 import { runSuite, testFiles } from './suite.ts'
-import type { EndedFile, SuiteOptions, SuiteResult } from './suite.ts'
+import type { EndedFile, FailedFile, SuiteOptions, SuiteResult } from './suite.ts'
+import { emptyTally, sum } from './tally.ts'
+import type { Tally } from './tally.ts'
 
 /**
  * Files at once. Four kept two cores busy for 80 % of the time, so a file waits for about as long as it computes; by that a fifth makes
@@ -36,25 +45,84 @@ export function testStage(root: string, name: string, part: 'ordinary' | 'heavy'
   return {
     name,
     prepare: async (job) => {
-      late = await prepare(root, filesOf(root, job, part), job.progress)
+      const prepared = prepare(root, filesOf(root, job, part), job.progress).then((all) => void (late = all))
+      await (job.time === undefined ? prepared : Promise.race([prepared, job.time.over]))
     },
-    run: (job) => runTests(root, job, filesOf(root, job, part), late),
+    async run(job) {
+      const files = filesOf(root, job, part)
+      if (files.length === 0) return { ok: false, report: `no test file matches ${job.filters.join(', ')}` }
+      const passes = part === 'heavy' ? readPasses(passesFolder(), inputsOf(root, toolsHere())) : undefined
+      return runTests(
+        { root, job, ...(late !== undefined && { late }), ...(passes !== undefined && { passes }) },
+        files,
+      )
+    },
   }
 }
 
-async function runTests(root: string, job: StageJob, files: readonly string[], late?: Late): Promise<Outcome> {
-  if (files.length === 0) return { ok: false, report: `no test file matches ${job.filters.join(', ')}` }
+interface TestRun {
+  readonly root: string
+  readonly job: StageJob
+  /** What is still being brought. */
+  readonly late?: Late
+  /** What passed before; without it all is run. */
+  readonly passes?: Passes
+}
+
+async function runTests(run: TestRun, all: readonly string[]): Promise<Outcome> {
+  const { root, job, late, passes } = run
+  const known = new Map(all.map((file) => [file, passes?.taken(file)]))
+  const taken = job.cache === false ? new Map<string, Tally>() : known
+  const open = all.filter((file) => taken.get(file) === undefined)
+  const files = passes?.inOrder(open) ?? open
   const shared = await startShared(root, files, job.progress)
   const started = performance.now()
-  const { tally, report, reasons, durations } = await runFiles(root, files, job, {
+  const { report, ended, failed, leftOut } = await runFiles(root, files, job, {
     env: () => shared.env,
     share: (files) => sharedProcesses(root, files),
     // one that began last would run alone
     ...(late !== undefined && { held: { holds: late.uses, until: late.over } }),
+    ...(job.time !== undefined && { time: job.time }),
+    ...(passes !== undefined && { expectedMs: passes.expectedMs, ended: passes.keep }),
   })
   shared.stop()
-  const notes = [...cpuNotes(durations, (performance.now() - started) / 1000), ...slowNotes(durations)]
-  return { ok: tally.failed === 0, tally, report, reasons, notes }
+  if (report !== '') job.progress.line(report)
+  const passed = ended.filter((one) => one.tally.failed === 0)
+  const before = [...taken.values()].filter((tally) => tally !== undefined)
+  return {
+    ok: true,
+    tally: sum([...passed.map((one) => one.tally), ...before, tallyLeftOut(leftOut)]),
+    again: failed.map((one) => fileAgain(run, one)),
+    notes: [...keptNotes(before), ...cpuNotes(ended, (performance.now() - started) / 1000), ...slowNotes(ended)],
+  }
+}
+
+function tallyLeftOut(files: readonly string[]): Tally {
+  return { ...emptyTally(), skipped: files.length, skips: files.map((file) => `${file}: not run: no time left`) }
+}
+
+/** A file that failed, to be run once more, beside the others with which it shared a process if it failed there alone. */
+function fileAgain({ root, job }: TestRun, { file, together, tally, reasons }: FailedFile): Again {
+  return {
+    name: file,
+    tally,
+    reasons,
+    async run() {
+      const shared = await startShared(root, together, job.progress)
+      const second = await runSuite(root, together, {
+        concurrency: 1,
+        limitMs: limitOf([file]),
+        env: () => shared.env,
+        share: (files) => [files],
+        ...(job.time !== undefined && { time: job.time.again }),
+      })
+      shared.stop()
+      if (second.leftOut.length > 0) return { tally, reasons: 'no time was left for it' }
+      const own = second.ended.find((one) => one.file === file)?.tally ?? oneFailure()
+      const failed = second.tally.failed === 0 ? own : { ...own, failed: second.tally.failed }
+      return { tally: failed, reasons: second.failed.map((one) => one.reasons).join('\n') }
+    },
+  }
 }
 
 /**
@@ -89,11 +157,29 @@ export async function pythonStage(root: string, { progress }: StageJob): Promise
   if (!hasTestEnv(PACKAGES)) progress.line('  bringing: Python environment')
   const python = await testEnv(PACKAGES).catch(() => base)
   let ended = 0
-  const { tally, report } = await progress.during(
+  const { tally, report, failed } = await progress.during(
     () => `  Python: ${ended} tests have ended`,
     () => runPythonSuite(root, python, (tests) => (ended = tests)),
   )
-  return { ok: tally.failed === 0, tally, report }
+  if (failed.length > 0) progress.line(report)
+  return { ok: true, tally: { ...tally, failed: 0 }, again: failed.map((one) => modulesAgain(root, python, one)) }
+}
+
+function modulesAgain(root: string, python: string, { modules, failed, report }: FailedModules): Again {
+  return {
+    name: modules.join(' '),
+    tally: { ...emptyTally(), failed },
+    reasons: endOf(report),
+    async run() {
+      const second = await runPythonModules(root, [python, ...modules])
+      const ok = second.tally.failed === 0
+      // those of the modules that passed at first are counted already
+      return {
+        tally: { ...emptyTally(), ...(ok ? { passed: failed } : { failed: second.tally.failed }) },
+        reasons: endOf(second.report),
+      }
+    },
+  }
 }
 
 function filesOf(root: string, { filters }: StageJob, part: 'ordinary' | 'heavy'): string[] {
@@ -102,31 +188,30 @@ function filesOf(root: string, { filters }: StageJob, part: 'ordinary' | 'heavy'
   return files.filter((file) => isHeavy(file) === (part === 'heavy'))
 }
 
-interface Measure {
-  readonly env?: SuiteOptions['env']
-  readonly share?: SuiteOptions['share']
-  readonly held?: SuiteOptions['held']
-  ended?(one: EndedFile): void
+interface Measure extends Partial<Pick<SuiteOptions, 'env' | 'share' | 'held' | 'time' | 'expectedMs'>> {
+  readonly ended?: (one: EndedFile) => void
+}
+
+function limitOf(files: readonly string[]): number {
+  return files.some(isHeavy) ? HEAVY_LIMIT_MS : LIMIT_MS
 }
 
 function runFiles(
   root: string,
   files: readonly string[],
   { progress }: StageJob,
-  measure: Measure = {},
+  { ended, ...measure }: Measure = {},
 ): Promise<SuiteResult> {
   const watch = watchFiles(progress, files.length)
   const options: SuiteOptions = {
     concurrency: CONCURRENCY,
-    limitMs: files.some(isHeavy) ? HEAVY_LIMIT_MS : LIMIT_MS,
-    ...(measure.env !== undefined && { env: measure.env }),
-    ...(measure.share !== undefined && { share: measure.share }),
-    ...(measure.held !== undefined && { held: measure.held }),
+    limitMs: limitOf(files),
+    ...measure,
     watch: {
       started: (files) => watch.started(files),
       ended(one) {
         watch.ended(one)
-        measure.ended?.(one)
+        if (one.cut !== true) ended?.(one)
       },
     },
   }
@@ -136,17 +221,22 @@ function runFiles(
   )
 }
 
+function keptNotes(before: readonly Tally[]): string[] {
+  if (before.length === 0) return []
+  return [`  passed before on equal inputs, not run: ${before.length} files, ${sum(before).passed} tests`]
+}
+
 /** What the files cost, whatever else the machine did meanwhile, and how busy they kept it. */
-function cpuNotes(durations: SuiteResult['durations'], seconds: number): string[] {
-  const cpu = durations.reduce((total, one) => total + (one.cpu ?? 0), 0)
+function cpuNotes(ended: SuiteResult['ended'], seconds: number): string[] {
+  const cpu = ended.reduce((total, one) => total + (one.cpu ?? 0), 0)
   if (cpu === 0) return []
   const cores = availableParallelism()
   const busy = (100 * cpu) / (seconds * cores)
   return [`  test files: ${cpu.toFixed(0)} s of CPU in ${seconds.toFixed(0)} s, ${busy.toFixed(0)} % of ${cores} cores`]
 }
 
-function slowNotes(durations: SuiteResult['durations']): string[] {
-  return durations
+function slowNotes(ended: SuiteResult['ended']): string[] {
+  return ended
     .filter((one) => one.seconds > SLOW_SECONDS)
     .map(({ file, seconds, cpu }) => {
       const over = seconds > MOST_SECONDS ? `, over the ${MOST_SECONDS} s that a file may take` : ''

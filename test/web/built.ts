@@ -1,4 +1,8 @@
-/** The pages as the bundler makes them now: built once by the check for all its files, or by a test file for itself. */
+/**
+ * The pages as the bundler makes them now: built once by the check for all its files, or by a test file for itself.
+ *
+ * covers: web/
+ */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
