@@ -139,9 +139,10 @@ test('long names, many params and many metrics keep the page in its window', sit
 
 test('a run of any age is found by a part of its name, and by its id', site.options, async () => {
   const run = await logRun(site.app, { name: 'Needle-in-the-hay' })
-  // a hundred newer ones, which the search has without asking
+  // a hundred newer ones, which the search has without asking; the runs of later tests are newer still
+  const newer = Date.now() + 1
   for (let i = 0; i < 100; i += 1) {
-    await site.app.mlflow('runs/create', { experiment_id: '0', run_name: `hay-${i}`, start_time: Date.now() + 1000 })
+    await site.app.mlflow('runs/create', { experiment_id: '0', run_name: `hay-${i}`, start_time: newer })
   }
   await site.app.look('viewer', '/models', async (page) => {
     await page.getByRole('heading', { name: 'Models', level: 1 }).waitFor()
