@@ -100,3 +100,16 @@ test('what has not run for longest is the first to run', (t) => {
   }
   assert.deepEqual(passes().inOrder(['a', 'b', 'c', 'new', 'newer']), ['new', 'newer', 'b', 'a', 'c'])
 })
+
+test('what failed the last time is among the first to run, however long it took', (t) => {
+  const { passes, end, clock } = kept(t)
+  for (const file of ['a', 'b', 'c']) {
+    clock.at += 1
+    end(file, file === 'b' ? { failed: 1 } : {})
+  }
+  assert.deepEqual(passes().inOrder(['a', 'b', 'c']), ['b', 'a', 'c'])
+  assert.deepEqual([passes().expectedMs('a'), passes().expectedMs('b')], [2000, 0])
+  clock.at += 1
+  end('b')
+  assert.deepEqual(passes().inOrder(['a', 'b', 'c']), ['a', 'c', 'b'])
+})

@@ -17,8 +17,9 @@ interface Run {
   readonly file: string
   /** Of its inputs where all of it passed; empty where a test failed or was skipped. */
   readonly digest: string
-  /** When it ended, ms. */
+  /** When it ended, ms; 0 where a test failed, so that it is among the first to run next time and no lack of time hides it. */
   readonly at: number
+  /** 0 where a test failed: one that hung says nothing of how long it takes. */
   readonly seconds: number
   readonly passed: number
 }
@@ -26,9 +27,9 @@ interface Run {
 export interface Passes {
   /** What it counted when it passed on the inputs as they are when this is asked first; undefined where it is to be run. */
   readonly taken: (file: string) => Tally | undefined
-  /** The files in the order in which they are to be run: longest unrun first, as they come where that is equal. */
+  /** The files in the order in which they are to be run: what failed or never ran, then longest unrun first, else as they come. */
   readonly inOrder: (files: readonly string[]) => string[]
-  /** ms that the last run took; 0 where there was none. */
+  /** ms that the last run took; 0 where there was none, or it failed. */
   readonly expectedMs: (file: string) => number
   readonly keep: (ended: EndedFile) => void
 }
@@ -58,8 +59,9 @@ export function readPasses(folder: string, inputs: Inputs, now: () => number = D
     },
     expectedMs: (file) => (last(file)?.seconds ?? 0) * 1000,
     keep({ file, seconds, tally }) {
-      const all = tally.failed === 0 && tally.skipped === 0
-      const run: Run = { file, digest: all ? inputs.digestOf(file) : '', at: now(), seconds, passed: tally.passed }
+      const isWhole = tally.failed === 0 && tally.skipped === 0
+      const ran = tally.failed === 0 ? { at: now(), seconds } : { at: 0, seconds: 0 }
+      const run: Run = { file, digest: isWhole ? inputs.digestOf(file) : '', ...ran, passed: tally.passed }
       mkdirSync(folder, { recursive: true })
       const fresh = `${path(file)}.${process.pid}`
       writeFileSync(fresh, JSON.stringify(run))

@@ -23,11 +23,11 @@ export interface CheckTime extends TimeLeft {
 export function timeLeft(until: number, now: () => number = Date.now): CheckTime {
   const before = (ms: number): number => Math.max(0, until + ms - now())
   // what failed takes its time again: it may use the minutes for second tries, and more only if less begins
-  const spare = SECOND_MS - FIRST_MS
+  const beyondSpare = (failedMs: number): number => Math.max(0, failedMs - (SECOND_MS - FIRST_MS))
   const over = new Promise<void>((done) => void setTimeout(done, before(0)).unref())
   return {
     mayBegin: (expectedMs, failedMs) =>
-      before(0) > Math.max(0, failedMs - spare) && before(FIRST_MS) > expectedMs + Math.max(0, failedMs - spare),
+      before(0) > beyondSpare(failedMs) && before(FIRST_MS) > expectedMs + beyondSpare(failedMs),
     leftMs: () => before(FIRST_MS),
     over,
     again: { mayBegin: () => before(SECOND_MS) > 0, leftMs: () => before(SECOND_MS), over },
