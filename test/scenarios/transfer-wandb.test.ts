@@ -188,7 +188,7 @@ describe('moving in from wandb', () => {
       .digest('hex')
     const known = new Map((await runOf(made.full.id)).artifacts.map(({ path, digest }) => [path, digest]))
     assert.equal(known.get('weights.bin'), `sha256:${hash}`)
-    assert.equal(known.get('wandb/artifacts/ranker/weights.bin'), `sha256:${hash}`)
+    assert.equal(known.get('wandb/artifacts/ranker/v0/weights.bin'), `sha256:${hash}`)
   })
 
   test('of a run whose process was killed what is whole is taken, and the end is told', async () => {

@@ -53,10 +53,10 @@ async function filesOf(place: string, follow = false): Promise<Files> {
   return { texts, owners, notes: source.notes ?? [] }
 }
 
-/** The record of a logged artifact with one entry. */
-function artifact(name: string, entry: Readonly<Record<number, string>>): Buffer {
+/** The record of a logged artifact with one entry, and further fields. */
+function artifact(name: string, entry: Readonly<Record<number, string>>, ...more: readonly Buffer[]): Buffer {
   const fields = Object.entries(entry).map(([number, text]) => field(Number(number), text))
-  return field(8, field(4, 'model'), field(5, name), field(11, 'latest'), field(12, field(4, ...fields)))
+  return field(8, field(4, 'model'), field(5, name), field(11, 'latest'), field(12, field(4, ...fields)), ...more)
 }
 
 describe('the files of a wandb run', () => {
@@ -137,12 +137,51 @@ describe('the files of a wandb run', () => {
     assert.deepEqual(told[1]?.entries, [{ path: 'data.csv', ref: 's3://bucket/data.csv' }])
     assert.deepEqual(
       notes.map((note) => note.split(' ')[2]),
-      ['wandb/artifacts/net/model.bin', 'wandb/artifacts/lost/x.bin'],
+      ['wandb/artifacts/net/v0/model.bin', 'wandb/artifacts/lost/v0/x.bin'],
     )
     const followed = await filesOf(folder, true)
-    assert.equal(followed.texts['wandb/artifacts/net/model.bin'], 'model')
+    assert.equal(followed.texts['wandb/artifacts/net/v0/model.bin'], 'model')
     assert.deepEqual(followed.notes, [
-      `run abc: wandb/artifacts/lost/x.bin is not here any more: ${join(root, 'staging/gone.bin')}`,
+      `run abc: wandb/artifacts/lost/v0/x.bin is not here any more: ${join(root, 'staging/gone.bin')}`,
+    ])
+  })
+
+  it('of each version of an artifact are kept, and the same content is the same version', async () => {
+    const staged = ['one', 'two'].map((text) => write(join(root, `staging/${text}/data.txt`), text))
+    const logged = (at: number, alias: string): Buffer =>
+      artifact('ds', { 1: 'data.txt', 6: staged[at] ?? '' }, field(6, `digest ${at}`), field(11, alias))
+    const { texts } = await filesOf(runWith([logged(0, 'a'), logged(1, 'b'), logged(0, 'c')]), true)
+    assert.equal(texts['wandb/artifacts/ds/v0/data.txt'], 'one')
+    assert.equal(texts['wandb/artifacts/ds/v1/data.txt'], 'two')
+    const told = JSON.parse(texts['wandb/artifacts.json'] ?? '') as { version: string; aliases: string[] }[]
+    assert.deepEqual(
+      told.map(({ version, aliases }) => [version, aliases.at(-1)]),
+      [
+        ['v0', 'a'],
+        ['v1', 'b'],
+        ['v0', 'c'],
+      ],
+    )
+  })
+
+  it('hold the values of steps that no metric holds, digit by digit, and the import says so', async () => {
+    const records = ['9007199254740991', '9007199254740992', '4611686018427387904'].map((step) =>
+      history(item('_step', step), item('_timestamp', '1700000000'), item('loss', '0.5')),
+    )
+    const folder = runWith(records)
+    const source = await wandbFolder(NO_EXPERIMENTS, folder, { follow: false })
+    const steps: unknown[] = []
+    for await (const part of source.parts())
+      for await (const [table, rows] of part.rows())
+        if (table === 'metric_points') steps.push(...rows.map((row) => [row['key'], row['step']]))
+    assert.deepEqual(steps, [['loss', Number.MAX_SAFE_INTEGER]])
+    assert.deepEqual(source.notes, [
+      'run abc: 2 of its steps lie beyond 9007199254740991, which no metric holds here; their values are in wandb/history.jsonl',
+    ])
+    const lines = (await filesOf(folder)).texts['wandb/history.jsonl'] ?? ''
+    assert.deepEqual(lines.trimEnd().split('\n'), [
+      '{"_step":9007199254740992,"_timestamp":1700000000,"loss":0.5}',
+      '{"_step":4611686018427387904,"_timestamp":1700000000,"loss":0.5}',
     ])
   })
 

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { ifMissing } from '../../contract/absence/absent.ts'
 import { plainValue } from '../../traces/spans/values.ts'
 import type { SourceFile } from '../send.ts'
+import type { ArtifactRecord } from './record.ts'
 import { timesOf } from './rows.ts'
 import type { WandbRun } from './rows.ts'
 import { historyOf, recordsOf } from './scan.ts'
@@ -29,7 +30,7 @@ export async function* wandbFiles(
   for (const [path, full] of found) yield { ...own, path, open: () => createReadStream(full) }
   if (run.facts.hasOther) yield { ...own, path: 'wandb/history.jsonl', open: () => otherHistory(run.files) }
   if (run.facts.artifacts.length === 0) return
-  const told = JSON.stringify(run.facts.artifacts, undefined, 1)
+  const told = JSON.stringify(versionsOf(run.facts.artifacts), undefined, 1)
   yield { ...own, path: 'wandb/artifacts.json', open: () => once(told) }
 }
 
@@ -56,24 +57,38 @@ async function takeOutside(path: string, full: string, { found, follow, noted }:
   else noted(`${path} is not here any more: ${full}`)
 }
 
-/** Files of logged artifacts, which the SDK stages elsewhere on its machine. */
+/** Files of logged artifacts, which the SDK stages elsewhere on its machine: each version in a folder of its own. */
 async function logged({ facts }: WandbRun, state: Walk): Promise<void> {
-  for (const { name = '', entries } of facts.artifacts) {
+  for (const { name = '', version, entries } of versionsOf(facts.artifacts)) {
     for (const { path = '', local_path } of entries) {
       if (local_path === undefined) continue
-      await takeOutside(`wandb/artifacts/${name}/${path}`, local_path, state)
+      await takeOutside(`wandb/artifacts/${name}/${version}/${path}`, local_path, state)
     }
   }
 }
 
-/** One line for each step that logged text or media: the step, the time in seconds and the values. */
+/** The artifacts with their versions `v0`, `v1`, … of this run, in the order of their logging; the same content is the same version. */
+function versionsOf(artifacts: readonly ArtifactRecord[]): (ArtifactRecord & { readonly version: string })[] {
+  const contents = new Map<string, string[]>()
+  return artifacts.map((one, at) => {
+    const known = contents.get(one.name ?? '') ?? []
+    contents.set(one.name ?? '', known)
+    const content = one.digest ?? `logged as number ${at}`
+    if (!known.includes(content)) known.push(content)
+    return { ...one, version: `v${known.indexOf(content)}` }
+  })
+}
+
+/** One line for each step that logged what no metric holds: the step, the time in seconds and those values. */
 async function* otherHistory(files: readonly string[]): AsyncGenerator<Uint8Array> {
   for await (const record of recordsOf(files)) {
     if (record.kind !== 'history') continue
     const { step, time, other } = historyOf(record)
     if (other.length === 0) continue
     const values = Object.fromEntries(other.map(([name, value]) => [name, plainValue(value)]))
-    yield Buffer.from(`${JSON.stringify({ _step: step, _timestamp: time / 1000, ...values })}\n`)
+    // a step may have more digits than a number of JavaScript
+    const rest = JSON.stringify({ _timestamp: time / 1000, ...values })
+    yield Buffer.from(`{"_step":${step},${rest.slice(1)}\n`)
   }
 }
 

@@ -184,6 +184,7 @@ function runPart(
     yield* wandbRows(run)
     for (const [from, to] of names.changed())
       noted(`"${from}" is called "${to}" here, since MLflow allows no such name`)
+    if (facts.farSteps > 0) noted(farSteps(facts.farSteps))
     if (facts.exit === undefined) noted('its record ends before the run did, so it counts as failed')
   }
   return {
@@ -196,6 +197,10 @@ function runPart(
       ),
     rows,
   }
+}
+
+function farSteps(count: number): string {
+  return `${count} of its steps lie beyond ${Number.MAX_SAFE_INTEGER}, which no metric holds here; their values are in wandb/history.jsonl`
 }
 
 /** An id of 32 hex digits that is the same in each import. Wandb's own is unique within its project alone, and may be any text. */

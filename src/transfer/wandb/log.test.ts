@@ -164,11 +164,13 @@ describe("wandb's records", () => {
       { path: ['media', '_type'], value: 'image-file' },
       { path: ['media', 'size'], value: 3n },
     ]
-    const { step, time, metrics, other } = historyOf({ kind: 'history', items, step: 4 })
-    assert.deepEqual([step, time, metrics], [4, 0, [['a.b', 0.5]]])
+    const { step, far, time, metrics, other } = historyOf({ kind: 'history', items, step: 4n })
+    assert.deepEqual([step, far, time, metrics], [2n ** 60n, true, 0, []], 'no metric holds such a step')
     assert.deepEqual(
       other.map(([name]) => name),
-      ['media'],
+      ['a.b', 'media'],
     )
+    const near = historyOf({ kind: 'history', items: items.slice(1), step: 4n })
+    assert.deepEqual([near.step, near.far, near.metrics], [4n, false, [['a.b', 0.5]]])
   })
 })

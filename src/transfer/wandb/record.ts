@@ -47,7 +47,7 @@ export type WandbRecord =
   | RunRecord
   | EnvironmentRecord
   | ArtifactRecord
-  | { readonly kind: 'history'; readonly items: readonly Item[]; readonly step: number }
+  | { readonly kind: 'history'; readonly items: readonly Item[]; readonly step: bigint }
   | { readonly kind: 'stats'; readonly items: readonly Item[]; readonly time: number }
   | ({ readonly kind: 'config' | 'summary' } & Update)
   | { readonly kind: 'exit'; readonly code: number; readonly seconds: number }
@@ -159,8 +159,8 @@ export function looseJson(text: string): Value {
   }
 }
 
-function stepOf(bytes: Uint8Array): number {
-  return numberAt(listAt(bytes, 2)[0] ?? NOTHING, 1)
+function stepOf(bytes: Uint8Array): bigint {
+  return integerAt(listAt(bytes, 2)[0] ?? NOTHING, 1)
 }
 
 /** A Timestamp as ms since 1970. */
@@ -187,9 +187,13 @@ function listAt(bytes: Uint8Array, number: number): Uint8Array[] {
 }
 
 /** A whole number; 0 where it is absent. */
-function numberAt(bytes: Uint8Array, number: number): number {
+function integerAt(bytes: Uint8Array, number: number): bigint {
   const last = fields(bytes).findLast((field) => field.number === number && field.bytes === undefined)
-  return last === undefined ? 0 : Number(signed(last.integer))
+  return last === undefined ? 0n : signed(last.integer)
+}
+
+function numberAt(bytes: Uint8Array, number: number): number {
+  return Number(integerAt(bytes, number))
 }
 
 function fields(bytes: Uint8Array): WireField[] {

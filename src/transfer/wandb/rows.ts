@@ -115,7 +115,8 @@ async function* pointsOf({ files, facts, names }: WandbRun): AsyncGenerator<Poin
   for await (const record of recordsOf(files)) {
     if (record.kind === 'history') {
       const { step, time, metrics } = historyOf(record)
-      for (const [name, value] of metrics) yield point(names.of(name), { step, timestamp: time }, value)
+      const at = { step: Number(step), timestamp: time }
+      for (const [name, value] of metrics) yield point(names.of(name), at, value)
     } else if (record.kind === 'stats') {
       for (const { path, value } of record.items) {
         const number = metricOf(value)

@@ -20,8 +20,10 @@ export interface RunFacts {
   /** The last logged value of each metric, and the last step. */
   readonly last: Map<string, number>
   lastStep: number
-  /** True when history has what is no number: text, media. */
+  /** True when history has what no metric holds: text, media, values of far steps. */
   hasOther: boolean
+  /** Steps beyond what a metric holds. */
+  farSteps: number
   readonly damage: string[]
 }
 
@@ -65,6 +67,7 @@ export async function scanRun(files: readonly string[]): Promise<RunFacts> {
     last: new Map(),
     lastStep: 0,
     hasOther: false,
+    farSteps: 0,
     damage: [],
   }
   for await (const record of recordsOf(files, (what) => facts.damage.push(what))) take(facts, record)
@@ -113,16 +116,19 @@ function seen(facts: RunFacts, time: number | undefined): void {
   facts.end = Math.max(facts.end ?? time, time)
 }
 
-function takeHistory(facts: RunFacts, { time, step, metrics, other }: HistoryStep): void {
+function takeHistory(facts: RunFacts, { time, far, step, metrics, other }: HistoryStep): void {
   seen(facts, time)
-  facts.lastStep = Math.max(facts.lastStep, step)
+  if (far) facts.farSteps += 1
+  else facts.lastStep = Math.max(facts.lastStep, Number(step))
   for (const [name, value] of metrics) facts.last.set(name, value)
   if (other.length > 0) facts.hasOther = true
 }
 
-/** One step of a history: its numbers, and what is none. */
+/** One step of a history: its numbers as metrics, and what is none. */
 export interface HistoryStep {
-  readonly step: number
+  readonly step: bigint
+  /** A step beyond 2^53 - 1 on either side: no metric holds it, and all its values are other ones. */
+  readonly far: boolean
   /** ms since 1970; 0 where the record has no time. */
   readonly time: number
   readonly metrics: readonly (readonly [name: string, value: number])[]
@@ -135,17 +141,24 @@ const OWN = new Set(['_step', '_timestamp', '_runtime', '_wandb'])
 /** A history record's step. */
 export function historyOf(record: WandbRecord & { readonly kind: 'history' }): HistoryStep {
   const tree = treeOf(record.items)
-  const step = whole(metricOf(tree.get('_step') ?? null)) ?? whole(record.step) ?? 0
+  const step = integer(tree.get('_step') ?? null) ?? record.step
+  const far = !Number.isSafeInteger(Number(step))
   const seconds = metricOf(tree.get('_timestamp') ?? null) ?? 0
   const metrics: [string, number][] = []
   const other: [string, Value][] = []
   for (const [name, value] of leavesOf(tree)) {
     if (OWN.has(name.split('.', 1)[0] ?? '')) continue
-    const number = metricOf(value)
+    const number = far ? undefined : metricOf(value)
     if (number === undefined) other.push([name, value])
     else metrics.push([name, number])
   }
-  return { step, time: whole(Math.round(seconds * 1000)) ?? 0, metrics, other }
+  return { step, far, time: whole(Math.round(seconds * 1000)) ?? 0, metrics, other }
+}
+
+/** A whole number with all its digits. */
+function integer(value: Value): bigint | undefined {
+  if (typeof value === 'bigint') return value
+  return typeof value === 'number' && Number.isInteger(value) ? BigInt(value) : undefined
 }
 
 /** Undefined for what no table holds as a whole number. */
