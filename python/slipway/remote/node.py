@@ -262,9 +262,11 @@ class Node:
         """Starts the supervisor; it is ended with this process, whatever ends that."""
         package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
         program = os.path.join(package, "slipway", "step", "__main__.py")
+        # language and zone are the same on each machine, for results depend on them and no cache key holds them
+        own = ("PYTHON", "SLIPWAY_", "VIRTUAL_ENV", "LC_", "LANGUAGE")
         variables = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "SLIPWAY_", "VIRTUAL_ENV"))},
-            "LANG": os.environ.get("LANG", "C.UTF-8"),
+            **{name: value for name, value in os.environ.items() if not name.startswith(own)},
+            "LANG": "C.UTF-8",
             "TZ": "UTC",
             "PATH": os.pathsep.join([os.path.dirname(self.python), os.environ.get("PATH", os.defpath)]),
             "PYTHONPATH": package,

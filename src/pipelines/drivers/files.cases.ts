@@ -48,6 +48,8 @@ def alone():
     print(len(list(pathlib.Path(".").glob("mine*"))), len(os.listdir(os.environ["TMPDIR"])), os.getcwd())
 def raw():
     os.write(1, bytes(range(256)) * 40)
+def speaks():
+    print(*[f"{name}={os.environ.get(name)}" for name in ("LANG", "LC_ALL", "LANGUAGE", "TZ")])
 def inherits():
     own = ("SLIPWAY_ATTEMPT", "SLIPWAY_READS")
     print([name for name in os.environ if name.startswith("SLIPWAY_") and name not in own], repr(sys.stdin.read()))
@@ -114,6 +116,20 @@ export function fileCases(suite: Suite, add: Add): void {
       [['', 0]],
     )
     assert.equal((await driver.collect(made.attempt, 'folder')).files, 0)
+  })
+
+  add('language and zone are the same on each machine', async () => {
+    const before = { ...process.env }
+    Object.assign(process.env, { LANG: 'de_DE.UTF-8', LC_ALL: 'de_DE.UTF-8', LANGUAGE: 'de', TZ: 'Asia/Tokyo' })
+    try {
+      const { log } = await finish(await spec('steps.files:speaks'))
+      assert.equal(log, 'LANG=C.UTF-8 LC_ALL=None LANGUAGE=None TZ=UTC\n')
+    } finally {
+      for (const name of ['LANG', 'LC_ALL', 'LANGUAGE', 'TZ']) {
+        if (before[name] === undefined) delete process.env[name]
+        else process.env[name] = before[name]
+      }
+    }
   })
 
   add('a large file comes back whole', async () => {

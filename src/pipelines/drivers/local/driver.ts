@@ -308,12 +308,15 @@ function tell(child: ChildProcess, text: string): Promise<void> {
   })
 }
 
-/** The step's environment. A venv's folder of programs comes first, so that `python` is the environment's. */
+/**
+ * The step's environment. A venv's folder of programs comes first, so that `python` is the environment's. Language and zone are the same on
+ * each machine, for results depend on them and no cache key holds them.
+ */
 function environment(spec: AttemptSpec, dir: string, home: Readonly<Record<string, string>>): Record<string, string> {
   return {
     ...inherited(INHERITED),
     ...home,
-    LANG: process.env['LANG'] ?? 'C.UTF-8',
+    LANG: 'C.UTF-8',
     TZ: 'UTC',
     PATH: [dirname(spec.python), '/usr/local/bin', '/usr/bin', '/bin'].join(delimiter),
     PYTHONPATH: PACKAGE_DIR,
