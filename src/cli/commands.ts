@@ -492,4 +492,15 @@ export const COMMANDS: readonly Command[] = [
     flags: SERVER_FLAGS,
     load: () => import('./tracking/diff.ts'),
   },
+  {
+    name: 'completion',
+    summary: 'Print what bash, zsh or fish needs to complete commands and flags',
+    usage: 'bash|zsh|fish',
+    example: 'eval "$(slipway completion bash)"',
+    flags: [],
+    load: async () => {
+      const { completion } = await import('./invocation/completion.ts')
+      return { run: async (invocation) => completion(invocation, COMMANDS) }
+    },
+  },
 ]

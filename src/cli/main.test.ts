@@ -1,7 +1,8 @@
 /** The program as a shell sees it: exit codes by whose mistake it was, which stream says what, and that a mistake changes nothing. */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
-import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { authApi } from '../contract/auth.ts'
@@ -45,6 +46,42 @@ describe('the program', () => {
       shown,
       COMMANDS.map(({ name, summary }) => [name, summary]),
     )
+  })
+
+  it('tells its release', async () => {
+    const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
+      version: string
+    }
+    for (const flag of ['--version', '-V'])
+      assert.deepEqual(await run([flag]), { code: 0, out: `slipway ${version}\n`, said: '' })
+  })
+
+  it('names the command and the flag that was meant, where one is near', async () => {
+    await refused(['endpionts'], 2, /no command "endpionts"; did you mean "endpoints"\?/)
+    await refused(['zzzzzz'], 2, /no command "zzzzzz"; slipway --help lists them/)
+    await refused(['serve', '--prot', '1'], 2, /no flag '--prot'; did you mean --port\?/)
+    await refused(['serve', '--zzzzzz'], 2, /no flag '--zzzzzz'\n/)
+  })
+
+  it('completes commands and flags in bash, and writes each for zsh and fish', async () => {
+    const { out } = await run(['completion', 'bash'])
+    const complete = (...words: readonly string[]): string[] => {
+      const typed = words.map((word) => `'${word}'`).join(' ')
+      const ask = `COMP_WORDS=(slipway ${typed}); COMP_CWORD=${words.length}; _slipway; echo "\${COMPREPLY[@]}"`
+      const ended = spawnSync('bash', ['--norc', '-c', `${out}\n${ask}`], { encoding: 'utf8' })
+      assert.equal(ended.stderr, '')
+      return ended.stdout.trim().split(' ')
+    }
+    assert.deepEqual(complete('endp'), ['endpoints'])
+    assert.deepEqual(complete('serve', '--po'), ['--port'])
+    assert.deepEqual(complete('serve', 'fol'), [''], 'files are left to the shell')
+    for (const shell of ['zsh', 'fish']) {
+      const script = (await run(['completion', shell])).out
+      for (const { name, flags } of COMMANDS)
+        for (const word of [name, ...flags.map((flag) => flag.name)])
+          assert.ok(script.includes(word), `${shell} ${word}`)
+    }
+    await refused(['completion', 'tcsh'], 2, /no shell "tcsh"; expected bash, zsh, fish/)
   })
 
   const pem = generateKeyPairSync('ec', { namedCurve: 'P-256' })

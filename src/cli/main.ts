@@ -1,4 +1,5 @@
 /** The command line: finds the command, reads its arguments, turns what is thrown into one clear message and an exit code. */
+import { readFileSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
 import { join, resolve } from 'node:path'
 import { CallError } from '../client/client.ts'
@@ -6,6 +7,7 @@ import { UnreadFile } from '../contract/absence/user-file.ts'
 import { Problem } from '../contract/errors.ts'
 import { maskedText } from '../contract/secrets/masked.ts'
 import { findOwnFilesByName } from '../own-files.ts'
+import { nearest } from '../pipelines/spec/names/nearest.ts'
 import { help, parse, UsageError } from './invocation/command.ts'
 import { COMMANDS } from './commands.ts'
 import { output, paint } from './invocation/output.ts'
@@ -31,9 +33,19 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(overview())
     return name === undefined ? 2 : 0
   }
+  if (name === '--version' || name === '-V') {
+    outlivePipes(false)
+    process.stdout.write(`slipway ${version()}\n`)
+    return 0
+  }
   const command = COMMANDS.find((one) => one.name === name)
   if (command === undefined) {
-    process.stderr.write(`slipway: there is no command "${maskedText(name)}"; slipway --help lists them\n`)
+    const meant = nearest(
+      name,
+      COMMANDS.map((one) => one.name),
+    )
+    const help = `${meant === undefined ? '' : `did you mean "${meant}"? `}slipway --help lists them`
+    process.stderr.write(`slipway: there is no command "${maskedText(name)}"; ${help}\n`)
     return 2
   }
   const { args, flags } = parse(command, rest)
@@ -46,10 +58,16 @@ async function main(argv: readonly string[]): Promise<number> {
   return run({ args, flags, out: output(flags['json'] === true) })
 }
 
+/** The release, as package.json says it. */
+function version(): string {
+  const text = readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
 function overview(): string {
   const width = Math.max(...COMMANDS.map((command) => command.name.length))
   const lines = COMMANDS.map((command) => `  ${command.name.padEnd(width + 2)}${command.summary}`)
-  return `${OVERVIEW}\n${lines.join('\n')}\n\nslipway COMMAND --help shows a command's flags and an example.\n`
+  return `${OVERVIEW}\n${lines.join('\n')}\n\nslipway COMMAND --help shows a command's flags and an example; slipway --version tells the release.\n`
 }
 
 /**

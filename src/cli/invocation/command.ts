@@ -1,6 +1,7 @@
 /** What a command is, and how its arguments are read. */
 import { parseArgs } from 'node:util'
 import type { ParseArgsConfig } from 'node:util'
+import { nearest } from '../../pipelines/spec/names/nearest.ts'
 import type { Output } from './output.ts'
 
 export interface Flag {
@@ -77,8 +78,15 @@ function split(
   } catch (error) {
     // what follows the first sentence speaks of any program
     const [said = ''] = (error as Error).message.split(/\. |\n/)
-    throw new UsageError(said.replace(/^Unknown option/, 'there is no flag'))
+    throw new UsageError(`${said.replace(/^Unknown option/, 'there is no flag')}${meantBy(said, options)}`)
   }
+}
+
+/** The flag that a mistyped one is near to, as a question. */
+function meantBy(said: string, options: NonNullable<ParseArgsConfig['options']>): string {
+  const [, typed] = /^Unknown option '--([\w-]+)/.exec(said) ?? []
+  const meant = typed === undefined ? undefined : nearest(typed, Object.keys(options))
+  return meant === undefined ? '' : `; did you mean --${meant}?`
 }
 
 /** Words with a number below zero joined to the flag before it, which would else be taken for a flag itself: `--priority -3`. */
