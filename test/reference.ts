@@ -75,10 +75,10 @@ function tableRow(cells: readonly string[]): string {
 
 /** The tests that hold each driver to the cases. */
 const HELD: Readonly<Record<(typeof STEP_DRIVERS)[number], string>> = {
-  local: 'src/pipelines/drivers/local/driver.test.ts',
-  ray: 'test/clusters/ray.test.ts',
-  kubernetes: 'test/clusters/kubernetes.test.ts',
-  slurm: 'test/clusters/slurm.test.ts',
+  local: 'src/pipelines/drivers/local/driver.process.test.ts',
+  ray: 'test/clusters/ray.story.test.ts',
+  kubernetes: 'test/clusters/kubernetes.story.test.ts',
+  slurm: 'test/clusters/slurm.story.test.ts',
 }
 
 function driversPage(): string {

@@ -1,7 +1,7 @@
 /** The order in which test files begin, and in which part of the check. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isHeavy, longestFirst } from './parts.ts'
+import { isAlone, isHeavy, longestFirst } from './parts.ts'
 
 test('files that train and roll out begin first, then whole servers, then sources, and pages last', () => {
   const files = ['web/a.test.ts', 'src/b.test.ts', 'test/images/c.test.ts', 'src/a.test.ts', 'test/runners/z.test.ts']
@@ -27,12 +27,23 @@ test('files with browsers are spread among those with servers, each list in its 
   ])
 })
 
-test("a story or suite on PostgreSQL is for the second part, what is PostgreSQL's own is for the first", () => {
-  assert.equal(isHeavy('test/scenarios/messages.postgres.test.ts'), true)
-  assert.equal(isHeavy('test/scenarios/messages.sqlite.test.ts'), false)
-  assert.equal(isHeavy('test/scenarios/replicas.test.ts'), false)
-  assert.equal(isHeavy('src/cost/cost.postgres.test.ts'), true)
-  assert.equal(isHeavy('src/store/postgres/copy.test.ts'), false)
-  assert.equal(isHeavy('src/pipelines/data/kinds/sql.postgres.test.ts'), false)
-  assert.equal(isHeavy('test/images/story.test.ts'), true)
+test('the name of a file tells its part, and whether it has a process of its own', () => {
+  const told = Object.fromEntries(
+    [
+      'a.test.ts',
+      'a.sqlite.test.ts',
+      'a-story.test.ts',
+      'a.process.test.ts',
+      'a.postgres.test.ts',
+      'a.story.test.ts',
+    ].map((file) => [file, [isHeavy(file), isAlone(file)]]),
+  )
+  assert.deepEqual(told, {
+    'a.test.ts': [false, false],
+    'a.sqlite.test.ts': [false, false],
+    'a-story.test.ts': [false, false],
+    'a.process.test.ts': [false, true],
+    'a.postgres.test.ts': [true, false],
+    'a.story.test.ts': [true, true],
+  })
 })

@@ -14,6 +14,8 @@ import type { Cost } from './tap.ts'
 
 const [output = '', ...files] = process.argv.slice(2)
 const costs: Record<string, Cost> = {}
+// each fixture clears away at the end
+process.setMaxListeners(0)
 process.once('exit', () => writeFileSync(output, JSON.stringify(costs)))
 
 // tests belong to the suite in which they are called, which is forgotten once anything was awaited, as by `import()`

@@ -1,14 +1,19 @@
-/** Which test files run one after the other in one process: those that leave nothing in it by which another could be affected. */
+/** Which test files run one after the other in one process, by their names, and why one must not, by its text. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isTest } from '../house/files.ts'
 import { importsOf, resolveFrom } from '../house/imports.ts'
+import { isAlone } from './parts.ts'
 
 /** What a text says that must have a process of its own, and why. */
 const ALONE: readonly (readonly [why: string, says: RegExp])[] = [
-  ['starts processes or threads', /['"]node:(?:child_process|cluster|worker_threads)['"]/],
-  // its variables, folder, signals, output and costs
-  ['uses the process', /\bprocess(?:\[|\.(?!(?:getuid|cwd|platform|arch|version)\b)[a-zA-Z])/],
+  [
+    'starts processes or threads',
+    /['"]node:(?:child_process|cluster|worker_threads)['"]|\bstart(?:Own|Archiving)Postgres\(/,
+  ],
+  // its folder, signals, output and costs; its variables may be read, and what is to be done as it ends may be said
+  ['uses the process', /(?<!\.)\bprocess(?:\[|\.(?!(?:getuid|cwd|platform|arch|version|env)\b|once\('exit',)[a-zA-Z])/],
+  ['sets variables', /\bprocess\.env(?:\.\w+|\[[^\]]+\])?\s*(?:\?\?)?=[^=]|\b(?:delete|assign\() ?process\.env/],
   // as what draws pages does, which keep the time of the last one
   ['changes how modules are loaded', /\bregisterHooks\(/],
   ['changes what all code sees', /\bglobalThis\b|\bsetDefaultTimeout\b|\bsetGlobalDispatcher\b/],
@@ -19,12 +24,20 @@ const ALONE: readonly (readonly [why: string, says: RegExp])[] = [
   ['looks at the process from outside', /\/proc\/|\bgc\(|['"]node:v8['"]/],
 ]
 
-/** Files of one process at most: a fault in it has each of them run again. */
-const MOST = 20
+/** Helpers that start only what a run has started for all its files, and look for programs: their own texts say nothing. */
+const FOR_ALL = new Set(['test/postgres.ts', 'test/tools.ts'])
 
-/** Why a test file (relative to `root`) has a process of its own, by its text and by those of the tests' own files that it imports. */
+/** Files of one process at most: a fault in it has each of them run again. */
+const MOST = 40
+
+/**
+ * Why a test file (relative to `root`) must have a process of its own, by its text and by those of the tests' own files that it imports;
+ * undefined for one that leaves nothing in its process by which another could be affected.
+ */
 export function whyAlone(root: string, file: string): string | undefined {
-  const texts = [...reached(root, file)].map((one) => readFileSync(join(root, one), 'utf8'))
+  const texts = [...reached(root, file)]
+    .filter((one) => !FOR_ALL.has(one))
+    .map((one) => readFileSync(join(root, one), 'utf8'))
   return ALONE.find(([, says]) => texts.some((text) => says.test(text)))?.[0]
 }
 
@@ -32,8 +45,8 @@ export function whyAlone(root: string, file: string): string | undefined {
  * The files in their order, those together that share a process. Neighbours share most of what they load, so that they are taken
  * from one of the top folders and in order.
  */
-export function shared(root: string, files: readonly string[]): string[][] {
-  const together = files.filter((file) => whyAlone(root, file) === undefined)
+export function shared(files: readonly string[]): string[][] {
+  const together = files.filter((file) => !isAlone(file))
   const groups = Object.values(Object.groupBy(together, (file) => file.split('/')[0] ?? '')).flatMap((some = []) =>
     evenly(some),
   )

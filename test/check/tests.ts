@@ -79,7 +79,7 @@ async function runTests(run: TestRun, all: readonly string[]): Promise<Outcome> 
   const started = performance.now()
   const { report, ended, failed, leftOut } = await runFiles(root, files, job, {
     env: () => shared.env,
-    share: (files) => sharedProcesses(root, files),
+    share: sharedProcesses,
     // one that began last would run alone
     ...(late !== undefined && { held: { holds: late.uses, until: late.over } }),
     ...(job.time !== undefined && { time: job.time }),

@@ -1,4 +1,4 @@
-/** What every driver must do, on a real control plane of Kubernetes; run by kubernetes.test.ts in a network of its own. */
+/** What every driver must do, on a real control plane of Kubernetes; run by kubernetes.story.test.ts in a network of its own. */
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

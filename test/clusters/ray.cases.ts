@@ -1,4 +1,4 @@
-/** What every driver must do, on a real Ray cluster that stands in the same network; run by ray.test.ts in a network of its own. */
+/** What every driver must do, on a real Ray cluster that stands in the same network; run by ray.story.test.ts in a network of its own. */
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { egress } from '../../src/http/egress.ts'

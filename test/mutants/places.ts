@@ -25,7 +25,8 @@ export const PLACES: readonly MutantPlace[] = [
     tests: ['src/rollout/**/*.test.ts'],
     slow: [
       'src/rollout/**/*.postgres.test.ts',
-      'src/rollout/{crash,door,rollout}.test.ts',
+      'src/rollout/**/*.story.test.ts',
+      'src/rollout/rollout.test.ts',
       'src/rollout/controller/atomicity.test.ts',
     ],
   },
@@ -39,9 +40,10 @@ export const PLACES: readonly MutantPlace[] = [
     ],
     tests: ['src/pipelines/**/*.test.ts'],
     slow: [
+      'src/pipelines/**/*.story.test.ts',
       'src/pipelines/drivers/**/*.test.ts',
       'src/pipelines/pipelines.test.ts',
-      'src/pipelines/run/{adoption,leader,preemption}.test.ts',
+      'src/pipelines/run/{leader.process,preemption}.test.ts',
     ],
   },
   {
@@ -56,10 +58,6 @@ export const PLACES: readonly MutantPlace[] = [
       'src/monitoring/rounds/{again,evaluate,evidence,freshness,hour,quality,reconcile}.ts',
     ],
     tests: ['src/monitoring/**/*.test.ts'],
-    slow: [
-      'src/monitoring/**/*.postgres.test.ts',
-      'src/monitoring/**/crash.test.ts',
-      'src/monitoring/rounds/late.test.ts',
-    ],
+    slow: ['src/monitoring/**/*.{postgres,story}.test.ts', 'src/monitoring/labels/crash.process.test.ts'],
   },
 ]

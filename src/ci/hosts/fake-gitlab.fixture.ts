@@ -1,6 +1,6 @@
 /**
  * A fake GitLab: notes, statuses and the user of a token (version 4 of its API). Its answers are held against the types of Gitbeaker, and
- * it is used by python-gitlab, in `test/runners/gitlab-api.test.ts`.
+ * it is used by python-gitlab, in `test/runners/gitlab-api.story.test.ts`.
  */
 import { itemOf, pageOf, startFake } from './fake-host.fixture.ts'
 import type { Asked, FakeHost, Sent } from './fake-host.fixture.ts'

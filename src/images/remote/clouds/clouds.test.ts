@@ -1,6 +1,6 @@
 /**
  * Logins to the registries of Amazon, Google and Azure. The clouds here are fakes, written from the clouds' documents: they check what
- * is sent as those say it, and no real cloud has answered. Amazon's is also asked of moto, in `test/images/amazon.test.ts`.
+ * is sent as those say it, and no real cloud has answered. Amazon's is also asked of moto, in `test/images/amazon.story.test.ts`.
  */
 import assert from 'node:assert/strict'
 import { createHash, createPublicKey, generateKeyPairSync, verify } from 'node:crypto'

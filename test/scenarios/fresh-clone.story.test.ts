@@ -24,9 +24,9 @@ const SYSTEM = [...LAUNCHER_PROGRAMS, 'env']
 
 /** Test files, by name, and why they are skipped; the first as a whole. The last needs nothing. */
 const CHOSEN = [
-  ['s3/blobs.test.ts', /: there is no S3 server/],
-  ['prometheus.test.ts', /: no promtool/],
-  ['web/acts.test.ts', /: no Chromium/],
+  ['s3/blobs.process.test.ts', /: there is no S3 server/],
+  ['prometheus.process.test.ts', /: no promtool/],
+  ['web/acts.process.test.ts', /: no Chromium/],
   ['price.test.ts', undefined],
 ] as const
 

@@ -1,6 +1,6 @@
 /**
  * What a scan says: which packages, by whom, and that nobody looked where nobody did. The scanners on the PATH here are fakes that print what
- * theirs print; syft and grype themselves are run in `test/images/scan.test.ts`.
+ * theirs print; syft and grype themselves are run in `test/images/scan.story.test.ts`.
  */
 import assert from 'node:assert/strict'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** A driver over a fake slurmrestd passes what every driver must do; test/clusters/slurm.test.ts asks the same of a real cluster. */
+/** A driver over a fake slurmrestd passes what every driver must do; test/clusters/slurm.story.test.ts asks the same of a real cluster. */
 import { after } from 'node:test'
 import { egress } from '../../../../http/egress.ts'
 import { driverCases } from '../../driver.cases.ts'

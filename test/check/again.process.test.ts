@@ -15,9 +15,8 @@ import type { Tally } from './tally.ts'
 import { findPython } from '../tools.ts'
 
 const HEAD = "import { test } from 'node:test'\nimport assert from 'node:assert/strict'\n"
-/** Fails at its first run, and leaves a file by which the second knows; what may start processes shares none. */
-const LUCK = `${HEAD}import 'node:child_process'
-import { existsSync, writeFileSync } from 'node:fs'
+/** Fails at its first run, and leaves a file by which the second knows; it has a process of its own. */
+const LUCK = `${HEAD}import { existsSync, writeFileSync } from 'node:fs'
 test('fair', () => {})
 test('toss', () => {
   const before = existsSync('tossed')
@@ -48,25 +47,25 @@ async function told(stages: readonly Stage[], how: Partial<StageJob> = {}): Prom
 
 test('a file that passes at its second try has passed and is named; one that fails twice is red', async (t) => {
   const root = treeOf(t, {
-    'src/luck.test.ts': LUCK,
+    'src/luck.process.test.ts': LUCK,
     'src/wrong.test.ts': `${HEAD}test('wrong', () => assert.equal(1, 2))\n`,
     'src/right.test.ts': `${HEAD}test('right', () => {})\n`,
   })
   const { total, failed, passedAgain, printed } = await told([testStage(root, 'tests', 'ordinary')])
   assert.equal(totalLine(total), '4 passed, 1 failed, 0 skipped', 'the stage is one of those that passed')
-  assert.deepEqual(Object.keys(passedAgain), ['src/luck.test.ts'])
-  assert.match(passedAgain['src/luck.test.ts'] ?? '', /tails/, 'with why it failed at first')
+  assert.deepEqual(Object.keys(passedAgain), ['src/luck.process.test.ts'])
+  assert.match(passedAgain['src/luck.process.test.ts'] ?? '', /tails/, 'with why it failed at first')
   assert.deepEqual(Object.keys(failed), ['src/wrong.test.ts'])
   assert.match(failed['src/wrong.test.ts'] ?? '', /1 !== 2[^]*and at the second try:[^]*1 !== 2/)
   assert.match(printed, /^tests +ok .*, 2 failed at the first try$/m)
-  assert.match(printed, /second try: src\/luck\.test\.ts {2}passed/)
+  assert.match(printed, /second try: src\/luck\.process\.test\.ts {2}passed/)
 })
 
 test('without a second try the first is what counts', async (t) => {
-  const root = treeOf(t, { 'src/luck.test.ts': LUCK })
+  const root = treeOf(t, { 'src/luck.process.test.ts': LUCK })
   const { total, failed, passedAgain } = await told([testStage(root, 'tests', 'ordinary')], { retry: false })
   assert.equal(totalLine(total), '2 passed, 1 failed, 0 skipped')
-  assert.deepEqual([Object.keys(failed), passedAgain], [['src/luck.test.ts'], {}])
+  assert.deepEqual([Object.keys(failed), passedAgain], [['src/luck.process.test.ts'], {}])
 })
 
 test('a file that fails only beside others is tried beside them again', async (t) => {

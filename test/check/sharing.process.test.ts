@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { resolve } from 'node:path'
 import { test } from 'node:test'
 import { treeOf } from './files.fixture.ts'
+import { isAlone } from './parts.ts'
 import { shared, whyAlone } from './sharing.ts'
 import { runSuite, testFiles } from './suite.ts'
 
@@ -16,6 +17,14 @@ test('a file has a process of its own for what it or the helpers of tests do to 
     'src/starts.test.ts': "import { server } from '../test/server.ts'\n",
     'test/server.ts': "import { spawn } from 'node:child_process'\n",
     'src/names.test.ts': "process.env['TZ'] = 'UTC'\n",
+    'src/clock.test.ts': "process.env.TZ ??= 'UTC'\n",
+    'src/reads.test.ts':
+      "const { TZ = process.env['TZ'] === 'UTC', all = process.env } = {}\nprocess.once('exit', () => all)\n",
+    'src/ends.test.ts': "process.once('SIGTERM', () => undefined)\n",
+    'src/database.test.ts': "import { startPostgres } from '../test/postgres.ts'\n",
+    'src/own-database.test.ts':
+      "import { startOwnPostgres } from '../test/postgres.ts'\ntest(async () => startOwnPostgres())\n",
+    'test/postgres.ts': "import { spawn } from 'node:child_process'\n",
     'src/speaks.test.ts': '// a word of the process. Another sentence.\n',
     'src/indirect.test.ts': "import { cases } from './all.cases.ts'\n",
     'src/all.cases.ts': "import { names } from './names.fixture.ts'\n",
@@ -34,7 +43,12 @@ test('a file has a process of its own for what it or the helpers of tests do to 
   assert.deepEqual(why, {
     'src/pure.test.ts': undefined,
     'src/starts.test.ts': 'starts processes or threads',
-    'src/names.test.ts': 'uses the process',
+    'src/names.test.ts': 'sets variables',
+    'src/clock.test.ts': 'sets variables',
+    'src/reads.test.ts': undefined,
+    'src/ends.test.ts': 'uses the process',
+    'src/database.test.ts': undefined,
+    'src/own-database.test.ts': 'starts processes or threads',
     'src/speaks.test.ts': undefined,
     'src/indirect.test.ts': 'uses the process',
     'src/types.test.ts': undefined,
@@ -47,33 +61,33 @@ test('a file has a process of its own for what it or the helpers of tests do to 
   })
 })
 
-test('groups are of one top folder, about equally large, and stand where their first file stood', (t) => {
-  const names = Array.from({ length: 21 }, (_, i) => `src/f${String(i).padStart(2, '0')}.test.ts`)
-  const root = treeOf(t, {
-    ...Object.fromEntries(names.map((name) => [name, ''])),
-    'src/f03.test.ts': 'process.exit(1)\n',
-    'test/a.test.ts': '',
-    'src/f21.test.ts': '',
-    'src/f22.test.ts': '',
-  })
-  const groups = shared(root, testFiles(root))
+test('groups are of one top folder, about equally large, and stand where their first file stood', () => {
+  const names = Array.from({ length: 44 }, (_, i) => `src/f${String(i).padStart(2, '0')}.test.ts`)
+  const files = [...names, 'src/f03.process.test.ts', 'src/f04.story.test.ts', 'test/a.test.ts'].toSorted()
+  const groups = shared(files)
   assert.deepEqual(
     groups.map((group) => [group[0], group.length]),
     [
-      ['src/f00.test.ts', 11],
-      ['src/f03.test.ts', 1],
-      ['src/f12.test.ts', 11],
+      ['src/f00.test.ts', 22],
+      ['src/f03.process.test.ts', 1],
+      ['src/f04.story.test.ts', 1],
+      ['src/f22.test.ts', 22],
       ['test/a.test.ts', 1],
     ],
   )
-  assert.deepEqual(groups.flat().sort(), testFiles(root), 'each file once')
+  assert.deepEqual(groups.flat().sort(), files, 'each file once')
 })
 
-test('files of this checkout that start servers, browsers or databases of their own have processes of their own', () => {
+test('each file of this checkout has the process that its name says', () => {
   const root = resolve(import.meta.dirname, '../..')
-  for (const file of ['test/scenarios/access.test.ts', 'test/web/acts.test.ts', 'src/store/postgres/postgres.test.ts'])
-    assert.notEqual(whyAlone(root, file), undefined, file)
-  assert.equal(whyAlone(root, 'src/stats/hash.test.ts'), undefined)
+  const files = testFiles(root).filter((file) => !file.endsWith('.story.test.ts'))
+  const wrong = files.flatMap((file) => {
+    const why = whyAlone(root, file)
+    if (isAlone(file) === (why !== undefined)) return []
+    return [`${file}: ${why === undefined ? 'needs no process of its own' : `${why}; to be named *.process.test.ts`}`]
+  })
+  assert.deepEqual(wrong, [])
+  assert.ok(files.some(isAlone))
 })
 
 const TOGETHER = { concurrency: 1, limitMs: 60_000, share: (files: readonly string[]) => [files] }
