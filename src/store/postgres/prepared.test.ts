@@ -1,7 +1,10 @@
 /** Which writes get a name on PostgreSQL: those that come often, and only so many. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { preparedName } from './prepared.ts'
+import { preparedNames } from './prepared.ts'
+
+// those of the process are for all files that share it
+const preparedName = preparedNames()
 
 /** The names that a text gets when it is written so often. */
 function names(text: string, times: number): (string | undefined)[] {

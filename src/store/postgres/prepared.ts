@@ -9,26 +9,30 @@ const NAMES = 256
 /** Texts counted; all are forgotten when there are more. */
 const COUNTED = 2000
 
-const names = new Map<string, string>()
-const counts = new Map<string, number>()
+/** The names of this process: each connection prepares what it is given under one of them. */
+export const preparedName = preparedNames()
 
 /**
- * The name of a statement in PostgreSQL's SQL; undefined where it is to be planned each time: searches, whose best plan hangs on what
+ * Gives the name of a statement in PostgreSQL's SQL; undefined where it is to be planned each time: searches, whose best plan hangs on what
  * is looked for; rows returned whole, which a migration beside this process may widen; and what comes seldom.
  */
-export function preparedName(text: string): string | undefined {
-  const known = names.get(text)
-  if (known !== undefined) return known
-  if (names.size === NAMES || !/^\s*(INSERT|UPDATE|DELETE)\b/i.test(text) || /\bRETURNING\s+\*/i.test(text))
-    return undefined
-  const count = (counts.get(text) ?? 0) + 1
-  if (count < OFTEN) {
-    if (counts.size >= COUNTED) counts.clear()
-    counts.set(text, count)
-    return undefined
+export function preparedNames(): (text: string) => string | undefined {
+  const names = new Map<string, string>()
+  const counts = new Map<string, number>()
+  return (text) => {
+    const known = names.get(text)
+    if (known !== undefined) return known
+    if (names.size === NAMES || !/^\s*(INSERT|UPDATE|DELETE)\b/i.test(text) || /\bRETURNING\s+\*/i.test(text))
+      return undefined
+    const count = (counts.get(text) ?? 0) + 1
+    if (count < OFTEN) {
+      if (counts.size >= COUNTED) counts.clear()
+      counts.set(text, count)
+      return undefined
+    }
+    counts.delete(text)
+    const name = `w${names.size}`
+    names.set(text, name)
+    return name
   }
-  counts.delete(text)
-  const name = `w${names.size}`
-  names.set(text, name)
-  return name
 }
