@@ -5,8 +5,9 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { z } from 'zod'
-import { callError } from '../../test/call-error.ts'
+import { callError } from './call-error.fixture.ts'
 import { freePort } from '../../test/programs/free-port.ts'
+import { until } from '../../test/until.ts'
 import { problem } from '../contract/errors.ts'
 import { route } from '../contract/route.ts'
 import { mount } from '../http/mount.ts'
@@ -149,7 +150,7 @@ describe('the client', () => {
     await entered.promise
     caller.abort()
     await assert.rejects(call, { name: 'AbortError' })
-    while (aborted.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    await until('the server to notice', () => aborted.length > 0)
   })
 
   test('aborted before it began it does not call', async () => {

@@ -25,7 +25,7 @@ import * as read from './queries.ts'
 import * as runs from './runs/queries.ts'
 import { dataset, datasetRecords, datasets } from './traces/datasets.ts'
 import * as traces from './traces/queries.ts'
-import { callError } from '../../test/call-error.ts'
+import { callError } from '../../src/client/call-error.fixture.ts'
 
 interface Asked {
   readonly url: string

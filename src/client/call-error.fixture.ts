@@ -1,6 +1,6 @@
 /** The error of a call that a test expects to be refused. */
 import assert from 'node:assert/strict'
-import { CallError } from '../src/client/client.ts'
+import { CallError } from './client.ts'
 
 /** Fails when the call ends well or with another error. */
 export async function callError(call: Promise<unknown>): Promise<CallError> {
