@@ -366,7 +366,7 @@ describe('operation', () => {
 })
 
 describe('what is moved', () => {
-  it('is the same rows after backup and restore, and after export and import', { timeout: 120_000 }, async () => {
+  it('is the same rows after backup and restore, and after export and import', async () => {
     const list = [
       'runs',
       '--filter',

@@ -166,12 +166,7 @@ export const COMMANDS: readonly Command[] = [
     summary: 'List the items of a step that runs for each of a list, and how they stand',
     usage: 'RUN STEP',
     example: 'slipway items run_01m2 fit --state failed',
-    flags: [
-      ...SERVER_FLAGS,
-      ...flagsOf({
-        'state STATE': 'Only items in this state, for example failed.',
-      }),
-    ],
+    flags: [...SERVER_FLAGS, ...flagsOf({ 'state STATE': 'Only items in this state, for example failed.' })],
     load: () => import('./project/steps/items.ts'),
   },
   ...LINE_COMMANDS,
@@ -299,12 +294,7 @@ export const COMMANDS: readonly Command[] = [
     summary: 'Return an endpoint to its previous version at once',
     usage: 'ENDPOINT',
     example: 'slipway rollback flight-delay --reason "complaints from the desk"',
-    flags: [
-      ...SERVER_FLAGS,
-      ...flagsOf({
-        'reason TEXT': 'Why, for the audit trail.',
-      }),
-    ],
+    flags: [...SERVER_FLAGS, ...flagsOf({ 'reason TEXT': 'Why, for the audit trail.' })],
     load: () => import('./endpoint/rollback.ts'),
   },
   {
@@ -498,9 +488,8 @@ export const COMMANDS: readonly Command[] = [
     usage: 'bash|zsh|fish',
     example: 'eval "$(slipway completion bash)"',
     flags: [],
-    load: async () => {
-      const { completion } = await import('./invocation/completion.ts')
-      return { run: async (invocation) => completion(invocation, COMMANDS) }
-    },
+    load: async () => ({
+      run: async (one) => (await import('./invocation/completion.ts')).completion(one, COMMANDS),
+    }),
   },
 ]

@@ -65,7 +65,7 @@ interface Data {
   readonly left: { line: number; what: string }[]
 }
 
-describe('slipway dag import', { timeout: 300_000 }, () => {
+describe('slipway dag import', () => {
   test('a DAG of Airflow: tasks, groups, loops, order, retries, limits, schedule and params', async () => {
     const folder = join(root, 'airflow')
     const { data, lines } = await imported('night.py', AIRFLOW, '--out', folder)

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
+import { until } from '../../../test/until.ts'
 import { pipelinesApi } from '../../contract/pipelines.ts'
 import { output } from '../invocation/output.ts'
 import { connect } from '../invocation/server.ts'
@@ -46,8 +46,7 @@ before(async () => {
     env: { ...process.env, ...env },
     stdio: 'ignore',
   })
-  for (const end = performance.now() + 60_000; !existsSync(join(data, 'server.json')) && performance.now() < end;)
-    await delay(50)
+  await until('the server to say where it is', () => existsSync(join(data, 'server.json')))
 })
 after(() => {
   server?.kill('SIGKILL')

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { until } from '../../../../test/until.ts'
 import { usage } from '../../run-command.fixture.ts'
 import { readProjectFile } from './project-file.ts'
 import { projectsOf, secondsForCode } from '../projects.fixture.ts'
@@ -178,32 +178,32 @@ def fit(rate, other): ...
   })
 })
 
-describe('code of a file that writes a pipeline', { timeout: 120_000 }, () => {
+describe('code of a file that writes a pipeline', () => {
   it('cannot hang the command: the line is told, or the process ended', async (t) => {
-    // time to come to the loop, which is told by its line
     secondsForCode(t, 5)
-    const loop = await validate(project({ 'slipway_pipeline.py': `${HEAD}\nwhile True:\n    pass\n` }))
-    assert.match(loop.lines[0] ?? '', /^slipway_pipeline\.py:[34]: this ran for more than 5 s/)
+    const endless = project({ 'slipway_pipeline.py': `${HEAD}\nwhile True:\n    pass\n` })
+    // a process that takes two seconds to come to its loop, on a busy machine, is ended before it tells the line
+    await until('the line of the loop', async () => {
+      const [, line] =
+        /^slipway_pipeline\.py:([134]): this ran for more than 5 s/.exec((await validate(endless)).lines[0] ?? '') ?? []
+      assert.ok(line)
+      return line !== '1'
+    })
     const deaf = `import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True:\n    pass\n`
-    const began = performance.now()
     assert.match(
       (await validate(project({ 'slipway_pipeline.py': deaf }))).lines[0] ?? '',
       /:1: this ran for more than 5 s/,
     )
-    assert.ok(performance.now() - began < 60_000)
   })
 
   it('leaves no process behind that it started, also where that holds its output', async () => {
     const folder = project({
-      'slipway_pipeline.py': `import subprocess, sys\nchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])\nopen("pid.txt", "w").write(str(child.pid))\n${GOOD}`,
+      'slipway_pipeline.py': `import subprocess, sys\nchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(7200)"])\nopen("pid.txt", "w").write(str(child.pid))\n${GOOD}`,
     })
-    const began = performance.now()
     assert.equal((await validate(folder)).code, 0)
-    assert.ok(performance.now() - began < 60_000)
     const pid = Number(readFileSync(join(folder, 'pid.txt'), 'utf8'))
     assert.ok(pid > 0)
-    for (const end = performance.now() + 60_000; isRunning(pid) && performance.now() < end;) await sleep(50)
-    assert.equal(isRunning(pid), false)
+    await until(`the end of process ${pid}`, () => !isRunning(pid))
   })
 
   it('cannot flood it', async () => {

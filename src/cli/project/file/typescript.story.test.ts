@@ -21,7 +21,7 @@ export default pipeline('p', { python: { packages: [] } }, (p) => {
 })
 `
 
-describe('a pipeline in TypeScript', { timeout: 120_000 }, () => {
+describe('a pipeline in TypeScript', () => {
   it('is taken by its name, of JavaScript too, and where nothing else stands for it', async () => {
     const script = GOOD.replace('type Kept = string\n', '').replace(': Kept', '').replace(" as 'job:go'", '')
     for (const [file, text] of [
