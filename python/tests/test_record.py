@@ -245,7 +245,7 @@ class ServerCase(unittest.TestCase):
             env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PYTHON), "PYTHONDONTWRITEBYTECODE": "1", **self.env}
             env["MLFLOW_EXPERIMENT_ID"] = "7"
             command = [sys.executable, "-m", "slipway.record", *arguments]
-            return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
+            return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=120, check=False)
 
     def test_a_script_runs_as_it_would_alone_and_its_run_is_finished(self) -> None:
         done = self.run_module("--data", "good.py", "--seed", "3", "good.py", "--data", "x")

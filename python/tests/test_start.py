@@ -77,7 +77,7 @@ class Start(unittest.TestCase):
             data = pathlib.Path(place) / "data"
             data.mkdir()
             command = [sys.executable, "-I", "-S", str(copy / "confine/__main__.py"), "--probe", str(data)]
-            subprocess.run(command, check=True, capture_output=True, timeout=60)
+            subprocess.run(command, check=True, capture_output=True, timeout=120)
             kept = {path.name.partition(".")[0] for path in copy.glob("*/__pycache__/*.pyc")} | {
                 path.name.partition(".")[0] for path in copy.glob("__pycache__/*.pyc")
             }

@@ -6,13 +6,16 @@ import { oneFailure, tryAgain } from './again.ts'
 import type { Again } from './again.ts'
 import { treeOf } from './files.fixture.ts'
 import { createProgress } from './progress.ts'
-import { runPythonSuite } from './python-suite.ts'
+import { pythonTests, runPythonSuite } from './python-suite.ts'
 import { runStages } from './stage.ts'
 import type { Outcome, Stage, StageJob } from './stage.ts'
 import { testStage } from './tests.ts'
 import { emptyTally, totalLine } from './tally.ts'
 import type { Tally } from './tally.ts'
 import { findPython } from '../tools.ts'
+
+// each service of a run ends with the process
+process.setMaxListeners(0)
 
 const HEAD = "import { test } from 'node:test'\nimport assert from 'node:assert/strict'\n"
 /** Fails at its first run, and leaves a file by which the second knows; it has a process of its own. */
@@ -78,6 +81,23 @@ test('a file that fails only beside others is tried beside them again', async (t
   assert.deepEqual(Object.keys(failed), ['src/b.test.ts'])
 })
 
+test('what fails beside others and passes at its second try has passed, whatever else fails there', async (t) => {
+  const once = `${HEAD}import { existsSync, writeFileSync } from 'node:fs'
+test('toss', () => {
+  const before = existsSync('tossed')
+  writeFileSync('tossed', '')
+  assert.ok(before, 'tails')
+})\n`
+  const root = treeOf(t, {
+    'src/a.test.ts': once,
+    'src/b.test.ts': `${HEAD}test('wrong', () => assert.equal(1, 2))\n`,
+  })
+  const { total, failed, passedAgain } = await told([testStage(root, 'tests', 'ordinary')])
+  assert.equal(totalLine(total), '2 passed, 1 failed, 0 skipped')
+  assert.deepEqual([Object.keys(failed), Object.keys(passedAgain)], [['src/b.test.ts'], ['src/a.test.ts']])
+  assert.match(passedAgain['src/a.test.ts'] ?? '', /fails in one process with others[^]*tails/)
+})
+
 /** Something that failed once and passes when it is tried again. */
 function unlucky(name: string, tried: string[] = []): Again {
   return {
@@ -138,10 +158,10 @@ test('the Python files that failed are named', { skip: findPython() === undefine
     'python/tests/test_b.py': file('pass'),
   })
   const modules = async (): Promise<(readonly string[])[]> =>
-    (await runPythonSuite(root, findPython() ?? '')).failed.map((one) => one.modules)
+    (await runPythonSuite(root, pythonTests(root, 'ordinary'), findPython() ?? '')).failed.map((one) => one.modules)
   assert.deepEqual(await modules(), [['tests.test_ab']])
   const crashing = treeOf(t, { 'python/tests/__init__.py': '', 'python/tests/test_c.py': 'import os\nos._exit(3)\n' })
-  const crashed = await runPythonSuite(crashing, findPython() ?? '')
+  const crashed = await runPythonSuite(crashing, pythonTests(crashing, 'ordinary'), findPython() ?? '')
   assert.deepEqual(
     crashed.failed.map((one) => one.modules),
     [['tests.test_c']],

@@ -18,6 +18,12 @@ export function endedCpuSeconds(): number | undefined {
   return (user + system) / TICKS_PER_SECOND
 }
 
+/** CPU seconds of this process, with all that it has started and that have ended. */
+export function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6 + (endedCpuSeconds() ?? 0)
+}
+
 let before = endedCpuSeconds()
 
 /**

@@ -24,6 +24,8 @@ const NAMED = /['"`]([\w@./-]*[\w@-]\.[a-z]+|[\w@.-]+(?:\/[\w@.-]+)+\/?)['"`]/g
 const TYPES = /^(?:import|export) type [^'"`]*['"][^'"]*['"]/gm
 /** A line of a comment that names what the graph cannot see: `covers: web/, docs/guides/ci.md`. */
 const COVERS = /^(?:\s*\*|\/\/|\/\*\*?) covers: (.+?)(?: \*\/)?$/gm
+/** What lies beside the checkout for all who work on it, by a path of any height: `'../../../shared/oracles'`. */
+const BESIDE = /['"`](?:\.\.\/)+(shared\/[\w@./-]*[\w-])\/?['"`]/g
 
 /** The digests of test files of one tree. */
 export interface Inputs {
@@ -43,10 +45,41 @@ export function inputsOf(root: string, tools: string): Inputs {
   const base = hashOf([tools, ...always.map((file) => `${file} ${digest(file)}`)].join('\n'))
   const next = memoized((file) => (CODE.test(file) ? targetsOf(root, file, files) : []))
   const reached = (test: string): string[] => [...reach(test, next)].sort()
+  const named = memoized((file) => (CODE.test(file) ? besideOf(root, file) : []))
+  const beside = memoized((name) =>
+    hashOf(
+      filesBeside(root, name)
+        .map((file) => `${file} ${digest(file)}`)
+        .join('\n'),
+    ),
+  )
   return {
     reached,
-    digestOf: memoized((test) => hashOf([base, ...reached(test).map((file) => `${file} ${digest(file)}`)].join('\n'))),
+    digestOf: memoized((test) => {
+      const own = reached(test)
+      const names = [...new Set(own.flatMap(named))]
+      const lines = [...own.map((file) => `${file} ${digest(file)}`), ...names.map((name) => `${name} ${beside(name)}`)]
+      return hashOf([base, ...lines].join('\n'))
+    }),
   }
+}
+
+/** What a file of code names, or says that it covers, of the folder beside the checkout, from the root. */
+function besideOf(root: string, file: string): string[] {
+  const text = readFileSync(join(root, file), 'utf8')
+  const covered = coveredBy(text).filter((name) => name.startsWith('../shared/'))
+  return [...[...text.matchAll(BESIDE)].map(([, name = '']) => join('..', name)), ...covered]
+}
+
+function coveredBy(text: string): string[] {
+  return [...text.matchAll(COVERS)].flatMap(([, list = '']) => list.split(/,\s*/))
+}
+
+/** The files of a folder beside the checkout, or the one file of that name; none where there is none. */
+function filesBeside(root: string, name: string): string[] {
+  const found = ifMissingNow(() => statSync(join(root, name)))
+  if (found === undefined) return []
+  return found.isFile() ? [name] : filesOf(root, `${name}/**/*`)
 }
 
 const LEFT_THERE = ['node_modules', '__pycache__']
@@ -63,11 +96,10 @@ function targetsOf(root: string, file: string, files: ReadonlySet<string>): stri
   const text = readFileSync(join(root, file), 'utf8')
   const imports = importsOf(text).filter(({ value }) => value)
   const named = [...text.replace(TYPES, '').matchAll(NAMED)].flatMap(([, name = '']) => [name, resolveFrom(file, name)])
-  const covered = [...text.matchAll(COVERS)].flatMap(([, list = '']) => list.split(/,\s*/))
   return [
     ...imports.map(({ target }) => resolveFrom(file, target)).filter((target) => files.has(target)),
     ...named.filter((target) => files.has(target)),
-    ...covered.flatMap((name) => below(name, files)),
+    ...coveredBy(text).flatMap((name) => below(name, files)),
   ]
 }
 

@@ -50,6 +50,29 @@ test('a test file depends on what it loads, names or says that it covers, and on
   assert.notEqual(inputsOf(root, 'node 25').digestOf(STORY), before.digestOf(STORY), 'and on what it is run with')
 })
 
+test('of what lies beside the checkout a test file depends on the part that it names, or that its helpers name', (t) => {
+  const beside = treeOf(t, {
+    'tree/test/story.test.ts': "import { ORACLES } from './clients/oracles.ts'\n",
+    'tree/test/clients/oracles.ts': "export const ORACLES = join(ROOT, '../shared/oracles')\n",
+    'tree/test/plane.story.test.ts': "const SCRIPT = resolve(import.meta.dirname, '../../shared/plane/start.sh')\n",
+    'tree/test/none.story.test.ts': "// covers: ../shared/plane/other.sh\nconst NONE = resolve('../shared/none/')\n",
+    'shared/oracles/deep/answers.json': '[1]',
+    'shared/plane/start.sh': 'true',
+    'shared/plane/other.sh': 'true',
+  })
+  const root = join(beside, 'tree')
+  const tests = ['test/story.test.ts', 'test/plane.story.test.ts', 'test/none.story.test.ts']
+  const digests = (): string[] => tests.map(inputsOf(root, 'node 24').digestOf)
+  const before = digests()
+  const changes = (path: string, text: string): boolean[] => {
+    writeFileSync(join(beside, path), text)
+    return digests().map((digest, at) => digest !== before[at])
+  }
+  assert.deepEqual(changes('shared/plane/other.sh', 'false'), [false, false, true])
+  assert.deepEqual(changes('shared/plane/start.sh', 'false'), [false, true, true])
+  assert.deepEqual(changes('shared/oracles/deep/answers.json', '[2]'), [true, true, true])
+})
+
 interface Kept {
   passes: () => Passes
   end: (file: string, tally?: Partial<Tally>) => void

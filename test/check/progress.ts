@@ -26,6 +26,7 @@ export interface Progress {
 }
 
 /** Progress on a screen; times come from `now`, a monotonic clock in ms. */
+// by the clock: it tells people how long things take
 export function createProgress(screen: Screen, now: () => number = () => performance.now()): Progress {
   const terminal = screen.isTTY === true
   const shown: (() => string)[] = []

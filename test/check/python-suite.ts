@@ -24,21 +24,29 @@ export interface PythonResult {
   readonly failed: readonly FailedModules[]
 }
 
-/** Python's test files under `root`, sorted; empty when the package has none. */
-export function pythonTests(root: string): string[] {
-  return existsSync(join(root, 'python/tests')) ? globSync('python/tests/**/test_*.py', { cwd: root }).sort() : []
+/** The first part runs `test_*.py`, the second `story_*.py`. */
+const NAMES = { ordinary: 'test_*.py', heavy: 'story_*.py' } as const
+export type PythonPart = keyof typeof NAMES
+
+/** Python's test files of a part under `root`, sorted; empty when the package has none. */
+export function pythonTests(root: string, part: PythonPart): string[] {
+  return existsSync(join(root, 'python/tests')) ? globSync(`python/tests/**/${NAMES[part]}`, { cwd: root }).sort() : []
 }
 
+/** Tables of tests are small: threads that wait for each other in a loop cost more than they help, most so on a busy machine. */
+const ONE_THREAD = { OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1', MKL_NUM_THREADS: '1' }
+
 /**
- * Runs them with the given interpreter, in as many processes as there are cores, each with every so manieth file; the report is everything
- * that Python printed. `ended` is told how many tests have ended so far. Does not throw on failures.
+ * Runs test files with the given interpreter, in as many processes as there are cores, each with every so manieth file; the report is
+ * everything that Python printed. `ended` is told how many tests have ended so far. Does not throw on failures.
  */
 export async function runPythonSuite(
   root: string,
+  files: readonly string[],
   python: string,
   ended: (tests: number) => void = () => undefined,
 ): Promise<PythonResult> {
-  const modules = pythonTests(root).map((file) =>
+  const modules = files.map((file) =>
     file
       .replace(/^python\//, '')
       .replace(/\.py$/, '')
@@ -81,7 +89,7 @@ export async function runPythonModules(
 ): Promise<{ tally: Tally; report: string }> {
   const { code, out: report } = await outputOf(python, ['-B', '-m', 'unittest', '-v', ...modules], {
     cwd: join(root, 'python'),
-    env: { ...process.env, PYTHONUNBUFFERED: '1', PYTHONDONTWRITEBYTECODE: '1' },
+    env: { ...ONE_THREAD, ...process.env, PYTHONUNBUFFERED: '1', PYTHONDONTWRITEBYTECODE: '1' },
     limitMs: LIMIT_MS,
     written: (out) => ended(out.match(RESULT)?.length ?? 0),
   })

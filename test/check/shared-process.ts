@@ -9,7 +9,7 @@ import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { after, describe, test } from 'node:test'
-import { endedCpuSeconds } from './cpu.ts'
+import { cpuSeconds } from './cpu.ts'
 import type { Cost } from './tap.ts'
 
 const [output = '', ...files] = process.argv.slice(2)
@@ -21,16 +21,13 @@ process.once('exit', () => writeFileSync(output, JSON.stringify(costs)))
 // tests belong to the suite in which they are called, which is forgotten once anything was awaited, as by `import()`
 const load = createRequire(import.meta.url)
 
-/** CPU seconds of this process and of those that it has started and awaited. */
-function cpuSeconds(): number {
-  const { user, system } = process.cpuUsage()
-  return (user + system) / 1e6 + (endedCpuSeconds() ?? 0)
-}
+/** Each test of a file has its limit; the file itself has none here, or it would be named in place of the test that hangs. */
+const NO_LIMIT = { timeout: 2 ** 31 - 1 }
 
 // the test waits until the files before have ended, for a file may ask for the time as it is loaded; the suite waits for the whole file,
 // as a process of its own does, before its first test begins
 for (const file of files)
-  test(file, () => {
+  test(file, NO_LIMIT, () => {
     describe('all', () => {
       const [at, cpu] = [performance.now(), cpuSeconds()]
       load(resolve(file))

@@ -90,7 +90,7 @@ test('each file of this checkout has the process that its name says', () => {
   assert.ok(files.some(isAlone))
 })
 
-const TOGETHER = { concurrency: 1, limitMs: 60_000, share: (files: readonly string[]) => [files] }
+const TOGETHER = { concurrency: 1, limitMs: 120_000, share: (files: readonly string[]) => [files] }
 
 test('files in one process are told of each for itself, and what stands around the tests of one is not for another', async (t) => {
   const root = treeOf(t, {
@@ -106,7 +106,7 @@ test('ok', () => assert.equal(value, 1))
 test('later', { todo: true }, () => { throw new Error('not yet') })\n`,
     'src/d.test.ts': `${HEAD}test('begins once the file is loaded', () => assert.equal(BELOW, 1))
 const BELOW = 1
-before(async () => { await new Promise((done) => setTimeout(done, 20)); ready = true })
+before(async () => { for (let i = 0; i < 20; i++) await new Promise((done) => setImmediate(done)); ready = true })
 let ready = false
 test('after what comes before', () => assert.ok(ready))\n`,
     'src/late.fixture.ts': 'export const value = 1\n',
@@ -132,7 +132,7 @@ test('after what comes before', () => assert.ok(ready))\n`,
     report,
   )
   assert.deepEqual(tally.skips, ['src/a.test.ts: away: no #1 disk', 'src/b.test.ts: later: no reason given'])
-  assert.ok(ended.every(({ seconds }) => seconds >= 0 && seconds < 60))
+  assert.ok(ended.every(({ seconds }) => seconds >= 0))
 })
 
 test('after a crash or a failure each file runs alone, and that is what counts', async (t) => {
@@ -161,6 +161,36 @@ test('a file that fails only beside others has failed, and is told of with how t
   assert.match(report, /^src\/b\.test\.ts\nit passes alone, and fails in one process with others/)
   assert.match(report, /shared-process\.ts \/dev\/null src\/a\.test\.ts src\/b\.test\.ts src\/c\.test\.ts/)
 })
+
+test('a file that fails only beside others is told of also when another fails alone', async (t) => {
+  const files = {
+    'src/a.test.ts': `${HEAD}test('leaves', () => { globalThis.left = 1 })\n`,
+    'src/b.test.ts': `${HEAD}test('is disturbed', () => assert.equal(globalThis.left, undefined))\n`,
+    'src/c.test.ts': `${HEAD}test('wrong', () => assert.equal(1, 2))\n`,
+    'src/d.test.ts': `${HEAD}test('is disturbed too', () => assert.ok(!('left' in globalThis)))\n`,
+  }
+  assert.deepEqual(await besideIn(treeOf(t, files)), {
+    'src/b.test.ts': true,
+    'src/c.test.ts': false,
+    'src/d.test.ts': true,
+  })
+})
+
+test('a file that ends the process only beside others is the one that has failed there', async (t) => {
+  const files = {
+    'src/a.test.ts': `${HEAD}test('leaves', () => { globalThis.left = 1 })\n`,
+    'src/b.test.ts': `${HEAD}test('crash', () => { if (globalThis.left === 1) process.exit(7) })\n`,
+    'src/c.test.ts': `${HEAD}test('wrong', () => assert.equal(1, 2))\n`,
+  }
+  assert.deepEqual(await besideIn(treeOf(t, files)), { 'src/b.test.ts': true, 'src/c.test.ts': false })
+})
+
+/** The files that fail in one process, and whether they are told to do so only beside the others. */
+async function besideIn(root: string): Promise<Record<string, boolean>> {
+  const { failed, tally } = await runSuite(root, testFiles(root), TOGETHER)
+  assert.equal(tally.failed, failed.length)
+  return Object.fromEntries(failed.map(({ file, reasons }) => [file, reasons.startsWith('it passes alone')]))
+}
 
 test('a file without tests, and one that hangs beside others, have failed', async (t) => {
   const root = treeOf(t, {

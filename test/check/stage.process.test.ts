@@ -79,3 +79,12 @@ test('a stage beside another runs at the same time, and the one behind them wait
   assert.deepEqual(events, ['first begins', 'long begins', 'first ends', 'long ends', 'last begins', 'last ends'])
   assert.equal(passed, 3)
 })
+
+test('the CPU seconds of each stage are told, those of stages at the same time together', async () => {
+  const out = new PassThrough()
+  const stage = (name: string, beside: boolean) => ({ name, beside, run: async (): Promise<Outcome> => ({ ok: true }) })
+  const stages = [stage('lint', false), stage('tests', false), stage('python', true), stage('docs', false)]
+  await runStages(stages, { filters: [], progress: createProgress(out) })
+  const said = /^seconds of CPU: lint N, tests and python N, docs N$/m
+  assert.match(String(out.read()).replace(/\d+\.\d/g, 'N'), said)
+})

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { oneFailure, tryAgain } from './again.ts'
 import type { Again, TryingAgain } from './again.ts'
-import { takeEndedCpu } from './cpu.ts'
+import { cpuSeconds, takeEndedCpu } from './cpu.ts'
 import { secondsSince } from './progress.ts'
 import { emptyTally, sum, totalLine } from './tally.ts'
 import type { Tally } from './tally.ts'
@@ -91,19 +91,36 @@ export function endOf(report: string): string {
  * brought meanwhile: that waits for the network, they compute.
  */
 export async function runStages(stages: readonly Stage[], job: StageJob): Promise<Tally> {
-  const ready = stages.map((stage) => stage.prepare?.(job))
+  const ready = new Map(stages.map((stage) => [stage, stage.prepare?.(job)]))
   const ended: Ended[] = []
-  const running: Promise<Ended>[] = []
-  for (const [i, stage] of stages.entries()) {
-    if (stage.beside !== true) ended.push(...(await Promise.all(running.splice(0))))
-    running.push(runStage(stage, job, ready[i]))
+  const costs: string[] = []
+  const costOf = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    const before = cpuSeconds()
+    const done = await work()
+    costs.push(`${name} ${(cpuSeconds() - before).toFixed(1)}`)
+    return done
   }
-  ended.push(...(await Promise.all(running)))
-  const again = await tryAgain(
-    ended.flatMap((one) => one.again),
-    job,
-  )
+  for (const group of groupsOf(stages)) {
+    const names = group.map((stage) => stage.name).join(' and ')
+    const run = () => Promise.all(group.map((stage) => runStage(stage, job, ready.get(stage))))
+    ended.push(...(await costOf(names, run)))
+  }
+  const failed = ended.flatMap((one) => one.again)
+  const again = failed.length === 0 ? emptyTally() : await costOf('second tries', () => tryAgain(failed, job))
+  // what is brought meanwhile is in it
+  job.progress.line(`seconds of CPU: ${costs.join(', ')}`)
   return sum([...ended.map((one) => one.tally), again])
+}
+
+/** The stages, those together that run at the same time. */
+function groupsOf(stages: readonly Stage[]): Stage[][] {
+  const groups: Stage[][] = []
+  for (const stage of stages) {
+    const last = groups.at(-1)
+    if (stage.beside === true && last !== undefined) last.push(stage)
+    else groups.push([stage])
+  }
+  return groups
 }
 
 interface Ended {

@@ -1,16 +1,22 @@
 /** The check counts what really happened: passes, failures, skips with their reasons, files that crash or never end. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate } from 'node:timers/promises'
+import { ifMissingNow } from '../../src/contract/absence/absent.ts'
 import { treeOf } from './files.fixture.ts'
-import { readUnittest, runPythonSuite } from './python-suite.ts'
+import { isRunning } from './processes.fixture.ts'
+import { pythonTests, readUnittest, runPythonSuite } from './python-suite.ts'
+import { envOf, limitOf } from './run-files.ts'
 import { runSuite, testFiles } from './suite.ts'
 import { sum, totalLine } from './tally.ts'
 import { readTap } from './tap.ts'
 import { findChromium, findProgram, findPython } from '../tools.ts'
+import { PATIENCE, until } from '../until.ts'
+
+/** Longer than any of these files takes on a busy machine. */
+const LIMIT_MS = 120_000
 
 test('passes, failures, skips and crashes are counted, and only failing files are reported', async (t) => {
   const head = "import { test } from 'node:test'\nimport assert from 'node:assert/strict'\n"
@@ -21,7 +27,7 @@ test('passes, failures, skips and crashes are counted, and only failing files ar
   })
   const { tally, report, failed, ended } = await runSuite(root, testFiles(root), {
     concurrency: 2,
-    limitMs: 60_000,
+    limitMs: LIMIT_MS,
   })
   assert.deepEqual(tally, { passed: 3, failed: 2, skipped: 1, skips: ['src/b.test.ts: away: no browser'] })
   assert.match(report, /src\/b\.test\.ts/)
@@ -43,7 +49,7 @@ test('a file whose whole suite is skipped is skipped and has not failed', async 
     'src/todo.test.ts': `${head}test('later', { todo: 'no room' }, () => { throw new Error('not yet') })\n`,
     'src/none.test.ts': `${head}describe('empty', () => {})\n`,
   })
-  const { tally, report } = await runSuite(root, testFiles(root), { concurrency: 1, limitMs: 60_000 })
+  const { tally, report } = await runSuite(root, testFiles(root), { concurrency: 1, limitMs: LIMIT_MS })
   assert.deepEqual(tally, {
     passed: 1,
     failed: 1,
@@ -57,42 +63,77 @@ test('a file whose whole suite is skipped is skipped and has not failed', async 
   assert.match(report, /src\/none\.test\.ts/, 'without a test and without a skip, a file has failed')
 })
 
-/** The limit of a file that hangs: on a busy machine Node alone takes seconds to begin. */
-const HANGS_MS = 6000
-
 test('a file that never ends is killed with its processes and has failed', async (t) => {
   const root = treeOf(t, {
     'src/hang.test.ts': `import { test } from 'node:test'
 import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-test('ok', () => { writeFileSync('child.pid', String(spawn('sleep', ['60']).pid)) })
+test('ok', () => { writeFileSync('child.pid', String(spawn('sleep', ['600']).pid)) })
 setInterval(() => {}, 1000)\n`,
   })
-  const { tally, report } = await runSuite(root, testFiles(root), { concurrency: 2, limitMs: HANGS_MS })
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const running = runSuite(root, testFiles(root), { concurrency: 2, limitMs: LIMIT_MS })
+  const pid = await until('its process', () =>
+    Number(ifMissingNow(() => readFileSync(join(root, 'child.pid'), 'utf8'))),
+  )
+  t.mock.timers.tick(LIMIT_MS)
+  const { tally, report } = await running
   assert.equal(tally.failed, 1)
-  assert.match(report, /still running after 6 s; killed/)
-  const pid = Number(readFileSync(join(root, 'child.pid'), 'utf8'))
-  // killed and not yet collected by the system's first process, it is a zombie for a moment
-  const state = (): string => spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).stdout.trim()
-  for (const end = performance.now() + 30_000; !/^(Z.*)?$/.test(state()); await delay(50))
-    assert.ok(performance.now() < end, `it is still there: ${state()}`)
+  assert.match(report, /still running after 120 s; killed/)
+  await until('its process to be gone', () => !isRunning(pid))
+})
+
+test('a test that hangs is named before its file is killed, in a process of its own and beside others', async (t) => {
+  const hangs = `test('hangs', (t) => {
+  const alive = setInterval(() => {}, 1000)
+  t.signal.addEventListener('abort', () => clearInterval(alive))
+  return new Promise(() => {})
+})\n`
+  const head = "import { test } from 'node:test'\n"
+  const root = treeOf(t, {
+    'src/ok.test.ts': `${head}test('ok', () => {})\n`,
+    'src/slow.test.ts': `${head}test('ok', () => {})\n${hangs}test('later', () => {})\n`,
+  })
+  // nothing is killed: a second is over before a file begins
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  for (const share of [
+    (files: readonly string[]) => files.map((file) => [file]),
+    (files: readonly string[]) => [files],
+  ]) {
+    const { tally, failed } = await runSuite(root, testFiles(root), { concurrency: 1, limitMs: 1000, share })
+    assert.deepEqual([tally.passed, tally.failed], [3, 1])
+    assert.match(failed[0]?.reasons ?? '', /✖ hangs[^]*test timed out after 800ms/)
+  }
+})
+
+test('tests of the second part have more time and patience, unless somebody says how much', (t) => {
+  const before = process.env[PATIENCE]
+  t.after(() => (before === undefined ? delete process.env[PATIENCE] : (process.env[PATIENCE] = before)))
+  delete process.env[PATIENCE]
+  const shared = { PAGES: '/tmp/pages' }
+  assert.deepEqual(envOf('src/a.process.test.ts', shared), { ...shared, [PATIENCE]: '1' })
+  assert.deepEqual(envOf('src/a.postgres.test.ts', shared), { ...shared, [PATIENCE]: '5' })
+  process.env[PATIENCE] = '20'
+  assert.deepEqual(envOf('src/a.story.test.ts', shared), { ...shared, [PATIENCE]: '20' })
+  const [first, second] = [limitOf(['src/a.test.ts']), limitOf(['src/a.test.ts', 'src/b.story.test.ts'])]
+  assert.deepEqual([first, second], [300_000, 1_500_000])
 })
 
 test('files that wait for something are left out until it is over, and are the next ones then', async (t) => {
   const empty = "import { test } from 'node:test'\ntest('ok', () => {})\n"
   const root = treeOf(t, { 'src/a.test.ts': empty, 'src/b.test.ts': empty, 'src/c.test.ts': empty })
   const started: string[] = []
-  const { promise: until, resolve } = Promise.withResolvers<void>()
+  const { promise: over, resolve } = Promise.withResolvers<void>()
   const run = (held: { holds: (file: string) => boolean; until: Promise<void> }) =>
     runSuite(root, testFiles(root), {
       concurrency: 1,
-      limitMs: 60_000,
+      limitMs: LIMIT_MS,
       held,
       watch: { started: ([file = '']) => started.push(file), ended: () => resolve() },
     })
-  await run({ holds: (file) => file.includes('a.test'), until })
+  await run({ holds: (file) => file.includes('a.test'), until: over })
   assert.deepEqual(started.splice(0), ['src/b.test.ts', 'src/a.test.ts', 'src/c.test.ts'])
-  const { tally } = await run({ holds: () => true, until: delay(50) })
+  const { tally } = await run({ holds: () => true, until: setImmediate() })
   assert.deepEqual([started.length, tally.passed], [3, 3], 'nothing else is there to be run meanwhile')
 })
 
@@ -135,7 +176,7 @@ class T(unittest.TestCase):
     def test_away(self): pass
 `
   const root = treeOf(t, { 'python/tests/__init__.py': '', 'python/tests/test_t.py': text })
-  const { tally, report } = await runPythonSuite(root, findPython() ?? '')
+  const { tally, report } = await runPythonSuite(root, pythonTests(root, 'ordinary'), findPython() ?? '')
   assert.deepEqual(tally, { passed: 1, failed: 2, skipped: 1, skips: ['python: test_away: no numpy here'] }, report)
 })
 

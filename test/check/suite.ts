@@ -1,5 +1,5 @@
 /** Runs the TypeScript tests with Node's own runner and tells what passed, failed and was skipped. */
-import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
@@ -12,7 +12,10 @@ import { runTestProcess } from './test-process.ts'
 import type { EndedProcess } from './test-process.ts'
 import type { TimeLeft } from './time-left.ts'
 
-/** How a suite is run: `concurrency` files at a time; a file that has not ended after `limitMs` is killed and has failed. */
+/**
+ * How a suite is run: `concurrency` files at a time; a file that has not ended after `limitMs` is killed and has failed, and each of its
+ * tests has a little less.
+ */
 export interface SuiteOptions {
   readonly concurrency: number
   readonly limitMs: number
@@ -119,20 +122,22 @@ function resultOf(files: readonly string[], all: readonly Ended[]): SuiteResult 
   const known = new Set(ended.map((one) => one.file))
   return {
     tally: sum(all.map((one) => one.tally)),
-    report: failed.map((one) => `${one.file}\n${one.report}`).join('\n'),
+    report: failed.map((one) => `${one.file}\n${one.why ?? ''}${one.report}`).join('\n'),
     ended,
-    failed: failed.map((one) => ({ together: [one.file], ...one, reasons: reasonsOf(one.report) })),
+    failed: failed.map((one) => ({ together: [one.file], ...one, reasons: `${one.why ?? ''}${reasonsOf(one)}` })),
     leftOut: files.filter((file) => !known.has(file)),
   }
 }
 
 const REASON_LINES = 60
 
-/** Node's own list of what failed, which stands at the end; of a file that ended without one, its last lines. */
-function reasonsOf(report: string): string {
+/** Node's own list of what failed in the file, which stands at the end; of a file that ended without one, the last lines. */
+function reasonsOf({ file, report }: Ended): string {
   const [, list] = report.split(/^✖ failing tests:$/m)
-  const lines = (list ?? report).trim().split('\n')
-  return (list === undefined ? lines.slice(-REASON_LINES) : lines.slice(0, REASON_LINES)).join('\n')
+  if (list === undefined) return report.trim().split('\n').slice(-REASON_LINES).join('\n')
+  const own = list.split(/^(?=test at )/m).filter((one) => one.startsWith(`test at ${file}:`))
+  const lines = (own.length > 0 ? own.join('') : list).trim().split('\n')
+  return lines.slice(0, REASON_LINES).join('\n')
 }
 
 interface Queue {
@@ -149,6 +154,8 @@ function queueOf(all: readonly (readonly string[])[], held: Held | undefined): Q
 
 interface Ended extends EndedFile {
   readonly report: string
+  /** What is to be said before it. */
+  readonly why?: string
   readonly together?: readonly string[]
 }
 
@@ -162,7 +169,7 @@ interface Lane {
 
 /**
  * Runs files in one process, and tells of each. After any failure or crash there each of them runs again in a process of its own, and
- * that counts; where all of them pass then, the one that failed beside the others has failed.
+ * that counts; one that passes then, and failed beside the others, has failed.
  */
 async function runSome(lane: Lane, files: readonly string[], tell: (ended: Ended) => void): Promise<void> {
   const { watch } = lane.options
@@ -177,15 +184,28 @@ async function runSome(lane: Lane, files: readonly string[], tell: (ended: Ended
     watch?.started([file])
     alone.push(await runAlone(lane, file))
   }
-  const all = alone.every((one) => one.tally.failed === 0)
-  const guilty = together.ended.find((one) => one.tally.failed > 0)?.file ?? file
-  for (const one of alone) tell(all && one.file === guilty ? failedBeside(one, files, together.report) : one)
+  const failedThere = failedIn(together, alone)
+  for (const one of alone) {
+    const beside = one.tally.failed === 0 && failedThere.includes(one.file)
+    tell(beside ? failedBeside(one, files, together.report) : one)
+  }
+}
+
+/**
+ * The files that failed in one process: those that Node names, and the one that ran as it ended too early. Of a process that failed though
+ * none of them did, the first where no other failure tells why.
+ */
+function failedIn({ failed, unended }: Together, alone: readonly Ended[]): readonly string[] {
+  const names = unended === undefined ? failed : [...failed, unended]
+  return names.length > 0 || alone.some((one) => one.tally.failed > 0)
+    ? names
+    : alone.slice(0, 1).map((one) => one.file)
 }
 
 function failedBeside(one: Ended, files: readonly string[], report: string): Ended {
-  const command = `node test/check/shared-process.ts /dev/null ${files.join(' ')}`
+  const command = `node --import ./test/check/own-files.ts test/check/shared-process.ts /dev/null ${files.join(' ')}`
   const why = `it passes alone, and fails in one process with others:\n  ${command}\n`
-  return { ...one, tally: { ...one.tally, failed: 1 }, report: `${why}${report}`, together: files }
+  return { ...one, tally: { ...one.tally, failed: 1 }, why, report, together: files }
 }
 
 /** Runs one file in a process of its own. */
@@ -213,22 +233,37 @@ async function runTogether(lane: Lane, files: readonly string[]): Promise<Togeth
       file,
       seconds: own.seconds + (at === 0 ? rest : 0),
       cpu: cpu === undefined ? undefined : own.cpu + (at === 0 ? restCpu : 0),
-      tally: tallies.get(file) ?? emptyTally(),
+      tally: tallies.get(file) ?? { ...emptyTally(), failed: 1 },
       report,
     }
   })
-  return { passed: code === 0 && ended.every((one) => one.tally.failed === 0), ended, report, cut }
+  return {
+    passed: code === 0 && ended.every((one) => one.tally.failed === 0),
+    ended,
+    failed: files.filter((file) => (tallies.get(file)?.failed ?? 0) > 0),
+    // a process that was killed has told no costs
+    unended: existsSync(lane.costs) ? files.find((file) => costs[file] === undefined) : undefined,
+    report,
+    cut,
+  }
 }
 
 interface Together {
   readonly passed: boolean
   readonly ended: readonly Ended[]
+  /** Those of which Node says so: nothing of a process that has crashed. */
+  readonly failed: readonly string[]
+  /** The first that had not ended as the process did; undefined too where nobody knows. */
+  readonly unended: string | undefined
   readonly report: string
   readonly cut: boolean
 }
 
 /** How much longer several files may take than one. */
 const TOGETHER = 3
+
+/** How much of the limit of a file one of its tests may take: it is named before the process is ended. */
+const OF_ONE_TEST = 0.8
 
 /** Runs files within their own limit and the time that is left; `cut` where the latter ended them. */
 async function runProcess(lane: Lane, files: readonly string[]): Promise<EndedProcess & { readonly cut: boolean }> {
@@ -237,7 +272,16 @@ async function runProcess(lane: Lane, files: readonly string[]): Promise<EndedPr
   const leftMs = time?.leftMs() ?? ownMs
   const { root, tap, costs } = lane
   const limitMs = Math.min(ownMs, leftMs)
-  const ended = await runTestProcess({ root, files, limitMs, tap, costs, env: env?.(files[0] ?? '') ?? {} })
+  const testLimitMs = one * OF_ONE_TEST
+  const ended = await runTestProcess({
+    root,
+    files,
+    limitMs,
+    testLimitMs,
+    tap,
+    costs,
+    env: env?.(files[0] ?? '') ?? {},
+  })
   return { ...ended, cut: ended.late && leftMs < ownMs }
 }
 

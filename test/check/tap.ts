@@ -27,16 +27,16 @@ export function readTap(file: string, tap: string, code: number | null): Tally {
 }
 
 /**
- * Reads the report of a process in which each of the files was a test of its name. A file of which nothing ran or was skipped, and
- * one that is not in the report, counts as one failure.
+ * Reads the report of a process in which each of the files was a test of its name. A file of which nothing ran or was skipped counts
+ * as one failure; one that is not in the report, since the process ended before, is not in the answer.
  */
 export function readSharedTap(files: readonly string[], tap: string): Map<string, Tally> {
-  const found = new Map<string, Tally>(files.map((file) => [file, { ...emptyTally(), failed: 1 }]))
+  const found = new Map<string, Tally>()
   let from = 0
   for (const { 0: line, 1: not, 2: name = '', index } of tap.matchAll(/^(not )?ok \d+ - (\S+)$/gm)) {
     const part = tap.slice(from, index)
     from = index + line.length
-    if (found.has(name)) found.set(name, countPoints(name, part, not !== undefined))
+    if (files.includes(name)) found.set(name, countPoints(name, part, not !== undefined))
   }
   return found
 }

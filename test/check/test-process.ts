@@ -12,6 +12,8 @@ export interface TestProcess {
   readonly files: readonly string[]
   /** It is killed after so many ms. */
   readonly limitMs: number
+  /** A test that takes so many ms has failed, and Node names it. */
+  readonly testLimitMs: number
   /** Where Node writes its report for machines. */
   readonly tap: string
   /** Where a process of several files writes what each has cost. */
@@ -34,7 +36,10 @@ const OWN_FILES = join(import.meta.dirname, 'own-files.ts')
 export async function runTestProcess(job: TestProcess): Promise<EndedProcess> {
   const { files, limitMs } = job
   const reporters = ['spec', 'stdout', 'tap', job.tap]
-  const flags = reporters.map((value, i) => `--test-reporter${i % 2 === 0 ? '' : '-destination'}=${value}`)
+  const flags = [
+    `--test-timeout=${job.testLimitMs}`,
+    ...reporters.map((value, i) => `--test-reporter${i % 2 === 0 ? '' : '-destination'}=${value}`),
+  ]
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
   rmSync(job.tap, { force: true })
   const child = spawn(
@@ -47,6 +52,7 @@ export async function runTestProcess(job: TestProcess): Promise<EndedProcess> {
   let report = ''
   let late = false
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (report += String(chunk)))
+  // by the clock: only what never ends by itself is ended
   const timer = setTimeout(() => {
     late = true
     report += `\nstill running after ${limitMs / 1000} s; killed\n`

@@ -4,8 +4,8 @@ import { performance } from 'node:perf_hooks'
 import { findPython } from '../tools.ts'
 import { hasTestEnv, testEnv } from '../python-env.ts'
 import { PACKAGES } from '../serving-models.ts'
-import { oneFailure } from './again.ts'
 import type { Again } from './again.ts'
+import { costNotes } from './costs.ts'
 import { measureCoverage } from './coverage.ts'
 import type { RoomCoverage } from './coverage.ts'
 import { inputsOf, toolsHere } from './inputs.ts'
@@ -14,30 +14,17 @@ import { passesFolder, readPasses } from './passes.ts'
 import type { Passes } from './passes.ts'
 import { prepare } from './prepare.ts'
 import type { Late } from './prepare.ts'
-import { watchFiles } from './progress.ts'
+import { envOf, limitOf, runFiles } from './run-files.ts'
 import { startShared } from './services.ts'
 import { shared as sharedProcesses } from './sharing.ts'
 import { pythonTests, runPythonModules, runPythonSuite } from './python-suite.ts'
-import type { FailedModules } from './python-suite.ts'
+import type { FailedModules, PythonPart } from './python-suite.ts'
 import { endOf } from './stage.ts'
 import type { Outcome, Stage, StageJob } from './stage.ts'
 import { runSuite, testFiles } from './suite.ts'
-import type { EndedFile, FailedFile, SuiteOptions, SuiteResult } from './suite.ts'
+import type { FailedFile } from './suite.ts'
 import { emptyTally, sum } from './tally.ts'
 import type { Tally } from './tally.ts'
-
-/**
- * Files at once. Four kept two cores busy for 80 % of the time, so a file waits for about as long as it computes; by that a fifth makes
- * it 90 %. A sixth would add a twentieth, and slow each file by a sixth, for which tests that hold a time have no room.
- */
-const CONCURRENCY = Math.min(availableParallelism() + 3, 11)
-/** Longest time of a file, ms; one of the heavy part trains, ships and waits for a rollout. */
-const LIMIT_MS = 300_000
-const HEAVY_LIMIT_MS = 1_500_000
-/** Files slower than this are named, so that nobody has to look for what makes the check slow. */
-const SLOW_SECONDS = 10
-/** A file may take no longer than this on an idle machine, and is to be divided then. */
-const MOST_SECONDS = 60
 
 /** The stage of this name that runs test files: those that the filters choose, else all of the part. */
 export function testStage(root: string, name: string, part: 'ordinary' | 'heavy'): Stage {
@@ -77,14 +64,15 @@ async function runTests(run: TestRun, all: readonly string[]): Promise<Outcome> 
   const files = passes?.inOrder(open) ?? open
   const shared = await startShared(root, files, job.progress)
   const started = performance.now()
-  const { report, ended, failed, leftOut } = await runFiles(root, files, job, {
-    env: () => shared.env,
+  const { report, ended, failed, leftOut } = await runFiles(root, files, job.progress, {
+    env: (file) => envOf(file, shared.env),
     share: sharedProcesses,
     // one that began last would run alone
     ...(late !== undefined && { held: { holds: late.uses, until: late.over } }),
     ...(job.time !== undefined && { time: job.time }),
     ...(passes !== undefined && { expectedMs: passes.expectedMs, ended: passes.keep }),
   })
+  const seconds = (performance.now() - started) / 1000
   shared.stop()
   if (report !== '') job.progress.line(report)
   const passed = ended.filter((one) => one.tally.failed === 0)
@@ -92,8 +80,8 @@ async function runTests(run: TestRun, all: readonly string[]): Promise<Outcome> 
   return {
     ok: true,
     tally: sum([...passed.map((one) => one.tally), ...before, tallyLeftOut(leftOut)]),
-    again: failed.map((one) => fileAgain(run, one)),
-    notes: [...keptNotes(before), ...cpuNotes(ended, (performance.now() - started) / 1000), ...slowNotes(ended)],
+    again: failed.map((one) => fileAgain(run, one, failed)),
+    notes: [...keptNotes(before), ...costNotes(ended, seconds, availableParallelism())],
   }
 }
 
@@ -101,8 +89,16 @@ function tallyLeftOut(files: readonly string[]): Tally {
   return { ...emptyTally(), skipped: files.length, skips: files.map((file) => `${file}: not run: no time left`) }
 }
 
-/** A file that failed, to be run once more, beside the others with which it shared a process if it failed there alone. */
-function fileAgain({ root, job }: TestRun, { file, together, tally, reasons }: FailedFile): Again {
+/**
+ * A file that failed, to be run once more, beside the others with which it shared a process if it failed there alone. What fails
+ * beside it then, and is not of those that failed at first, counts for it.
+ */
+function fileAgain(
+  { root, job }: TestRun,
+  { file, together, tally, reasons }: FailedFile,
+  all: readonly FailedFile[],
+): Again {
+  const others = new Set(all.map((one) => one.file).filter((one) => one !== file))
   return {
     name: file,
     tally,
@@ -112,15 +108,18 @@ function fileAgain({ root, job }: TestRun, { file, together, tally, reasons }: F
       const second = await runSuite(root, together, {
         concurrency: 1,
         limitMs: limitOf([file]),
-        env: () => shared.env,
+        env: (one) => envOf(one, shared.env),
         share: (files) => [files],
         ...(job.time !== undefined && { time: job.time.again }),
       })
       shared.stop()
-      if (second.leftOut.length > 0) return { tally, reasons: 'no time was left for it' }
-      const own = second.ended.find((one) => one.file === file)?.tally ?? oneFailure()
-      const failed = second.tally.failed === 0 ? own : { ...own, failed: second.tally.failed }
-      return { tally: failed, reasons: second.failed.map((one) => one.reasons).join('\n') }
+      const own = second.ended.find((one) => one.file === file)
+      if (own === undefined || second.leftOut.length > 0) return { tally, reasons: 'no time was left for it' }
+      const failed = second.failed.filter((one) => !others.has(one.file))
+      return {
+        tally: { ...own.tally, failed: sum(failed.map((one) => one.tally)).failed },
+        reasons: failed.map((one) => one.reasons).join('\n'),
+      }
     },
   }
 }
@@ -134,8 +133,8 @@ export async function coverageStage(root: string, job: StageJob): Promise<Outcom
   const files = testFiles(root, job.filters.length > 0 ? job.filters : ['src/'])
   const coverage = measureCoverage(root)
   try {
-    const { tally } = await runFiles(root, files, job, {
-      env: (file) => coverage.env(file),
+    const { tally } = await runFiles(root, files, job.progress, {
+      env: (file) => envOf(file, coverage.env(file)),
       ended: (one) => coverage.add(one.file),
     })
     const rooms = coverage.rooms()
@@ -148,9 +147,10 @@ export async function coverageStage(root: string, job: StageJob): Promise<Outcom
   }
 }
 
-/** Runs the tests of the Python package. */
-export async function pythonStage(root: string, { progress }: StageJob): Promise<Outcome> {
-  if (pythonTests(root).length === 0) return { ok: true, skipped: 'python/tests has no tests' }
+/** Runs the tests of the Python package that belong to a part. */
+export async function pythonStage(root: string, part: PythonPart, { progress }: StageJob): Promise<Outcome> {
+  const files = pythonTests(root, part)
+  if (files.length === 0) return { ok: true, skipped: 'python/tests has no tests' }
   const base = findPython()
   if (base === undefined) return { ok: false, report: 'Python is missing; install Python 3.10 or newer' }
   // with what the scorer's own tests need; without the network and a warm cache they are skipped by name
@@ -159,7 +159,7 @@ export async function pythonStage(root: string, { progress }: StageJob): Promise
   let ended = 0
   const { tally, report, failed } = await progress.during(
     () => `  Python: ${ended} tests have ended`,
-    () => runPythonSuite(root, python, (tests) => (ended = tests)),
+    () => runPythonSuite(root, files, python, (tests) => (ended = tests)),
   )
   if (failed.length > 0) progress.line(report)
   return { ok: true, tally: { ...tally, failed: 0 }, again: failed.map((one) => modulesAgain(root, python, one)) }
@@ -188,60 +188,9 @@ function filesOf(root: string, { filters }: StageJob, part: 'ordinary' | 'heavy'
   return files.filter((file) => isHeavy(file) === (part === 'heavy'))
 }
 
-interface Measure extends Partial<Pick<SuiteOptions, 'env' | 'share' | 'held' | 'time' | 'expectedMs'>> {
-  readonly ended?: (one: EndedFile) => void
-}
-
-function limitOf(files: readonly string[]): number {
-  return files.some(isHeavy) ? HEAVY_LIMIT_MS : LIMIT_MS
-}
-
-function runFiles(
-  root: string,
-  files: readonly string[],
-  { progress }: StageJob,
-  { ended, ...measure }: Measure = {},
-): Promise<SuiteResult> {
-  const watch = watchFiles(progress, files.length)
-  const options: SuiteOptions = {
-    concurrency: CONCURRENCY,
-    limitMs: limitOf(files),
-    ...measure,
-    watch: {
-      started: (files) => watch.started(files),
-      ended(one) {
-        watch.ended(one)
-        if (one.cut !== true) ended?.(one)
-      },
-    },
-  }
-  return progress.during(
-    () => watch.status(),
-    () => runSuite(root, files, options),
-  )
-}
-
 function keptNotes(before: readonly Tally[]): string[] {
   if (before.length === 0) return []
   return [`  passed before on equal inputs, not run: ${before.length} files, ${sum(before).passed} tests`]
-}
-
-/** What the files cost, whatever else the machine did meanwhile, and how busy they kept it. */
-function cpuNotes(ended: SuiteResult['ended'], seconds: number): string[] {
-  const cpu = ended.reduce((total, one) => total + (one.cpu ?? 0), 0)
-  if (cpu === 0) return []
-  const cores = availableParallelism()
-  const busy = (100 * cpu) / (seconds * cores)
-  return [`  test files: ${cpu.toFixed(0)} s of CPU in ${seconds.toFixed(0)} s, ${busy.toFixed(0)} % of ${cores} cores`]
-}
-
-function slowNotes(ended: SuiteResult['ended']): string[] {
-  return ended
-    .filter((one) => one.seconds > SLOW_SECONDS)
-    .map(({ file, seconds, cpu }) => {
-      const over = seconds > MOST_SECONDS ? `, over the ${MOST_SECONDS} s that a file may take` : ''
-      return `  slow: ${file} ${seconds.toFixed(1)} s${cpu === undefined ? '' : `, CPU ${cpu.toFixed(1)} s`}${over}`
-    })
 }
 
 function coverageNotes(rooms: readonly RoomCoverage[]): string[] {

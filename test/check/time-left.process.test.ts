@@ -31,9 +31,9 @@ test('a part that would take two hours ends in time and says what it left out', 
   let begun = 0
   const { tally, leftOut } = await runSuite(root, testFiles(root), {
     concurrency: 1,
-    limitMs: 60_000,
+    limitMs: 120_000,
     watch: { started: () => (begun += 1), ended: () => undefined },
-    time: { mayBegin: () => begun < 2, leftMs: () => 60_000, over: new Promise(() => undefined) },
+    time: { mayBegin: () => begun < 2, leftMs: () => 240_000, over: new Promise(() => undefined) },
   })
   assert.deepEqual([tally.passed, tally.failed], [2, 0])
   assert.deepEqual(leftOut, ['src/2.test.ts', 'src/3.test.ts', 'src/4.test.ts'])
@@ -47,9 +47,9 @@ test('a file that runs when the time is over is ended and left out; its own limi
       limitMs,
       time: { mayBegin: () => true, leftMs: () => leftMs, over: new Promise(() => undefined) },
     })
-  const cut = await run(60_000, 2000)
+  const cut = await run(120_000, 2000)
   assert.deepEqual([cut.leftOut, cut.failed.length, cut.tally.failed], [['src/hang.test.ts'], 0, 0])
-  const failed = await run(2000, 60_000)
+  const failed = await run(2000, 120_000)
   assert.deepEqual([failed.leftOut, failed.tally.failed], [[], 1])
 })
 
@@ -57,9 +57,9 @@ test('a file that the last time took longer than what is left does not begin', a
   const root = treeOf(t, { 'src/long.test.ts': PASSES, 'src/short.test.ts': PASSES })
   const { leftOut, tally } = await runSuite(root, testFiles(root), {
     concurrency: 1,
-    limitMs: 60_000,
+    limitMs: 120_000,
     expectedMs: (file) => (file.includes('long') ? 90_000 : 0),
-    time: { mayBegin: (expected) => expected < 60_000, leftMs: () => 60_000, over: new Promise(() => undefined) },
+    time: { mayBegin: (expected) => expected < 60_000, leftMs: () => 240_000, over: new Promise(() => undefined) },
   })
   assert.deepEqual([leftOut, tally.passed], [['src/long.test.ts'], 1])
 })
@@ -69,10 +69,10 @@ test('what waits for something that is never brought is left out when the time i
   const { promise: over, resolve } = Promise.withResolvers<void>()
   const { leftOut, tally } = await runSuite(root, testFiles(root), {
     concurrency: 2,
-    limitMs: 60_000,
+    limitMs: 120_000,
     held: { holds: (file) => file.includes('waits'), until: new Promise(() => undefined) },
     watch: { started: () => undefined, ended: () => resolve() },
-    time: { mayBegin: () => true, leftMs: () => 60_000, over },
+    time: { mayBegin: () => true, leftMs: () => 240_000, over },
   })
   assert.deepEqual([leftOut, tally.passed], [['src/waits.test.ts'], 1])
 })

@@ -24,6 +24,7 @@ export function timeLeft(until: number, now: () => number = Date.now): CheckTime
   const before = (ms: number): number => Math.max(0, until + ms - now())
   // what failed takes its time again: it may use the minutes for second tries, and more only if less begins
   const beyondSpare = (failedMs: number): number => Math.max(0, failedMs - (SECOND_MS - FIRST_MS))
+  // by the clock: the end is a time of day
   const over = new Promise<void>((done) => void setTimeout(done, before(0)).unref())
   return {
     mayBegin: (expectedMs, failedMs) =>

@@ -4,7 +4,8 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 import { chromium } from 'playwright-core'
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
+import { until } from '../until.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const ARTIFACTS = join(root, 'test/artifacts')
@@ -16,6 +17,9 @@ export const SIZES = [
   { name: 'phone', width: 390, height: 844 },
 ] as const
 export const SCHEMES = ['light', 'dark'] as const
+
+/** Longest wait of a page for what is to come, ms: longer than anything takes on a busy machine. */
+const PAGE_MS = 120_000
 
 /** Starts the browser without any traffic of its own. */
 export async function openBrowser(executablePath: string): Promise<Browser> {
@@ -31,6 +35,13 @@ export async function openBrowser(executablePath: string): Promise<Browser> {
       '--disable-sync',
     ],
   })
+}
+
+/** Opens a context, whose pages wait for as long as a busy machine may need. */
+export async function openContext(browser: Browser, how: BrowserContextOptions = {}): Promise<BrowserContext> {
+  const context = await browser.newContext({ timezoneId: 'UTC', locale: 'en-US', ...how })
+  context.setDefaultTimeout(PAGE_MS)
+  return context
 }
 
 /** The rules that depend on colours, so that another colour scheme may breach them where the first did not. */
@@ -56,31 +67,36 @@ export async function keepPicture(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(ARTIFACTS, `${name}.png`), fullPage: true })
 }
 
-/** Presses `g` and a letter together: the second counts only within a moment of the first, and on a busy machine one press may take as long. */
+/** Presses `g` and a letter at the same time of the page's clock: the second counts only within a moment of the first. */
 export async function goBy(page: Page, letter: string): Promise<void> {
-  await Promise.all([page.keyboard.press('g'), page.keyboard.press(letter)])
+  const keys = await page.context().newCDPSession(page)
+  const timestamp = Date.now() / 1000
+  for (const key of ['g', letter]) {
+    await keys.send('Input.dispatchKeyEvent', { type: 'keyDown', key, text: key, timestamp })
+    await keys.send('Input.dispatchKeyEvent', { type: 'keyUp', key, timestamp })
+  }
+  await keys.detach()
 }
 
-/** How many pixels the page is wider than its window: 0 when nothing is cut off. What follows a new size has ten seconds to do so. */
-export async function overflow(page: Page): Promise<number> {
+/** Resolves when the page is no wider than its window; rejects where something stays cut off, with `what` and by how many pixels. */
+export async function fits(page: Page, what = page.url()): Promise<void> {
   const wide = (): Promise<number> =>
     page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth')
-  for (const end = performance.now() + 10_000; performance.now() < end; await page.waitForTimeout(50))
-    if ((await wide()) <= 0) return 0
-  return wide()
+  await until(
+    async () => `${what} to be no wider than its window: ${await wide()} pixels are cut off`,
+    async () => (await wide()) <= 0,
+  )
 }
 
 /** Opens a page in a context of its own, gives it to the test, and demands that no script of it failed and that nothing was noted. */
 export async function lookAt(
   browser: Browser,
-  how: BrowserContextOptions & { readonly patience: number },
+  how: BrowserContextOptions,
   use: (page: Page, failures: string[]) => Promise<void>,
 ): Promise<void> {
-  const { patience, ...options } = how
-  const context = await browser.newContext({ timezoneId: 'UTC', ...options })
+  const context = await openContext(browser, how)
   try {
     const page = await context.newPage()
-    page.setDefaultTimeout(patience)
     const failures: string[] = []
     page.on('pageerror', (error) => failures.push(error.message))
     await use(page, failures)

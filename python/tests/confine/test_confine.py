@@ -75,7 +75,7 @@ class ConfineCase(unittest.TestCase):
         command = [sys.executable, "-c", TRIES, json.dumps(tries)]
         launched = [] if layers is None else [sys.executable, "-I", "-S", str(LAUNCHER), json.dumps(self.policy(layers))]
         started = [*launched, *command]
-        found = subprocess.run(started, capture_output=True, text=True, timeout=60, check=True, cwd="/")
+        found = subprocess.run(started, capture_output=True, text=True, timeout=120, check=True, cwd="/")
         self.said = found.stderr
         answer: dict[str, bool] = json.loads(found.stdout)
         return answer
@@ -108,14 +108,14 @@ class ConfineCase(unittest.TestCase):
         policy = {**self.policy(["mount"]), "hide": [str(self.data), "/proc"]}
         marker = self.data / "mine" / "work" / "ran"
         command = [sys.executable, "-I", "-S", str(LAUNCHER), json.dumps(policy), "touch", str(marker)]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         self.assertEqual(ended.returncode, 126, ended.stderr)
         self.assertIn("cannot be confined, and was not started", ended.stderr)
         self.assertFalse(marker.exists())
 
     def test_a_program_that_is_not_there(self) -> None:
         command = [sys.executable, "-I", "-S", str(LAUNCHER), json.dumps({**self.policy([]), "hide": []}), "/nowhere/program"]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         self.assertEqual((ended.returncode, ended.stderr), (127, "/nowhere/program cannot be run: No such file or directory\n"))
 
 

@@ -113,7 +113,7 @@ def run(lacks: dict[int, int], older: int | None, *arguments: str) -> str:
     """What the launcher prints on such a machine."""
     code = MACHINE % {"package": str(PACKAGE), "lacks": lacks, "older": older}
     command = [sys.executable, "-I", "-S", "-c", code, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
 
 
 @unittest.skipUnless(NUMBERS, f"the kernel's numbers for {platform.machine()} are not in this test")

@@ -85,7 +85,7 @@ def tried(tries: dict[str, str], launched: bool) -> tuple[dict[str, object], lis
     with tempfile.TemporaryDirectory() as place:
         code = json.dumps({name: text % NUMBERS if "%(" in text else text for name, text in tries.items()})
         ended = subprocess.run(
-            [*launcher, sys.executable, "-c", TRIES, place, code], capture_output=True, text=True, timeout=60, check=True
+            [*launcher, sys.executable, "-c", TRIES, place, code], capture_output=True, text=True, timeout=120, check=True
         )
         marked = [entry.name for entry in os.scandir(place) if entry.stat(follow_symlinks=False).st_mode & (stat.S_ISUID | stat.S_ISGID)]
     return json.loads(ended.stdout), sorted(marked)
@@ -141,7 +141,7 @@ class RefusalsCase(unittest.TestCase):
         )
         short = "call(0x40000000 | 39)"
         ended = subprocess.run(
-            [sys.executable, "-c", TRIES, "/tmp", json.dumps({"x": older})], capture_output=True, timeout=60, check=False
+            [sys.executable, "-c", TRIES, "/tmp", json.dumps({"x": older})], capture_output=True, timeout=120, check=False
         )
         tries = {"x32": short} | ({"32 bits": older} if ended.returncode == 0 else {})
         self.assertEqual(tried(tries, launched=True)[0], dict.fromkeys(tries, ENOSYS))

@@ -74,7 +74,7 @@ class AttemptCase(unittest.TestCase):
         found: dict[str, Any] = json.loads((self.dir / "exit.json").read_text())
         return found
 
-    def wait_until(self, holds: Callable[[], bool], seconds: float = 60) -> None:
+    def wait_until(self, holds: Callable[[], bool], seconds: float = 120) -> None:
         """Looks again and again until something holds; fails after so many seconds."""
         until = time.monotonic() + seconds
         while not holds():

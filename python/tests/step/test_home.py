@@ -87,7 +87,7 @@ class Home(unittest.TestCase):
             policy = {"layers": layers, "hide": [str(self.data)], "show": [str(place.parent)], "fixed": [], "write": write}
             command = [sys.executable, "-I", "-S", str(LAUNCHER), json.dumps(policy), sys.executable, "-c", LIBRARIES]
             variables = {**os.environ, "HOME": str(place), "NAMED_HOME": str(home)}
-            said = subprocess.run(command, env=variables, check=True, capture_output=True, timeout=60).stdout
+            said = subprocess.run(command, env=variables, check=True, capture_output=True, timeout=120).stdout
             self.assertEqual(json.loads(said), {"read": [], "made": [], "lost": []}, layers)
             for path, text in FILES.items():
                 self.assertEqual((home / path).read_text(), text, path)

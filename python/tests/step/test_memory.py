@@ -37,7 +37,7 @@ class MemoryGroupCase(unittest.TestCase):
         if group.path is None:
             self.skipTest("no control group may be made here; run as root, or in a delegated group")
         try:
-            ended = subprocess.run([sys.executable, "-c", HOG, group.path], timeout=60, check=False)
+            ended = subprocess.run([sys.executable, "-c", HOG, group.path], timeout=120, check=False)
             self.assertEqual(ended.returncode, -signal.SIGKILL)
             self.assertGreaterEqual(group.kills(), 1)
         finally:

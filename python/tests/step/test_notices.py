@@ -108,6 +108,8 @@ class NoticeCase(AttemptCase):
             code = f"""
                 import pathlib, time
                 def main():
-                    while {said!r} not in pathlib.Path({str(self.dir / "log")!r}).read_text(): time.sleep(0.02)
+                    log = pathlib.Path({str(self.dir / "log")!r})
+                    while not log.exists() or {said!r} not in log.read_text(): time.sleep(0.02)
                 """
-            self.assertEqual(self.run_step(code, notice=notice)["class"], "ok")
+            ended = self.run_step(code, notice=notice)
+            self.assertEqual(ended["class"], "ok", ended)

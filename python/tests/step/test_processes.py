@@ -62,16 +62,16 @@ class ProcessesCase(unittest.TestCase):
     def test_all_that_are_marked_end_even_outside_the_group(self) -> None:
         attempt = f"processes-{os.getpid()}"
         env = {**os.environ, "SLIPWAY_ATTEMPT": attempt}
-        other = subprocess.Popen(["sleep", "60"], env=env, start_new_session=True)
+        other = subprocess.Popen(["sleep", "600"], env=env, start_new_session=True)
         self.addCleanup(other.wait)
         # the system tells of a program's variables a moment after it has begun
-        until = time.monotonic() + 10
+        until = time.monotonic() + 120
         while len(found := processes.marked(attempt)) < 3 and time.monotonic() < until:
             time.sleep(0.01)
         self.assertEqual(len(found), 3)
         self.assertGreaterEqual(processes.kill_marked(attempt, self.process.pid), 1)
-        self.assertEqual(other.wait(5), -signal.SIGKILL)
-        self.assertEqual(self.process.wait(5), -signal.SIGKILL)
+        self.assertEqual(other.wait(120), -signal.SIGKILL)
+        self.assertEqual(self.process.wait(120), -signal.SIGKILL)
 
     def test_marks_are_compared_as_a_whole(self) -> None:
         self.assertEqual(processes.marked(f"processes-{os.getpid()}"[:-1]), [])
