@@ -32,11 +32,15 @@ const ordinary: readonly Stage[] = [
   { name: 'unused', run: () => unusedStage(root) },
   { name: 'python-lint', run: () => pythonLintStage(root) },
   testStage(root, 'tests', 'ordinary'),
-  { name: 'python', beside: true, run: (job) => pythonStage(root, job) },
+  { name: 'python', beside: true, run: (job) => pythonStage(root, 'ordinary', job) },
   { name: 'docs', run: () => program('node', ['test/generate-docs.ts', '--check']) },
 ]
 
-const heavy: readonly Stage[] = [...conformanceStages(root, process.env), testStage(root, 'heavy', 'heavy')]
+const heavy: readonly Stage[] = [
+  ...conformanceStages(root, process.env),
+  testStage(root, 'heavy', 'heavy'),
+  { name: 'python-stories', beside: true, run: (job) => pythonStage(root, 'heavy', job) },
+]
 
 /** In neither part: it runs most of the tests once more, takes as long as the first part, and judges nothing. */
 const coverage: Stage = { name: 'coverage', run: (job) => coverageStage(root, job) }

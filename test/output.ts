@@ -75,6 +75,7 @@ export function endOf(file: string, args: readonly string[], fault?: string): Pr
     env: { ...process.env, SLIPWAY_TEST_HOOKS: '1', ...(fault !== undefined && { SLIPWAY_FAULT: fault }) },
     stdio: ['ignore', 'inherit', 'inherit'],
   })
+  // by the clock: only one that hangs is told to stop
   const late = setTimeout(() => child.kill('SIGTERM'), 120_000)
   child.once('error', reject)
   child.once('exit', (code, signal) => {

@@ -23,11 +23,11 @@ import {
 import { mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { ifGone, ifMissingNow } from '../src/contract/absence/absent.ts'
 import pg from 'pg'
 import { freePort } from './programs/free-port.ts'
 import { statWith } from './tools.ts'
+import { until } from './until.ts'
 
 export interface TestPostgres {
   /** A fresh, empty database. */
@@ -195,8 +195,7 @@ export async function startArchivingPostgres(): Promise<ArchivingPostgres> {
       await withClient(port, async (client) => {
         const { rows } = await client.query<{ file: string }>('SELECT pg_walfile_name(pg_switch_wal()) AS file')
         const archived = join(folder, 'archive', rows[0]?.file ?? '')
-        for (const late = performance.now() + 120_000; !existsSync(archived); await delay(50))
-          if (performance.now() > late) throw new Error(`the log was not archived: ${archived}`)
+        await until(`the archived log ${archived}`, () => existsSync(archived))
       })
       await ctl('-m', 'immediate', 'stop')
       renameSync(data, join(folder, 'lost'))
@@ -206,8 +205,7 @@ export async function startArchivingPostgres(): Promise<ArchivingPostgres> {
       writeFileSync(join(data, 'recovery.signal'), '')
       own(data, user)
       await ctl('-w', 'start')
-      for (const late = performance.now() + 120_000; await inRecovery(port); await delay(50))
-        if (performance.now() > late) throw new Error(`the server was not brought up to ${time}`)
+      await until(`a server that is brought up to ${time}`, async () => !(await inRecovery(port)))
     },
   }
 }

@@ -1,9 +1,10 @@
 /** A closed-loop load of predictions over keep-alive connections, which sends a request again, on a new one, when its connection broke. */
 import { Agent, request } from 'node:http'
+import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Pause before a request is sent again, ms, as clients' retry policies have one. */
-const RETRY_MS = 20
+/** First pause before a request is sent again, ms, as clients' retry policies have one; each further one is twice as long. */
+const RETRY_MS = 250
 
 export interface LoadOptions {
   readonly url: () => string
@@ -13,8 +14,8 @@ export interface LoadOptions {
   /** Times a request is sent again after its connection broke. */
   readonly retries: number
   /**
-   * Time for which a kept connection is open though nothing is sent, ms. Where this process had no turn for as long, a request that finds
-   * its connection closed is sent on a new one.
+   * Time for which a kept connection is open at least after a request, ms. One that is sent later, for this process had no turn, is sent on
+   * a new connection where it finds its own closed.
    */
   readonly keptMs?: number
 }
@@ -43,12 +44,12 @@ export function startLoad(options: LoadOptions): { stop(): Promise<LoadResult>; 
   const failed: string[] = []
   let broken = 0
   const state = { stopping: false }
-  const pauses = watchPauses(options.keptMs ?? Infinity)
   const send = async (over: Agent | false, body: string): ReturnType<typeof post> => {
     try {
       return await post(over, options, body)
     } catch (error) {
-      if (error instanceof KeptClosed && (await pauses.now())) return post(false, options, body)
+      if (error instanceof KeptClosed && error.unusedMs >= (options.keptMs ?? Infinity))
+        return post(false, options, body)
       throw error
     }
   }
@@ -69,8 +70,8 @@ export function startLoad(options: LoadOptions): { stop(): Promise<LoadResult>; 
             failed.push((error as Error).message)
             break
           }
-          // A killed process closes its sockets one after another: at once, one would come to its listening one.
-          await sleep(RETRY_MS)
+          // by the clock: a killed process closes its sockets one after another; at once, one would come to its listening one
+          await sleep(RETRY_MS * 2 ** (options.retries - left))
         }
       }
     }
@@ -81,34 +82,24 @@ export function startLoad(options: LoadOptions): { stop(): Promise<LoadResult>; 
     async stop() {
       state.stopping = true
       await Promise.all(clients)
-      pauses.stop()
       agent.destroy()
       return { answers, failed, broken }
     },
   }
 }
 
-/** The error of a request that got nothing of an answer on a connection which had carried another. */
-class KeptClosed extends Error {}
+/** The error of a request that got nothing of an answer on a connection which had carried another, `unusedMs` before at most. */
+class KeptClosed extends Error {
+  readonly unusedMs: number
 
-/** Notes when this process had no turn for `ms`; `now` tells whether that is just over. */
-function watchPauses(ms: number): { now(): Promise<boolean>; stop(): void } {
-  let last = performance.now()
-  let over = -Infinity
-  const ticks = setInterval(() => {
-    const at = performance.now()
-    if (at - last >= ms) over = at
-    last = at
-  }, 10)
-  return {
-    async now() {
-      // a connection may tell that it is closed before the timers have their turn
-      await sleep(50)
-      return performance.now() - over < 1000
-    },
-    stop: () => clearInterval(ticks),
+  constructor(message: string, unusedMs: number) {
+    super(message)
+    this.unusedMs = unusedMs
   }
 }
+
+/** When a connection was last asked, ms of the performance clock. */
+const lastAsked = new WeakMap<Socket, number>()
 
 function readAnswer(text: string): LoadAnswer {
   const { prediction_ids, version, epoch, variant } = JSON.parse(text) as {
@@ -135,8 +126,18 @@ function post(agent: Agent | false, options: LoadOptions, body: string): Promise
         resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }),
       )
     })
-    sent.setTimeout(60_000, () => sent.destroy(new Error('no answer in a minute')))
-    sent.on('error', (error) => reject(sent.reusedSocket ? new KeptClosed(error.message) : error))
+    // by the clock: only what is never answered waits so long
+    sent.setTimeout(120_000, () => sent.destroy(new Error('no answer in two minutes')))
+    let [before, written] = [Infinity, Infinity]
+    sent.once('socket', (socket) => {
+      before = lastAsked.get(socket) ?? Infinity
+      lastAsked.set(socket, performance.now())
+    })
+    sent.once('finish', () => (written = performance.now()))
+    sent.on('error', (error) => {
+      const unusedMs = Math.min(written, performance.now()) - before
+      reject(sent.reusedSocket ? new KeptClosed(error.message, unusedMs) : error)
+    })
     sent.end(body)
   })
 }

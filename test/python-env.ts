@@ -1,11 +1,10 @@
 /** Python environments for tests: built once with uv, cached by the list of packages, shared by all tests and runs. */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { ifMissing } from '../src/contract/absence/absent.ts'
+import { withLock } from '../src/envs/file-lock.ts'
 import { outputOf } from './output.ts'
 import { findProgram, findPython } from './tools.ts'
 
@@ -22,9 +21,6 @@ export type Run = (
   args: readonly string[],
   options?: { cwd?: string; env?: NodeJS.ProcessEnv; limitMs?: number },
 ) => Promise<void>
-
-/** A lock without a live owner is taken over after this long. */
-const ORPHAN_MS = 10_000
 
 /** Where the environments lie: SLIPWAY_TEST_ENV where set, else a folder of the user's cache. */
 export function testEnvFolder(env: NodeJS.ProcessEnv = process.env): string {
@@ -126,45 +122,10 @@ async function once(folder: string, build: () => Promise<void>): Promise<void> {
   })
 }
 
-/** Runs `work` while no other process does so for this folder of the cache. Throws when another has not ended in ten minutes. */
+/** Runs `work` while no other process does so for this folder of the cache. */
 export async function alone(folder: string, work: () => Promise<void>): Promise<void> {
   await mkdir(testEnvFolder(), { recursive: true })
-  const lock = `${folder}.lock`
-  const deadline = Date.now() + BUILD_MS
-  while (!(await takeLock(lock))) {
-    if (Date.now() > deadline) throw new Error(`${lock} is held for longer than ${BUILD_MS} ms`)
-    await sleep(200)
-  }
-  try {
-    await work()
-  } finally {
-    await rm(lock, { recursive: true, force: true })
-  }
-}
-
-/** Takes a lock that names its owner's process; frees one whose owner is gone. */
-async function takeLock(lock: string): Promise<boolean> {
-  try {
-    await mkdir(lock)
-  } catch (fault) {
-    if ((fault as NodeJS.ErrnoException).code !== 'EEXIST') throw fault
-    if (await isOrphan(lock)) await rm(lock, { recursive: true, force: true })
-    return false
-  }
-  await writeFile(join(lock, 'pid'), String(process.pid))
-  return true
-}
-
-async function isOrphan(lock: string): Promise<boolean> {
-  try {
-    const pid = Number(await readFile(join(lock, 'pid'), 'utf8'))
-    process.kill(pid, 0)
-    return false
-  } catch (fault) {
-    if ((fault as NodeJS.ErrnoException).code === 'EPERM') return false
-    const found = await ifMissing(stat(lock))
-    return found !== undefined && Date.now() - found.mtimeMs > ORPHAN_MS
-  }
+  await withLock(`${folder}.held`, work)
 }
 
 /** Runs a program to its end. Throws with its last output when it fails or takes too long. */

@@ -9,10 +9,10 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { s3Settings, type S3Settings } from '../src/store/blobs/s3/settings.ts'
 import { freePort } from './programs/free-port.ts'
 import { buildGoTool, findGoTool } from './programs/go-tools.ts'
+import { until } from './until.ts'
 
 const SERVER = { name: 'versitygw', package: 'github.com/versity/versitygw/cmd/versitygw', version: 'v1.8.0' } as const
 
@@ -49,7 +49,12 @@ export async function startS3(): Promise<TestS3 | undefined> {
   }
   process.once('exit', stop)
   const endpoint = `http://127.0.0.1:${port}`
-  await answering(endpoint)
+  await until('an answer of the S3 server', () =>
+    fetch(endpoint).then(
+      () => true,
+      () => false,
+    ),
+  )
   const url = `s3://${bucket}/slipway`
   const env = {
     SLIPWAY_BLOBS: url,
@@ -73,20 +78,6 @@ export async function hasS3(): Promise<boolean> {
 /** Builds the server into the cache with this Go, which takes minutes; false when that failed, with the reason on standard error. */
 export function buildS3(go: string): Promise<boolean> {
   return buildGoTool(SERVER, go)
-}
-
-async function answering(endpoint: string): Promise<void> {
-  for (let tries = 0; tries < 600; tries++) {
-    if (
-      await fetch(endpoint).then(
-        () => true,
-        () => false,
-      )
-    )
-      return
-    await delay(50)
-  }
-  throw new Error('the S3 server does not answer')
 }
 
 /** What the proxy does with one request instead of passing it on. */

@@ -13,9 +13,9 @@ import { openedOnce } from './opened.ts'
 
 const MAIN = resolve(import.meta.dirname, '../src/cli/main.ts')
 
-/** Longest wait for the ready line, and for the end after SIGTERM, ms. */
-const START_MS = 120_000
-const STOP_MS = 60_000
+/** Longest wait for the ready line, and for the end after SIGTERM, ms: only what hangs is killed. */
+const START_MS = 240_000
+const STOP_MS = 120_000
 
 export interface TestServerOptions {
   /** Data folder; a fresh temporary one, removed at `stop`, when it is not given. */
@@ -43,7 +43,7 @@ export interface TestServer {
   readonly pid: number
   /** What the process has written to standard error so far. */
   errors(): string
-  /** Sends SIGTERM, waits for the end (SIGKILL after a minute), removes a temporary data folder. Resolves to the exit code. */
+  /** Sends SIGTERM, waits for the end (SIGKILL after two minutes), removes a temporary data folder. Resolves to the exit code. */
   stop(): Promise<number | null>
   /** Kills with -9 and waits; the data folder stays until `stop`. */
   kill(): Promise<void>
@@ -63,6 +63,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const token = readFileSync(ready.token_file, 'utf8').trim()
   const signalled = async (signal: NodeJS.Signals): Promise<number | null> => {
     if (child.exitCode === null && child.signalCode === null) child.kill(signal)
+    // by the clock: one that hangs is killed
     const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
     const code = await end
     clearTimeout(late)
@@ -101,6 +102,7 @@ export interface Refusal {
 /** Starts a server that is expected to refuse: resolves to its exit code and standard error. Throws when it gets ready. */
 export async function refusedStart(options: TestServerOptions & { readonly data: string }): Promise<Refusal> {
   const { child, errors, end } = launch(options.data, options)
+  // by the clock: one that hangs is killed
   const late = setTimeout(() => child.kill('SIGKILL'), START_MS)
   let said = ''
   child.stdout?.on('data', (chunk) => {
@@ -159,6 +161,7 @@ export function cannotHide(folder: string): string | undefined {
 async function readyLine(child: ChildProcess, end: Promise<number | null>, errors: () => string): Promise<Ready> {
   if (child.stdout === null) throw new Error('the server has no standard output')
   const lines = createInterface({ input: child.stdout })
+  // by the clock: one that hangs is killed
   const late = setTimeout(() => child.kill('SIGKILL'), START_MS)
   try {
     const line = await Promise.race([

@@ -26,6 +26,7 @@ class SlowNotes {
   readonly fetched: string[] = []
   fault: Error | undefined
   async put(name: string, text: string): Promise<void> {
+    // by the clock: what waits for it does so however long it takes
     await sleep(10)
     if (this.fault !== undefined) throw this.fault
     assert.ok(!this.texts.has(name), 'it is sent once')
@@ -69,6 +70,7 @@ function late(db: Db, before: () => void = () => undefined): Db {
   return dbWith(db, {
     async tx(work) {
       before()
+      // by the clock: what waits for it does so however long it takes
       await sleep(10)
       return db.tx(work)
     },

@@ -108,6 +108,7 @@ describe('a line that is added', () => {
     for (const name of ['truncate', 'sync'] as const) {
       const real: (this: FileHandle, length?: number) => Promise<void> = shared[name]
       t.mock.method(shared, name, async function slow(this: FileHandle, ...given: [number?]) {
+        // by the clock: what waits for it does so however long it takes
         await sleep(20)
         await real.apply(this, given)
         done.push(`${name}: ${readFileSync(file, 'utf8')}`)

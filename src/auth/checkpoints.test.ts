@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { never, until } from '../../test/until.ts'
 import { openTemporaryStore } from '../store/open.ts'
 import { auditLog } from './audit.ts'
 import { CHECKPOINTS_FILE, checkpoints } from './checkpoints.ts'
@@ -30,29 +30,29 @@ test('a checkpoint is written at the start, every five minutes in which rows cam
   const record = (): Promise<void> =>
     db.tx((tx) => audit.record(tx, SYSTEM, { verb: 'manage', resource: 'tokens', id: 'x' }))
   const counted = async (): Promise<number> => (await book.verify()).checkpoints.count
-  /** How many there are: waits for so many, and a moment in which there could be one more. */
-  const count = async (asked: number): Promise<number> => {
-    for (const end = performance.now() + 60_000; (await counted()) < asked && performance.now() < end;) await sleep(10)
-    await sleep(50)
-    return counted()
+  /** There are so many, and while they are verified a few times no more. */
+  const has = async (asked: number): Promise<void> => {
+    await until(`${asked} checkpoints`, async () => (await counted()) >= asked)
+    await never(`more than ${asked} checkpoints`, async () => (await counted()) > asked, 5)
   }
   await record()
   book.start()
-  assert.equal(await count(1), 1)
+  await has(1)
   await record()
   t.mock.timers.tick(5 * 60_000 - 1)
-  assert.equal(await count(1), 1)
+  await has(1)
   t.mock.timers.tick(1)
-  assert.equal(await count(2), 2)
+  await has(2)
   t.mock.timers.tick(5 * 60_000)
-  assert.equal(await count(2), 2, 'no rows came')
+  // no rows came
+  await has(2)
   await record()
   await book.stop()
-  assert.equal(await count(3), 3)
+  await has(3)
   assert.equal((await book.verify()).ok, true, 'the newest is of the last row')
   await record()
   t.mock.timers.tick(10 * 60_000)
-  assert.equal(await count(3), 3)
+  await has(3)
   assert.deepEqual([new Set(copies).size, copies.length, faults], [3, 3, []])
 })
 

@@ -65,6 +65,7 @@ const late = (): TrustsDeps => ({
   ...deps(),
   db: dbWith(db, {
     async tx(work) {
+      // by the clock: what waits for it does so however long it takes
       await new Promise((done) => setTimeout(done, 10))
       return db.tx(work)
     },

@@ -33,7 +33,7 @@ interface Rolled {
 }
 
 export function mergeCases(name: string, open: () => Promise<TestDatabase>): void {
-  describe(`${name}: merge to promoted`, { timeout: 120_000 }, () => {
+  describe(`${name}: merge to promoted`, () => {
     let database: TestDatabase
     let db: Db
     before(async () => {

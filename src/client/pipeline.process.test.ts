@@ -67,7 +67,7 @@ const WRONG: readonly (readonly [what: string, line: string, code: RegExp, secti
   ['a section that is none', '', /TS2561.*shedule/, "{ shedule: { cron: '0 4 * * *' } }"],
 ]
 
-describe('the types of the builder', { timeout: 120_000 }, () => {
+describe('the types of the builder', () => {
   it('take what is right and refuse what is wrong, at its line', () => {
     const right = around(
       `p.step('last', { run: ['python', 'x.py'], inputs: { all: fit.outputs.model, notes: load.outputs.notes.optional() },
@@ -253,7 +253,7 @@ pipeline:
     for (const [value, message] of wrong) {
       const said = pipeline('p', {}, (p) => void p.step('s', { run: 'm:f', params: { x: value as Value } }))
       assert.throws(() => said.toYaml(), message)
-      assert.throws(() => said.toYaml(), /pipeline\.test\.ts:\d+: /)
+      assert.throws(() => said.toYaml(), /pipeline\.process\.test\.ts:\d+: /)
     }
     const mistyped = pipeline('p', {}, (p) => {
       const made = p.step('a', { run: 'm:f', outputs: ['raw'] })

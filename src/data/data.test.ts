@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { after, before, describe, test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { startTestApp } from '../../test/app.ts'
+import { until } from '../../test/until.ts'
 import { createClient, type Client } from '../client/client.ts'
 import { authApi } from '../contract/auth.ts'
 import { dataSetsApi } from '../contract/data/sets.ts'
@@ -23,7 +23,7 @@ function csv(ids: readonly number[], delay: (id: number) => number, more = ''): 
 
 const IDS = Array.from({ length: 1000 }, (_, i) => i)
 
-describe('data sets', { timeout: 240_000 }, () => {
+describe('data sets', () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'slipway-data-'))
   let app: App
   let client: Client
@@ -53,21 +53,17 @@ describe('data sets', { timeout: 240_000 }, () => {
     return client.call(dataSetsApi.addDataVersion, { body: { name, tree, single: true, ...more } })
   }
 
-  async function profiled(name: string, version = 'latest') {
-    for (const end = Date.now() + 120_000; Date.now() < end; await delay(50)) {
+  const profiled = (name: string, version = 'latest') =>
+    until(`the profile of ${name}@${version}`, async () => {
       const found = await client.call(dataSetsApi.getDataVersion, { params: { name, version } })
-      if (found.state !== 'profiling') return found
-    }
-    throw new Error(`${name}@${version} is not profiled`)
-  }
+      return found.state !== 'profiling' && found
+    })
 
-  async function diff(name: string, query: { to: string; key?: string[] }) {
-    for (const end = Date.now() + 120_000; Date.now() < end;) {
+  const diff = (name: string, query: { to: string; key?: string[] }) =>
+    until('the comparison', async () => {
       const reply = await client.call(dataSetsApi.compareData, { params: { name, version: '1' }, query })
-      if (reply.diff !== null) return reply.diff
-    }
-    throw new Error('the comparison does not end')
-  }
+      return reply.diff
+    })
 
   test('the same content is the same version, other content the next, and a number is never given again', async () => {
     const text = csv(IDS, (id) => id / 10)

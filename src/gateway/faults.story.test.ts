@@ -184,7 +184,7 @@ function idle(port: number): Promise<Socket> {
   })
 }
 
-test('ten thousand idle connections do not keep a caller from its answer', { timeout: 300_000 }, async (t) => {
+test('ten thousand idle connections do not keep a caller from its answer', async (t) => {
   const count = process.platform === 'linux' ? Math.min(WANTED, mostFiles() - OTHERS) : 0
   if (count < LEAST) {
     t.skip(`needs ${LEAST + OTHERS} open files: ulimit -n ${WANTED + OTHERS}, then run the file again`)
@@ -221,8 +221,8 @@ function trickle(address: string, text: string): Promise<string> {
   })
 }
 
-test('callers that send a byte now and then are cut; others are answered meanwhile', { timeout: 60_000 }, async (t) => {
-  const gateway = await serveModels([echoModel('floats', 'number')], { patience: { headersMs: 1000, requestMs: 1500 } })
+test('callers that send a byte now and then are cut; others are answered meanwhile', async (t) => {
+  const gateway = await serveModels([echoModel('floats', 'number')], { patience: { headersMs: 5000, requestMs: 8000 } })
   t.after(() => gateway.stop())
   const path = '/v1/endpoints/floats:predict'
   const head = `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n`
@@ -237,6 +237,7 @@ test('callers that send a byte now and then are cut; others are answered meanwhi
     const response = await fetch(`http://${gateway.http}${path}`, { method: 'POST', body: '{"inputs":{"x":1}}' })
     assert.equal(response.status, 200, await response.text())
     answered++
+    // by the clock: a caller that is not always there
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
   const [headers, body] = await slow

@@ -5,7 +5,6 @@ import type { IncomingHttpHeaders } from 'node:http2'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { after, before, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { echoModel, serveModels } from '../../test/clients/gateway.ts'
 import type { ServedGateway } from '../../test/clients/gateway.ts'
@@ -21,12 +20,10 @@ const PREDICT = '/v1/endpoints/floats:predict'
 
 const raw = (bytes: string | Buffer, ms?: number): Promise<string> => sendRaw(gateway.http, bytes, ms)
 
-/** How long the caller that means no harm waits for one answer, ms. */
-async function honest(): Promise<number> {
-  const began = performance.now()
+/** The caller that means no harm gets one answer. */
+async function honest(): Promise<void> {
   const response = await fetch(`http://${gateway.http}${PREDICT}`, { method: 'POST', body: '{"inputs": {"x": 1}}' })
   assert.equal(response.status, 200, await response.text())
-  return performance.now() - began
 }
 
 const head = (more: string, path = PREDICT): string => `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n${more}\r\n\r\n`
@@ -109,14 +106,15 @@ test('many that say nothing, and many that drip, keep nobody else from an answer
     Array.from({ length: 300 }, () => open(`${head('content-length: 16000000')}{"inputs"`)),
   )
   for (const socket of [...idle, ...dripping]) socket.on('error', () => undefined)
-  const waits: number[] = []
+  const isThere = (socket: Socket): boolean => !socket.destroyed
+  let beside = 0
   for (let i = 0; i < 30; i++) {
     for (const socket of dripping) socket.write(' ')
-    waits.push(await honest())
-    await sleep(10)
+    await honest()
+    if ([...idle, ...dripping].every(isThere)) beside++
   }
   for (const socket of [...idle, ...dripping]) socket.destroy()
-  assert.ok((waits.toSorted((a, b) => a - b)[27] as number) < 1000, String(waits.map(Math.round)))
+  assert.ok(beside > 0, 'there was no answer until some of them were cut')
 })
 
 test('binary tensors whose shapes lie are refused, whatever they claim', async () => {

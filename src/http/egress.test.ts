@@ -11,7 +11,7 @@ describe('egress', () => {
   before(async () => {
     server = http.createServer((request, reply) => {
       if (request.url === '/large') reply.end(Buffer.alloc(5000))
-      else if (request.url === '/slow') setTimeout(() => reply.end('late'), 2000)
+      else if (request.url === '/silent') return
       else if (request.url === '/moved') reply.writeHead(302, { location: 'http://169.254.169.254/' }).end()
       else request.pipe(reply)
     })
@@ -30,9 +30,9 @@ describe('egress', () => {
     assert.equal((await open({ method: 'GET', url: `http://127.0.0.1:${port}/moved` })).status, 302)
   })
 
-  test('a reply too large and an answer too late fail as upstream', async () => {
+  test('a reply too large and an answer that does not come fail as upstream', async () => {
     const open = egress({ allow: ['127.0.0.1'], maxBytes: 1000, timeoutMs: 200 })
     await assert.rejects(open({ method: 'GET', url: `http://127.0.0.1:${port}/large` }), { code: 'upstream_failed' })
-    await assert.rejects(open({ method: 'GET', url: `http://127.0.0.1:${port}/slow` }), { code: 'upstream_failed' })
+    await assert.rejects(open({ method: 'GET', url: `http://127.0.0.1:${port}/silent` }), { code: 'upstream_failed' })
   })
 })

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { after, before, describe, mock, test } from 'node:test'
+import { until } from '../../test/until.ts'
 import { route } from '../contract/route.ts'
 import { events } from './events.ts'
 import type { ServerEvent } from './events.ts'
@@ -152,13 +153,13 @@ describe('a stream of events over HTTP', () => {
     assert.match(said(), /event: change\ndata: \{"kind":"runs","id":"r1"\}\n\n/)
     const before = gone.length
     socket.destroy()
-    while (gone.length === before) await new Promise((resolve) => setImmediate(resolve))
+    await until('the caller to be missed', () => gone.length > before)
     assert.equal(gone.length, before + 1)
   })
 
   test('an open stream does not hold up the end of the server', async () => {
     const other = await startOpen([mount(follow, ({ signal }) => events(changes.listen(signal), signal))], {
-      graceMs: 60_000,
+      graceMs: 3_600_000,
     })
     const open = await fetch(`${other.url}/follow`)
     const text = open.text()

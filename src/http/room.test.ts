@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { pino } from 'pino'
 import { z } from 'zod'
+import { until } from '../../test/until.ts'
 import type { Principal } from '../contract/access.ts'
 import { route } from '../contract/route.ts'
 import type { Isolation } from '../contract/system.ts'
@@ -139,18 +140,18 @@ describe('the http room', () => {
     const stream = await fetch(`${running.url}/v1/changes`, { headers: authorization, signal: leave.signal })
     const reader = (stream.body ?? assert.fail()).pipeThrough(new TextDecoderStream()).getReader()
     let text = ''
-    const until = async (pattern: RegExp): Promise<void> => {
+    const heard = async (pattern: RegExp): Promise<void> => {
       while (!pattern.test(text)) text += (await reader.read()).value ?? assert.fail(text)
     }
-    await until(/open/)
+    await heard(/open/)
     running.room.publish('endpoints')('e1')
-    await until(/data: \{"kind":"endpoints","id":"e1"\}/)
+    await heard(/data: \{"kind":"endpoints","id":"e1"\}/)
     running.hear('{"kind":"models","id":"m1"}')
-    await until(/data: \{"kind":"models","id":"m1"\}/)
+    await heard(/data: \{"kind":"models","id":"m1"\}/)
     await fetch(`${running.url}/v1/things`, { method: 'POST', body: '{}', headers: authorization })
-    await until(/data: \{"kind":"runs"\}/)
+    await heard(/data: \{"kind":"runs"\}/)
     leave.abort()
-    while (running.sent.length < 2) await new Promise((resolve) => setTimeout(resolve, 10))
+    await until('both to be sent', () => running.sent.length >= 2)
     const told = running.sent.map((one) => JSON.parse(one) as unknown)
     assert.deepEqual(told, [{ kind: 'endpoints', id: 'e1' }, { kind: 'runs' }], 'what came from there is not sent back')
   })

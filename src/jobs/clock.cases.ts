@@ -1,7 +1,7 @@
 /** What jobs, schedules and leases must do on each database when the wall clock is set forward or back. */
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { until } from '../../test/until.ts'
 import { awaited } from '../store/awaited.fixture.ts'
 import type { Db } from '../store/db.ts'
 import { watchClock } from './clock-jumps.ts'
@@ -13,20 +13,16 @@ import type { Opened } from './tables.fixture.ts'
 import { LeaseLost, Worker } from './worker.ts'
 import type { Handler, WorkerOptions } from './worker.ts'
 
+const T0 = Date.parse('2026-06-01T00:00:00Z')
 const HOUR = 3_600_000
 const MINUTE = 60_000
-
-async function until(done: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + 60_000; !(await done()); await sleep(5))
-    assert.ok(performance.now() < end, 'waited for a minute')
-}
 
 export function clockCases(name: string, open: () => Promise<Opened>): void {
   describe(`${name}: a clock that is set`, () => {
     let db: Db
     /** How far the wall clock is off, ms. */
     let off = 0
-    const now = (): number => Date.now() + off
+    const now = (): number => T0 + off
     const deps = { now, newId: () => `c${++ids}` }
     let ids = 0
     tablesOf(open, ['jobs', 'schedules', 'leases'], (opened) => {
@@ -39,7 +35,10 @@ export function clockCases(name: string, open: () => Promise<Opened>): void {
     const ask = (max_attempts = 5): Promise<string> =>
       db.tx((t) => enqueue(t, { kind: 'k', payload: 0, max_attempts }, deps))
     const started = (handler: Handler, options: WorkerOptions = {}): Worker => {
-      const worker = new Worker(db, { pollMs: 20, backoffMs: 1, now, ...options }).register('k', handler)
+      const worker = new Worker(db, { pollMs: 20, backoffMs: 1, now, steady: () => 0, ...options }).register(
+        'k',
+        handler,
+      )
       worker.start()
       return worker
     }
@@ -53,13 +52,13 @@ export function clockCases(name: string, open: () => Promise<Opened>): void {
         await go.promise
       })
       try {
-        await until(() => runs === 1)
+        await until('the run', () => runs === 1)
         off += HOUR
         worker.wake()
         // the next look renews the lease instead of burying the job
-        await until(async () => ((await getJob(db, id)).lease_until ?? 0) > now())
+        await until('a longer lease', async () => ((await getJob(db, id)).lease_until ?? 0) > now())
         go.resolve()
-        await until(async () => (await getJob(db, id)).state !== 'running')
+        await until('the end of the job', async () => (await getJob(db, id)).state !== 'running')
         assert.equal((await getJob(db, id)).state, 'done')
         assert.equal(runs, 1)
       } finally {
@@ -80,17 +79,17 @@ export function clockCases(name: string, open: () => Promise<Opened>): void {
       )
       try {
         const id = await ask()
-        await until(async () => (await getJob(db, id)).last_error !== null)
+        await until('the failure', async () => (await getJob(db, id)).last_error !== null)
         fail = false
         off -= 24 * HOUR
         worker.wake()
-        await until(async () => (await getJob(db, id)).created_at <= now())
+        await until('its time to be moved', async () => (await getJob(db, id)).created_at <= now())
         const left = (await getJob(db, id)).run_at - now()
         assert.ok(left > 0 && left <= 2 * MINUTE, `${left} ms`)
         assert.equal(runs, 1)
         off += left
         worker.wake()
-        await until(async () => (await getJob(db, id)).state === 'done')
+        await until('the second run', async () => (await getJob(db, id)).state === 'done')
         assert.equal(runs, 2)
       } finally {
         await worker.stop()
@@ -100,7 +99,7 @@ export function clockCases(name: string, open: () => Promise<Opened>): void {
       off = -24 * HOUR
       const later = started(async () => undefined)
       try {
-        await until(async () => (await getJob(db, early)).state === 'done')
+        await until('the job', async () => (await getJob(db, early)).state === 'done')
       } finally {
         await later.stop()
       }
@@ -113,7 +112,7 @@ export function clockCases(name: string, open: () => Promise<Opened>): void {
       let runs = 0
       const worker = started(async () => void runs++)
       try {
-        await until(async () => (await getJob(db, id)).created_at <= now())
+        await until('its time to be moved', async () => (await getJob(db, id)).created_at <= now())
         const left = (await getJob(db, id)).run_at - now()
         assert.ok(left > 0.9 * HOUR && left <= HOUR, `${left} ms`)
         assert.equal(runs, 0)
@@ -128,7 +127,9 @@ export function clockCases(name: string, open: () => Promise<Opened>): void {
       off = -24 * HOUR
       const worker = started(async () => undefined, { leaseMs: 300 })
       try {
-        await until(async () => (await getJob(db, id)).state === 'done')
+        await until('a shorter lease', async () => ((await getJob(db, id)).lease_until ?? 0) <= now() + 300)
+        off += 301
+        await until('the job', async () => (await getJob(db, id)).state === 'done')
       } finally {
         await worker.stop()
       }
@@ -172,11 +173,11 @@ export function clockCases(name: string, open: () => Promise<Opened>): void {
         timezone: 'UTC',
         overlap: 'allow',
       } as const
-      await db.tx((t) => setSchedule(t, secondly, now() + year))
-      const scheduler = new Scheduler(db, { pollMs: 50, deps })
+      await db.tx((t) => setSchedule(t, secondly, Date.now() + year))
+      const scheduler = new Scheduler(db, { pollMs: 50 })
       scheduler.start()
       try {
-        await until(async () => (await listJobs(db, 'waiting')).length > 0)
+        await until('a job of the schedule', async () => (await listJobs(db, 'waiting')).length > 0)
       } finally {
         await scheduler.stop()
       }

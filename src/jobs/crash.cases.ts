@@ -49,7 +49,7 @@ export function crashCases(name: string, open: () => Promise<OpenedTwice>): void
     const chain = (chain: string, length: number): Promise<string> =>
       db.tx((t) => enqueue(t, { kind: 'step', payload: { name: chain, left: length - 1 }, max_attempts: 50 }))
 
-    it('each effect happens once, wherever it is killed', { timeout: 120_000 }, async () => {
+    it('each effect happens once, wherever it is killed', async () => {
       const faults = FAULTS.filter((fault) => db.kind === 'sqlite' || !fault.startsWith('store.'))
       for (let i = 0; i < 3; i++) await chain(`long ${i}`, 8)
       const wanted = [0, 1, 2].flatMap((i) => Array.from({ length: 8 }, (_, left) => `long ${i}.${left}`))
@@ -65,7 +65,7 @@ export function crashCases(name: string, open: () => Promise<OpenedTwice>): void
       assert.deepEqual(states, [{ state: 'done', c: wanted.length }])
     })
 
-    it('killed while a schedule fires, each time fires once', { timeout: 60_000 }, async () => {
+    it('killed while a schedule fires, each time fires once', async () => {
       const minutely = { name: 's', kind: 'tick', payload: {}, cron: '* * * * *', timezone: 'UTC' } as const
       const start = Date.now() - 10 * 60_000
       await db.tx((t) => setSchedule(t, { ...minutely, missed: 'all', overlap: 'allow' }, start))

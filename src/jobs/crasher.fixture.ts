@@ -1,4 +1,5 @@
 /** A process for the crash tests: does jobs until none is left, and is killed by its fault point on the way. Prints nothing. */
+import { until } from '../../test/until.ts'
 import type { Db } from '../store/db.ts'
 import { faultPoint } from '../store/fault.ts'
 import { openPostgres } from '../store/postgres/postgres.ts'
@@ -9,7 +10,7 @@ import { Worker } from './worker.ts'
 
 const [where = ''] = process.argv.slice(2)
 const db: Db = where.startsWith('postgres') ? openPostgres(where, { writers: 3, readers: 2 }) : openSqlite(where)
-const worker = new Worker(db, { leaseMs: 300, pollMs: 50, backoffMs: 1, concurrency: 2 })
+const worker = new Worker(db, { leaseMs: 3000, pollMs: 50, backoffMs: 1, concurrency: 2 })
 
 worker.register('step', async (job, context) => {
   const { name, left } = job.payload as { name: string; left: number }
@@ -30,10 +31,9 @@ worker.register('tick', (job, context) =>
 
 await fireDue(db)
 worker.start()
-for (;;) {
+await until('the end of all jobs', async () => {
   const left = await db.get<{ c: number }>("SELECT count(*) AS c FROM jobs WHERE state IN ('waiting', 'running')")
-  if (left?.c === 0) break
-  await new Promise((resolve) => setTimeout(resolve, 10))
-}
+  return left?.c === 0
+})
 await worker.stop()
 await db.close()

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
+import { until } from '../../test/until.ts'
 import { endedHolder } from './holder.fixture.ts'
 import { hasEnded, holderName } from './holder.ts'
 
@@ -54,10 +55,9 @@ describe('holders', () => {
       }
       const [boot, space] = holderName().split('/')
       const name = [boot, space, pid, fields()[19], 'x'].join('/')
-      const end = Date.now() + 60_000
-      while (readFileSync(`/proc/${parent.pid}/comm`, 'utf8') !== 'sleep\n') assert.ok(Date.now() < end)
+      await until('its parent to become a sleep', () => readFileSync(`/proc/${parent.pid}/comm`, 'utf8') === 'sleep\n')
       process.kill(Number(pid), 'SIGKILL')
-      while (fields()[0] !== 'Z') assert.ok(Date.now() < end)
+      await until('its end', () => fields()[0] === 'Z')
       assert.equal(hasEnded(name), true)
     } finally {
       parent.kill('SIGKILL')

@@ -1,6 +1,8 @@
 /** What queue, worker, schedules and leases must do on each database. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { describe, it } from 'node:test'
+import { until } from '../../test/until.ts'
 import { awaited } from '../store/awaited.fixture.ts'
 import type { Db } from '../store/db.ts'
 import { endedHolder } from './holder.fixture.ts'
@@ -11,15 +13,6 @@ import { disableSchedule, fireDue, listSchedules, removeSchedule, Scheduler, set
 import { tablesOf } from './tables.fixture.ts'
 import type { Opened } from './tables.fixture.ts'
 import { GiveUp, LeaseLost, Worker, type Handler, type WorkerOptions } from './worker.ts'
-
-/** Waits until `done` is true, a minute at most. */
-async function until(done: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 60_000
-  while (!(await done())) {
-    assert.ok(Date.now() < deadline, 'waited for a minute')
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}
 
 export function jobCases(name: string, open: () => Promise<Opened>): void {
   describe(`${name}: jobs`, () => {
@@ -46,7 +39,7 @@ export function jobCases(name: string, open: () => Promise<Opened>): void {
       const worker = new Worker(db, { pollMs: 20, backoffMs: 1, ...options }).register('k', handler)
       worker.start()
       try {
-        await until(done)
+        await until('what the worker was started for', done)
       } finally {
         await worker.stop()
       }
@@ -159,25 +152,35 @@ export function jobCases(name: string, open: () => Promise<Opened>): void {
 
     describe('worker', () => {
       it('begins at once after the commit, long before its next look', async () => {
+        await db.tx((t) => enqueue(t, { kind: 'k', payload: 0 }, at(0)))
+        await db.tx((t) => t.run("UPDATE jobs SET state = 'done', finished_at = 0"))
         let began = false
         const worker = new Worker(db, { pollMs: 3_600_000 }).register('k', async () => {
           began = true
         })
         worker.start()
-        await new Promise((resolve) => setTimeout(resolve, 50))
+        await until('a look that finds nothing and forgets what ended', async () => {
+          return (await listJobs(db, 'done')).length === 0
+        })
         await db.tx((t) => enqueue(t, { kind: 'k', payload: 0 }))
-        await until(() => began)
+        await until('the job to begin', () => began)
         await worker.stop()
       })
 
       it('retries with growing pauses, then keeps the last error', async () => {
         const tries: number[] = []
-        const id = await db.tx((t) => enqueue(t, { kind: 'k', payload: 0, max_attempts: 4 }))
+        let time = 0
+        const now = (): number => time
+        const id = await db.tx((t) => enqueue(t, { kind: 'k', payload: 0, max_attempts: 4 }, at(0)))
         const fail: Handler = async () => {
-          tries.push(Date.now())
+          tries.push(time)
           throw new Error(`failure ${tries.length}`)
         }
-        await work(fail, async () => (await getJob(db, id)).state === 'dead', { backoffMs: 40, random: () => 0 })
+        const isDead = async (): Promise<boolean> => {
+          time += 10
+          return (await getJob(db, id)).state === 'dead'
+        }
+        await work(fail, isDead, { backoffMs: 40, random: () => 0, now, steady: now })
         assert.equal(tries.length, 4)
         const pauses = tries.slice(1).map((time, i) => time - (tries[i] ?? 0))
         assert.ok(
@@ -197,15 +200,13 @@ export function jobCases(name: string, open: () => Promise<Opened>): void {
       })
 
       it('runs no more than it may at the same time, and all of it', async () => {
-        let now = 0
-        let most = 0
-        let done = 0
+        let [now, most, done] = [0, 0, 0]
         await db.tx(async (t) => {
           for (let i = 0; i < 30; i++) await enqueue(t, { kind: 'k', payload: i })
         })
         const handler: Handler = async () => {
           most = Math.max(most, ++now)
-          await new Promise((resolve) => setTimeout(resolve, 3))
+          for (let i = 0; i < 3; i++) await listJobs(db, 'running')
           now--
           done++
         }
@@ -239,13 +240,14 @@ export function jobCases(name: string, open: () => Promise<Opened>): void {
       it('keeps a long job by renewing, and aborts one that another took', async () => {
         let reason: unknown
         let refused: unknown
-        const id = await db.tx((t) => enqueue(t, { kind: 'k', payload: 0 }))
+        let time = 0
+        const id = await db.tx((t) => enqueue(t, { kind: 'k', payload: 0 }, at(0)))
         const handler: Handler = async (_, context) => {
-          const { lease_until: first } = await getJob(db, id)
-          await until(async () => (await getJob(db, id)).lease_until !== first)
+          time += 7
+          await until('the renewal', async () => (await getJob(db, id)).lease_until === 37)
           assert.equal(context.signal.aborted, false)
           await db.tx((t) => t.run('UPDATE jobs SET fence = fence + 1 WHERE id = ?', [id]))
-          await new Promise((resolve) => context.signal.addEventListener('abort', resolve))
+          if (!context.signal.aborted) await once(context.signal, 'abort')
           reason = context.signal.reason
           await context
             .tx((t) => t.run('INSERT INTO effects (id, job) VALUES (?, ?)', ['stale', id]))
@@ -253,7 +255,7 @@ export function jobCases(name: string, open: () => Promise<Opened>): void {
               refused = error
             })
         }
-        await work(handler, () => refused !== undefined, { leaseMs: 3000 })
+        await work(handler, () => refused !== undefined, { leaseMs: 30, now: () => time, steady: () => 0 })
         assert.ok(reason instanceof LeaseLost)
         assert.ok(refused instanceof LeaseLost)
         assert.deepEqual(await db.all('SELECT id FROM effects'), [])
@@ -284,7 +286,7 @@ export function jobCases(name: string, open: () => Promise<Opened>): void {
           ended = true
         })
         worker.start()
-        await until(async () => (await listJobs(db, 'running')).length === 1)
+        await until('the job to run', async () => (await listJobs(db, 'running')).length === 1)
         await db.tx((t) => enqueue(t, { kind: 'k', payload: 1 }))
         await worker.stop(20)
         assert.equal(ended, true)
@@ -303,7 +305,7 @@ export function jobCases(name: string, open: () => Promise<Opened>): void {
           )
         })
         worker.start()
-        await until(async () => (await listJobs(db, 'running')).length === 1)
+        await until('the job to run', async () => (await listJobs(db, 'running')).length === 1)
         await worker.stop()
         const job = await getJob(db, id)
         assert.deepEqual([job.state, job.attempts], ['waiting', 0])
@@ -407,7 +409,7 @@ export function jobCases(name: string, open: () => Promise<Opened>): void {
         await db.tx((t) => setSchedule(t, { ...hourly, cron: '* * * * * *', overlap: 'allow', missed: 'all' }, now))
         const scheduler = new Scheduler(db, { pollMs: 3_600_000 })
         scheduler.start()
-        await until(async () => (await payloads()).length >= 2)
+        await until('two of its jobs', async () => (await payloads()).length >= 2)
         await scheduler.stop()
         const [first, second] = (await payloads()) as { scheduled_at: number }[]
         assert.equal((second?.scheduled_at ?? 0) - (first?.scheduled_at ?? 0), 1000)
@@ -453,34 +455,34 @@ export function jobCases(name: string, open: () => Promise<Opened>): void {
       })
 
       it('is renewed while it is held, and aborts when it is lost', async () => {
-        const [a, b] = [new Leases(db), new Leases(db)]
-        let reason: unknown
-        const ttl = 3000
-        await a.hold('loop', ttl, async (lease) => {
+        let time = 0
+        const clocks = { now: () => time, steady: () => 0 }
+        const [a, b] = [new Leases(db, clocks), new Leases(db, clocks)]
+        const ttl = 30
+        const reason = await a.hold('loop', ttl, async (lease) => {
           const expires = async () => (await db.get<{ at: number }>('SELECT expires_at AS at FROM leases'))?.at
-          const first = await expires()
-          await until(async () => (await expires()) !== first)
+          time += 7
+          await until('the renewal', async () => (await expires()) === 37)
           assert.equal(await b.hold('loop', ttl, async () => 'taken'), undefined)
           await db.tx((t) => t.run("UPDATE leases SET fence = fence + 1 WHERE name = 'loop'"))
-          await new Promise((resolve) => lease.signal.addEventListener('abort', resolve))
-          reason = lease.signal.reason
+          if (!lease.signal.aborted) await once(lease.signal, 'abort')
+          return lease.signal.reason as unknown
         })
         assert.ok(reason instanceof LeaseLost)
       })
 
       it('of several that would lead, one does at any time', async () => {
-        let leading = 0
-        let most = 0
-        let turns = 0
+        let [leading, most, turns] = [0, 0, 0]
         const stop = new AbortController()
+        // by clocks that stand still no lease runs out, however long a turn waits for its processor
+        const clocks = { now: () => 0, steady: () => 0 }
+        const others = new Set<unknown>()
         const fn = async (): Promise<void> => {
           most = Math.max(most, ++leading)
-          await new Promise((resolve) => setTimeout(resolve, 5))
+          others.add(await new Leases(db, clocks).hold('loop', 60, async () => 'leads too'))
           leading--
           turns++
         }
-        // by clocks that stand still no lease runs out, however long a turn waits for its processor
-        const clocks = { now: () => 0, steady: () => 0 }
         const leads = Array.from({ length: 4 }, () =>
           new Leases(db, clocks).lead('loop', 60, {
             signal: stop.signal,
@@ -488,10 +490,10 @@ export function jobCases(name: string, open: () => Promise<Opened>): void {
             onError: (error) => assert.fail(String(error)),
           }),
         )
-        await until(() => turns >= 6)
+        await until('six turns', () => turns >= 6)
         stop.abort()
         await Promise.all(leads)
-        assert.equal(most, 1)
+        assert.deepEqual([most, [...others]], [1, [undefined]])
       })
     })
   })

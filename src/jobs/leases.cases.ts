@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
 import { beforeEach, describe, it } from 'node:test'
-import { setImmediate, setTimeout as delay } from 'node:timers/promises'
+import { setImmediate } from 'node:timers/promises'
+import { until } from '../../test/until.ts'
 import { awaited } from '../store/awaited.fixture.ts'
 import type { Db } from '../store/db.ts'
 import { Leases } from './leases.ts'
@@ -170,11 +171,10 @@ export function leaseCases(name: string, open: () => Promise<Opened>): void {
       await leases('a').hold('loop', short, async (lease) => {
         wall += 7
         const renewed = async (): Promise<unknown> => (await rows())[0]?.['expires_at']
-        for (const end = Date.now() + 60_000; (await renewed()) !== 1_000_037 && Date.now() < end; await delay(2));
-        assert.equal(await renewed(), 1_000_037)
+        await until('the renewal', async () => (await renewed()) === 1_000_037)
         assert.equal(lease.signal.aborted, false)
         await db.tx((t) => t.run('UPDATE leases SET fence = fence + 1'))
-        if (!lease.signal.aborted) await once(lease.signal, 'abort', { signal: AbortSignal.timeout(60_000) })
+        if (!lease.signal.aborted) await once(lease.signal, 'abort')
         assert.match(String(lease.signal.reason), /another has lease loop/)
       })
     })
@@ -184,7 +184,7 @@ export function leaseCases(name: string, open: () => Promise<Opened>): void {
       let away = false
       const tries = new EventEmitter()
       const told = async (event: string): Promise<void> => {
-        await once(tries, event, { signal: AbortSignal.timeout(60_000) })
+        await once(tries, event)
         await setImmediate() // what waits for the transaction goes on first
       }
       const before = (): void => {
@@ -203,7 +203,7 @@ export function leaseCases(name: string, open: () => Promise<Opened>): void {
         for (let i = 0; i < 3; i++) await told('refused')
         assert.equal(lease.signal.aborted, false)
         steady = 51
-        if (!lease.signal.aborted) await once(lease.signal, 'abort', { signal: AbortSignal.timeout(60_000) })
+        if (!lease.signal.aborted) await once(lease.signal, 'abort')
         assert.match(String(lease.signal.reason), /lease loop ran out/)
         assert.match(String((lease.signal.reason as Error).cause), /away/)
       })

@@ -1,8 +1,8 @@
 /** The room of jobs: started it does jobs and fires schedules, stopped it waits for what runs. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { migratedSqlite } from '../../test/databases.ts'
+import { never, until } from '../../test/until.ts'
 import { enqueue, getJob, listJobs } from './queue.ts'
 import { jobsRoom } from './room.ts'
 import { setSchedule } from './schedule.ts'
@@ -27,17 +27,18 @@ test('jobs are done and schedules fire between start and stop; what runs may end
     assert.equal((await listJobs(db, 'done')).length, 0)
     room.start()
     await begun.promise
-    for (
-      const end = Date.now() + 60_000;
-      (await listJobs(db, 'done')).length === 0 || errors.length === 0;
-      await delay(3)
-    )
-      assert.ok(Date.now() < end)
+    await until('the job of the schedule and the fault of the other', async () => {
+      return (await listJobs(db, 'done')).length > 0 && errors.length > 0
+    })
     assert.match(String(errors[0]), /told/)
     let stopped = false
     const stop = room.stop().then(() => (stopped = true))
-    await delay(20)
-    assert.equal(stopped, false)
+    await never(
+      'stopped while a job runs',
+      () => stopped,
+      20,
+      () => getJob(db, slow),
+    )
     go.resolve()
     await stop
     assert.equal((await getJob(db, slow)).state, 'done')

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { awaited } from '../store/awaited.fixture.ts'
+import { never, until } from '../../test/until.ts'
+import { awaited, dbWith } from '../store/awaited.fixture.ts'
 import type { Db } from '../store/db.ts'
 import { bury, claim, complete, listJobs } from './queue.ts'
 import type { Job } from './queue.ts'
@@ -231,8 +232,14 @@ export function scheduleCases(name: string, open: () => Promise<Opened>): void {
     })
 
     describe('scheduler', () => {
-      const until = async (done: () => Promise<boolean> | boolean): Promise<void> => {
-        for (const end = Date.now() + 60_000; !(await done()); await delay(3)) assert.ok(Date.now() < end)
+      /** The database, and how often it was asked: each look asks it twice when the next schedule is due. */
+      const counted = (): { readonly counting: Db; readonly asked: () => number } => {
+        let times = 0
+        const get: Db['get'] = (sql, params) => {
+          times++
+          return db.get(sql, params)
+        }
+        return { counting: dbWith(db, { get }), asked: () => times }
       }
       const began = (more: ConstructorParameters<typeof Scheduler>[1] = {}, on = db): Scheduler => {
         const scheduler = new Scheduler(on, { pollMs: 10, ...more })
@@ -243,30 +250,34 @@ export function scheduleCases(name: string, open: () => Promise<Opened>): void {
       it('fires what is due when it starts, and what becomes due later', async () => {
         let now = T0 + HOUR
         await set({ overlap: 'allow' })
-        const deps = { now: () => now, newId: () => `s${++ids}` }
-        const scheduler = began({ deps })
+        const { counting, asked } = counted()
+        const scheduler = began({ deps: { now: () => now, newId: () => `s${++ids}` } }, counting)
         try {
-          await until(async () => (await minutes()).length === 1)
+          await until('the first job', async () => (await minutes()).length === 1)
           now += HOUR
-          await until(async () => (await minutes()).length === 2)
+          await until('the second job', async () => (await minutes()).length === 2)
           assert.deepEqual(await minutes(), [60, 120])
         } finally {
           await scheduler.stop()
         }
         now += HOUR
+        const before = asked()
+        // by the clock: a timer of 10 ms that was set before comes before it
         await delay(40)
-        assert.deepEqual(await minutes(), [60, 120], 'it has stopped')
+        assert.equal(asked(), before, 'it has stopped')
+        assert.deepEqual(await minutes(), [60, 120])
       })
 
       it('a clock that goes back while it runs sets times anew', async () => {
         let now = T0
+        const { counting, asked } = counted()
         await set()
-        const scheduler = began({ deps: { now: () => now, newId: () => `s${++ids}` } })
+        const scheduler = began({ deps: { now: () => now, newId: () => `s${++ids}` } }, counting)
         try {
-          await delay(30)
+          await until('two looks', () => asked() >= 5)
           assert.equal((await first()).next_fire, T0 + HOUR)
           now -= 24 * HOUR
-          await until(async () => (await first()).next_fire === now + HOUR)
+          await until('the time to be set anew', async () => (await first()).next_fire === now + HOUR)
         } finally {
           await scheduler.stop()
         }
@@ -289,7 +300,7 @@ export function scheduleCases(name: string, open: () => Promise<Opened>): void {
           const deps = { now: () => T0 + HOUR - before, newId: () => `s${++ids}` }
           const scheduler = new Scheduler(db, { deps, ...(pollMs !== undefined && { pollMs }) })
           scheduler.start()
-          await until(() => waits.includes(wait))
+          await until(`a pause of ${wait} ms`, () => waits.includes(wait))
           await scheduler.stop()
         }
       })
@@ -305,8 +316,7 @@ export function scheduleCases(name: string, open: () => Promise<Opened>): void {
         await begun.promise
         let stopped = false
         const stop = scheduler.stop().then(() => (stopped = true))
-        await delay(20)
-        assert.equal(stopped, false)
+        await never('stopped during its look', () => stopped, 20)
         go.resolve()
         await stop
         assert.deepEqual(await minutes(), [60])
@@ -324,10 +334,10 @@ export function scheduleCases(name: string, open: () => Promise<Opened>): void {
         const scheduler = began({ deps, onError: (error) => errors.push(String(error)) }, failing)
         scheduler.start()
         try {
-          await until(() => errors.length >= 2)
+          await until('two faults', () => errors.length >= 2)
           assert.equal(errors[0], 'Error: away')
           away = false
-          await until(async () => (await minutes()).length === 1)
+          await until('the job', async () => (await minutes()).length === 1)
         } finally {
           await scheduler.stop()
         }

@@ -43,7 +43,7 @@ describe('a thread', () => {
     const code = `import { onThread } from ${JSON.stringify(import.meta.resolve('./thread.ts'))}
       void onThread({ file: new URL(${JSON.stringify(fileOf(ENDLESS).href)}), task: 0, what: 'counts' })`
     const { status, signal, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
-      timeout: 60_000,
+      timeout: 120_000,
       encoding: 'utf8',
     })
     assert.deepEqual([status, signal, stderr], [0, null, ''])

@@ -19,7 +19,7 @@ const TABLES = ['monitor_hours', 'monitor_windows', 'monitor_attributions', 'mon
 
 /** Declares the cases; `open` gives a migrated, empty database. */
 export function pruneCases(name: string, open: () => Promise<{ db: Db; close(): Promise<void> }>): void {
-  describe(`pruned monitors on ${name}`, { timeout: 120_000 }, () => {
+  describe(`pruned monitors on ${name}`, () => {
     let opened: Awaited<ReturnType<typeof open>>
     before(async () => {
       opened = await open()

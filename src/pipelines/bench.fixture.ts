@@ -1,10 +1,10 @@
 /** A pipelines room on a real store, real environments and real processes, for tests. */
-import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { openedOnce } from '../../test/opened.ts'
+import { until } from '../../test/until.ts'
 import { freshSeal } from '../auth/seal.fixture.ts'
 import type { Principal } from '../contract/access.ts'
 import { makeIds } from '../contract/ids.ts'
@@ -65,18 +65,19 @@ export function benchOnce(name: string, ready: (bench: Bench) => void | Promise<
   return root
 }
 
-/** Waits until a run looks as wanted, two minutes at most. */
+/** Waits until a run looks as wanted. */
 export async function untilRun(
   bench: Pick<Bench, 'view'>,
   run: string,
   ...[wanted, what]: [wanted: (view: RunView) => boolean, what: string]
 ): Promise<RunView> {
-  for (const end = performance.now() + 120_000; performance.now() < end;) {
-    const view = await bench.view(run)
-    if (wanted(view)) return view
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-  return assert.fail(`${what}: ${JSON.stringify(await bench.view(run), undefined, 1)}`)
+  return until(
+    async () => `${what}: ${JSON.stringify(await bench.view(run), undefined, 1)}`,
+    async () => {
+      const view = await bench.view(run)
+      return wanted(view) && view
+    },
+  )
 }
 
 /** Opens a room in a data folder; what `changes` returns replaces deps. Tables lie in the folder unless there is a `databaseUrl`. */
@@ -143,14 +144,7 @@ export async function openBench(
       room.wake(id)
       return id
     },
-    async end(id) {
-      for (const end = performance.now() + 120_000; performance.now() < end;) {
-        const run = await view(id)
-        if (run.finished_at !== null) return run
-        await new Promise((resolve) => setTimeout(resolve, 25))
-      }
-      return assert.fail(`run ${id} did not end: ${JSON.stringify(await view(id))}`)
-    },
+    end: (id) => untilRun({ view }, id, ({ finished_at }) => finished_at !== null, `the end of run ${id}`),
     async close() {
       await room.stop()
       await db.close()

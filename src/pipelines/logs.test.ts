@@ -31,7 +31,7 @@ interface Asked {
 async function follow(idle: Idle, runId: string, asked: Asked = {}): Promise<Followed> {
   const where = { runId, step: asked.step ?? 'talk', only: asked.only }
   const pieces: Followed['pieces'] = []
-  const signal = asked.signal ?? AbortSignal.timeout(60_000)
+  const signal = asked.signal ?? AbortSignal.timeout(120_000)
   for await (const event of followLog(idle.context, where, asked.from, signal)) {
     if (event.event === 'end') {
       assert.ok(asked.signal !== undefined || !signal.aborted, 'it ends by itself')

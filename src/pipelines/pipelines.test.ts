@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { treeFiles } from '../store/blobs/trees.ts'
-import { ANA, openBench, type Bench } from './bench.fixture.ts'
+import { ANA, openBench, untilRun, type Bench } from './bench.fixture.ts'
 import { explainStep } from './run/explanation.ts'
 import { followLog } from './logs.ts'
 import { readRun } from './context/rows.ts'
@@ -293,7 +293,7 @@ def main():
     tried.touch()
     kept = bytearray(110 * 2**20)
     for i in range(0, len(kept), 4096): kept[i] = 1
-    if is_first: time.sleep(60)
+    if is_first: time.sleep(600)
 `,
     }),
   )
@@ -313,7 +313,7 @@ test('a step that names no memory has that of the configuration', async (t) => {
   const run = await other.end(
     await other.begin({
       'slipway.yaml': 'project: capped\npipeline: {steps: {grow: {run: grow:main}}}\n',
-      'grow.py': 'import time\ndef main():\n    kept = bytearray(b"x" * (300 << 20))\n    time.sleep(30)\n',
+      'grow.py': 'import time\ndef main():\n    kept = bytearray(b"x" * (300 << 20))\n    time.sleep(600)\n',
     }),
   )
   const [step] = run.steps
@@ -325,14 +325,9 @@ test('a cancelled run ends its step and what waits', async () => {
   const id = await bench.begin({
     'slipway.yaml':
       'project: cancel\npipeline: {steps: {long: {run: long:main, outputs: [a]}, next: {run: long:main, inputs: {b: long.a}}}}\n',
-    'long.py': 'import time\ndef main(a=None, b=None):\n    print("begun"); time.sleep(60)\n',
+    'long.py': 'import time\ndef main(a=None, b=None):\n    print("begun"); time.sleep(600)\n',
   })
-  for (
-    const end = performance.now() + 60_000;
-    (await bench.view(id)).steps[0]?.attempts[0]?.state !== 'running' && performance.now() < end;
-  ) {
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
+  await untilRun(bench, id, ({ steps }) => steps[0]?.attempts[0]?.state === 'running', 'its step runs')
   await cancelRun(bench.room.context, ANA, id)
   bench.room.wake(id)
   const run = await bench.end(id)

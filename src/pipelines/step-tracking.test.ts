@@ -9,7 +9,8 @@ import { SYSTEM } from '../auth/tokens.ts'
 import type { Store } from '../store/open.ts'
 import { requireRun, setRunStage } from '../tracking/runs/runs.ts'
 import type { Tracking } from '../tracking/context/context.ts'
-import { openBench } from './bench.fixture.ts'
+import { openBench, untilRun } from './bench.fixture.ts'
+import type { RunView } from './run/view.ts'
 import { stepTracking } from './step-tracking.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-step-tracking-'))
@@ -40,7 +41,7 @@ describe('an attempt ends although its tracking run was', () => {
       ['a success with metrics', 'return {"auc": 0.5}', 'succeeded'],
       ['a failure', 'raise ValueError("no")', 'failed'],
     ] as const)
-      test(`${how}: ${what}`, { timeout: 120_000 }, async (t) => {
+      test(`${how}: ${what}`, async (t) => {
         let room: Tracking | undefined
         const bench = await openBench(mkdtempSync(join(root, 'data-')), (store) => {
           room = roomOf(store)
@@ -48,19 +49,16 @@ describe('an attempt ends although its tracking run was', () => {
         })
         t.after(() => bench.close())
         const go = join(bench.store.dataDir, 'go')
-        // what keeps the test from letting it go keeps it for two minutes
-        const waits = `for _ in range(6000):\n        if os.path.exists(${JSON.stringify(go)}): break\n        time.sleep(0.02)`
+        // what keeps the test from letting it go keeps it for ten minutes
+        const waits = `for _ in range(30000):\n        if os.path.exists(${JSON.stringify(go)}): break\n        time.sleep(0.02)`
         const files = {
           'slipway.yaml': 'project: p\npipeline:\n  steps:\n    one: {run: job:main}\n',
           'job.py': `import os, time\ndef main():\n    print("begun", flush=True)\n    ${waits}\n    ${code}\n`,
         }
         const id = await bench.begin(files)
-        let run: string | null | undefined
-        for (const end = performance.now() + 60_000; (run ?? null) === null && performance.now() < end;) {
-          await new Promise((resolve) => setTimeout(resolve, 20))
-          run = (await bench.view(id)).steps[0]?.attempts[0]?.tracking_run_id
-        }
-        assert.ok(typeof run === 'string' && room !== undefined)
+        const tracked = ({ steps }: RunView): string | null => steps[0]?.attempts[0]?.tracking_run_id ?? null
+        const run = tracked(await untilRun(bench, id, (view) => tracked(view) !== null, 'it is tracked'))
+        assert.ok(run !== null && room !== undefined)
         await act(room, run)
         writeFileSync(go, '')
         const ended = await bench.end(id)

@@ -94,7 +94,7 @@ async function countedOnce(db: Db, rollout: string): Promise<void> {
   assert.deepEqual([canary, pairs], [answered.length, shadows.length])
 }
 
-describe('a rollout whose control process is killed', { timeout: 240_000 }, () => {
+describe('a rollout whose control process is killed', () => {
   for (const fault of FAULTS) {
     it(`at ${fault} ends the same`, async () => {
       const dataDir = join(root, fault)

@@ -1,4 +1,5 @@
 /** A control process for the crash tests: leads version 2 of a model into use by traffic of its own, until it is killed by its fault point or done. */
+import { appendFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Ingest } from '../serving/records/ingest.ts'
 import { openSqlite } from '../store/sqlite/sqlite.ts'
@@ -22,11 +23,10 @@ const ingest = new Ingest({
 await ingest.drain()
 await round(bench)
 while ((await newest(db, 'crash')).version !== '2' || (await newest(db, 'crash')).finished_at === null) {
-  // another seed is another set of ids
-  const { records } = await traffic(db, 'crash', {
-    rows: 50,
-    seed: (process.pid % 1e5) * 1e4 + Math.trunc(performance.now()),
-  })
+  // another seed is another set of ids, also after a process that was killed
+  const seeds = join(dataDir, 'seeds')
+  appendFileSync(seeds, 'x')
+  const { records } = await traffic(db, 'crash', { rows: 50, seed: statSync(seeds).size })
   const writer = new SegmentWriter(log, { maxBytes: 65_536 })
   for (const record of records) writer.append(JSON.stringify(record))
   await writer.close()

@@ -11,7 +11,7 @@ import { freeze } from './controller/freeze.ts'
 import { getRollout, listRollouts, refuseForeignEndpoint, refuseForeignRollout } from './read.ts'
 import { ann, rolloutWorld } from './world.fixture.ts'
 
-describe('a rollout is shown', { timeout: 240_000 }, () => {
+describe('a rollout is shown', () => {
   let bench: RolloutBench
   const { begun } = rolloutWorld(migratedSqlite, (world) => ({ bench } = world))
   /** Rows as later states leave them. */

@@ -23,7 +23,7 @@ import { ann, rolloutWorld } from './world.fixture.ts'
 import type { Open } from './world.fixture.ts'
 
 export function rolloutCases(name: string, open: Open): void {
-  describe(`${name}: rollouts`, { timeout: 240_000 }, () => {
+  describe(`${name}: rollouts`, () => {
     let bench: RolloutBench
     let db: Db
     let folder: string

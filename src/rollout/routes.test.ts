@@ -24,7 +24,7 @@ interface Asked {
   readonly body?: object
 }
 
-describe('routes of rollouts', { timeout: 240_000 }, () => {
+describe('routes of rollouts', () => {
   let bench: RolloutBench
   let id: string
   let wakes = 0

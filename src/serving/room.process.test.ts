@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { until } from '../../test/until.ts'
 import { startLoad } from '../../test/predict-load.ts'
 import { servingModels } from '../../test/serving-models.ts'
 import type { ScoredRow, ServingModels } from '../../test/serving-models.ts'
@@ -143,7 +143,7 @@ async function runningLoad(it: World, retries: number, keptMs?: number): Promise
     retries,
     ...(keptMs !== undefined && { keptMs }),
   })
-  await until('the load runs', () => load.count() > 100)
+  await until('the load to run', () => load.count() > 100)
   return load
 }
 
@@ -157,11 +157,6 @@ function gatewayFiles(it: World): GatewayFile[] {
     .filter((name) => /^gateway-\d+\.json$/.test(name))
     .map((name) => readJsonFile(join(it.dataDir, 'run', name)) as GatewayFile | undefined)
     .filter((file) => file !== undefined)
-}
-
-async function until(what: string, check: () => boolean | Promise<boolean>, ms = 60_000): Promise<void> {
-  for (const end = Date.now() + ms; Date.now() < end; await sleep(20)) if (await check()) return
-  assert.fail(`not within ${ms} ms: ${what}`)
 }
 
 test('a native version answers as scikit-learn did, by every protocol, and each row is logged once', async () => {
@@ -259,7 +254,7 @@ test('a canary that fails one request in five is taken to weight 0 by the breake
   assert.equal(it.seen.b.length, 1)
   assert.equal(it.seen.p.filter((record) => record['fb'] === true).length, failures)
   assert.equal(it.seen.p.length, 120)
-  await until('the rows say that it tripped', async () => {
+  await until('the rows to say that it tripped', async () => {
     const endpoint = await it.room.endpoint('flights')
     const canary = endpoint.variants.find((one) => one.role === 'canary')
     return canary?.weight === 0 && /failed/.test(canary.tripped ?? '')
@@ -276,7 +271,7 @@ test('a shadow scores the rows that were answered, paired by id, and answers nob
     const { body } = await predict(it, { inputs: inputsOf(row) })
     assert.equal(body.version, '1')
   }
-  await until('all shadows are logged', async () => {
+  await until('all shadows to be logged', async () => {
     await it.room.flush()
     return it.seen.s.length === 50
   })
@@ -312,8 +307,9 @@ test('kill -9 of one of two gateways under load: no failed request with a retry;
   const load = await runningLoad(it, 3)
   const [victim = 0] = gatewayPids(it)
   process.kill(victim, 'SIGKILL')
-  await until('a new gateway runs', () => gatewayPids(it).length === 2 && !gatewayPids(it).includes(victim))
-  await sleep(300)
+  await until('a new gateway', () => gatewayPids(it).length === 2 && !gatewayPids(it).includes(victim))
+  const before = load.count()
+  await until('a hundred answers of both', () => load.count() >= before + 100)
   const { answers, failed, broken } = await load.stop()
   assert.deepEqual(failed, [])
   assert.ok(broken <= 8, `${broken} broken connections for 8 clients`)
@@ -361,34 +357,30 @@ test('a gateway that is told to end answers what is sent to it; the other takes 
   const load = await runningLoad(it, 0, 400)
   const [leaving = 0] = gatewayPids(it)
   process.kill(leaving, 'SIGTERM')
-  await until('a new gateway runs', () => gatewayPids(it).length === 2 && !gatewayPids(it).includes(leaving))
+  await until('a new gateway', () => gatewayPids(it).length === 2 && !gatewayPids(it).includes(leaving))
   const { failed } = await load.stop()
   assert.deepEqual(failed, [])
 })
 
-test(
-  'a Python scorer does not outlive its killed gateway, and the next one answers again',
-  { timeout: 120_000 },
-  async () => {
-    const it = await world()
-    await it.room.deploy(WHO, 'flights', { version: '3' })
-    const scorer = async (): Promise<number> => {
-      const [file] = gatewayFiles(it)
-      const stats = await gatewayStats(file ?? { socket: '' })
-      const backend = stats.variants[0]?.backend as { scorers: { pid: number }[] } | undefined
-      return backend?.scorers[0]?.pid ?? 0
-    }
-    const before = await predict(it, { inputs: inputsOf(models.rows[0] as ScoredRow) })
-    assert.equal(before.status, 200)
-    const [gateway = 0, old] = [gatewayPids(it)[0], await scorer()]
-    process.kill(gateway, 'SIGKILL')
-    await until('the scorer is gone', () => !isAlive(old, null))
-    await until('a new gateway runs', () => gatewayPids(it).length === 1 && gatewayPids(it)[0] !== gateway)
-    const again = await predict(it, { inputs: inputsOf(models.rows[0] as ScoredRow), timeout_ms: 60_000 })
-    assert.deepEqual(again.body.scores, before.body.scores)
-    assert.notEqual(await scorer(), old)
-  },
-)
+test('a Python scorer does not outlive its killed gateway, and the next one answers again', async () => {
+  const it = await world()
+  await it.room.deploy(WHO, 'flights', { version: '3' })
+  const scorer = async (): Promise<number> => {
+    const [file] = gatewayFiles(it)
+    const stats = await gatewayStats(file ?? { socket: '' })
+    const backend = stats.variants[0]?.backend as { scorers: { pid: number }[] } | undefined
+    return backend?.scorers[0]?.pid ?? 0
+  }
+  const before = await predict(it, { inputs: inputsOf(models.rows[0] as ScoredRow) })
+  assert.equal(before.status, 200)
+  const [gateway = 0, old] = [gatewayPids(it)[0], await scorer()]
+  process.kill(gateway, 'SIGKILL')
+  await until('the end of the scorer', () => !isAlive(old, null))
+  await until('a new gateway', () => gatewayPids(it).length === 1 && gatewayPids(it)[0] !== gateway)
+  const again = await predict(it, { inputs: inputsOf(models.rows[0] as ScoredRow), timeout_ms: 60_000 })
+  assert.deepEqual(again.body.scores, before.body.scores)
+  assert.notEqual(await scorer(), old)
+})
 
 test('rollback returns to the previous version; without one it is refused', async () => {
   const it = await world()

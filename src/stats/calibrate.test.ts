@@ -174,10 +174,14 @@ test('clean traffic has no explanation of a changed unit, clock or code', () => 
   }
 })
 
-test('a window is measured well within 50 ms', () => {
-  const start = performance.now()
-  for (let hour = START; hour < START + 10; hour++) measure(clean, hour)
-  assert.ok((performance.now() - start) / 10 < 50)
+test('windows in turn are measured, each in all of its features', () => {
+  // how long that takes is measured in bench/monitoring
+  for (let hour = START; hour < START + 10; hour++)
+    assert.deepEqual(
+      measure(clean, hour)?.features.map(({ feature }) => feature),
+      NAMES,
+      `hour ${hour}`,
+    )
 })
 
 test('two in a row means the same feature; findings are ordered; unknown features are judged by the floors', () => {

@@ -75,9 +75,7 @@ test('one class, no rows and unequal lengths', () => {
   assert.throws(() => metrics.aucInterval({ scores: [1], labels: [] }), /labels: got 0 rows, expected 1/)
 })
 
-test('100,000 rows take a fraction of a second', () => {
-  const data = drawn(3, 100_000)
-  const start = performance.now()
-  metrics.aucInterval(data)
-  assert.ok(performance.now() - start < 3000)
+test('a million rows are not compared each with each, which would take an hour', () => {
+  const { low, high } = metrics.aucInterval(drawn(3, 1_000_000))
+  assert.ok(high - low < 0.01)
 })

@@ -292,12 +292,14 @@ export function databaseCases(name: string, open: () => Promise<Opened>): void {
     })
 
     it('a transaction may be started from what a transaction left behind', async () => {
-      const { promise, resolve, reject } = Promise.withResolvers<number>()
+      const ended = Promise.withResolvers<void>()
+      let left: Promise<number> | undefined
       await db.tx(async (t) => {
         await insert(t, 'left-1')
-        setTimeout(() => void db.tx((u) => insert(u, 'left-2')).then(resolve, reject), 20)
+        left = ended.promise.then(() => db.tx((u) => insert(u, 'left-2')))
       })
-      assert.equal(await promise, 1)
+      ended.resolve()
+      assert.equal(await left, 1)
     })
 
     it('tells after the commit, and not after a rollback', async () => {

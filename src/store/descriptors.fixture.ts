@@ -1,7 +1,6 @@
 /** Which files this process has open, for tests of what is closed. Linux alone tells it. */
-import assert from 'node:assert/strict'
 import { readdirSync, readlinkSync } from 'node:fs'
-import { setImmediate as turn } from 'node:timers/promises'
+import { until } from '../../test/until.ts'
 
 /** The descriptors that stand for files below a folder. */
 export function descriptorsBelow(folder: string): number[] {
@@ -15,8 +14,7 @@ export function descriptorsBelow(folder: string): number[] {
   })
 }
 
-/** Waits until no file below a folder is open: one that nobody awaits is closed by and by. By the wall clock, for tests hold the other. */
+/** Waits until no file below a folder is open: one that nobody awaits is closed by and by. */
 export async function allClosedBelow(folder: string): Promise<void> {
-  for (const end = Date.now() + 60_000; descriptorsBelow(folder).length > 0 && Date.now() < end;) await turn()
-  assert.deepEqual(descriptorsBelow(folder), [])
+  await until(`the end of the files below ${folder}`, () => descriptorsBelow(folder).length === 0)
 }

@@ -1,7 +1,9 @@
 /** Calls with a key, on SQLite and on a real PostgreSQL: one commits, the rest are told what it was answered. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import type { TestContext } from 'node:test'
 import { migratedPostgres, migratedSqlite } from '../../test/databases.ts'
+import { until } from '../../test/until.ts'
 import type { Db } from './db.ts'
 import { KEPT_MS, keptReplies } from './kept-replies.ts'
 import type { KeptReplies, KeyedCall } from './kept-replies.ts'
@@ -121,14 +123,24 @@ function cases(name: string, open: () => Promise<{ db: Db; close: () => Promise<
       assert.deepEqual(await made('g'), ['whole'])
     })
 
-    it('a holder that was believed dead cannot commit after a repetition took over', async () => {
+    const row = (key: string) =>
+      opened.db.get<{ holder: string; held_until: number }>(
+        'SELECT holder, held_until FROM kept_replies WHERE key = ?',
+        [key],
+      )
+    /** Until the row of a key is there, which it gives. No call renews its key any more. */
+    const taken = (t: TestContext, key: string) => {
+      t.mock.timers.enable({ apis: ['setInterval'] })
+      return until(`the key ${key} to be taken`, () => row(key))
+    }
+
+    it('a holder that was believed dead cannot commit after a repetition took over', async (t) => {
       const gate = Promise.withResolvers<void>()
       const slow = one.once(call('h'), async () => {
         await gate.promise
         return makes(one, 'h', 'slow')().catch((error: unknown) => reply(409, (error as Error).message))
       })
-      const held = "SELECT key FROM kept_replies WHERE key = 'h'"
-      while ((await opened.db.get(held)) === undefined) await new Promise(setImmediate)
+      await taken(t, 'h')
       await assert.rejects(two.once(call('h'), makes(two, 'h', 'early')), /under way/)
       now += 61_000
       await two.once(call('h'), makes(two, 'h', 'quick'))
@@ -138,16 +150,15 @@ function cases(name: string, open: () => Promise<{ db: Db; close: () => Promise<
       assert.equal((await one.once(call('h'), makes(one, 'h', 'third'))).reply.body, 'quick')
     })
 
-    it('after a restart a call that left nothing goes on at once, one that wrote is not carried out again', async () => {
+    it('after a restart a call that left nothing goes on at once, one that wrote is not carried out again', async (t) => {
       const never = new Promise<never>(() => undefined)
       void one.once(call('i'), () => never)
       void one.once(call('j'), async () => {
         await makes(one, 'j', 'before')()
         return never
       })
-      const held = "SELECT key FROM kept_replies WHERE key = 'i'"
-      while ((await made('j')).length === 0 || (await opened.db.get(held)) === undefined)
-        await new Promise(setImmediate)
+      await taken(t, 'i')
+      await until('a write of j', async () => (await made('j')).length > 0)
       await assert.rejects(two.once(call('i'), makes(two, 'i', 'x')), { code: 'conflict' })
       await two.recover()
       await two.once(call('i'), makes(two, 'i', 'after'))
@@ -174,12 +185,10 @@ function cases(name: string, open: () => Promise<{ db: Db; close: () => Promise<
       assert.deepEqual(await made('l'), ['old', 'newer'])
     })
 
-    it('a call is believed to be under way for a minute, to the millisecond', async () => {
+    it('a call is believed to be under way for a minute, to the millisecond', async (t) => {
       const never = new Promise<never>(() => undefined)
       void one.once(call('m'), () => never)
-      const row = "SELECT held_until FROM kept_replies WHERE key = 'm'"
-      while ((await opened.db.get(row)) === undefined) await new Promise(setImmediate)
-      assert.deepEqual(await opened.db.get(row), { held_until: now + 60_000 })
+      assert.equal((await taken(t, 'm')).held_until, now + 60_000)
       now += 59_999
       await assert.rejects(two.once(call('m'), makes(two, 'm', 'early')), {
         code: 'conflict',
@@ -191,12 +200,10 @@ function cases(name: string, open: () => Promise<{ db: Db; close: () => Promise<
       assert.deepEqual(await made('m'), ['in time'])
     })
 
-    it('who takes a dead call over holds the key for a minute of its own', async () => {
+    it('who takes a dead call over holds the key for a minute of its own', async (t) => {
       const never = new Promise<never>(() => undefined)
       void one.once(call('n'), () => never)
-      const row = "SELECT holder, held_until FROM kept_replies WHERE key = 'n'"
-      let first: unknown
-      while ((first = await opened.db.get(row)) === undefined) await new Promise(setImmediate)
+      const first = await taken(t, 'n')
       now += 60_000
       const reached = Promise.withResolvers<void>()
       const gate = Promise.withResolvers<void>()
@@ -206,9 +213,9 @@ function cases(name: string, open: () => Promise<{ db: Db; close: () => Promise<
         return reply(200, 'second')
       })
       await reached.promise
-      const held = await opened.db.get<{ holder: string; held_until: number }>(row)
+      const held = await row('n')
       assert.equal(held?.held_until, now + 60_000)
-      assert.notEqual(held?.holder, (first as { holder: string }).holder)
+      assert.notEqual(held?.holder, first.holder)
       await assert.rejects(one.once(call('n'), makes(one, 'n', 'third')), /is under way/)
       gate.resolve()
       await second
@@ -238,7 +245,7 @@ function cases(name: string, open: () => Promise<{ db: Db; close: () => Promise<
           await makes(one, key, 'written')()
           return never
         })
-        while ((await made(key)).length === 0) await new Promise(setImmediate)
+        await until(`a write of ${key}`, async () => (await made(key)).length > 0)
         await one.recover()
         await assert.rejects(
           one.once(call(key, { told: secret }), () => never),

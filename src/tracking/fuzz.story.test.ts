@@ -196,7 +196,7 @@ for (const { kind, open } of OPENERS)
       await store.close()
     })
 
-    test(`${TRIES} random calls of each, by seed ${SEED}`, { timeout: 300_000 }, async () => {
+    test(`${TRIES} random calls of each, by seed ${SEED}`, async () => {
       const chance = chances(SEED)
       const pick = (from: readonly unknown[]): unknown => from[Math.floor(chance() * from.length)]
       const value = (): unknown => (chance() < 0.45 ? pick(known) : pick(HOSTILE))

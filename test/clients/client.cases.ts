@@ -17,7 +17,7 @@ export interface Client {
 
 /** The test of one client. */
 export function clientCase({ name, script, packages, checks: least }: Client): void {
-  test(`${name} over HTTP and gRPC`, { timeout: 900_000 }, async (t) => {
+  test(`${name} over HTTP and gRPC`, async (t) => {
     const python = await testEnv(packages, 'once').catch((error: Error) => error)
     if (python instanceof Error) {
       t.skip(`${name} cannot be installed here: ${python.message.split('\n')[0]}`)

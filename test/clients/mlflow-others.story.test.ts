@@ -30,7 +30,7 @@ describe('other clients of MLflow', () => {
   })
   after(() => server.stop())
 
-  it(`Java: ${JAVA_CLIENT}`, { timeout: 900_000 }, async (t) => {
+  it(`Java: ${JAVA_CLIENT}`, async (t) => {
     const [java, javac, maven] = ['java', 'javac', 'mvn'].map((name) => findProgram(name))
     if (java === undefined || javac === undefined || maven === undefined) {
       t.skip('no Java with Maven: install a JDK of 11 or newer and Maven, and run it again with the network')
@@ -57,7 +57,7 @@ describe('other clients of MLflow', () => {
     passed(await runChecks(java, ['-cp', join(folder, 'lib', '*'), source, server.url, server.token]), 20)
   })
 
-  it(`JavaScript: ${NPM_CLIENT}`, { timeout: 600_000 }, async (t) => {
+  it(`JavaScript: ${NPM_CLIENT}`, async (t) => {
     const npm = findProgram('npm')
     const install = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefix']
     const folder =

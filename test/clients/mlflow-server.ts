@@ -2,11 +2,8 @@
 import { spawn } from 'node:child_process'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '../programs/free-port.ts'
-
-/** Longest wait for the first answer, ms. */
-const START_MS = 240_000
+import { until } from '../until.ts'
 
 export interface RealServer {
   readonly url: string
@@ -31,20 +28,24 @@ export async function startMlflow(python: string, uri: string, artifacts: string
   child.stderr.on('data', keep)
   const ended = new Promise<void>((done) => child.on('close', () => done()))
   const stop = async (): Promise<void> => {
-    if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+    if (child.exitCode === null && child.signalCode === null && child.pid !== undefined)
+      process.kill(-child.pid, 'SIGKILL')
     await ended
   }
-  for (const deadline = Date.now() + START_MS; ; await sleep(200)) {
-    const isThere = await fetch(`${url}/version`).then(
+  const answers = async (): Promise<boolean> => {
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`mlflow server ended:\n${said}`)
+    return fetch(`${url}/version`).then(
       (reply) => reply.ok,
       () => false,
     )
-    if (isThere) return { url, stop }
-    if (child.exitCode !== null || Date.now() > deadline) {
-      await stop()
-      throw new Error(`mlflow server did not start:\n${said}`)
-    }
   }
+  try {
+    await until(() => `the first answer of mlflow server:\n${said}`, answers)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { url, stop }
 }
 
 export interface Proxy extends RealServer {

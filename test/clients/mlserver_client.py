@@ -34,7 +34,7 @@ def http(path, body=None):
     """The text that a path answers; a body is posted."""
     data = None if body is None else body.encode()
     headers = {"content-type": "application/json"}
-    with urllib.request.urlopen(urllib.request.Request(f"http://{HTTP}{path}", data, headers), timeout=60) as reply:
+    with urllib.request.urlopen(urllib.request.Request(f"http://{HTTP}{path}", data, headers), timeout=240) as reply:
         return reply.read().decode()
 
 
@@ -107,7 +107,7 @@ def batch(binary):
         inputs.write_text("".join(it.model_dump_json(exclude_none=True) + "\n" for it in requests))
         program = Path(sys.executable).with_name("mlserver")
         command = [program, "infer", "-u", HTTP, "-m", "floats", "-i", inputs, "-o", outputs, "-s", "5"]
-        ended = subprocess.run(command + (["-b"] if binary else []), capture_output=True, text=True, timeout=120)
+        ended = subprocess.run(command + (["-b"] if binary else []), capture_output=True, text=True, timeout=240)
         said = outputs.read_text() if outputs.exists() else ended.stderr[-300:]
     lines = [json.loads(line) for line in said.splitlines()]
     answers = {line["parameters"]["batch_index"]: line["outputs"][0]["data"][0] for line in lines}

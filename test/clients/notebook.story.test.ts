@@ -90,7 +90,7 @@ const htmlOf = (outputs: readonly Output[] | undefined): string => {
 }
 const links = (html: string): string[] => [...html.matchAll(/href="([^"]*)"/g)].map(([, link = '']) => link)
 
-test('runs, curves and the last run stand in a notebook', { timeout: 600_000 }, async (t) => {
+test('runs, curves and the last run stand in a notebook', async (t) => {
   const python = await testEnv(NOTEBOOK).catch((error: Error) => error)
   if (python instanceof Error) {
     t.skip(`IPython cannot be installed here: ${python.message.split('\n')[0]}`)

@@ -9,6 +9,6 @@ from nbclient import NotebookClient
 with open(sys.argv[1], encoding="utf-8") as file:
     cells = json.load(file)
 notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
-NotebookClient(notebook, timeout=60, kernel_name="python3", allow_errors=True).execute()
+NotebookClient(notebook, timeout=600, kernel_name="python3", allow_errors=True).execute()
 nbformat.validate(notebook)
 nbformat.write(notebook, sys.argv[2])

@@ -70,7 +70,7 @@ const CHUNK = 50
 let gateway: ServedGateway | undefined
 after(() => gateway?.stop())
 
-test('the serving oracle', { skip: SKIP_ORACLE, timeout: 1_200_000 }, async (t) => {
+test('the serving oracle', { skip: SKIP_ORACLE }, async (t) => {
   const folder = await oracleModels()
   gateway = await serveModels(MODELS.map((name) => nativeModel(name, join(folder, name, 'native'))))
   const { http, grpc } = gateway

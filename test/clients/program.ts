@@ -14,9 +14,9 @@ export interface Ran {
   readonly said: string
 }
 
-const LIMIT_MS = 240_000
+const LIMIT_MS = 600_000
 
-/** Runs it to its end, at most four minutes. */
+/** Runs it to its end, at most ten minutes. */
 export async function runChecks(program: string, args: readonly string[]): Promise<Ran> {
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: LIMIT_MS, killSignal: 'SIGKILL' })
   let said = ''

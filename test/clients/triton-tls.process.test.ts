@@ -10,7 +10,7 @@ import { echoModel, serveModels } from './gateway.ts'
 import { TRITON_CLIENT } from './packages.ts'
 import { runChecks } from './program.ts'
 
-test('tritonclient over TLS', { timeout: 900_000, skip: noOpenssl() }, async (t) => {
+test('tritonclient over TLS', { skip: noOpenssl() }, async (t) => {
   const python = await testEnv(TRITON_CLIENT, 'once').catch((error: Error) => error)
   if (python instanceof Error) {
     t.skip(`tritonclient cannot be installed here: ${python.message.split('\n')[0]}`)

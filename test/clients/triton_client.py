@@ -51,7 +51,7 @@ def same(result, model):
 
 def over_http():
     """HTTP: metadata, repository, JSON and binary tensors, compression, asynchronous calls, errors."""
-    client = th.InferenceServerClient(HTTP, network_timeout=60, concurrency=4)
+    client = th.InferenceServerClient(HTTP, network_timeout=240, concurrency=4)
     attempt("http live", lambda: (client.is_server_live(),))
     attempt("http ready", lambda: (client.is_server_ready(),))
     attempt("http model ready", lambda: (client.is_model_ready("floats", "1"),))
@@ -114,7 +114,7 @@ def over_grpc():
         attempt(f"grpc {model} gzip", lambda: same(client.infer(model, [tensor(tg, model)], compression_algorithm="gzip"), model))
     attempt("grpc typed contents", lambda: typed(client))
     attempt("grpc request id", lambda: (client.infer("floats", [tensor(tg, "floats")], request_id="r7").get_response().id == "r7",))
-    attempt("grpc deadline", lambda: same(client.infer("floats", [tensor(tg, "floats")], client_timeout=30), "floats"))
+    attempt("grpc deadline", lambda: same(client.infer("floats", [tensor(tg, "floats")], client_timeout=240), "floats"))
     refused("grpc unknown model", lambda: client.infer("none", [tensor(tg, "floats")]), "does not exist")
     refused("grpc wrong datatype", lambda: client.infer("floats", [tensor(tg, "texts")]), "expected FP64")
     attempt("grpc statistics", lambda: (client.get_inference_statistics("floats").model_stats[0].inference_count > 0,))
@@ -123,7 +123,7 @@ def over_grpc():
     for i in range(8):
         client.async_stream_infer("floats", [tensor(tg, "floats")], request_id=str(i))
     client.async_stream_infer("none", [tensor(tg, "floats")])
-    got = [answers.get(timeout=30) for _ in range(9)]
+    got = [answers.get(timeout=240) for _ in range(9)]
     client.stop_stream()
     attempt("grpc stream, in order", lambda: ([result.get_response().id for result, _ in got[:8]] == [str(i) for i in range(8)],))
     attempt("grpc stream tells an error and goes on", lambda: (got[8][1] is not None and "does not exist" in str(got[8][1]), got[8][1]))

@@ -7,7 +7,7 @@ import { driverCaseNames } from '../../src/pipelines/drivers/driver.cases.ts'
 import { findPlane, NO_PLANE, whyNoPlane } from './kubernetes-plane.ts'
 import { ownNetwork } from './network.ts'
 
-test('every case of drivers passes on Kubernetes, and what only Kubernetes does', { timeout: 800_000 }, async (t) => {
+test('every case of drivers passes on Kubernetes, and what only Kubernetes does', async (t) => {
   const missing = whyNoPlane()
   if (missing !== undefined) return t.skip(missing)
   const program = await findPlane()

@@ -12,7 +12,7 @@ const UP = 'ip link set lo up && exec "$0" "$@"'
 export function ownNetwork(): string[] | undefined {
   const found = NETWORKS.find(([program = '', ...args]) => {
     try {
-      execFileSync(program, [...args, 'sh', '-c', UP, 'true'], { stdio: 'ignore', timeout: 10_000 })
+      execFileSync(program, [...args, 'sh', '-c', UP, 'true'], { stdio: 'ignore', timeout: 120_000 })
       return true
     } catch {
       return false

@@ -4,16 +4,16 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { testEnv } from '../python-env.ts'
+import { until } from '../until.ts'
 
 const run = promisify(execFile)
 
 /** What brings Ray. */
 export const RAY = ['ray[default]==2.60.0']
 /** A node that does not stand after this long has failed, ms. */
-const START_MS = 180_000
+const START_MS = 600_000
 
 export interface RayCluster {
   readonly url: string
@@ -57,7 +57,7 @@ export async function startRay(more: number): Promise<RayCluster> {
     const ports = [`--port=${port}`, `--dashboard-agent-listen-port=${agent}`]
     const dashboard = ['--dashboard-host=127.0.0.1', '--dashboard-port=8266']
     await start(['--head', '--node-ip-address=127.0.0.2', ...ports, ...dashboard, `--temp-dir=${place}`])
-    await until(() => answers(`${url}/api/version`))
+    await until('an answer of the head of the Ray cluster', () => answers(`${url}/api/version`))
   }
   await head(6380, 52_365, folder)
   for (let i = 1; i <= more; i++)
@@ -70,7 +70,7 @@ export async function startRay(more: number): Promise<RayCluster> {
     url,
     async restartHead() {
       for (const pid of await pidsOf(folder, /gcs_server|dashboard\/dashboard\.py/)) process.kill(pid, 'SIGKILL')
-      await until(async () => !(await answers(`${url}/api/version`)))
+      await until('the end of the head of the Ray cluster', async () => !(await answers(`${url}/api/version`)))
       // its nodes still look for the old one at the old port
       await head(6390, 52_400, join(folder, 'again'))
     },
@@ -100,12 +100,4 @@ function answers(url: string): Promise<boolean> {
     asked.once('error', () => resolve(false))
     asked.end()
   })
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  const late = performance.now() + START_MS
-  while (!(await holds())) {
-    if (performance.now() > late) throw new Error('the head of the Ray cluster does not answer')
-    await sleep(200)
-  }
 }

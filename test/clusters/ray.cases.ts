@@ -5,16 +5,22 @@ import { egress } from '../../src/http/egress.ts'
 import { driverCases } from '../../src/pipelines/drivers/driver.cases.ts'
 import { logOf } from '../../src/pipelines/drivers/logs.fixture.ts'
 import { python } from '../../src/pipelines/drivers/local/attempt.fixture.ts'
-import { attemptOf, exitOf, overAs, until } from '../../src/pipelines/drivers/remote/attempts.fixture.ts'
+import { attemptOf, exitOf, overAs } from '../../src/pipelines/drivers/remote/attempts.fixture.ts'
 import { rayLauncher } from '../../src/pipelines/drivers/remote/ray.ts'
 import { openRig } from '../../src/pipelines/drivers/remote/rig.fixture.ts'
 import { nodeRow } from '../../src/pipelines/drivers/remote/rows.ts'
+import { gate } from '../../src/pipelines/drivers/suite.fixture.ts'
+import { until } from '../until.ts'
+import { beatsOn, HELD } from './beats.ts'
 import { startRay } from './ray-nodes.ts'
+
+/** An attempt is lost that is silent for so long, ms: longer than a busy machine holds up a node. */
+const LEASE_MS = 30_000
 
 const cluster = await startRay(Number(process.env['SLIPWAY_TEST_RAY_NODES'] ?? '0'))
 const { url } = cluster
 const launcher = rayLauncher({ url, send: egress({ allow: [new URL(url).host] }) })
-const rig = await openRig({ leaseMs: 10_000 })
+const rig = await openRig({ leaseMs: LEASE_MS })
 after(async () => {
   await rig.close()
   await cluster.stop()
@@ -38,7 +44,7 @@ test('Ray takes a name once: a job that is sent again is the one that is there',
 
 test('a demand that no node meets waits, says nothing, and is taken back', async () => {
   await driver.submit({ ...(await attemptOf(rig, 'att_large')), cpus: 64 })
-  await until(async () => (await launcher.state('att_large')).state === 'pending')
+  await until('a job that is pending', async () => (await launcher.state('att_large')).state === 'pending')
   const waiting = { state: 'running', silent_ms: 0, quiet_ms: 0, starting: true }
   assert.deepEqual(await driver.get('att_large', 'f'), waiting)
   await driver.cancel('att_large')
@@ -50,7 +56,7 @@ test('Ray says of a job what is so, and of none that it is over', async () => {
   await launcher.stop('att_nobody')
   await driver.submit(await attemptOf(rig, 'att_well'))
   await exitOf(driver, 'att_well')
-  await until(async () => (await launcher.state('att_well')).state === 'over')
+  await until('the end of the job', async () => (await launcher.state('att_well')).state === 'over')
   assert.match((await launcher.state('att_well')).detail ?? '', /SUCCEEDED/)
 })
 
@@ -65,17 +71,13 @@ test('a head that cannot be reached says nothing, and takes no job', async () =>
 })
 
 test('a head that was started anew has forgotten its jobs: what runs on beats, ends and counts once', async () => {
-  const program = 'import time\nprint("begun", flush=True)\ntime.sleep(35)\nprint("over", flush=True)'
-  await driver.submit({ ...(await attemptOf(rig, 'att_head', program)), timeout_ms: 300_000 })
-  await until(async () => (await logOf(driver, 'att_head')) === 'begun\n')
+  const { env, go } = gate()
+  await driver.submit(await attemptOf(rig, 'att_head', HELD, { env }))
+  await until('the first line', async () => (await logOf(driver, 'att_head')) === 'begun\n')
   await cluster.restartHead()
-  await until(async () => (await launcher.state('att_head')).state === 'over')
-  for (let i = 0; i < 30; i++) {
-    const { state } = await driver.get('att_head', 'f')
-    if (state === 'finished') break
-    assert.equal(state, 'running', 'its node beats on, or its end has come')
-    await new Promise((resolve) => setTimeout(resolve, 2000))
-  }
+  await until('a head that knows no such job', async () => (await launcher.state('att_head')).state === 'over')
+  await beatsOn(rig, driver, 'att_head', LEASE_MS)
+  go()
   assert.equal((await exitOf(driver, 'att_head')).class, 'ok')
   assert.equal(await logOf(driver, 'att_head'), 'begun\nover\n')
 })

@@ -8,7 +8,7 @@ import { ownNetwork } from './network.ts'
 import { RAY } from './ray-nodes.ts'
 import { testEnv } from '../python-env.ts'
 
-test('every case of drivers passes on Ray, and what only Ray does', { timeout: 800_000 }, async (t) => {
+test('every case of drivers passes on Ray, and what only Ray does', async (t) => {
   try {
     await testEnv(RAY, 'once')
   } catch (error) {

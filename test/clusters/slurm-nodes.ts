@@ -4,19 +4,17 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { ifMissingNow } from '../../src/contract/absence/absent.ts'
 import { freePort } from '../programs/free-port.ts'
 import { findProgram } from '../tools.ts'
+import { until } from '../until.ts'
 
 const run = promisify(execFile)
 
 /** What brings it on Debian. */
 export const SLURM_PACKAGES =
   'slurmctld slurmd slurmrestd slurm-client slurm-wlm-jwt-plugin slurm-wlm-basic-plugins munge'
-/** A cluster that does not stand after this long has failed, ms. */
-const START_MS = 60_000
 /** `nobody`: slurmrestd does not run as root. */
 const NOBODY = 65_534
 
@@ -59,7 +57,7 @@ export async function startSlurm(): Promise<SlurmCluster> {
     children.set(name, child)
   }
   const scontrol = async (...args: readonly string[]): Promise<string> =>
-    (await run('scontrol', [...args], { env, timeout: 20_000 })).stdout
+    (await run('scontrol', [...args], { env, timeout: 120_000 })).stdout
   const starts: Readonly<Record<Daemon, () => void>> = {
     slurmctld: () => begin('slurmctld', ['-D', '-f', join(folder, 'slurm.conf')]),
     slurmd: () => begin('slurmd', ['-D', '-f', join(folder, 'slurm.conf'), '-N', 'n1']),
@@ -69,6 +67,17 @@ export async function startSlurm(): Promise<SlurmCluster> {
       begin('slurmrestd', [...args, `127.0.0.1:${ports[2]}`], { env: daemon, uid: NOBODY, gid: NOBODY, cwd: '/' })
     },
   }
+  const stands: Readonly<Record<Daemon, () => Promise<boolean>>> = {
+    slurmctld: async () => (await scontrol('ping')).includes('is UP'),
+    slurmd: async () => / State=(IDLE|MIXED|ALLOCATED)/.test(await scontrol('show', 'node', 'n1')),
+    slurmrestd: async () => (await fetch(`${cluster.url}/openapi/v3`)).status === 401,
+  }
+  const end = async (child: ChildProcess | undefined): Promise<void> => {
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    child.kill('SIGKILL')
+    await ended
+  }
   const cluster: SlurmCluster = {
     url: `http://127.0.0.1:${ports[2]}`,
     folder,
@@ -76,24 +85,15 @@ export async function startSlurm(): Promise<SlurmCluster> {
     async token(lifespan) {
       return (await scontrol('token', 'username=root', `lifespan=${lifespan}`)).trim().replace('SLURM_JWT=', '')
     },
-    async kill(what) {
-      const child = children.get(what)
-      if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
-      const ended = new Promise((resolve) => child.once('exit', resolve))
-      child.kill('SIGKILL')
-      await ended
-    },
+    kill: (what) => end(children.get(what)),
     async start(what) {
       starts[what]()
-      if (what === 'slurmctld') await until(async () => (await scontrol('ping')).includes('is UP'))
-      if (what === 'slurmd')
-        await until(async () => / State=(IDLE|MIXED|ALLOCATED)/.test(await scontrol('show', 'node', 'n1')))
-      if (what === 'slurmrestd') await until(async () => (await fetch(`${cluster.url}/openapi/v3`)).status === 401)
+      // what does not answer yet does not stand
+      await until(`${what} of Slurm`, () => stands[what]().catch(() => false))
     },
     async stop() {
-      await run('scancel', ['--signal=KILL', '--full', '--user=root'], { env, timeout: 10_000 }).catch(() => undefined)
-      for (const child of children.values()) child.kill('SIGKILL')
-      await sleep(200)
+      await run('scancel', ['--signal=KILL', '--full', '--user=root'], { env, timeout: 120_000 }).catch(() => undefined)
+      await Promise.all([...children.values()].map(end))
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
     },
   }
@@ -156,13 +156,4 @@ PartitionName=debug Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 
 function lastOf(file: string): string {
   return ifMissingNow(() => readFileSync(file, 'utf8'))?.slice(-1000) ?? ''
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  const late = performance.now() + START_MS
-  // what does not answer yet does not hold
-  while (!(await holds().catch(() => false))) {
-    if (performance.now() > late) throw new Error('it did not come to hold')
-    await sleep(100)
-  }
 }

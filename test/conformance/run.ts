@@ -10,17 +10,16 @@ import type { ChildProcess } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { expectations, judge, judgeTests, scriptResults, testResults } from './results.ts'
 import { totalLine } from '../check/tally.ts'
+import { until } from '../until.ts'
 
 const root = resolve(import.meta.dirname, '../..')
-const READY_LIMIT_MS = 120_000
 const SUITE_LIMIT_MS = 900_000
 const TESTS_LIMIT_MS = 5_400_000
 /** What of MLflow's own tests asks a running server. */
 const TESTS = ['tracking', 'registry', 'webhooks', 'artifacts', 'otel']
-const STOP_LIMIT_MS = 10_000
+const STOP_LIMIT_MS = 60_000
 
 /** Starts a server with an empty store and resolves with its address once it answers; throws when it ends before. */
 async function startServer(data: string): Promise<{ server: ChildProcess; url: string }> {
@@ -30,12 +29,10 @@ async function startServer(data: string): Promise<{ server: ChildProcess; url: s
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   const file = join(data, 'server.json')
-  const end = Date.now() + READY_LIMIT_MS
-  while (!existsSync(file)) {
+  await until('a server that is ready', () => {
     if (server.exitCode !== null) throw new Error(`the server ended with code ${server.exitCode} before it was ready`)
-    if (Date.now() > end) throw new Error(`the server was not ready after ${READY_LIMIT_MS / 1000} s`)
-    await sleep(100)
-  }
+    return existsSync(file)
+  })
   return { server, url: (JSON.parse(readFileSync(file, 'utf8')) as { url: string }).url }
 }
 
@@ -44,6 +41,7 @@ async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const ended = new Promise((done) => child.once('close', done))
   child.kill('SIGTERM')
+  // by the clock: only what does not end by itself is killed
   const killer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS)
   await ended
   clearTimeout(killer)

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { after, before, describe, it } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { egressStream } from '../../src/http/egress-stream.ts'
 import type { StreamRequest } from '../../src/http/egress-stream.ts'
 import { cloudCredentials } from '../../src/images/remote/clouds/clouds.ts'
 import { testEnv } from '../python-env.ts'
 import { freePort } from '../programs/free-port.ts'
+import { until } from '../until.ts'
 
 const HOST = '123456789012.dkr.ecr.eu-central-1.amazonaws.com'
 
@@ -25,7 +25,7 @@ auth = SigV4Auth(Credentials(given["key"], given["secret"]), "ecr", "eu-central-
 print(auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request))
 `
 
-describe('moto', { timeout: 240_000 }, () => {
+describe('moto', () => {
   let moto: ChildProcess | undefined
   let origin = ''
   let python = ''
@@ -34,14 +34,12 @@ describe('moto', { timeout: 240_000 }, () => {
     const port = String(await freePort())
     origin = `http://127.0.0.1:${port}`
     moto = spawn(python, ['-m', 'moto.server', '-H', '127.0.0.1', '-p', port], { stdio: 'ignore' })
-    for (const end = performance.now() + 180_000; performance.now() < end; await delay(100)) {
-      const answers = await fetch(`${origin}/moto-api/`).then(
+    await until('an answer of moto', () =>
+      fetch(`${origin}/moto-api/`).then(
         ({ ok }) => ok,
         () => false,
-      )
-      if (answers) return
-    }
-    throw new Error('moto does not answer')
+      ),
+    )
   })
   after(() => moto?.kill('SIGKILL'))
 

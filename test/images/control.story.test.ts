@@ -3,9 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { performance } from 'node:perf_hooks'
 import { after, before, describe, it } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { createClient } from '../../src/client/client.ts'
 import { pipelinesApi } from '../../src/contract/pipelines.ts'
 import { UV_LOCK } from '../../src/images/build/control.ts'
@@ -13,6 +11,7 @@ import { UV_VERSION } from '../../src/envs/uv.ts'
 import { runCommand } from '../../src/cli/run-command.fixture.ts'
 import { TEST_CACHE } from '../../src/cli/image/image.fixture.ts'
 import { freePort } from '../programs/free-port.ts'
+import { until } from '../until.ts'
 import { NO_ENGINE, startEngine } from './engine.ts'
 
 const engine = startEngine()
@@ -54,18 +53,19 @@ describe('the image of Slipway', { skip }, () => {
     const ports = ['--port', String(port), '--gateway-port', String(gatewayPort), '--grpc-port', '0']
     const limits = ['--init', '--read-only', '--cap-drop=all', '--network=host', '--volume', 'data:/data']
     const id = await podman('run', '--detach', ...limits, image, 'serve', '--host', '127.0.0.1', ...ports)
-    for (const end = performance.now() + 90_000; ; await delay(100)) {
-      const ok = await fetch(`${url}/v1/health`).then(
-        (reply) => reply.ok,
-        () => false,
-      )
-      if (ok) return id
-      assert.ok(performance.now() < end, await podman('logs', id))
-    }
+    await until(
+      async () => `a server that is well: ${await podman('logs', id)}`,
+      () =>
+        fetch(`${url}/v1/health`).then(
+          (reply) => reply.ok,
+          () => false,
+        ),
+    )
+    return id
   }
 
   async function stop(id: string): Promise<void> {
-    await podman('stop', '--time', '30', id)
+    await podman('stop', '--time', '120', id)
     assert.equal(await podman('inspect', '--format', '{{.State.ExitCode}}', id), '0')
   }
 

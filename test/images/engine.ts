@@ -5,9 +5,8 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { performance } from 'node:perf_hooks'
-import { setTimeout as delay } from 'node:timers/promises'
 import { findProgram } from '../tools.ts'
+import { until } from '../until.ts'
 
 /** What apt-get brings for it. */
 export const ENGINE_PACKAGES = 'podman buildah runc skopeo netavark aardvark-dns catatonit conmon uidmap'
@@ -58,7 +57,7 @@ export function startEngine(): Engine | undefined {
   const clean = (): void => void spawnSync('rm', ['-rf', folder])
   const info = spawnSync(podman, [...storage, 'info', '--format', '{{.Store.GraphDriverName}}'], {
     env,
-    timeout: 60_000,
+    timeout: 120_000,
   })
   const driver = info.stdout.toString().trim()
   if (info.status !== 0) {
@@ -92,29 +91,30 @@ export function startEngine(): Engine | undefined {
       }
     },
     async stop() {
+      const remove = ['rm', '--all', '--force', '--time', '1']
       // what a container had mounted may be let go a moment after its end
-      for (let tries = 0; tries < 5; tries++) {
-        const rest = spawnSync(podman, [...storage, 'rm', '--all', '--force', '--time', '1'], { env, timeout: 60_000 })
-        if (rest.status === 0) break
-        await delay(500)
+      try {
+        await until(
+          'the end of the containers',
+          () => spawnSync(podman, [...storage, ...remove], { env, timeout: 120_000 }).status === 0,
+        )
+      } finally {
+        // what is still mounted there is let go first
+        spawnSync(podman, [...storage, 'system', 'reset', '--force'], { env, timeout: 120_000 })
+        clean()
       }
-      // what is still mounted there is let go first
-      spawnSync(podman, [...storage, 'system', 'reset', '--force'], { env, timeout: 60_000 })
-      clean()
     },
   }
 }
 
-/** Resolves when a gateway on this port of the machine is well. Throws with what `logs` tells after the limit. */
-export async function answering(port: number, limitMs: number, logs?: () => Promise<string>): Promise<void> {
-  const end = performance.now() + limitMs
-  for (;;) {
-    const ok = await fetch(`http://127.0.0.1:${port}/health`).then(
-      (reply) => reply.ok,
-      () => false,
-    )
-    if (ok) return
-    if (performance.now() > end) assert.fail(`it does not answer within ${limitMs} ms: ${await logs?.()}`)
-    await delay(20)
-  }
+/** Resolves when a gateway on this port of the machine is well. Throws with what `logs` tells where it never is. */
+export async function answering(port: number, logs: () => Promise<string>): Promise<void> {
+  await until(
+    async () => `a gateway that is well: ${await logs()}`,
+    () =>
+      fetch(`http://127.0.0.1:${port}/health`).then(
+        (reply) => reply.ok,
+        () => false,
+      ),
+  )
 }

@@ -91,7 +91,7 @@ describe('an image that answers', { skip }, () => {
       '--network=host',
     ]
     const id = await podman('run', '--detach', ...limits, ...settings, image)
-    await answering(port, 240_000)
+    await answering(port, () => podman('logs', id))
     const reply = await fetch(`http://127.0.0.1:${port}/v1/endpoints/delay:predict`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${TOKEN}` },
@@ -99,7 +99,7 @@ describe('an image that answers', { skip }, () => {
     })
     assert.partialDeepStrictEqual(await reply.json(), { predictions: [11, 12] })
     assert.equal(await podman('exec', id, '/usr/local/bin/node', '-p', 'process.getuid()'), '10001')
-    await podman('stop', '--time', '20', id)
+    await podman('stop', '--time', '120', id)
     assert.equal(await podman('inspect', '--format', '{{.State.ExitCode}}', id), '0')
   })
 

@@ -21,7 +21,7 @@ const registry = await startRegistry()
 const crane = await findCrane()
 const host = registry?.host ?? ''
 
-describe('an image on its way to production', { skip: registry === undefined && NO_REGISTRY, timeout: 240_000 }, () => {
+describe('an image on its way to production', { skip: registry === undefined && NO_REGISTRY }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-environments-'))
   const [ours, theirs] = [keyPair(), keyPair()]
   let server: TestServer

@@ -5,9 +5,7 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { performance } from 'node:perf_hooks'
 import { after, before, describe, it } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { createClient } from '../../src/client/client.ts'
 import type { Client } from '../../src/client/client.ts'
 import { registryApi } from '../../src/contract/registry.ts'
@@ -17,6 +15,7 @@ import { runCommand } from '../../src/cli/run-command.fixture.ts'
 import { IMAGE_USER } from '../../src/images/layers/entries.ts'
 import { testEnvFolder } from '../python-env.ts'
 import { freePort } from '../programs/free-port.ts'
+import { until } from '../until.ts'
 import { answering, NO_ENGINE, startEngine } from './engine.ts'
 
 const engine = startEngine()
@@ -97,7 +96,7 @@ describe('images of Slipway on one volume', { skip }, () => {
     const ports = ['--port', String(api), '--gateway-port', String(port), '--grpc-port', '0']
     const serve = ['serve', '--host', '127.0.0.1', ...ports]
     const server = await podman('run', '--detach', ...confined, ...control.health, control.image, ...serve)
-    await answering(port, 240_000, () => podman('logs', server))
+    await answering(port, () => podman('logs', server))
     await healthy(server)
     const token = await podman('exec', server, '/usr/local/bin/node', '-p', READ_TOKEN)
     const client = createClient({ url: `http://127.0.0.1:${api}`, token })
@@ -106,7 +105,7 @@ describe('images of Slipway on one volume', { skip }, () => {
 
     const env = ['--env', `SLIPWAY_PORT=${other}`, '--env', 'SLIPWAY_HOST=127.0.0.1']
     const follower = await podman('run', '--detach', ...confined, ...gateway.health, ...env, gateway.image)
-    await answering(other, 240_000, () => podman('logs', follower))
+    await answering(other, () => podman('logs', follower))
     await healthy(follower)
     assert.equal(await podman('exec', follower, '/usr/local/bin/node', '-p', 'process.getuid()'), `${IMAGE_USER}`)
     const inputs = await rows(client)
@@ -114,13 +113,18 @@ describe('images of Slipway on one volume', { skip }, () => {
       predict(at, token, { inputs, id: inputs.map((_, i) => `${id}-${i}`) })
     assert.deepEqual(await ask(other, 'by-follower'), await ask(port, 'by-server'))
     await collected(client, 'by-follower-0')
-    await podman('stop', '--time', '30', server)
+    await podman('stop', '--time', '120', server)
     assert.equal(await podman('inspect', '--format', '{{.State.ExitCode}}', server), '0')
 
     // without a server it goes on, and what is open when it ends is answered
     const open = await halfAsked(other, token, JSON.stringify({ inputs }))
-    const ended = podman('stop', '--time', '30', follower)
-    await delay(500)
+    const ended = podman('stop', '--time', '120', follower)
+    await until('a follower that takes no more', () =>
+      fetch(`http://127.0.0.1:${other}/health`).then(
+        () => false,
+        () => true,
+      ),
+    )
     assert.equal(await open(), 200)
     await ended
     assert.equal(await podman('inspect', '--format', '{{.State.ExitCode}}', follower), '0')
@@ -136,8 +140,7 @@ async function healthy(id: string): Promise<void> {
       () => true,
       () => false,
     )
-  for (const end = performance.now() + 60_000; !(await isWell()); await delay(500))
-    assert.ok(performance.now() < end, await podman('logs', id))
+  await until(async () => `a container that is well: ${await podman('logs', id)}`, isWell)
   assert.equal(await podman('inspect', '--format', '{{.State.Health.Status}}', id), 'healthy')
 }
 
@@ -163,14 +166,13 @@ async function predict(port: number, token: string, body: object): Promise<unkno
 /** Waits until the server lists a prediction with that id. */
 async function collected(client: Client, id: string): Promise<void> {
   const query = { limit: 100, failed: 'false' as const }
-  for (const end = performance.now() + 60_000; performance.now() < end; await delay(500)) {
+  await until(`${id} in the server's list`, async () => {
     const { items } = await client.call(servingApi.listPredictions, { params: { name: 'flight-delay' }, query })
-    if (items.some((one) => one.id === id)) return
-  }
-  assert.fail(`${id} was not collected`)
+    return items.some((one) => one.id === id)
+  })
 }
 
-/** Sends half of a request; the function that comes back sends the rest and tells the status. */
+/** Sends half of a request, which has been read; the function that comes back sends the rest and tells the status. */
 async function halfAsked(port: number, token: string, body: string): Promise<() => Promise<number>> {
   const call = request(`http://127.0.0.1:${port}/v1/endpoints/flight-delay:predict`, {
     method: 'POST',
@@ -178,11 +180,13 @@ async function halfAsked(port: number, token: string, body: string): Promise<() 
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),
       authorization: `Bearer ${token}`,
+      expect: '100-continue',
     },
   })
   const reply = once(call, 'response') as Promise<[{ statusCode: number }]>
+  call.flushHeaders()
+  await once(call, 'continue')
   call.write(body.slice(0, 10))
-  await delay(300)
   return async () => {
     call.end(body.slice(10))
     return (await reply)[0].statusCode

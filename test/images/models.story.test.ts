@@ -38,8 +38,6 @@ const root = join(tmpdir(), `slipway-image-models-${process.pid}`)
 const TOKEN = 'slw_app.0123456789abcdef'
 /** Packages that were never compressed here take their time: three minutes of CPU, on a machine that does other things too. */
 const FIRST_MS = 1_200_000
-/** A busy machine starts a container with Python in a minute; how quick one is, the bench tells. */
-const PATIENCE_MS = 240_000
 const CONFINED = ['--read-only', '--cap-drop=all', '--security-opt=no-new-privileges']
 const podman = (...args: string[]): Promise<string> => engine?.podman(...args) ?? Promise.reject(new Error(NO_ENGINE))
 
@@ -141,11 +139,11 @@ describe('an image with a model', { skip }, () => {
       const settings = [`SLIPWAY_TOKEN=${TOKEN}`, `SLIPWAY_PORT=${port}`, 'SLIPWAY_HOST=127.0.0.1']
       const env = settings.flatMap((one) => ['--env', one])
       const id = await podman('run', '--detach', '--network=host', ...CONFINED, ...env, image)
-      await answering(port, PATIENCE_MS, () => podman('logs', id))
+      await answering(port, () => podman('logs', id))
       const rows = rowsOf(kind)
       const outside = await asked(control.ready.gatewayUrl, `e${KINDS[kind]}`, control.ready.tokens.service, rows)
       assert.deepEqual(await asked(`http://127.0.0.1:${port}`, 'm', TOKEN, rows), outside)
-      await podman('stop', '--time', '60', id)
+      await podman('stop', '--time', '120', id)
       assert.equal(await podman('inspect', '--format', '{{.State.ExitCode}}', id), '0')
     })
 

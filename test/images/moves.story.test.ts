@@ -53,7 +53,7 @@ async function startBetween(): Promise<Between> {
   return between
 }
 
-describe('moves of images', { skip: registry === undefined && NO_REGISTRY, timeout: 240_000 }, () => {
+describe('moves of images', { skip: registry === undefined && NO_REGISTRY }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-moves-'))
   let server: TestServer
   let between: Between

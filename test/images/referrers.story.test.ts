@@ -41,7 +41,7 @@ after(() => {
 const slipway = (...argv: string[]) => runCommand(root, 'image', ...argv)
 
 async function run(program: string, ...args: string[]): Promise<string> {
-  return (await promisify(execFile)(program, args, { timeout: 60_000, env: { ...process.env, HOME: root } })).stdout
+  return (await promisify(execFile)(program, args, { timeout: 120_000, env: { ...process.env, HOME: root } })).stdout
 }
 
 /** How many the API of referrers lists, or its status. Which kind they are is not asked: this registry says the type of their configurations. */

@@ -3,13 +3,13 @@ import { execFile, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { cachedFolder } from '../python-env.ts'
 import type { Run } from '../python-env.ts'
 import { findProgram } from '../tools.ts'
 import { freePort } from '../programs/free-port.ts'
 import { goBuild } from '../programs/go-tools.ts'
+import { until } from '../until.ts'
 
 const CRANE = 'v0.22.1'
 const MODULE = 'github.com/google/go-containerregistry'
@@ -59,15 +59,13 @@ async function started(
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   }
   process.once('exit', stop)
-  for (const end = performance.now() + 60_000; performance.now() < end;) {
-    const answers = await fetch(`http://${host}/v2/`).then(
+  await until('an answer of the registry', () =>
+    fetch(`http://${host}/v2/`).then(
       ({ ok }) => ok,
       () => false,
-    )
-    if (answers) return { host, stop }
-    await delay(50)
-  }
-  throw new Error('the registry does not answer')
+    ),
+  )
+  return { host, stop }
 }
 
 /** What crane prints. Undefined where there is no crane. */

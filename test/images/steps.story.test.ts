@@ -54,7 +54,7 @@ async function stepIn(image: string, name: string): Promise<string> {
   const python = { python: '/opt/venv/bin/python', entry: 'tiny.step:main', pythonpath: ['/opt/project'] }
   const place = { dir: path, home: `${path}/home`, cwd: '/opt/project' }
   const values = { inputs: {}, params: { factor: 7 }, outputs: { answer: `${path}/out/answer` } }
-  const bounds = { timeout_s: 60, grace_s: 5, memory_bytes: null, log_bytes: 10_000, policy: null, unheld: [] }
+  const bounds = { timeout_s: 600, grace_s: 5, memory_bytes: null, log_bytes: 10_000, policy: null, unheld: [] }
   const spec = { attempt: 'a1', fence: 'f1', secret_env: [], ...python, ...place, ...values, ...bounds }
   writeFileSync(join(dir, 'spec.json'), JSON.stringify(spec))
   execFileSync('chown', ['-R', `${IMAGE_USER}:${IMAGE_USER}`, dir])

@@ -20,7 +20,7 @@ interface Made {
 
 /** Tests each row of python/tests/matrix_boost.py on one version of a library: raw scores bit for bit on 10,000 rows, or the reason. */
 export function testBoosted(library: 'xgboost' | 'lightgbm', age: keyof typeof BOOSTED): void {
-  test(`models of the ${age} ${library} replay bit for bit`, { timeout: 290_000 }, async (t) => {
+  test(`models of the ${age} ${library} replay bit for bit`, async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'boosted-'))
     after(() => rmSync(folder, { recursive: true }))
     const python = await testEnv(BOOSTED[age])

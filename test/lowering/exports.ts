@@ -10,7 +10,7 @@ import { replayExport } from '../../src/scoring/onnx/replay.ts'
 import { testEnvFolder } from '../python-env.ts'
 
 const SCRIPT = join(import.meta.dirname, '../../python/tests/matrix_export.py')
-const LIMITS = { maxBuffer: 1e8, timeout: 280_000 }
+const LIMITS = { maxBuffer: 1e8, timeout: 1_200_000 }
 
 /** By model, the sentence on why Python serves it; undefined where its graph answers alike. */
 export async function exportAll(python: string, folder: string, only = ''): Promise<Map<string, string | undefined>> {

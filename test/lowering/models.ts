@@ -23,12 +23,16 @@ const PARTS = { linear: 15, others: 26 } as const
 
 /** Tests each model of a part with these packages: bit for bit on 2,000 rows, or the reason. */
 export function testModels(age: string, part: keyof typeof PARTS, packages: readonly string[]): void {
-  test(`${part} models of the ${age} supported scikit-learn replay bit for bit`, { timeout: 600_000 }, async (t) => {
+  test(`${part} models of the ${age} supported scikit-learn replay bit for bit`, async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'lowering-'))
     t.after(() => rmSync(folder, { recursive: true }))
     const python = await testEnv(packages, 'once')
     const env = { ...process.env, ...PLAIN_PROCESSOR }
-    await promisify(execFile)(python, ['-B', script, folder, '--part', part], { timeout: 500_000, maxBuffer: 1e8, env })
+    await promisify(execFile)(python, ['-B', script, folder, '--part', part], {
+      timeout: 1_200_000,
+      maxBuffer: 1e8,
+      env,
+    })
     const names = JSON.parse(readFileSync(join(folder, 'names.json'), 'utf8')) as string[]
     assert.ok(names.length >= PARTS[part], `only ${names.length} models`)
     for (const name of names) {

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
+
 import { monitoringApi, MonitorSettings } from '../../src/contract/monitoring.ts'
 import { searchesApi } from '../../src/contract/searches.ts'
 import { servingApi } from '../../src/contract/serving.ts'
@@ -49,28 +49,27 @@ export async function receiver(t: TestContext): Promise<{ url: string; heard: He
   return made
 }
 
-/** Waits for what `look` finds, a minute and a half at most. */
-export async function until<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  for (const end = Date.now() + 90_000; Date.now() < end;) {
-    const found = await look()
-    if (found !== undefined) return found
-    await delay(100)
-  }
-  throw new Error(`waited in vain for ${what}`)
+async function mlflow(server: TestServer, path: string, body: object) {
+  const reply = await fetch(`${server.url}/api/2.0/mlflow/${path}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${server.token}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  return (await reply.json()) as { run: { info: { run_id: string } } }
 }
 
-/** A run that failed: what the watched search finds. */
-export async function fail(server: TestServer, run_name: string): Promise<void> {
-  const call = async (path: string, body: object) =>
-    (
-      await fetch(`${server.url}/api/2.0/mlflow/${path}`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${server.token}`, 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-      })
-    ).json() as Promise<{ run: { info: { run_id: string } } }>
-  const { run_id } = (await call('runs/create', { experiment_id: '0', run_name, start_time: Date.now() })).run.info
-  await call('runs/update', { run_id, status: 'FAILED', end_time: Date.now() })
+/** A run that failed: what the watched search finds. Resolves to its id. */
+export async function fail(server: TestServer, run_name: string): Promise<string> {
+  const begun = await mlflow(server, 'runs/create', { experiment_id: '0', run_name, start_time: Date.now() })
+  const { run_id } = begun.run.info
+  await mlflow(server, 'runs/update', { run_id, status: 'FAILED', end_time: Date.now() })
+  await lookAtOnce(server)
+  return run_id
+}
+
+/** Takes a run away that failed. */
+export async function forget(server: TestServer, run_id: string): Promise<void> {
+  await mlflow(server, 'runs/delete', { run_id })
   await lookAtOnce(server)
 }
 

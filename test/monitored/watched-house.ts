@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+
 import { auditLog } from '../../src/auth/audit.ts'
 import { SYSTEM } from '../../src/auth/tokens.ts'
 import type { Watched } from '../../src/contract/endpoint-view.ts'
@@ -21,6 +21,7 @@ import { openStore } from '../../src/store/open.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
 import { PACKAGES, servingModels } from '../serving-models.ts'
+import { until as waits } from '../until.ts'
 
 /** A Monday; 20 weeks of training rows, then live ones. Hours are counted from it. */
 export const START = Date.UTC(2025, 0, 6)
@@ -90,7 +91,8 @@ export interface WatchedHouse {
   /** Sends hours of rows, a day a request; `from` is the first hour. */
   send(name: string, hours: readonly (readonly Row[])[], from: number): Promise<void>
   judgedUntil(name: string, hour: number): Promise<void>
-  until(holds: () => Promise<boolean>, what: string, most?: number): Promise<void>
+  /** As the one of all tests, and tells what the server has written as well. */
+  until(what: string, holds: () => Promise<boolean>): Promise<unknown>
   close(): Promise<void>
 }
 
@@ -103,10 +105,7 @@ export async function watchedHouse(tables: Readonly<Record<string, string | null
   const data = mkdtempSync(join(tmpdir(), 'slipway-watched-'))
   await register(data, tables)
   const server = await startTestServer({ data, gateways: 1 })
-  async function until(holds: () => Promise<boolean>, what: string, most = 180_000): Promise<void> {
-    for (const end = Date.now() + most; Date.now() < end; await sleep(200)) if (await holds()) return
-    assert.fail(`${what}: not within ${most / 1000} s\n${server.errors().slice(-2000)}`)
-  }
+  const until: WatchedHouse['until'] = (what, holds) => waits(() => `${what}\n${server.errors().slice(-2000)}`, holds)
   async function predict(name: string, inputs: readonly Row[], event_time?: readonly number[]): Promise<void> {
     const reply = await fetch(`${server.gatewayUrl}/v1/endpoints/${name}:predict`, {
       method: 'POST',
@@ -116,14 +115,14 @@ export async function watchedHouse(tables: Readonly<Record<string, string | null
     assert.equal(reply.status, 200, await reply.text())
   }
   for (const name of Object.keys(tables))
-    await until(async () => {
+    await until(`${name} to answer`, async () => {
       const { items } = await server.client.call(servingApi.listEndpoints)
       const isStable = items.some(
         (one) => one.name === name && one.variants.some(({ role, fault }) => role === 'stable' && fault === null),
       )
       // a moment passes until the gateway has heard of it
       return isStable && (await isReady(server, name))
-    }, `${name} answers`)
+    })
   const monitor = (name: string) => monitorOf(server, name)
   return {
     server,
@@ -145,7 +144,8 @@ export async function watchedHouse(tables: Readonly<Record<string, string | null
     },
     async judgedUntil(name, hour) {
       const time = new Date(START + hour * HOUR_MS).toISOString()
-      await until(async () => ((await monitor(name)).evaluated_until ?? '') >= time, `${name} is judged until ${time}`)
+      const isJudged = async (): Promise<boolean> => ((await monitor(name)).evaluated_until ?? '') >= time
+      await until(`${name} to be judged until ${time}`, isJudged)
     },
     async close() {
       await server.stop()

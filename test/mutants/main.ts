@@ -105,6 +105,7 @@ async function main(): Promise<number> {
       seed: values.seed,
       quick: values.quick,
       lanes,
+      // by the clock: who runs it says how long
       isOver: () => performance.now() - started > minutes * 60_000,
       equivalents,
       onProgress: showProgress,

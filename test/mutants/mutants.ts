@@ -43,6 +43,8 @@ export interface MutationJob {
   /** Leaves the slow test files out. */
   readonly quick?: boolean
   readonly lanes: number
+  /** What a test file may take beyond five times what it took without a fault, and be silent likewise, ms; default ten seconds. */
+  readonly graceMs?: number
   /** Whether the time is over: then no other mutant is begun, and those that were not are left out of the result. */
   readonly isOver?: () => boolean
   readonly equivalents: readonly Equivalent[]
@@ -142,7 +144,10 @@ async function fateOf(
   const served = { url: pathToFileURL(join(job.root, mutant.file)).href, start, end, text }
   for (const test of reaching) {
     if (job.isOver?.() === true) return { fate: 'undecided' }
-    const [limitMs, silentMs] = [test.ms, test.silentMs].map((ms) => ms * SLOWER + GRACE_MS) as [number, number]
+    const [limitMs, silentMs] = [test.ms, test.silentMs].map((ms) => ms * SLOWER + (job.graceMs ?? GRACE_MS)) as [
+      number,
+      number,
+    ]
     const env = { SLIPWAY_MUTANT: JSON.stringify(served), NODE_COMPILE_CACHE: join(job.root, KEPT_CODE) }
     const { result } = await runTest({ root: job.root, file: test.file, limitMs, silentMs, env })
     if (result !== 'passed') return { fate: result === 'late' ? 'late' : 'killed', by: test }

@@ -79,33 +79,45 @@ export async function runTest(job: TestJob): Promise<Ended> {
   return { result: late ? 'late' : code === 0 ? 'passed' : 'failed', output, ms, silentMs }
 }
 
-/** Ends what is late. */
-class Watch {
+/** Ends what is late; `now` is a monotonic clock, ms. */
+export class Watch {
   late = false
   #silentMs = 0
-  readonly #started = performance.now()
-  #heard = this.#started
+  readonly #now: () => number
+  readonly #started: number
+  #heard: number
   readonly #timer: NodeJS.Timeout
-  readonly #silence: NodeJS.Timeout
+  readonly #waitAnew: () => NodeJS.Timeout
+  #silence: NodeJS.Timeout
 
-  constructor({ limitMs, silentMs }: Limits, end: () => void) {
+  constructor({ limitMs, silentMs }: Limits, end: () => void, now = (): number => performance.now()) {
+    this.#now = now
+    this.#started = this.#heard = now()
     const give = (): void => ((this.late = true), end())
+    // by the clock: how long a test may take
     this.#timer = setTimeout(give, limitMs)
-    this.#silence = setTimeout(give, silentMs)
+    // by the clock: how long it may be silent
+    this.#waitAnew = () => setTimeout(give, silentMs)
+    this.#silence = this.#waitAnew()
   }
 
   heard(): void {
-    const now = performance.now()
-    this.#silentMs = Math.max(this.#silentMs, now - this.#heard)
-    this.#heard = now
-    this.#silence.refresh()
+    this.#note()
+    clearTimeout(this.#silence)
+    this.#silence = this.#waitAnew()
   }
 
   stop(): { late: boolean; ms: number; silentMs: number } {
     clearTimeout(this.#timer)
     clearTimeout(this.#silence)
-    this.heard()
+    this.#note()
     return { late: this.late, ms: this.#heard - this.#started, silentMs: this.#silentMs }
+  }
+
+  #note(): void {
+    const now = this.#now()
+    this.#silentMs = Math.max(this.#silentMs, now - this.#heard)
+    this.#heard = now
   }
 }
 
@@ -122,6 +134,7 @@ function removeTemporary(folder: string): void {
 /** Asks what a test left running to end (a PostgreSQL then frees its shared memory), and kills what does not. */
 async function endMarked(mark: string): Promise<void> {
   if (signalMarked(mark, 'SIGINT') === 0) return
+  // by the clock: what has not ended by itself by then is killed, and the same is left
   for (let i = 0; i < 20 && signalMarked(mark, 0) > 0; i++) await wait(50)
   signalMarked(mark, 'SIGKILL')
 }

@@ -191,7 +191,8 @@ print(df["label"].value_counts().to_dict(), sum(is_dear(c) for c in df["charge"]
     notebook("two_models", [*base[:4], "other = LogisticRegression(C=0.1)\nother.fit(X_train, y_train)\nprint(other.predict(X_test)[:3], model.predict(X_test)[:3])"])
     notebook("plots_only", [IMPORTS + "\nimport matplotlib.pyplot as plt", LOAD, "plt.plot(df['tenure'])\nplt.show()"], run=False)
     notebook("asks", [IMPORTS, LOAD, 'name = input("who? ")', SPLIT, FIT, SCORE], run=False)
-    notebook("endless", [IMPORTS, LOAD, SPLIT, FIT, "while True:\n    pass"], run=False)
+    # first, so that no other cell has to be quick
+    notebook("endless", ["while True:\n    pass", IMPORTS, LOAD, SPLIT, FIT], run=False)
     notebook("network", [IMPORTS, 'import urllib.request\nurllib.request.urlopen("http://example.com/churn.csv").read()', LOAD, SPLIT, FIT, SCORE], run=False)
 
 

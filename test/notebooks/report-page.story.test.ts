@@ -9,7 +9,8 @@ import type { Browser, Page } from 'playwright-core'
 import { reportPage } from '../../src/notebook/output/report-page.ts'
 import type { Report, ReportCell } from '../../src/notebook/output/report.ts'
 import { CHROMIUM_MISSING, findChromium } from '../tools.ts'
-import { axeBreaches, keepPicture, openBrowser, overflow, SCHEMES, SIZES } from '../web/browser.ts'
+import { until } from '../until.ts'
+import { axeBreaches, fits, keepPicture, openBrowser, openContext, SCHEMES, SIZES } from '../web/browser.ts'
 
 const HOSTILE = `</pre><script>document.title = "run"</script><img src=x onerror="document.title='run'">'"&`
 const executable = findChromium()
@@ -85,7 +86,7 @@ describe('the page of a report', options, () => {
     use: (page: Page) => Promise<void>,
   ): Promise<void> {
     const { colorScheme, width, height } = look
-    const context = await browser.newContext({ colorScheme, viewport: { width, height } })
+    const context = await openContext(browser, { colorScheme, viewport: { width, height } })
     const page = await context.newPage()
     const asked: string[] = []
     page.on('request', (request) => asked.push(request.url()))
@@ -100,7 +101,7 @@ describe('the page of a report', options, () => {
       it(`${colorScheme}, ${name}: no breach of accessibility, nothing wider than the window, nothing run`, async () => {
         await opened({ colorScheme, width, height }, async (page) => {
           assert.deepEqual(await axeBreaches(page), [])
-          assert.equal(await overflow(page), 0)
+          await fits(page)
           assert.match(await page.title(), /^Not verified\.: explore <\/pre><script>/)
           assert.equal(await page.locator('script, img, iframe, link').count(), 0)
           const verdict = await page.locator('.verdict').boundingBox()
@@ -133,9 +134,7 @@ describe('the page of a report', options, () => {
       await wide.focus()
       await page.keyboard.press('ArrowRight')
       const scrolled = (): Promise<number> => wide.evaluate((part: { scrollLeft: number }) => part.scrollLeft)
-      for (const end = performance.now() + 30_000; performance.now() < end && (await scrolled()) === 0;)
-        await page.waitForTimeout(20)
-      assert.ok((await scrolled()) > 0)
+      await until('a wide line that is scrolled', async () => (await scrolled()) > 0)
     })
   })
 })

@@ -5,14 +5,16 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+
 import { submitProject } from '../../src/cli/project/files.ts'
 import { pipelinesApi } from '../../src/contract/pipelines.ts'
 import { nodesApi } from '../../src/contract/pipelines/nodes.ts'
 import { WELL } from '../../src/pipelines/drivers/remote/attempts.fixture.ts'
 import { startRayHead, type RayHead } from '../../src/pipelines/drivers/remote/ray-head.fixture.ts'
+import { endedRun } from '../fixtures/runs-of.ts'
 import { startOwnPostgres, type OwnPostgres } from '../postgres.ts'
 import { startTestServer, type TestServer } from '../server.ts'
+import { until } from '../until.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-nodes-'))
 let database: OwnPostgres
@@ -58,10 +60,8 @@ async function waiting(): Promise<{ attempt: string; token: string }> {
   writeFileSync(join(folder, 'slipway.yaml'), `project: far\npython: {packages: []}\npipeline: {steps: {${steps}}}\n`)
   const version = await submitProject(server.client, folder)
   await server.client.call(pipelinesApi.createPipelineRun, { body: { pipeline_version: version.id } })
-  for (const end = performance.now() + 120_000; head.jobs.size === 0; await sleep(50))
-    assert.ok(performance.now() < end, 'no job came')
-  const { SLIPWAY_NODE_ATTEMPT: attempt = '', SLIPWAY_NODE_TOKEN: token = '' } =
-    [...head.jobs.values()][0]?.job.runtime_env.env_vars ?? {}
+  const { job } = await until('a job in the cluster', () => [...head.jobs.values()][0])
+  const { SLIPWAY_NODE_ATTEMPT: attempt = '', SLIPWAY_NODE_TOKEN: token = '' } = job.runtime_env.env_vars
   return { attempt, token }
 }
 
@@ -120,19 +120,14 @@ test('PostgreSQL stopped: every route of a machine tells a fault, changes nothin
   )
   assert.deepEqual(wrong, [])
   for (const one of asks) {
-    let answer = await ask(one)
-    for (const end = performance.now() + 60_000; answer.status === 503 && performance.now() < end; await sleep(100))
-      answer = await ask(one)
+    const answer = await until(`an answer to ${one.route}`, async () => {
+      const said = await ask(one)
+      return said.status !== 503 && said
+    })
     assert.equal(answer.status, 200, `${one.route}: ${answer.text}`)
   }
   const { items } = await server.client.call(pipelinesApi.listPipelineRuns, { query: {} })
   const id = items[0]?.id ?? ''
-  for (const end = performance.now() + 120_000; ; await sleep(100)) {
-    const run = await server.client.call(pipelinesApi.getPipelineRun, { params: { id } })
-    if (run.finished_at !== null) {
-      assert.deepEqual([run.state, run.steps[0]?.attempts.length], ['succeeded', 1], JSON.stringify(run.steps))
-      break
-    }
-    assert.ok(performance.now() < end, JSON.stringify(run))
-  }
+  const run = await endedRun(server, id)
+  assert.deepEqual([run.state, run.steps[0]?.attempts.length], ['succeeded', 1], JSON.stringify(run.steps))
 })

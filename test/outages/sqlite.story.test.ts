@@ -1,10 +1,11 @@
 /** A database file that cannot be read or written, for the disk answers EIO. */
-import assert from 'node:assert/strict'
+
 import Database from 'better-sqlite3'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+
 import { assertDatabaseOutage, assertFullDatabase } from './database.cases.ts'
+import { until } from '../until.ts'
 import { onFailingFiles } from './failing-world.ts'
 
 onFailingFiles('SQLite on a disk that is full, or answers EIO', (world) => {
@@ -39,16 +40,15 @@ onFailingFiles('SQLite on a disk that is full, or answers EIO', (world) => {
 async function untilWritable(url: string): Promise<void> {
   const headers = { 'content-type': 'application/json' }
   const body = JSON.stringify({ name: 'room again' })
-  for (const late = performance.now() + 60_000; performance.now() < late; await sleep(50)) {
+  await until('a write after there was room again', async () => {
     const { status } = await fetch(`${url}/api/2.0/mlflow/experiments/create`, { method: 'POST', headers, body })
-    if (status !== 507) return
-  }
-  assert.fail('the database takes no writes after there was room again')
+    return status !== 507
+  })
 }
 
 /** A write of another process: what the server's connections hold in memory is then out of date, and they have to read the file. */
 function touch(data: string): void {
-  const db = new Database(join(data, 'slipway.db'), { timeout: 10_000 })
+  const db = new Database(join(data, 'slipway.db'), { timeout: 120_000 })
   db.exec("INSERT INTO store_facts (name, value) VALUES ('touched', '1') ON CONFLICT (name) DO UPDATE SET value = '2'")
   db.close()
 }

@@ -1,7 +1,8 @@
 /** A server with one of everything, so that each route has something to read, and the values by which a route is asked for it. */
 import assert from 'node:assert/strict'
-import { setTimeout as sleep } from 'node:timers/promises'
+
 import { tar } from '../fixtures/tar.ts'
+import { until } from '../until.ts'
 import { ASSESSMENT, CALLED, DIVIDED, SCORER, SPEC, TRACE, traceInfo, valuesOf } from './values.ts'
 import type { Json, Values } from './values.ts'
 
@@ -43,21 +44,17 @@ export async function makeWorld(url: string): Promise<Values> {
   return valuesOf({ experiment_id, run, other, model_id, ...link, ...traced, ...evaluated, ...llm, ...hook, ...own })
 }
 
-/** Longest wait for the pipeline runs, ms. */
-const SETTLE_MS = 120_000
-
 /** Resolves when no pipeline runs, and no search and no backfill goes on: what runs changes what is read. */
 export async function settled(url: string): Promise<void> {
-  for (const late = performance.now() + SETTLE_MS; performance.now() < late; await sleep(50)) {
+  await until('the end of all runs', async () => {
     const lists = await Promise.all(
       ['studies', 'backfills', 'pipeline-runs'].map(async (list) => {
         const reply = await fetch(`${url}/v1/${list}`)
         return ((await reply.json()) as { items: readonly { readonly finished_at: string | null }[] }).items
       }),
     )
-    if (lists.flat().every(({ finished_at }) => finished_at !== null)) return
-  }
-  throw new Error('a pipeline runs on')
+    return lists.flat().every(({ finished_at }) => finished_at !== null)
+  })
 }
 
 type Send = (method: string, path: string, body: unknown, headers?: Readonly<Record<string, string>>) => Promise<Json>

@@ -14,7 +14,7 @@ import type { Hosted } from './act.ts'
 
 const act = await findGoTool(ACT)
 
-describe('the workflow of GitHub under act', { timeout: 600_000, skip: act === undefined && missing(ACT) }, () => {
+describe('the workflow of GitHub under act', { skip: act === undefined && missing(ACT) }, () => {
   let server: TestServer
   let repo: Hosted
   let registry: TestRegistry | undefined

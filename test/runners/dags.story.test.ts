@@ -137,7 +137,7 @@ local.init(runner=local.SubprocessRunner(use_venv=False), raise_on_error=True, p
 night.pipeline()
 `
 
-describe('DAGs in the schedulers themselves', { timeout: 1_400_000 }, () => {
+describe('DAGs in the schedulers themselves', () => {
   const at = projectServer('dags', {
     'slipway.yaml': nightProject('night-1', MORE, ', resources: {cpus: 1, memory: 512MiB}'),
     'step.py': nightSteps(),
@@ -219,7 +219,7 @@ describe('DAGs in the schedulers themselves', { timeout: 1_400_000 }, () => {
     let same = 0
     for (const [file, dags] of Object.entries(examples)) {
       const words = ['-I', '-W', 'ignore', READER, file]
-      const { code: ended, out: told } = await outputOf('python3', words, { limitMs: 30_000 })
+      const { code: ended, out: told } = await outputOf('python3', words, { limitMs: 120_000 })
       assert.equal(ended, 0, told)
       const read = ForeignFile.parse(JSON.parse(told))
       if ('fault' in read) assert.fail(`${file}: ${read.fault}`)
@@ -281,7 +281,7 @@ describe('DAGs in the schedulers themselves', { timeout: 1_400_000 }, () => {
   test('actionlint finds nothing in the workflow of GitHub', async (t) => {
     const actionlint = await findGoTool(ACTIONLINT)
     if (actionlint === undefined) return t.skip(missing(ACTIONLINT))
-    const { code, out } = await outputOf(actionlint, ['-shellcheck=', fileOf('github')], { limitMs: 60_000 })
+    const { code, out } = await outputOf(actionlint, ['-shellcheck=', fileOf('github')], { limitMs: 120_000 })
     assert.equal(code, 0, out)
   })
 })

@@ -34,7 +34,7 @@ model:
   gates: [${gates.join(', ')}]
 `
 
-describe('who loosens the gates of a model', { timeout: 240_000 }, () => {
+describe('who loosens the gates of a model', () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-asked-'))
   let server: TestServer
   let contributor: Client

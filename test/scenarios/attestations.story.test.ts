@@ -12,7 +12,7 @@ import type { Reply } from '../../src/contract/route.ts'
 import { projectServer, PROVED } from '../fixtures/project-server.ts'
 import { startTestServer } from '../server.ts'
 
-describe('attestations', { timeout: 240_000 }, () => {
+describe('attestations', () => {
   const at = projectServer('attestations', PROVED)
   const file = (name: string): string => join(at.folder, name)
   /** Writes a pair of keys, NAME.pem and NAME.pub. */
@@ -112,7 +112,7 @@ describe('attestations', { timeout: 240_000 }, () => {
 
   /** Has the kept envelope say another grade. */
   function forge(): void {
-    const db = new Database(join(at.data, 'slipway.db'), { timeout: 10_000 })
+    const db = new Database(join(at.data, 'slipway.db'), { timeout: 120_000 })
     const { bundle } = db.prepare('SELECT bundle FROM model_attestations').get() as { bundle: string }
     const read = JSON.parse(bundle) as { dsseEnvelope: { payload: string } }
     const text = Buffer.from(read.dsseEnvelope.payload, 'base64').toString()

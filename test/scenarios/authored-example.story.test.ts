@@ -13,7 +13,7 @@ import { startTestServer, type TestServer } from '../server.ts'
 
 const checkout = resolve(import.meta.dirname, '../..')
 
-describe('examples/readings', { timeout: 240_000 }, () => {
+describe('examples/readings', () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-readings-'))
   const example = join(folder, 'readings')
   let server: TestServer

@@ -16,7 +16,7 @@ const POINTS = [
 ]
 
 export function backfillKills(database: Database): void {
-  describe(`backfills on ${database} whose server is killed`, { timeout: 300_000 }, () => {
+  describe(`backfills on ${database} whose server is killed`, () => {
     let daily: PartitionedServer
     before(async () => void (daily = await openPartitioned(database)))
     after(() => daily.close())

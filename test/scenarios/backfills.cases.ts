@@ -9,7 +9,7 @@ import { openPartitioned, PARTITIONED, type PartitionedServer } from '../fixture
 import type { Database } from '../fixtures/replaced-server.ts'
 
 export function backfillCases(database: Database): void {
-  describe(`backfills on ${database}`, { timeout: 300_000 }, () => {
+  describe(`backfills on ${database}`, () => {
     let daily: PartitionedServer
     before(async () => void (daily = await openPartitioned(database)))
     after(() => daily.close())
@@ -132,12 +132,15 @@ export function backfillCases(database: Database): void {
     })
 
     test('a rate holds, and so does what may be under way', async () => {
+      const before = performance.now()
       const id = await daily.begin({ from: '2026-05-01', to: '2026-05-06', at_once: 6, rate_per_minute: 2 })
-      await daily.until(id, ({ counts }) => counts.succeeded === 2)
-      const backfill = await daily.read(id)
-      assert.deepEqual([backfill.counts.waiting, backfill.counts.running], [4, 0])
+      const { counts } = await daily.until(id, ({ counts }) => counts.succeeded >= 2)
+      // on a busy machine the two may have taken a minute, in which two more begin
+      const minutes = 1 + Math.floor((performance.now() - before) / 60_000)
+      assert.ok(6 - counts.waiting <= 2 * minutes, `${JSON.stringify(counts)} in the ${minutes}. minute`)
       await daily.server().client.call(backfillsApi.cancelBackfill, { params: { id } })
-      assert.equal((await daily.ended(id)).counts.cancelled, 4)
+      const ended = await daily.ended(id)
+      assert.equal(ended.counts.cancelled, 6 - ended.counts.succeeded)
     })
 
     test('what cannot be is refused with the field, the value and what was expected', async () => {

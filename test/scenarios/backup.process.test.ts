@@ -70,7 +70,7 @@ async function receiver(): Promise<{ url: string; signed: boolean[]; stop(): voi
 
 test(
   'files that lie in S3 and the key of webhooks are in the backup; it is restored to another bucket and to disk',
-  { skip: from === undefined || to === undefined ? NO_S3 : false, timeout: 300_000 },
+  { skip: from === undefined || to === undefined ? NO_S3 : false },
   async (t) => {
     if (from === undefined || to === undefined) return
     const heard = await receiver()
@@ -115,45 +115,38 @@ test(
   },
 )
 
-test(
-  'a server with PostgreSQL is saved while it is written to, and goes on in another database',
-  { timeout: 300_000 },
-  async (t) => {
-    const [here, there] = [await startPostgres(), await startPostgres()]
-    const data = join(folder, 'pg-data')
-    const env = { SLIPWAY_LOG_LEVEL: 'error' }
-    const first = await startTestServer({ data, env: { ...env, SLIPWAY_DATABASE_URL: here.url } })
-    t.after(() => first.stop())
-    const path = 'mlflow-artifacts/artifacts/0/a/artifacts/f'
-    await call(first, 'PUT', path, Buffer.from('a file'))
-    const start = JSON.stringify({ experiment_id: '0', start_time: 1 })
-    const { run } = (await (await call(first, 'POST', 'mlflow/runs/create', start)).json()) as {
-      run: { info: { run_id: string } }
-    }
-    const log = (step: number): Promise<Response> => {
-      const point = { run_id: run.info.run_id, key: 'm', value: step, timestamp: step + 1, step }
-      return call(first, 'POST', 'mlflow/runs/log-metric', JSON.stringify(point))
-    }
-    let acknowledged = 0
-    const file = join(folder, 'pg.tar')
-    const saving = slipway({ SLIPWAY_DATABASE_URL: here.url }, 'backup', file, '--data', data)
-    const over = new AbortController()
-    const marked = saving.finally(() => over.abort())
-    while (!over.signal.aborted) await log(acknowledged++)
-    await marked
-    const target = join(folder, 'pg-restored')
-    assert.deepEqual(
-      await slipway({ SLIPWAY_DATABASE_URL: there.url }, 'restore', file, '--data', target),
-      await saving,
-    )
-    const second = await startTestServer({ data: target, env: { ...env, SLIPWAY_DATABASE_URL: there.url } })
-    t.after(() => second.stop())
-    assert.equal(await (await call(second, 'GET', path)).text(), 'a file')
-    const history = `mlflow/metrics/get-history?run_id=${run.info.run_id}&metric_key=m&max_results=25000`
-    const { metrics = [] } = (await (await call(second, 'GET', history)).json()) as { metrics?: { step: number }[] }
-    const steps = metrics.map(({ step }) => step).sort((a, b) => a - b)
-    assert.deepEqual(steps, [...steps.keys()], 'what was written after the moment is not there, all before it is')
-    assert.ok(steps.length <= acknowledged)
-    await call(second, 'POST', 'mlflow/runs/create', start)
-  },
-)
+test('a server with PostgreSQL is saved while it is written to, and goes on in another database', async (t) => {
+  const [here, there] = [await startPostgres(), await startPostgres()]
+  const data = join(folder, 'pg-data')
+  const env = { SLIPWAY_LOG_LEVEL: 'error' }
+  const first = await startTestServer({ data, env: { ...env, SLIPWAY_DATABASE_URL: here.url } })
+  t.after(() => first.stop())
+  const path = 'mlflow-artifacts/artifacts/0/a/artifacts/f'
+  await call(first, 'PUT', path, Buffer.from('a file'))
+  const start = JSON.stringify({ experiment_id: '0', start_time: 1 })
+  const { run } = (await (await call(first, 'POST', 'mlflow/runs/create', start)).json()) as {
+    run: { info: { run_id: string } }
+  }
+  const log = (step: number): Promise<Response> => {
+    const point = { run_id: run.info.run_id, key: 'm', value: step, timestamp: step + 1, step }
+    return call(first, 'POST', 'mlflow/runs/log-metric', JSON.stringify(point))
+  }
+  let acknowledged = 0
+  const file = join(folder, 'pg.tar')
+  const saving = slipway({ SLIPWAY_DATABASE_URL: here.url }, 'backup', file, '--data', data)
+  const over = new AbortController()
+  const marked = saving.finally(() => over.abort())
+  while (!over.signal.aborted) await log(acknowledged++)
+  await marked
+  const target = join(folder, 'pg-restored')
+  assert.deepEqual(await slipway({ SLIPWAY_DATABASE_URL: there.url }, 'restore', file, '--data', target), await saving)
+  const second = await startTestServer({ data: target, env: { ...env, SLIPWAY_DATABASE_URL: there.url } })
+  t.after(() => second.stop())
+  assert.equal(await (await call(second, 'GET', path)).text(), 'a file')
+  const history = `mlflow/metrics/get-history?run_id=${run.info.run_id}&metric_key=m&max_results=25000`
+  const { metrics = [] } = (await (await call(second, 'GET', history)).json()) as { metrics?: { step: number }[] }
+  const steps = metrics.map(({ step }) => step).sort((a, b) => a - b)
+  assert.deepEqual(steps, [...steps.keys()], 'what was written after the moment is not there, all before it is')
+  assert.ok(steps.length <= acknowledged)
+  await call(second, 'POST', 'mlflow/runs/create', start)
+})

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet'
 import { parquetWriteFile } from 'hyparquet-writer'
 import { createClient } from '../../src/client/client.ts'
@@ -11,11 +10,12 @@ import { servingApi } from '../../src/contract/serving.ts'
 import { parseCsv } from '../../src/gateway/protocols/columns.ts'
 import { onnxRuntime } from '../../src/scoring/onnx/install.ts'
 import type { VersionFiles } from '../../src/serving/fleet/places.ts'
-import { csvOf, LIMIT_MS, ROWS, startBatch } from '../fixtures/batch-control.ts'
+import { csvOf, ROWS, startBatch } from '../fixtures/batch-control.ts'
 import type { BatchControl } from '../fixtures/batch-control.ts'
 import type { ControlReady } from '../fixtures/serving-control.ts'
 import { onnxModels } from '../onnx-models.ts'
 import { testEnvFolder } from '../python-env.ts'
+import { until } from '../until.ts'
 
 interface OnnxExpected {
   readonly rows: readonly (readonly number[])[]
@@ -195,10 +195,9 @@ describe('batch-predict', () => {
     const input = 'endpoint:e1?from=2013-08-01T00:00:00Z&to=2013-08-01T00:00:01Z'
     const admin = createClient({ url: ready.url, token: ready.tokens.admin })
     for (const id of ids)
-      for (const end = Date.now() + LIMIT_MS; ; await sleep(50)) {
-        const found = await admin.call(servingApi.getPrediction, { params: { name: 'e1', id } }).catch(() => undefined)
-        if (found !== undefined || Date.now() > end) break
-      }
+      await until(`prediction ${id} in the log`, () =>
+        admin.call(servingApi.getPrediction, { params: { name: 'e1', id } }).catch(() => undefined),
+      )
     await done(['m/3', input, 'back.parquet', '--chunk', '100'])
     const rows = await parquet('back.parquet')
     assert.deepEqual(new Set(rows.map((row) => row['prediction_id'])), new Set(ids))

@@ -22,7 +22,7 @@ const FILES = {
   'tides/judge.py': JUDGE.replace('predictions):', 'predictions, shift):'),
 }
 
-describe('the merge base of a change', { timeout: 300_000 }, () => {
+describe('the merge base of a change', () => {
   const root = mkdtempSync(join(tmpdir(), 'slipway-base-'))
   const project = join(root, 'project')
   let server: TestServer

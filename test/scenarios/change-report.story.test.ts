@@ -36,7 +36,7 @@ const SHIFTED = {
     .replace('score = [0.5', 'score = [shift + 0.5'),
 }
 
-describe('a change and its report', { timeout: 300_000 }, () => {
+describe('a change and its report', () => {
   const root = mkdtempSync(join(tmpdir(), 'slipway-change-'))
   const project = join(root, 'project')
   let server: TestServer

@@ -40,7 +40,7 @@ interface GitHub {
   readonly jobs: Readonly<Record<string, GitHubJob>>
 }
 
-describe('workflows', { timeout: 300_000 }, () => {
+describe('workflows', () => {
   const root = mkdtempSync(join(tmpdir(), 'slipway-workflows-'))
   const project = join(root, 'tides')
   const bin = join(root, 'bin')

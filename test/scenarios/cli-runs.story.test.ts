@@ -5,10 +5,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+
 import { pipelinesApi } from '../../src/contract/pipelines.ts'
 import { freePort } from '../programs/free-port.ts'
 import { startTestServer, type TestServer } from '../server.ts'
+import { never, until } from '../until.ts'
 
 const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
 
@@ -37,7 +38,7 @@ interface Running {
   readonly interrupt: () => void
 }
 
-describe('the runs of the command line', { timeout: 240_000 }, () => {
+describe('the runs of the command line', () => {
   let server: TestServer
   let project: string
   let go: string
@@ -73,19 +74,18 @@ describe('the runs of the command line', { timeout: 240_000 }, () => {
     child.stderr.on('data', (part: Buffer) => (running.said += part.toString()))
     return running
   }
-  async function until(holds: () => boolean, what: () => string): Promise<void> {
-    for (const last = Date.now() + 120_000; !holds(); await sleep(50)) assert.ok(Date.now() < last, what())
-  }
+  const waiting = (run: Running): Promise<true> =>
+    until(
+      () => `the step to wait for go: ${run.out}${run.said}`,
+      () => run.out.includes('  fit | waiting for go\n'),
+    )
   const stateOf = async (id: string): Promise<string> =>
     (await server.client.call(pipelinesApi.getPipelineRun, { params: { id } })).state
 
   let id = ''
   test('prints come while the step runs; Ctrl-C leaves the run going on and says how to end it', async () => {
     const run = slipway('run', project)
-    await until(
-      () => run.out.includes('  fit | waiting for go\n'),
-      () => run.out + run.said,
-    )
+    await waiting(run)
     assert.match(run.out, /  load \| loaded 3 rows\n✓ load succeeded /)
     assert.match(run.out, /^Ctrl-C ends this view and not the run; slipway cancel pr_\w+ ends the run\.$/m)
     id = /^Run (pr_\w+) of held/m.exec(run.out)?.[1] ?? ''
@@ -95,8 +95,7 @@ describe('the runs of the command line', { timeout: 240_000 }, () => {
       run.said,
       new RegExp(`slipway: run ${id} goes on\\. See it: slipway runs ${id}\\. End it: slipway cancel ${id}\\n`),
     )
-    await sleep(500)
-    assert.equal(await stateOf(id), 'running')
+    await never('the run has ended', async () => (await stateOf(id)) !== 'running', 20)
   })
 
   test('cancel ends it; what did not run has no tick', async () => {
@@ -128,10 +127,7 @@ describe('the runs of the command line', { timeout: 240_000 }, () => {
 
   test('a server that is killed and comes back is followed on, and nothing is printed twice', async () => {
     const run = slipway('run', project, '--force', '--url', server.url)
-    await until(
-      () => run.out.includes('  fit | waiting for go\n'),
-      () => run.out + run.said,
-    )
+    await waiting(run)
     const { port } = new URL(server.url)
     await server.kill()
     const data = server.data

@@ -9,7 +9,7 @@ import type { Ended } from '../../src/cli/program.fixture.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
 
-describe('the command line', { timeout: 240_000 }, () => {
+describe('the command line', () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-cli-'))
   let server: TestServer
   before(async () => {

@@ -35,7 +35,7 @@ def report(t, o, best=None): o.write_text("none" if best is None else best.read_
 const SHOW = 'import sys\nopen(sys.argv[2], "w").write("none" if sys.argv[1] == "" else open(sys.argv[1]).read())\n'
 const HOLDS = "its condition does not hold: params.mode == 'full' and steps.evaluate.metrics.auc >= 0.8"
 
-describe('conditions', { timeout: 300_000 }, () => {
+describe('conditions', () => {
   const at = projectServer('conditions', { 'slipway.yaml': YAML, 'step.py': CODE, 'show.py': SHOW })
   const { project, slipway } = at
   const view = (id: string): Promise<RunView> => at.server.client.call(pipelinesApi.getPipelineRun, { params: { id } })

@@ -4,15 +4,13 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from '../../src/client/client.ts'
 import { submitProject } from '../../src/cli/project/files.ts'
 import { costApi, type CostItem } from '../../src/contract/cost.ts'
 import { pipelinesApi } from '../../src/contract/pipelines.ts'
-import type { Reply } from '../../src/contract/route.ts'
+import { endedRun } from '../fixtures/runs-of.ts'
 import { startTestServer } from '../server.ts'
-
-type Run = Reply<typeof pipelinesApi.getPipelineRun>
+import { until } from '../until.ts'
 
 const CODE = `
 import os, time
@@ -42,23 +40,11 @@ describe('what is charged', () => {
     const { id } = await submitProject(client, folder)
     return (await client.call(pipelinesApi.createPipelineRun, { body: { pipeline_version: id } })).id
   }
-  async function until<T>(look: () => Promise<T | undefined>, what: string): Promise<T> {
-    for (const last = Date.now() + 90_000; Date.now() < last; await sleep(250)) {
-      const found = await look()
-      if (found !== undefined) return found
-    }
-    return assert.fail(what)
-  }
-  const ended = (client: Client, id: string): Promise<Run> =>
-    until(async () => {
-      const run = await client.call(pipelinesApi.getPipelineRun, { params: { id } })
-      return run.finished_at === null ? undefined : run
-    }, 'the run ends')
   const charged = (client: Client, id: string, wanted: (item: CostItem) => boolean): Promise<CostItem> =>
-    until(async () => {
+    until('what it is charged', async () => {
       const { items } = await client.call(costApi.report, { query: { by: 'run' } })
       return items.find((item) => item.key === id && wanted(item))
-    }, 'it is charged')
+    })
   const attempts = join(data, 'attempts')
 
   test('an attempt that goes on, and all of it that was seen when its supervisor is killed', async () => {
@@ -73,7 +59,7 @@ describe('what is charged', () => {
       const [attempt = ''] = readdirSync(attempts)
       const { pid } = JSON.parse(readFileSync(join(attempts, attempt, 'process.json'), 'utf8')) as { pid: number }
       process.kill(pid, 'SIGKILL')
-      const run = await ended(client, id)
+      const run = await endedRun(server, id)
       const [lost] = run.steps[0]?.attempts ?? []
       assert.deepEqual([lost?.state, lost?.measured], ['lost', 'partly'])
       assert.ok((lost?.cpu_seconds ?? 0) >= going.cpu_seconds - 0.1)
@@ -90,16 +76,16 @@ describe('what is charged', () => {
   test('an attempt that ends while the server is dead, whole', async () => {
     const first = await startTestServer({ data })
     const id = await start(first.client, 'ends')
-    const dir = await until(async () => {
+    const dir = await until('the attempt', () => {
       const [attempt] = existsSync(attempts) ? readdirSync(attempts) : []
-      return attempt !== undefined && existsSync(join(attempts, attempt, 'heartbeat.json')) ? attempt : undefined
-    }, 'it runs')
+      return attempt !== undefined && existsSync(join(attempts, attempt, 'heartbeat.json')) && attempt
+    })
     await first.kill()
     writeFileSync(join(root, 'go'), '')
-    await until(async () => existsSync(join(attempts, dir, 'exit.json')) || undefined, 'it ends by itself')
+    await until('its own end', () => existsSync(join(attempts, dir, 'exit.json')))
     const second = await startTestServer({ data })
     try {
-      const run = await ended(second.client, id)
+      const run = await endedRun(second, id)
       assert.deepEqual([run.outcome, run.steps[0]?.attempts[0]?.measured], ['succeeded', 'whole'])
       const item = await charged(second.client, id, ({ cpu_seconds }) => cpu_seconds > 1.9)
       assert.deepEqual([item.entries, item.unmeasured], [1, 0])

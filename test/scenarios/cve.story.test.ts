@@ -1,6 +1,6 @@
 /** One regression test for each class of hole that MLOps servers have had: what broke others is tried on ours, over HTTP. */
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import http from 'node:http'
 import type { IncomingHttpHeaders } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -11,6 +11,7 @@ import { tar } from '../fixtures/tar.ts'
 import { TRAVERSALS } from '../fixtures/traversals.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
+import { never } from '../until.ts'
 import { openTrap } from './trap.ts'
 
 interface Answer {
@@ -176,7 +177,6 @@ describe('no authentication, or the same for everybody', () => {
       // another address of the loopback network: a server on all addresses would answer here
       const socket = net.connect(port, '127.0.0.2', () => resolve(true))
       socket.on('error', () => resolve(false))
-      socket.setTimeout(2000, () => resolve(false))
     })
     assert.equal(reached, false)
   })
@@ -314,9 +314,8 @@ describe('requests that the server is made to send', () => {
       const answer = await send('GET', path)
       assert.ok(answer.status < 500, `${path}: ${answer.text}`)
     }
-    await new Promise((resolve) => setTimeout(resolve, 300))
+    await never('a visit', trap.visits, 30, () => send('GET', '/v1/health'))
     trap.close()
-    assert.equal(trap.visits(), 0)
   })
 })
 
@@ -476,13 +475,21 @@ describe('work that grows faster than the request', () => {
         }),
     ],
   ] as const) {
-    test(`${what} is answered within 3 seconds`, { timeout: 30_000 }, async () => {
-      const started = performance.now()
+    test(`${what} is answered for less than 3 seconds of CPU`, async () => {
+      const before = cpuSeconds()
       const answer = await ask()
       assert.ok(answer.status < 500, answer.text.slice(0, 300))
-      assert.ok(performance.now() - started < 3000, `${performance.now() - started} ms`)
+      const spent = cpuSeconds() - before
+      assert.ok(spent < 3, `${spent} s`)
     })
   }
 })
+
+/** What the server has spent so far: unlike time it does not depend on what else the machine does. */
+function cpuSeconds(): number {
+  const fields = readFileSync(`/proc/${server.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+  // of its own and of the kernel for it, in hundredths of a second
+  return (Number(fields[11]) + Number(fields[12])) / 100
+}
 
 test('after all of it nothing was taken for a fault of the server', () => assert.equal(server.errors(), ''))

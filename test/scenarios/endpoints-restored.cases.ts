@@ -53,37 +53,33 @@ const houses: Record<House, { skip: string | false; env: () => Promise<{ from: E
 /** The cases on one kind of database, with where its blobs lie. */
 export function restoredCases(house: House): void {
   const { skip, env } = houses[house]
-  test(
-    `predict, back up, restore on another path, predict: equal (${house})`,
-    { skip, timeout: 600_000 },
-    async (t) => {
-      const { from, to } = await env()
-      const data = join(folder, `data ${house}`)
-      const first = await startTestServer({ data, gateways: 1, env: from })
-      t.after(() => first.stop())
-      const told = await furnish(first)
-      const file = join(folder, `${house}.tar`)
-      await slipway(from, 'backup', file, '--data', data)
-      await first.stop()
-      await assertNoPaths(data, from, [data, tmpdir()])
-      renameSync(data, `${data}.gone`)
+  test(`predict, back up, restore on another path, predict: equal (${house})`, { skip }, async (t) => {
+    const { from, to } = await env()
+    const data = join(folder, `data ${house}`)
+    const first = await startTestServer({ data, gateways: 1, env: from })
+    t.after(() => first.stop())
+    const told = await furnish(first)
+    const file = join(folder, `${house}.tar`)
+    await slipway(from, 'backup', file, '--data', data)
+    await first.stop()
+    await assertNoPaths(data, from, [data, tmpdir()])
+    renameSync(data, `${data}.gone`)
 
-      const target = join(folder, 'elsewhere', house)
-      await slipway(to, 'restore', file, '--data', target)
-      const second = await startTestServer({ data: target, gateways: 1, env: to })
-      t.after(() => second.stop())
-      assert.deepEqual(await answers(second), told)
-      const { items } = await second.client.call(servingApi.listEndpoints)
-      assert.deepEqual(
-        items.flatMap(({ variants }) => variants.map(({ fault }) => fault)),
-        [null, null],
-      )
-      // these models have no training rows, so the doctor has something to say of their monitors, and of nothing else
-      await assert.rejects(slipway({ ...to, SLIPWAY_DATA: target }, 'doctor'), (error: { stdout?: string }) => {
-        assert.match(error.stdout ?? '', /^ok {3}Endpoints: 2 answer/m)
-        assert.deepEqual((error.stdout ?? '').match(/^FAIL \w+/gm), ['FAIL Monitors'])
-        return true
-      })
-    },
-  )
+    const target = join(folder, 'elsewhere', house)
+    await slipway(to, 'restore', file, '--data', target)
+    const second = await startTestServer({ data: target, gateways: 1, env: to })
+    t.after(() => second.stop())
+    assert.deepEqual(await answers(second), told)
+    const { items } = await second.client.call(servingApi.listEndpoints)
+    assert.deepEqual(
+      items.flatMap(({ variants }) => variants.map(({ fault }) => fault)),
+      [null, null],
+    )
+    // these models have no training rows, so the doctor has something to say of their monitors, and of nothing else
+    await assert.rejects(slipway({ ...to, SLIPWAY_DATA: target }, 'doctor'), (error: { stdout?: string }) => {
+      assert.match(error.stdout ?? '', /^ok {3}Endpoints: 2 answer/m)
+      assert.deepEqual((error.stdout ?? '').match(/^FAIL \w+/gm), ['FAIL Monitors'])
+      return true
+    })
+  })
 }

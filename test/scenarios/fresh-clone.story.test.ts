@@ -67,36 +67,32 @@ function gitFiles(): string[] {
 const files = gitFiles()
 const skip = files.length === 0 && 'this is no checkout of git; clone the repository to run it'
 
-test(
-  '`./slipway test` passes on a fresh clone, and names what is skipped and why',
-  { skip, timeout: 240_000 },
-  async (t) => {
-    const { home, env } = clone(t, files)
-    const child = spawn(join(home, 'slipway'), ['test', ...CHOSEN.map(([file]) => file)], {
-      cwd: dirname(home),
-      env,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    t.after(() => child.kill('SIGTERM'))
-    let out = ''
-    let err = ''
-    child.stdout.on('data', (chunk) => (out += String(chunk)))
-    child.stderr.on('data', (chunk) => (err += String(chunk)))
-    const code = await new Promise((done) => child.on('close', done))
-    assert.equal(code, 0, out + err)
-    assert.match(err, /bringing dependencies \(npm ci\)/)
-    assert.match(err, /building the web UI/)
-    assert.match(out, /^ {2}no S3 server: there is no Go/m)
-    assert.match(out, /^ {2}no browser: no Chromium/m)
-    assert.match(out, /^ {2}no promtool: install it/m)
-    const [, passed, skipped] = /\n(\d+) passed, 0 failed, (\d+) skipped\n$/.exec(out) ?? assert.fail(out)
-    assert.ok(Number(passed) > 1, out)
-    const skips = out.slice(out.indexOf('\nskipped:\n')).match(/^ {2}\S+\.test\.ts: .*$/gm) ?? []
-    assert.equal(skips.length, Number(skipped), out)
-    for (const [file, reason] of CHOSEN) {
-      const own = skips.filter((line) => line.includes(`/${file}: `))
-      assert.equal(own.length > 0, reason !== undefined, `${file}:\n${out}`)
-      for (const line of own) assert.match(line, reason ?? /./)
-    }
-  },
-)
+test('`./slipway test` passes on a fresh clone, and names what is skipped and why', { skip }, async (t) => {
+  const { home, env } = clone(t, files)
+  const child = spawn(join(home, 'slipway'), ['test', ...CHOSEN.map(([file]) => file)], {
+    cwd: dirname(home),
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  t.after(() => child.kill('SIGTERM'))
+  let out = ''
+  let err = ''
+  child.stdout.on('data', (chunk) => (out += String(chunk)))
+  child.stderr.on('data', (chunk) => (err += String(chunk)))
+  const code = await new Promise((done) => child.on('close', done))
+  assert.equal(code, 0, out + err)
+  assert.match(err, /bringing dependencies \(npm ci\)/)
+  assert.match(err, /building the web UI/)
+  assert.match(out, /^ {2}no S3 server: there is no Go/m)
+  assert.match(out, /^ {2}no browser: no Chromium/m)
+  assert.match(out, /^ {2}no promtool: install it/m)
+  const [, passed, skipped] = /\n(\d+) passed, 0 failed, (\d+) skipped\n$/.exec(out) ?? assert.fail(out)
+  assert.ok(Number(passed) > 1, out)
+  const skips = out.slice(out.indexOf('\nskipped:\n')).match(/^ {2}\S+\.test\.ts: .*$/gm) ?? []
+  assert.equal(skips.length, Number(skipped), out)
+  for (const [file, reason] of CHOSEN) {
+    const own = skips.filter((line) => line.includes(`/${file}: `))
+    assert.equal(own.length > 0, reason !== undefined, `${file}:\n${out}`)
+    for (const line of own) assert.match(line, reason ?? /./)
+  }
+})

@@ -25,9 +25,7 @@ import { send } from '../fixtures/send.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
 import { servingModels } from '../serving-models.ts'
-
-/** Longest wait for what must come, ms. */
-const WAIT_MS = 60_000
+import { until } from '../until.ts'
 
 /** A folder that is a file system of `mb` MB of its own; undefined, with the test skipped, where that may not be made. */
 function smallDisk(t: TestContext, mb: number): string | undefined {
@@ -53,12 +51,17 @@ function fill(folder: string, name = 'filler'): () => void {
   return () => rmSync(filler)
 }
 
-/** Repeats a call until its answer is as wanted, for as long as is patient; returns the last answer. */
-async function until<T>(call: () => Promise<T>, wanted: (answer: T) => boolean): Promise<T> {
-  for (const end = performance.now() + WAIT_MS; ; await sleep(50)) {
-    const answer = await call()
-    if (wanted(answer) || performance.now() > end) return answer
-  }
+/** Repeats a call until it is answered with this status. */
+async function answered(status: number, call: () => ReturnType<typeof send>): Promise<void> {
+  let last: unknown
+  await until(
+    () => `status ${status}; the answer is ${JSON.stringify(last)}`,
+    async () => {
+      const answer = await call()
+      last = answer
+      return answer.status === status
+    },
+  )
 }
 
 test('the control process: 507 for writes, reads go on, every acknowledged point is there afterwards, no half blob', async (t) => {
@@ -88,20 +91,15 @@ test('the control process: 507 for writes, reads go on, every acknowledged point
       if (status === 200) kept.add(point.step)
       else {
         refusals.set(status, text)
+        // by the clock: spares the server while it refuses; nothing is counted by it
         await sleep(20)
       }
     }
   }
   const clients = [client(), client(), client(), client()]
-  await until(
-    async () => kept.size,
-    (count) => count > 100,
-  )
+  await until('points that are kept', () => kept.size > 100)
   const room = fill(folder)
-  await until(
-    async () => refusals.size,
-    (count) => count > 0,
-  )
+  await until('a refusal', () => refusals.size > 0)
   assert.deepEqual([...refusals.keys()], [507])
   assert.match(refusals.get(507) ?? '', /disk is full/)
 
@@ -119,13 +117,9 @@ test('the control process: 507 for writes, reads go on, every acknowledged point
 
   const atRoom = kept.size
   room()
-  await until(
-    async () => kept.size,
-    (count) => count > atRoom + 50,
-  )
+  await until('writes to be taken again', () => kept.size > atRoom + 50)
   stop.abort()
   await Promise.all(clients)
-  assert.ok(kept.size > atRoom + 50, 'writes are taken again')
   assert.deepEqual([...refusals.keys()], [507])
   assert.match((await send(server, 'GET', '/v1/health')).text, /"writable":true/)
   assert.equal((await send(server, 'PUT', `${artifacts}/b.bin`, 'x'.repeat(500_000))).status, 200)
@@ -169,11 +163,7 @@ test('an upload that meets the end of the disk in its middle leaves nothing, and
   assert.deepEqual(blobs(), before)
   assert.equal((await send(server, 'GET', path)).status, 404)
   const small = randomBytes(8_000_000)
-  const again = await until(
-    () => send(server, 'PUT', path, small),
-    ({ status }) => status === 200,
-  )
-  assert.equal(again.status, 200)
+  await answered(200, () => send(server, 'PUT', path, small))
 })
 
 test('a gateway: every prediction is answered, the loss is counted and becomes an incident, later records are kept', async (t) => {
@@ -236,28 +226,20 @@ test('a gateway: every prediction is answered, the loss is counted and becomes a
     assert.equal((error as { code?: string }).code, 'storage_full')
   })
   makeRoom()
-  await until(
-    async () => {
-      await predict()
-      await checkLogLoss(deps, memory).catch(() => undefined)
-      return incident()
-    },
-    (title) => title !== undefined,
-  )
-  assert.match((await incident()) ?? '', /records of the prediction log could not be written: .*ENOSPC/)
-
-  const before = await lost()
-  const name = await until(predict, () => true)
-  await until(async () => {
+  const title = await until('the incident', async () => {
     await predict()
-    return (await lost()) === before
-  }, Boolean)
+    await checkLogLoss(deps, memory).catch(() => undefined)
+    return incident()
+  })
+  assert.match(title, /records of the prediction log could not be written: .*ENOSPC/)
+
+  const first = sent
+  await until('a record of those after it', async () => {
+    await predict()
+    return db.get('SELECT id FROM predictions WHERE CAST(substr(id, 5) AS INTEGER) >= ?', [first])
+  })
   const late = await predict()
-  const found = await until(
-    () => db.get<{ id: string }>('SELECT id FROM predictions WHERE id = ?', [late]),
-    (row) => row !== undefined,
-  )
-  assert.equal(found?.id, late, `${name} and later ones are logged again`)
+  await until('the record of the next', () => db.get('SELECT id FROM predictions WHERE id = ?', [late]))
 })
 
 /** Fills a disk around the end of a server, and starts another on it: it answers reads, refuses writes, and is found when there is room. */
@@ -278,25 +260,14 @@ async function assertStarts(
   t.after(() => second.stop())
   const read = await send(second, 'GET', '/api/2.0/mlflow/experiments/get-by-name?experiment_name=kept')
   assert.equal(read.status, 200, read.text)
-  const refused = await until(
-    () => send(second, 'POST', '/api/2.0/mlflow/experiments/create', { name: randomBytes(200).toString('hex') }),
-    ({ status }) => status === 507,
-  )
-  assert.equal(refused.status, 507, refused.text)
+  const create = (name: string) => send(second, 'POST', '/api/2.0/mlflow/experiments/create', { name })
+  await answered(507, () => create(randomBytes(200).toString('hex')))
   const health = await fetch(`${second.gatewayUrl}/v2/health/live`)
   assert.equal(health.status, 200, 'predictions are answered')
 
   room()
-  const found = await until(
-    async () => existsSync(join(folder, 'server.json')),
-    (there) => there,
-  )
-  assert.ok(found, 'commands find it again')
-  const taken = await until(
-    () => send(second, 'POST', '/api/2.0/mlflow/experiments/create', { name: 'after' }),
-    ({ status }) => status === 200,
-  )
-  assert.equal(taken.status, 200, taken.text)
+  await until('server.json, by which commands find it again', () => existsSync(join(folder, 'server.json')))
+  await answered(200, () => create('after'))
 }
 
 test('a server that was killed starts again on a full disk', (t) =>

@@ -1,10 +1,10 @@
 /** Project files and params that nobody writes by accident, over HTTP: refused by field, soon, and the server goes on. */
 import assert from 'node:assert/strict'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { after, before, test } from 'node:test'
 import { tar } from '../fixtures/tar.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
+import { until } from '../until.ts'
 
 const STEPS = 'project: hostile\npython: {packages: []}\npipeline:\n  steps:\n'
 const DECLARED = STEPS.replace(
@@ -106,11 +106,11 @@ test('the largest number that is taken is read by the step, and nothing is tried
   const made = await ask('POST', '/v1/pipeline-runs', body)
   assert.equal(made.status, 201, made.text.slice(0, 300))
   const id = String(made.body['id'])
-  let run = await ask('GET', `/v1/pipeline-runs/${id}`)
-  for (const until = Date.now() + 120_000; Date.now() < until && !/"state":"(succeeded|failed)"/.test(run.text);) {
-    await sleep(200)
-    run = await ask('GET', `/v1/pipeline-runs/${id}`)
-  }
+  const run = await until('the end of the run', async () => {
+    const said = await ask('GET', `/v1/pipeline-runs/${id}`)
+    const { finished_at } = said.body as { finished_at?: string | null }
+    return finished_at !== null && said
+  })
   assert.match(run.text, /"state":"succeeded"/)
   const log = await fetch(`${server.url}/v1/pipeline-runs/${id}/steps/a/logs/text`, {
     headers: { authorization: `Bearer ${server.token}` },

@@ -42,7 +42,7 @@ const names = async (server: TestServer): Promise<string[]> =>
 /** The cases on one engine, on a database at that address; without one on the file of the data folder. */
 export function idempotencyCases(engine: string, databaseUrl: () => Promise<string | undefined>): void {
   describe(`idempotency keys on ${engine}`, () => {
-    test('a repetition gets the first reply, at once and after a restart', { timeout: 300_000 }, async (t) => {
+    test('a repetition gets the first reply, at once and after a restart', async (t) => {
       const data = mkdtempSync(join(tmpdir(), 'slipway-keys-'))
       const url = await databaseUrl()
       const env: Record<string, string> = url === undefined ? {} : { SLIPWAY_DATABASE_URL: url }

@@ -6,7 +6,6 @@ import { homedir, tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { after, test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { servingApi } from '../../src/contract/serving.ts'
 import { systemApi } from '../../src/contract/system.ts'
@@ -14,6 +13,7 @@ import { elsewhere } from '../../src/isolation/elsewhere.fixture.ts'
 import { register } from '../fixtures/two-endpoints.ts'
 import { refusedStart, startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
+import { until } from '../until.ts'
 
 const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
 const FIXTURES = resolve(import.meta.dirname, '../fixtures/hostile')
@@ -23,7 +23,6 @@ after(() => {
   rmSync(folder, { recursive: true, force: true })
   rmSync(outside, { recursive: true, force: true })
 })
-const LIMIT_MS = 240_000
 
 interface Said {
   readonly got: Readonly<Record<string, string>>
@@ -85,8 +84,7 @@ async function world(t: TestContext, mode: string): Promise<World> {
           ['work/secret.txt', 'process.json'].every((file) => existsSync(join(attempts, name, file))),
         )
       : undefined
-  for (const end = performance.now() + LIMIT_MS; ready() === undefined && performance.now() < end;) await sleep(50)
-  const attempt = join(attempts, ready() ?? assert.fail('the other run did not begin'))
+  const attempt = join(attempts, await until('the beginning of the other run', ready))
   watching.kill()
   const { pid } = JSON.parse(readFileSync(join(attempt, 'process.json'), 'utf8')) as { pid: number }
   t.after(() => process.kill(pid, 'SIGTERM'))
@@ -97,7 +95,7 @@ async function world(t: TestContext, mode: string): Promise<World> {
     fixture,
     async told(where) {
       const file = join(tell, `${where}.json`)
-      for (const end = performance.now() + LIMIT_MS; !existsSync(file) && performance.now() < end;) await sleep(50)
+      await until(`what is told by ${where}`, () => existsSync(file))
       return JSON.parse(readFileSync(file, 'utf8')) as Said
     },
     run: (name, files) => slipway('run', write(name, files)),
@@ -144,7 +142,7 @@ def main():
 })
 
 for (const mode of ['required', 'off']) {
-  test(`a step, a model and a build of a package, isolation ${mode}`, { timeout: 600_000 }, async (t) => {
+  test(`a step, a model and a build of a package, isolation ${mode}`, async (t) => {
     const here = await world(t, mode)
     const { server, fixture } = here
 
@@ -250,57 +248,53 @@ test('a machine that cannot confine refuses to start where it is asked to, and s
   )
 })
 
-test(
-  'a token lives as long as its attempt, over kills of the server, and no longer',
-  { timeout: 300_000 },
-  async (t) => {
-    const place = mkdtempSync(join(folder, 'token-'))
-    const [data, project] = [join(place, 'data'), join(place, 'project')]
-    const tell = mkdtempSync(join(folder, 'token-tells-'))
-    mkdirSync(project)
-    writeFileSync(join(project, 'slipway.yaml'), 'project: long\npipeline: {steps: {waits: {run: waits:main}}}\n')
-    const [said, go] = [join(tell, 'said'), join(tell, 'go')]
-    writeFileSync(
-      join(project, 'waits.py'),
-      `import os, time
+test('a token lives as long as its attempt, over kills of the server, and no longer', async (t) => {
+  const place = mkdtempSync(join(folder, 'token-'))
+  const [data, project] = [join(place, 'data'), join(place, 'project')]
+  const tell = mkdtempSync(join(folder, 'token-tells-'))
+  mkdirSync(project)
+  writeFileSync(join(project, 'slipway.yaml'), 'project: long\npipeline: {steps: {waits: {run: waits:main}}}\n')
+  const [said, go] = [join(tell, 'said'), join(tell, 'go')]
+  writeFileSync(
+    join(project, 'waits.py'),
+    `import os, time
 def main():
     with open(${JSON.stringify(`${said}.tmp`)}, "w") as file: file.write(os.environ["MLFLOW_TRACKING_TOKEN"])
     os.replace(${JSON.stringify(`${said}.tmp`)}, ${JSON.stringify(said)})
     while not os.path.exists(${JSON.stringify(go)}): time.sleep(0.05)
 `,
-    )
-    const first = await startTestServer({ data })
-    t.after(() => first.stop())
-    const env = { ...process.env, SLIPWAY_TOKEN: first.token }
-    const watching = spawn(process.execPath, [MAIN, 'run', project, '--url', first.url], { env, stdio: 'ignore' })
-    for (const end = performance.now() + LIMIT_MS; !existsSync(said) && performance.now() < end;) await sleep(50)
-    watching.kill()
-    const token = readFileSync(said, 'utf8')
-    assert.equal(await statusOf(first, token), 200)
-    const start = { project: 'long', pipeline_version: 'pv_1' }
-    const refused = await fetch(`${first.url}/v1/pipeline-runs`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      body: JSON.stringify(start),
-    })
-    assert.equal(refused.status, 403, 'it starts no other steps')
-    await first.kill()
+  )
+  const first = await startTestServer({ data })
+  t.after(() => first.stop())
+  const env = { ...process.env, SLIPWAY_TOKEN: first.token }
+  const watching = spawn(process.execPath, [MAIN, 'run', project, '--url', first.url], { env, stdio: 'ignore' })
+  await until('the token of the step', () => existsSync(said))
+  watching.kill()
+  const token = readFileSync(said, 'utf8')
+  assert.equal(await statusOf(first, token), 200)
+  const start = { project: 'long', pipeline_version: 'pv_1' }
+  const refused = await fetch(`${first.url}/v1/pipeline-runs`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify(start),
+  })
+  assert.equal(refused.status, 403, 'it starts no other steps')
+  await first.kill()
 
-    const second = await startTestServer({ data })
-    t.after(() => second.stop())
-    assert.equal(await statusOf(second, token), 200, 'the attempt goes on, and so does its token')
-    await second.kill()
-    const attempts = join(data, 'attempts')
-    const [attempt = ''] = readdirSync(attempts)
-    writeFileSync(go, '')
-    for (const end = performance.now() + 60_000; performance.now() < end; await sleep(50))
-      if (existsSync(join(attempts, attempt, 'exit.json'))) break
+  const second = await startTestServer({ data })
+  t.after(() => second.stop())
+  assert.equal(await statusOf(second, token), 200, 'the attempt goes on, and so does its token')
+  await second.kill()
+  const attempts = join(data, 'attempts')
+  const [attempt = ''] = readdirSync(attempts)
+  writeFileSync(go, '')
+  await until('the end of the attempt', () => existsSync(join(attempts, attempt, 'exit.json')))
 
-    const third = await startTestServer({ data })
-    t.after(() => third.stop())
-    let status = 200
-    for (const end = performance.now() + 60_000; status === 200 && performance.now() < end; await sleep(50))
-      status = await statusOf(third, token)
-    assert.equal(status, 401)
-  },
-)
+  const third = await startTestServer({ data })
+  t.after(() => third.stop())
+  const status = await until('the end of the token', async () => {
+    const now = await statusOf(third, token)
+    return now !== 200 && now
+  })
+  assert.equal(status, 401)
+})

@@ -36,7 +36,7 @@ for one in json.loads((models / "items.json").read_text()):
     print(one["number"], one["item"], one["state"], (models / one["folder"] / "weights.txt").read_text())
 `
 
-describe('items', { timeout: 300_000 }, () => {
+describe('items', () => {
   const at = projectServer('items', (folder) => ({
     'slipway.yaml': YAML,
     'step.py': CODE.replace('GATE', JSON.stringify(join(folder, 'gate'))),

@@ -27,7 +27,7 @@ const scratch = (): string[] =>
     .map((name) => name.replace(/-[0-9a-f-]{36}$/, '-'))
     .sort()
 
-test('the next command clears what a killed one has left, and the next start too', { timeout: 240_000 }, async (t) => {
+test('the next command clears what a killed one has left, and the next start too', async (t) => {
   const [data, file, target] = [join(root, 'data'), join(root, 'a.tar'), join(root, 'back')]
   const server = await startTestServer({ data })
   t.after(() => server.stop())

@@ -26,7 +26,7 @@ for (const [what, perDay, length, first] of [
   ['six rows an hour', 142, 24, 100],
   ['forty rows a day', 40, 168, 200],
 ] as const)
-  describe(what, { timeout: 900_000 }, () => {
+  describe(what, () => {
     const seeds = Array.from({ length: SEEDS }, (_, i) => {
       const seed = first + i
       const rows = traffic(seed, 38, perDay)

@@ -46,7 +46,7 @@ export function mlflowClientCases(database: 'SQLite' | 'PostgreSQL', files: 'dis
       rmSync(dataDir, { recursive: true, force: true })
     })
 
-    it('logs, searches, uploads and reads back', { timeout: 240_000 }, async (t) => {
+    it('logs, searches, uploads and reads back', async (t) => {
       if (app === undefined) {
         t.skip(NO_S3)
         return
@@ -58,7 +58,7 @@ export function mlflowClientCases(database: 'SQLite' | 'PostgreSQL', files: 'dis
     })
 
     if (database === 'SQLite' && files === 'disk') {
-      it('is refused without a token', { timeout: 180_000 }, async () => {
+      it('is refused without a token', async () => {
         const { code, out } = await run(python, { url: app?.url ?? '', token: 'slw_wrong.wrong' })
         assert.equal(code, 1)
         assert.match(out, /UNAUTHENTICATED|no valid credential/)

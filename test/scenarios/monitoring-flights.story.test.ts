@@ -26,7 +26,7 @@ const WANTED: Readonly<Record<string, number>> = {
   'precip in→mm': 4,
 }
 
-describe('the monitor on real flights', { skip, timeout: 600_000 }, () => {
+describe('the monitor on real flights', { skip }, () => {
   let study: Study
   let clean: CleanReplay
 

@@ -4,7 +4,6 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { sendSource } from '../../src/transfer/send.ts'
 import type { Report } from '../../src/transfer/send.ts'
 import { mlflowServer } from '../../src/transfer/server/source.ts'
@@ -13,6 +12,7 @@ import type { Proxy, RealServer } from '../clients/mlflow-server.ts'
 import { testEnv } from '../python-env.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
+import { until } from '../until.ts'
 import { PACKAGES, runClient } from './moving.ts'
 
 const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
@@ -59,7 +59,7 @@ export async function openMovingServer(runs: number, points: number): Promise<Mo
       const args = [MAIN, 'import', 'mlflow', proxy.url, '--url', server.url]
       const child = spawn(process.execPath, args, { env, stdio: 'ignore' })
       const ended = new Promise((done) => child.on('close', done))
-      while (proxy.hanging() === 0 && child.exitCode === null) await sleep(50)
+      await until('a request that hangs', () => proxy.hanging() > 0 || child.exitCode !== null)
       assert.equal(child.exitCode, null, 'it is killed in the middle')
       child.kill('SIGKILL')
       await ended

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { slipway } from '../../src/cli/program.fixture.ts'
+import { until } from '../until.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-odd-files-'))
 after(() => rmSync(root, { recursive: true, force: true }))
@@ -20,12 +21,11 @@ function folder(prepare: (path: string) => void): string {
 }
 const pipe = (path: string): void => void execFileSync('mkfifo', [path])
 
-/** A command, which has a minute. */
+/** A command that may not hang. */
 async function said(...words: string[]): Promise<{ code: number | null; text: string }> {
-  const late = new Promise<never>((_, reject) =>
-    setTimeout(() => reject(new Error(`${words.join(' ')} hangs`)), 60_000).unref(),
-  )
-  return Promise.race([slipway({ SLIPWAY_URL: 'http://127.0.0.1:9', SLIPWAY_TOKEN: 'slw_x' }, ...words), late])
+  let ended: { code: number | null; text: string } | undefined
+  void slipway({ SLIPWAY_URL: 'http://127.0.0.1:9', SLIPWAY_TOKEN: 'slw_x' }, ...words).then((one) => (ended = one))
+  return until(`the end of ${words.join(' ')}`, () => ended)
 }
 
 test('a pipe and a device in place of the project file, of the ignore file, of a notebook and of a signing key', async () => {

@@ -6,7 +6,6 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { auditLog } from '../../src/auth/audit.ts'
 import type { Principal } from '../../src/contract/access.ts'
@@ -26,10 +25,10 @@ import { putTree } from '../../src/store/blobs/trees.ts'
 import { serveModels } from '../clients/gateway.ts'
 import { EXPORTED } from '../clients/packages.ts'
 import { testEnv, testEnvFolder } from '../python-env.ts'
+import { until } from '../until.ts'
 
 const SCRIPT = join(import.meta.dirname, '../../python/tests/matrix_export.py')
 const ONLY = 'CatBoostRegressor, (whole|Poisson)|three classes|export'
-const LIMIT_MS = 240_000
 /** A row of the models' table, and what MLflow answers it: `NAME -> [rows, answers]`. */
 const ASK = `
 import json, sys, mlflow.pyfunc, numpy as np, pandas as pd
@@ -48,7 +47,7 @@ const root: Principal = { id: 'root', name: 'root', role: 'admin', project: null
 const python = await testEnv(EXPORTED.catboost).catch((error: Error) => error)
 const skip = python instanceof Error ? `CatBoost cannot be had: ${python.message.split('\n')[0]}` : false
 
-describe('a model that is exported to ONNX', { skip, timeout: LIMIT_MS }, () => {
+describe('a model that is exported to ONNX', { skip }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'export-'))
   const serving = onnxServing(testEnvFolder())
   const run = promisify(execFile)
@@ -104,8 +103,7 @@ describe('a model that is exported to ONNX', { skip, timeout: LIMIT_MS }, () => 
     handleLowering(room, worker, { python: async () => python as string, verify, proveOnnx, exporting })
     worker.start()
     const open = "SELECT id FROM jobs WHERE kind = 'lower' AND state IN ('waiting', 'running')"
-    for (const end = Date.now() + LIMIT_MS; (await store.db.get(open)) !== undefined; await sleep(50))
-      assert.ok(Date.now() < end, 'the jobs end')
+    await until('the end of the jobs', async () => (await store.db.get(open)) === undefined)
     await worker.stop()
   }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { runProgram, type Ended } from '../../src/cli/program.fixture.ts'
 import { startTestServer, type TestServer } from '../server.ts'
+import { until } from '../until.ts'
 
 const BIG = '9007199254740993'
 const folder = mkdtempSync(join(tmpdir(), 'slipway-params-'))
@@ -88,8 +89,9 @@ test('the API, and a retry of that run', async () => {
   const given = `"params":{"call":{"big":-${BIG},"one":7.0,"deep":[2.0]}}`
   assert.ok(started.includes(given), started)
   const { id } = JSON.parse(started) as { id: string }
-  while (!(await text(`/v1/pipeline-runs/${id}`)).includes('"state":"succeeded","outcome"'))
-    await new Promise((resolve) => setTimeout(resolve, 50))
+  const isDone = async (): Promise<boolean> =>
+    (await text(`/v1/pipeline-runs/${id}`)).includes('"state":"succeeded","outcome"')
+  await until('the success of the run', isDone)
   assert.match(await output(id, 'call'), new RegExp(`'big', -${BIG}\\), \\('deep', \\[2\\.0\\]\\), \\('one', 7\\.0\\)`))
   assert.ok((await text(`/v1/pipeline-runs/${id}/retry`, '{}')).includes(given))
 })

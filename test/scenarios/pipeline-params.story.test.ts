@@ -26,7 +26,7 @@ def fit(t, o, **params): o.write_text(t.read_text() + " " + repr(sorted(params.i
 def judge(o): return {"auc": 0.9}
 `
 
-describe('params of a pipeline', { timeout: 240_000 }, () => {
+describe('params of a pipeline', () => {
   const at = projectServer('typed', { 'slipway.yaml': YAML, 'step.py': CODE })
   const { project, slipway } = at
 

@@ -20,7 +20,7 @@ monitor:
     - {name: chat, url: "https://hooks.slack.com/services/T0secretlonger", from: low}
 `
 
-test('versions of a project are shown without the addresses of its webhooks', { timeout: 120_000 }, async (t) => {
+test('versions of a project are shown without the addresses of its webhooks', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-project-secrets-'))
   const project = join(folder, 'project')
   mkdirSync(project)

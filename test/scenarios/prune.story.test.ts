@@ -4,10 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Db } from '../../src/store/db.ts'
 import { openSqlite } from '../../src/store/sqlite/sqlite.ts'
 import { startTestServer } from '../server.ts'
+import { until } from '../until.ts'
 
 test('the profiles of an endpoint that is there no more go with the nightly job', async (t) => {
   const data = mkdtempSync(join(tmpdir(), 'slipway-prune-'))
@@ -31,7 +31,6 @@ test('the profiles of an endpoint that is there no more go with the nightly job'
     }),
   )
   const server = await startTestServer({ data })
-  for (const end = performance.now() + 60_000; performance.now() < end && (await direct(hours)) > 0;) await sleep(100)
+  await until('no profiles of it', async () => (await direct(hours)) === 0)
   assert.equal(await server.stop(), 0, server.errors())
-  assert.equal(await direct(hours), 0)
 })

@@ -62,7 +62,7 @@ open(sys.argv[2], "w").write(f"<p>{text} {double(3)}</p>")
 `,
 }
 
-describe('a pipeline in Python', { timeout: 240_000 }, () => {
+describe('a pipeline in Python', () => {
   const at = projectServer('authored', FILES)
   const { folder, project, slipway } = at
   const runOf = ({ out }: Ended): string => /^Run (pr_\w+|\S+) of authored/m.exec(out)?.[1] ?? ''

@@ -6,7 +6,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from '../../src/client/client.ts'
 import type { Client } from '../../src/client/client.ts'
 import { authApi } from '../../src/contract/auth.ts'
@@ -15,13 +14,14 @@ import type { Version } from '../../src/contract/registry.ts'
 import { servingApi } from '../../src/contract/serving.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
+import { until } from '../until.ts'
 
 const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
 const LIMIT_MS = 120_000
 const EVIL = Buffer.from("cos\nsystem\n(S'id'\ntR.")
 const SOUND = Buffer.from('N.')
 
-describe('a version on its way to production', { timeout: 240_000 }, () => {
+describe('a version on its way to production', () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-govern-'))
   let server: TestServer
   let author: Client
@@ -77,12 +77,15 @@ describe('a version on its way to production', { timeout: 240_000 }, () => {
     return model_version.version
   }
 
-  async function until(wanted: string, is: (version: Version) => boolean): Promise<Version> {
-    for (const end = Date.now() + LIMIT_MS; Date.now() < end; await sleep(100)) {
-      const found = await author.call(registryApi.getVersion, { params: { name: 'm', version: wanted } })
-      if (is(found)) return found
-    }
-    throw new Error(`version ${wanted} did not come to what was expected:\n${server.errors()}`)
+  /** The version once it was scanned, and lowered where that may be. */
+  function looked(number: string): Promise<Version> {
+    return until(
+      () => `the look at version ${number}\n${server.errors()}`,
+      async () => {
+        const found = await author.call(registryApi.getVersion, { params: { name: 'm', version: number } })
+        return found.scan !== null && found.lowering.state !== 'pending' && found
+      },
+    )
   }
 
   /** Runs the command line as the admin. */
@@ -97,7 +100,7 @@ describe('a version on its way to production', { timeout: 240_000 }, () => {
 
   it('a malicious file is found by the job, never lowered, and keeps the version from production', async () => {
     const number = await version(EVIL)
-    const found = await until(number, (one) => one.scan !== null && one.lowering.state !== 'pending')
+    const found = await looked(number)
     assert.equal(found.scan?.verdict, 'malicious')
     assert.equal(found.lowering.state, 'failed')
     assert.match(found.lowering.reason ?? '', /os\.system at byte 0 of model\.pkl/)

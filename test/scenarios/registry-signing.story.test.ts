@@ -42,7 +42,7 @@ describe('model-signing', () => {
   const verifies = (signature: string) =>
     tool('verify', 'key', model, '--signature', signature, '--public_key', publicFile)
 
-  it('it verifies what was signed here, and refuses a changed file', { timeout: 300_000 }, async () => {
+  it('it verifies what was signed here, and refuses a changed file', async () => {
     const signature = join(folder, 'ours.sig')
     writeFileSync(signature, signFiles('model', files(), readFileSync(privateFile, 'utf8')))
     const { stdout, stderr } = await verifies(signature)
@@ -52,7 +52,7 @@ describe('model-signing', () => {
     writeFileSync(join(model, 'a.txt'), 'content of a.txt')
   })
 
-  it('what it signs is verified here, and a changed file is named', { timeout: 300_000 }, async () => {
+  it('what it signs is verified here, and a changed file is named', async () => {
     const signature = join(folder, 'theirs.sig')
     await tool('sign', 'key', model, '--signature', signature, '--private_key', privateFile)
     const { manifest } = verifyBundle(readFileSync(signature, 'utf8'), [readFileSync(publicFile, 'utf8')])

@@ -48,7 +48,7 @@ describe('the mlflow client and the registry', () => {
   })
   after(() => served.stop())
 
-  it('registers, is refused by gates, promotes, loads, copies and deletes', { timeout: 240_000 }, async () => {
+  it('registers, is refused by gates, promotes, loads, copies and deletes', async () => {
     const { code, out } = await run(python, { url: served.server.url, token: served.tokenOf('maintainer') })
     const passed = [...out.matchAll(/^passed (\w+)$/gm)].map((match) => match[1])
     assert.deepEqual(passed, ['gates', 'files', 'life', 'sources'], out.slice(-3000))

@@ -13,12 +13,13 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { submitProject } from '../../src/cli/project/files.ts'
 import { pipelinesApi } from '../../src/contract/pipelines.ts'
 import type { Reply } from '../../src/contract/route.ts'
+import { endedRun } from '../fixtures/runs-of.ts'
 import { startPostgres } from '../postgres.ts'
 import { startTestServer, type TestServer } from '../server.ts'
+import { until } from '../until.ts'
 
 type Run = Reply<typeof pipelinesApi.getPipelineRun>
 
@@ -91,13 +92,15 @@ function view(server: TestServer, id: string): Promise<Run> {
   return server.client.call(pipelinesApi.getPipelineRun, { params: { id } })
 }
 
-async function until(server: TestServer, id: string, what: string, holds: (run: Run) => boolean): Promise<Run> {
-  for (const end = performance.now() + 120_000; performance.now() < end;) {
-    const run = await view(server, id)
-    if (holds(run)) return run
-    await delay(50)
-  }
-  return assert.fail(`never: ${what}; ${JSON.stringify(await view(server, id))}; ${server.errors()}`)
+async function runOnce(server: TestServer, id: string, what: string, holds: (run: Run) => boolean): Promise<Run> {
+  let run: Run | undefined
+  return until(
+    () => `${what}; ${JSON.stringify(run)}; ${server.errors()}`,
+    async () => {
+      run = await view(server, id)
+      return holds(run) && run
+    },
+  )
 }
 
 const QUICK = 'def main(out):\n    out.write_text("x")\n'
@@ -107,8 +110,8 @@ const attempts = (run: Run): string[] => run.steps[0]?.attempts.map(({ state }) 
 async function killed(servers: Two): Promise<string> {
   const { folder, first } = servers
   const long = await begin(servers, first, 'long', LONG(folder))
-  await until(first, long, 'the long step runs', (run) => attempts(run)[0] === 'running')
-  while (!existsSync(join(folder, 'ledger'))) await delay(20)
+  await runOnce(first, long, 'the long step to run', (run) => attempts(run)[0] === 'running')
+  await until('the beginning of the long step', () => existsSync(join(folder, 'ledger')))
   await first.kill()
   return long
 }
@@ -119,34 +122,40 @@ test('a step whose server was killed is waited for, and adopted by that server w
   const long = await killed(servers)
   // that the second moves runs on shows that it has looked at the long one as well, and more than once
   const quick = await begin(servers, second, 'quick', QUICK)
-  const { pipeline_version: version } = await until(second, quick, 'it leads', ({ outcome }) => outcome === 'succeeded')
+  const { pipeline_version: version } = await runOnce(
+    second,
+    quick,
+    'the second to lead',
+    ({ outcome }) => outcome === 'succeeded',
+  )
   for (let i = 0; i < 2; i++) {
     const more = await beginAgain(second, version)
-    await until(second, more, 'it goes on', ({ outcome }) => outcome === 'succeeded')
+    await runOnce(second, more, 'the second to go on', ({ outcome }) => outcome === 'succeeded')
   }
   assert.deepEqual(attempts(await view(second, long)), ['running'])
   assert.equal(ledger().length, 1, 'it was begun once')
   const first = await servers.again()
   writeFileSync(join(folder, 'go'), '')
-  const run = await until(second, long, 'it ends', ({ outcome }) => outcome !== null)
+  const run = await endedRun(second, long)
   assert.deepEqual([run.outcome, attempts(run)], ['succeeded', ['succeeded']])
   assert.match(ledger().join('; '), /^begins (\d+) alone; ends \1$/)
   assert.deepEqual(attempts(await view(first, long)), ['succeeded'])
 })
 
 test('a step whose machine stays away ends by itself, and only then begins anew elsewhere', async (t) => {
-  const servers = await two(t, { SLIPWAY_MACHINE_AWAY_MINUTES: '0.05' })
+  // several times as long as from one sign of a machine to the next: a step ends without them
+  const servers = await two(t, { SLIPWAY_MACHINE_AWAY_MINUTES: '0.25' })
   const { folder, second, ledger } = servers
   // what it knows of the other makes it tell its steps that they are not alone
   const told = join(folder, 'first/machine-lease.json')
-  while (!readFileSync(told, 'utf8').includes('3}')) await delay(50)
+  await until('the word of the other', () => readFileSync(told, 'utf8').includes(':15}'))
   const long = await killed(servers)
-  await until(second, long, 'it begins anew', (run) => attempts(run).join() === 'lost,running')
-  while (ledger().length < 2) await delay(20)
+  await runOnce(second, long, 'the step to begin anew', (run) => attempts(run).join() === 'lost,running')
+  await until('its second beginning', () => ledger().length >= 2)
   const first = await servers.again()
-  while (readdirSync(join(folder, 'first/attempts')).length > 0) await delay(50)
+  await until('the first attempt to be cleared', () => readdirSync(join(folder, 'first/attempts')).length === 0)
   writeFileSync(join(folder, 'go'), '')
-  const run = await until(first, long, 'it ends', ({ outcome }) => outcome !== null)
+  const run = await endedRun(first, long)
   assert.deepEqual([run.outcome, attempts(run)], ['succeeded', ['lost', 'succeeded']])
   assert.match(run.steps[0]?.attempts[0]?.failure?.message ?? '', /machine of the attempt was not heard of/)
   assert.match(ledger().join('; '), /^begins \d+ alone; begins (\d+) alone; ends \1$/, 'never two at a time')

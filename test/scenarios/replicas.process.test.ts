@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { startPostgres } from '../postgres.ts'
 import { NO_S3, startS3 } from '../s3.ts'
 import { startTestServer, type TestServer } from '../server.ts'
+import { until } from '../until.ts'
 
 const s3 = await startS3()
 const skip = s3 === undefined ? NO_S3 : false
@@ -55,14 +55,6 @@ async function logUntilGone(server: TestServer, run: string, count: { acknowledg
   }
 }
 
-async function until(what: string, met: () => Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + 120_000; performance.now() < end;) {
-    if (await met()) return
-    await delay(100)
-  }
-  throw new Error(`never came true: ${what}`)
-}
-
 test(
   'two replicas answer alike; one is killed under load and nothing that it acknowledged is lost',
   { skip },
@@ -93,7 +85,7 @@ test(
 
     const count = { acknowledged: 0 }
     const logging = runs.map((run) => logUntilGone(one, run, count))
-    await until('the load runs', async () => count.acknowledged > 100)
+    await until('the load', () => count.acknowledged > 100)
     await one.kill()
     const acknowledged = await Promise.all(logging)
     for (const [i, run] of runs.entries()) {
@@ -104,7 +96,7 @@ test(
       assert.ok(kept.length - wanted.length <= 1, 'at most the point that was under way')
     }
 
-    await until('every lease is held by the living', async () => {
+    await until('every lease to be held by the living', async () => {
       const { rows } = await sql.query<{ holder: string | null }>(
         // that of a machine is kept for it
         "SELECT holder FROM leases WHERE name NOT LIKE 'machine:%'",

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { CallError, createClient } from '../../src/client/client.ts'
 import { authApi } from '../../src/contract/auth.ts'
 
@@ -15,8 +14,9 @@ import { REPRODUCTIONS } from '../../src/pipelines/reproductions/schedule.ts'
 import { openStore } from '../../src/store/open.ts'
 import { projectServer, PROVED } from '../fixtures/project-server.ts'
 import { startTestServer } from '../server.ts'
+import { until } from '../until.ts'
 
-describe('reproduce --all', { timeout: 180_000 }, () => {
+describe('reproduce --all', () => {
   const at = projectServer('reproductions', PROVED)
   const list = async (query: Record<string, unknown> = {}, token?: string): Promise<Reproducible[]> => {
     const client = token === undefined ? at.server.client : createClient({ url: at.server.url, token })
@@ -86,7 +86,7 @@ describe('reproduce --all', { timeout: 180_000 }, () => {
   })
 })
 
-describe('reproductions by schedule', { timeout: 240_000 }, () => {
+describe('reproductions by schedule', () => {
   const at = projectServer('reproduction-rounds', PROVED)
   const times = { cron: '0 3 * * 0', timezone: 'Europe/Berlin', alias: 'production' }
 
@@ -94,9 +94,10 @@ describe('reproductions by schedule', { timeout: 240_000 }, () => {
     const { client } = at.server
     const path = `${at.server.url}/v1/reproductions/schedule`
     assert.deepEqual(await client.call(reproductionsApi.getSchedule), { schedule: null })
+    const before = Date.now()
     const { schedule } = await client.call(reproductionsApi.setSchedule, { body: times })
     assert.deepEqual([schedule?.cron, schedule?.alias, schedule?.last_at], [times.cron, 'production', null])
-    assert.ok(Date.parse(schedule?.next_at ?? '') > Date.now())
+    assert.ok(Date.parse(schedule?.next_at ?? '') > before)
     const put = (body: object, token = at.server.token): Promise<Response> => {
       const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
       return fetch(path, { method: 'PUT', headers, body: JSON.stringify(body) })
@@ -150,14 +151,11 @@ describe('reproductions by schedule', { timeout: 240_000 }, () => {
     await left.db.close()
     assert.deepEqual([states, runs.length], [[{ state: 'waiting' }], 1], 'it died where it was to')
     at.server = await startTestServer({ data: at.data })
-    const listed = async (): Promise<Reproducible['last']> =>
-      (await at.server.client.call(reproductionsApi.listReproducible)).items[0]?.last ?? null
-    let last = await listed()
-    while (last?.state !== 'graded') {
-      assert.notEqual(last?.state, 'skipped', last?.detail)
-      await delay(200)
-      last = await listed()
-    }
+    const last = await until('the grade', async () => {
+      const listed = (await at.server.client.call(reproductionsApi.listReproducible)).items[0]?.last
+      assert.notEqual(listed?.state, 'skipped', listed?.detail)
+      return listed?.state === 'graded' && listed
+    })
     assert.deepEqual([last.version, last.grade, last.grade_before, last.fallen], ['1', 'A', null, false])
     const proof = await at.server.client.call(pipelinesApi.getPipelineRun, { params: { id: last.run ?? '' } })
     assert.deepEqual([proof.trigger, proof.priority, proof.reproduction?.grade], ['reproduce', -10, 'A'])

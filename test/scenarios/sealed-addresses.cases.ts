@@ -15,8 +15,9 @@ import { registryApi } from '../../src/contract/registry.ts'
 import type { SqlValue } from '../../src/store/db.ts'
 import { openPostgres } from '../../src/store/postgres/postgres.ts'
 import { openSqlite } from '../../src/store/sqlite/sqlite.ts'
-import { dataHouse, fail, receiver, SECRET, TOKEN, until, watchFailures } from '../monitored/messages-house.ts'
+import { dataHouse, fail, receiver, SECRET, TOKEN, watchFailures } from '../monitored/messages-house.ts'
 import type { Database } from '../monitored/messages-house.ts'
+import { until } from '../until.ts'
 import type { TestServer } from '../server.ts'
 
 const CODE = `def train(model):
@@ -104,7 +105,7 @@ async function ship(server: TestServer, token: string, webhook: string): Promise
 
 /** The cases on one kind of database. */
 export function sealedAddressCases(database: Database): void {
-  describe(`addresses of monitors' webhooks on ${database}`, { timeout: 300_000 }, () => {
+  describe(`addresses of monitors' webhooks on ${database}`, () => {
     test('what is shipped and what is set lies sealed, is shown as its server, and is used', async (t) => {
       const to = await receiver(t)
       const place = await house(t, database)
@@ -148,7 +149,7 @@ export function sealedAddressCases(database: Database): void {
       assert.notEqual(second.run, run)
       await until('the second wish', async () => {
         const rows = await place.sql("SELECT version FROM model_versions WHERE model = 'm' AND rollout_id IS NULL")
-        return rows.length === 0 ? true : undefined
+        return rows.length === 0
       })
       const again = await place.sql("SELECT seq FROM audit WHERE resource = 'endpoints' AND resource_id = 'shipped'")
       assert.equal(again.length, 1)
@@ -160,9 +161,8 @@ export function sealedAddressCases(database: Database): void {
       const first = await place.start()
       await watchFailures(first, to.url)
       const { version } = await ship(first, first.token, to.url)
-      await until('the endpoint', async () =>
-        (await place.sql("SELECT name FROM endpoints WHERE name = 'shipped'")).length === 1 ? true : undefined,
-      )
+      const named = "SELECT name FROM endpoints WHERE name = 'shipped'"
+      await until('the endpoint', async () => (await place.sql(named)).length === 1)
       // as it lay before
       const monitor = JSON.stringify({ webhook: to.url, searches: [{ search: 'failures', more_than: 0 }] })
       const wish = { endpoint: 'shipped', project: 'default', plan: null, monitor: { webhook: to.url } }

@@ -9,7 +9,7 @@ import { startTestServer } from '../server.ts'
 
 const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')
 
-test('a search is typed, saved, run by name and forgotten', { timeout: 180_000 }, async () => {
+test('a search is typed, saved, run by name and forgotten', async () => {
   const server = await startTestServer()
   try {
     const headers = { authorization: `Bearer ${server.token}`, 'content-type': 'application/json' }

@@ -6,7 +6,6 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from '../../src/client/client.ts'
 import type { Client } from '../../src/client/client.ts'
 import { servingApi } from '../../src/contract/serving.ts'
@@ -14,6 +13,7 @@ import type { ControlArguments, ControlReady } from '../fixtures/serving-control
 import { startLoad } from '../predict-load.ts'
 import { servingModels } from '../serving-models.ts'
 import type { ServingModels } from '../serving-models.ts'
+import { until } from '../until.ts'
 
 let models: ServingModels
 let child: ChildProcess
@@ -61,18 +61,22 @@ async function predict(body: unknown, role: keyof ControlReady['tokens'] = 'serv
   })
 }
 
-/** The ids in the log of a span of event time, once there are so many; those there are after a minute. */
-async function logged(count: number, from: string, until: string): Promise<Set<string>> {
+/** The ids in the log of a span of event time, once there are so many. */
+async function logged(count: number, span: { readonly from: string; readonly until: string }): Promise<Set<string>> {
   const ids = new Set<string>()
-  for (const end = Date.now() + 60_000; ids.size < count && Date.now() < end; await sleep(100)) {
-    let page_token: string | undefined
-    do {
-      const query = { limit: 1000, from, until, ...(page_token !== undefined && { page_token }) }
-      const page = await as('admin').call(servingApi.listPredictions, { params: { name }, query })
-      for (const one of page.items) ids.add(one.id)
-      page_token = page.next_page_token
-    } while (page_token !== undefined)
-  }
+  await until(
+    () => `${count} predictions in the log; there are ${ids.size}`,
+    async () => {
+      let page_token: string | undefined
+      do {
+        const query = { limit: 1000, ...span, ...(page_token !== undefined && { page_token }) }
+        const page = await as('admin').call(servingApi.listPredictions, { params: { name }, query })
+        for (const one of page.items) ids.add(one.id)
+        page_token = page.next_page_token
+      } while (page_token !== undefined)
+      return ids.size >= count
+    },
+  )
   return ids
 }
 
@@ -96,12 +100,12 @@ test('an endpoint is made, a version deployed, rows predicted and read back; rol
   await assert.rejects(as('service').call(servingApi.getPrediction, { params: { name, id: 'first' } }), {
     code: 'forbidden',
   })
-  let found
-  for (const end = Date.now() + 60_000; found === undefined && Date.now() < end; await sleep(50))
-    found = await admin.call(servingApi.getPrediction, { params: { name, id: 'first' } }).catch(() => undefined)
-  assert.equal(found?.score, scores[0])
-  assert.equal(found?.event_time, '2013-07-01T12:00:00.000Z')
-  assert.deepEqual(found?.inputs, inputsOf(0))
+  const found = await until('the record', () =>
+    admin.call(servingApi.getPrediction, { params: { name, id: 'first' } }).catch(() => undefined),
+  )
+  assert.equal(found.score, scores[0])
+  assert.equal(found.event_time, '2013-07-01T12:00:00.000Z')
+  assert.deepEqual(found.inputs, inputsOf(0))
 })
 
 test('pages of the log follow each other without gap or double', async () => {
@@ -109,17 +113,13 @@ test('pages of the log follow each other without gap or double', async () => {
   const rows = Array.from({ length: count }, (_, i) => inputsOf(i))
   const sent = await predict({ inputs: rows, id: rows.map((_, i) => `page-${i}`), event_time: '2013-08-01T00:00:00Z' })
   assert.equal(sent.status, 200)
-  const listed = await logged(count, '2013-08-01T00:00:00Z', '2013-08-01T00:00:01Z')
+  const span = { from: '2013-08-01T00:00:00Z', until: '2013-08-01T00:00:01Z' }
+  const listed = await logged(count, span)
   assert.equal(listed.size, count)
   const seen: string[] = []
   let page_token: string | undefined
   do {
-    const query = {
-      limit: 10,
-      from: '2013-08-01T00:00:00Z',
-      until: '2013-08-01T00:00:01Z',
-      ...(page_token && { page_token }),
-    }
+    const query = { limit: 10, ...span, ...(page_token && { page_token }) }
     const page = await as('admin').call(servingApi.listPredictions, { params: { name }, query })
     seen.push(...page.items.map((one) => one.id))
     page_token = page.next_page_token
@@ -140,10 +140,9 @@ test('the stream of an endpoint tells a deploy', async () => {
   })
   await as('admin').call(servingApi.deploy, { params: { name }, body: { version: '2' } })
   let said = ''
-  const end = Date.now() + 60_000
   for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
     said += Buffer.from(chunk).toString('utf8')
-    if (/"role":"stable","version":"2"/.test(said) || Date.now() > end) break
+    if (/"role":"stable","version":"2"/.test(said)) break
   }
   gone.abort()
   assert.match(said, /event: endpoint\ndata: .*"role":"stable","version":"2"/)
@@ -159,18 +158,19 @@ test('control killed with -9 under load: no failed prediction, and afterwards ev
     clients: 4,
     retries: 0,
   })
-  while (load.count() < 200) await sleep(20)
+  await until('200 answers', () => load.count() >= 200)
   child.kill('SIGKILL')
   await new Promise((resolve) => child.once('exit', resolve))
   const atKill = load.count()
-  while (load.count() < atKill + 200) await sleep(20)
+  await until('200 answers without control', () => load.count() >= atKill + 200)
   const { gatewayUrl } = ready
   ready = await startControl()
   assert.equal(ready.gatewayUrl, gatewayUrl, 'the same gateway answers on')
-  await sleep(300)
+  const atStart = load.count()
+  await until('200 answers with the other', () => load.count() >= atStart + 200)
   const { answers, failed, broken } = await load.stop()
   assert.deepEqual([failed, broken], [[], 0])
-  const ids = await logged(answers.length, '2013-09-01T00:00:00Z', '2013-09-01T00:00:01Z')
+  const ids = await logged(answers.length, { from: '2013-09-01T00:00:00Z', until: '2013-09-01T00:00:01Z' })
   assert.deepEqual(
     answers.filter((one) => !ids.has(one.id)).map((one) => one.id),
     [],

@@ -14,14 +14,11 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { ServerFile } from '../../src/cli/invocation/server-file.ts'
 import { send } from '../fixtures/send.ts'
 import { refusedStart, startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
-
-/** How long a stop waits for calls that are under way, ms. */
-const GRACE_MS = 10_000
+import { until } from '../until.ts'
 
 function temporary(): { readonly path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'slipway-life-'))
@@ -96,10 +93,8 @@ describe('start and stop', () => {
     })
     // the upload has to have begun before the server is told to stop
     const arriving = join(folder.path, 'blobs/tmp')
-    for (const end = performance.now() + 60_000; readdirSync(arriving).length === 0; await sleep(20))
-      assert.ok(performance.now() < end, 'the upload begins')
+    await until('the upload', () => readdirSync(arriving).length > 0)
     const { url } = server
-    const started = performance.now()
     const stopped = server.stop()
     assert.match(await stream, /^: open/)
     await assert.rejects(fetch(`${url}/v1/health`), 'a new connection is refused')
@@ -108,7 +103,6 @@ describe('start and stop', () => {
     const answer = await upload
     assert.equal(answer.status, 200)
     assert.equal(await stopped, 0)
-    assert.ok(performance.now() - started < GRACE_MS, 'no wait for the grace time')
     server = await startTestServer({ data: folder.path })
     assert.equal((await send(server, 'GET', path)).text, 'onetwothree')
   })

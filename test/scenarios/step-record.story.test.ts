@@ -76,63 +76,59 @@ describe('the record of a step', () => {
     rmSync(folder, { recursive: true, force: true })
   })
 
-  it(
-    'names commit, environment, data, seed and command, and a patch where the folder is not clean',
-    { timeout: 300_000 },
-    async () => {
-      await slipway('run', project)
-      const clean = await runOf('train')
-      const fetched = await runOf('fetch')
-      assert.equal(clean.tags['slipway.record.commit'], git('rev-parse', 'HEAD').trim())
-      assert.equal(clean.tags['slipway.record.branch'], 'trunk')
-      assert.equal(clean.tags['slipway.record.patch'], undefined)
-      assert.equal(clean.tags['slipway.record.seed'], '11')
-      assert.equal(clean.tags['slipway.record.argv'], '["weather.train:main"]')
-      assert.match(clean.tags['slipway.record.environment'] ?? '', /^sha256:[0-9a-f]{64}$/)
-      assert.match(clean.tags['slipway.record.data'] ?? '', /^\{"table":"sha256:[0-9a-f]{64}"\}$/)
-      assert.equal(fetched.tags['slipway.record.data'], '{}')
-      assert.deepEqual(
-        clean.artifacts.map(({ path }) => path),
-        ['slipway/record.json'],
-      )
-      const record = JSON.parse(await artifact(clean.id, 'slipway/record.json')) as { code: Record<string, string> }
-      const hash = createHash('sha256')
-        .update(readFileSync(join(project, 'weather/train.py')))
-        .digest('hex')
-      assert.equal(record.code['weather/train.py'], `sha256:${hash}`)
+  it('names commit, environment, data, seed and command, and a patch where the folder is not clean', async () => {
+    await slipway('run', project)
+    const clean = await runOf('train')
+    const fetched = await runOf('fetch')
+    assert.equal(clean.tags['slipway.record.commit'], git('rev-parse', 'HEAD').trim())
+    assert.equal(clean.tags['slipway.record.branch'], 'trunk')
+    assert.equal(clean.tags['slipway.record.patch'], undefined)
+    assert.equal(clean.tags['slipway.record.seed'], '11')
+    assert.equal(clean.tags['slipway.record.argv'], '["weather.train:main"]')
+    assert.match(clean.tags['slipway.record.environment'] ?? '', /^sha256:[0-9a-f]{64}$/)
+    assert.match(clean.tags['slipway.record.data'] ?? '', /^\{"table":"sha256:[0-9a-f]{64}"\}$/)
+    assert.equal(fetched.tags['slipway.record.data'], '{}')
+    assert.deepEqual(
+      clean.artifacts.map(({ path }) => path),
+      ['slipway/record.json'],
+    )
+    const record = JSON.parse(await artifact(clean.id, 'slipway/record.json')) as { code: Record<string, string> }
+    const hash = createHash('sha256')
+      .update(readFileSync(join(project, 'weather/train.py')))
+      .digest('hex')
+    assert.equal(record.code['weather/train.py'], `sha256:${hash}`)
 
-      writeFileSync(join(project, 'weather/train.py'), `${FILES['weather/train.py'] ?? ''}# größer\n`)
-      await slipway('run', project, '--param', 'train.rate=0.75')
-      const dirty = await runOf('train')
-      assert.notEqual(dirty.id, clean.id)
-      const patch = git('diff', '--binary', 'HEAD')
-      assert.equal(await artifact(dirty.id, 'slipway/patch.diff'), patch)
-      const digest = `sha256:${createHash('sha256').update(patch).digest('hex')}`
-      assert.equal(dirty.tags['slipway.record.patch'], digest)
+    writeFileSync(join(project, 'weather/train.py'), `${FILES['weather/train.py'] ?? ''}# größer\n`)
+    await slipway('run', project, '--param', 'train.rate=0.75')
+    const dirty = await runOf('train')
+    assert.notEqual(dirty.id, clean.id)
+    const patch = git('diff', '--binary', 'HEAD')
+    assert.equal(await artifact(dirty.id, 'slipway/patch.diff'), patch)
+    const digest = `sha256:${createHash('sha256').update(patch).digest('hex')}`
+    assert.equal(dirty.tags['slipway.record.patch'], digest)
 
-      const { parts } = await server.client.call(retentionApi.diff, { params: { id: clean.id, other: dirty.id } })
-      assert.deepEqual(Object.fromEntries(parts.map(({ part, state }) => [part, state])), {
-        code: 'changed',
-        patch: 'changed',
-        environment: 'same',
-        data: 'same',
-        params: 'changed',
-        seed: 'same',
-        arguments: 'same',
-        hardware: 'same',
-        metrics: 'same',
-      })
-      const changes = (part: string): unknown => parts.find((one) => one.part === part)?.changes
-      assert.deepEqual(changes('params'), [{ key: 'rate', left: '0.5', right: '0.75' }])
-      assert.deepEqual(changes('patch'), [{ key: 'patch', left: 'none', right: digest }])
-      const said = await slipway('diff', clean.id, dirty.id)
-      assert.match(said, /code: changed/)
-      assert.match(said, /weather\/train\.py/)
-      assert.match(said, /seed: same/)
-    },
-  )
+    const { parts } = await server.client.call(retentionApi.diff, { params: { id: clean.id, other: dirty.id } })
+    assert.deepEqual(Object.fromEntries(parts.map(({ part, state }) => [part, state])), {
+      code: 'changed',
+      patch: 'changed',
+      environment: 'same',
+      data: 'same',
+      params: 'changed',
+      seed: 'same',
+      arguments: 'same',
+      hardware: 'same',
+      metrics: 'same',
+    })
+    const changes = (part: string): unknown => parts.find((one) => one.part === part)?.changes
+    assert.deepEqual(changes('params'), [{ key: 'rate', left: '0.5', right: '0.75' }])
+    assert.deepEqual(changes('patch'), [{ key: 'patch', left: 'none', right: digest }])
+    const said = await slipway('diff', clean.id, dirty.id)
+    assert.match(said, /code: changed/)
+    assert.match(said, /weather\/train\.py/)
+    assert.match(said, /seed: same/)
+  })
 
-  it('outside of a repository the digests of the code still tell two runs apart', { timeout: 300_000 }, async () => {
+  it('outside of a repository the digests of the code still tell two runs apart', async () => {
     rmSync(join(project, '.git'), { recursive: true })
     const before = await runOf('train')
     writeFileSync(join(project, 'weather/train.py'), `${FILES['weather/train.py'] ?? ''}SMALLER = True\n`)

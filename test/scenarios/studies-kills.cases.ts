@@ -19,7 +19,7 @@ const POINTS = [
 ]
 
 export function studyKills(database: Database): void {
-  describe(`searches on ${database} whose server is killed`, { timeout: 300_000 }, () => {
+  describe(`searches on ${database} whose server is killed`, () => {
     let searched: Searched
     before(async () => void (searched = await openSearched(database)))
     after(() => searched.close())

@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { slipway } from '../../src/cli/program.fixture.ts'
+import { freePort } from '../programs/free-port.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
 
@@ -58,7 +59,8 @@ describe('a port that another program took', () => {
   const data = mkdtempSync(join(tmpdir(), 'slipway-taken-'))
   const rows = join(data, 'rows.json')
   before(async () => {
-    server = await startTestServer({ data, gateways: 1 })
+    // a port that no connection of another takes once the server is gone
+    server = await startTestServer({ data, gateways: 1, args: ['--port', String(await freePort())] })
     writeFileSync(rows, '[{"secret_column": 1}]')
   })
   after(async () => {

@@ -18,7 +18,7 @@ interface Ended {
   readonly out: string
 }
 
-describe('tasks of a foreign scheduler', { timeout: 300_000 }, () => {
+describe('tasks of a foreign scheduler', () => {
   const at = projectServer('tasks', (folder) => ({
     'slipway.yaml': nightProject('night'),
     'step.py': nightSteps(join(folder, 'gate')),
@@ -69,7 +69,7 @@ describe('tasks of a foreign scheduler', { timeout: 300_000 }, () => {
     for (const tool of ['airflow', 'kubeflow'] as const) {
       const file = join(at.folder, `dag-${tool}`)
       const compiled = `import ast, sys; ast.parse(open(sys.argv[1], encoding="utf-8").read(), feature_version=(3, 10))`
-      const { code, out } = await outputOf('python3', ['-c', compiled, file], { limitMs: 60_000 })
+      const { code, out } = await outputOf('python3', ['-c', compiled, file], { limitMs: 120_000 })
       assert.equal(code, 0, out)
     }
     const read = (tool: DagTool): unknown => parse(readFileSync(join(at.folder, `dag-${tool}`), 'utf8'))

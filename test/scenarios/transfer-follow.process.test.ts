@@ -110,9 +110,9 @@ async function follows(databaseUrl: string | undefined): Promise<void> {
   }
 }
 
-test('a later import follows what it brought, on SQLite', { timeout: 180_000 }, () => follows(undefined))
+test('a later import follows what it brought, on SQLite', () => follows(undefined))
 
-test('a later import follows what it brought, on PostgreSQL', { timeout: 180_000 }, async (t) => {
+test('a later import follows what it brought, on PostgreSQL', async (t) => {
   const database = await startPostgres()
   t.after(() => database.stop())
   await follows(database.url)

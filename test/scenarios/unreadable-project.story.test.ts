@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { submitProject } from '../../src/cli/project/files.ts'
 import { CallError } from '../../src/client/client.ts'
 import { pipelinesApi } from '../../src/contract/pipelines.ts'
+import { endedRun } from '../fixtures/runs-of.ts'
 import { startTestServer } from '../server.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-unreadable-'))
@@ -26,7 +26,7 @@ test('runs and versions of an unreadable project file are told with the fault', 
   const version = await submitProject(first.client, project)
   const run = await first.client.call(pipelinesApi.createPipelineRun, { body: { pipeline_version: version.id } })
   const params = { id: run.id }
-  while ((await first.client.call(pipelinesApi.getPipelineRun, { params })).finished_at === null) await sleep(100)
+  await endedRun(first, run.id)
   writeFileSync(join(project, 'job.py'), 'def main(): print("again")\n')
   const good = await submitProject(first.client, project)
   await first.stop()

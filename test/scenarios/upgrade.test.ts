@@ -9,6 +9,7 @@ import type { Db } from '../../src/store/db.ts'
 import { migrate, MIGRATIONS, readMigrations, type Migration } from '../../src/store/migrate.ts'
 import { openPostgres } from '../../src/store/postgres/postgres.ts'
 import { openSqlite } from '../../src/store/sqlite/sqlite.ts'
+import { until } from '../until.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-upgrade-'))
 after(() => rmSync(root, { recursive: true, force: true }))
@@ -95,11 +96,11 @@ for (const [engine, start] of Object.entries(engines)) {
           load.written += 1
         }
       })()
-      while (load.written === 0) await new Promise(setImmediate)
+      await until('the first row', () => load.written > 0)
       const applied = await migrate(newer)
       assert.equal(applied.length, all.length - FIRST_VERSION)
       const during = load.written
-      while (load.written === during) await new Promise(setImmediate)
+      await until('a row after it', () => load.written > during)
       load.stopped = true
       await writing
       const kept = await newer.get<{ n: number }>(

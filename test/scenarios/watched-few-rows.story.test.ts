@@ -25,7 +25,7 @@ before(async () => {
 after(() => house.close())
 
 describe('six rows an hour', () => {
-  it('are watched; two clean weeks page no more often than once a month gives', { timeout: 400_000 }, async (t) => {
+  it('are watched; two clean weeks page no more often than once a month gives', async (t) => {
     await house.send('nulls', live.slice(0, CLEAN), TRAINED)
     await house.send('units', live.slice(0, CLEAN), TRAINED)
     for (const name of Object.keys(FAULTS)) {
@@ -46,7 +46,7 @@ describe('six rows an hour', () => {
   })
 
   for (const [name, change] of Object.entries(FAULTS))
-    it(`${name}: a fault is told within the largest window, with the feature`, { timeout: 400_000 }, async (t) => {
+    it(`${name}: a fault is told within the largest window, with the feature`, async (t) => {
       const bad = live.slice(CLEAN).map((rows) => rows.map(change))
       await house.send(name, bad, TRAINED + CLEAN)
       await house.judgedUntil(name, TRAINED + CLEAN + FAULT_HOURS - 2)

@@ -3,13 +3,13 @@ import assert from 'node:assert/strict'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { monitoringApi, MonitorSettings } from '../../src/contract/monitoring.ts'
 import { searchesApi } from '../../src/contract/searches.ts'
 import { servingApi } from '../../src/contract/serving.ts'
 import { startTestServer } from '../server.ts'
+import { until } from '../until.ts'
 
-test('runs that a watched search finds are an incident, told to the webhook', { timeout: 240_000 }, async (t) => {
+test('runs that a watched search finds are an incident, told to the webhook', async (t) => {
   const heard: string[] = []
   const receiver = http.createServer((request, reply) => {
     request.on('data', (part) => heard.push(String(part)))
@@ -36,15 +36,11 @@ test('runs that a watched search finds are an incident, told to the webhook', { 
     await mlflow('runs/update', { run_id, status: 'FAILED', end_time: Date.now() })
     return run_id
   }
-  const incident = async (state: string, title: RegExp) => {
-    for (const end = Date.now() + 90_000; Date.now() < end;) {
+  const incident = (state: string, title: RegExp) =>
+    until(`an incident that is ${state}, with ${title}`, async () => {
       const { items } = await client.call(monitoringApi.listIncidents, { query: {} })
-      const found = items.find((each) => each.state === state && title.test(each.title))
-      if (found !== undefined) return found
-      await delay(100)
-    }
-    throw new Error(`no incident is ${state} with ${title}`)
-  }
+      return items.find((each) => each.state === state && title.test(each.title))
+    })
   const params = { name: 'watched' }
   await client.call(servingApi.putEndpoint, { params, body: { project: 'default', model: 'm' } })
   const { port } = receiver.address() as AddressInfo
@@ -67,7 +63,7 @@ test('runs that a watched search finds are an incident, told to the webhook', { 
   )
   await mlflow('runs/delete', { run_id: one })
   await incident('resolved', /^2 runs/)
-  for (const end = Date.now() + 60_000; Date.now() < end && heard.length < 2;) await delay(100)
+  await until('two messages', () => heard.length >= 2)
   assert.match(heard[0] ?? '', /"alertname":"slipway_search".*night-2, night-1/)
   assert.match(heard.at(-1) ?? '', /"status":"resolved"/)
 })

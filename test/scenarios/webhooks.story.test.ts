@@ -8,14 +8,13 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { webhooksApi } from '../../src/contract/webhooks.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
+import { until } from '../until.ts'
 
 const SECRET = 'a secret of the receiver'
 const ENV = { SLIPWAY_EGRESS_ALLOW: '127.0.0.1', SLIPWAY_LOG_LEVEL: 'fatal' }
-const WAIT_MS = 90_000
 
 interface Told {
   readonly headers: IncomingHttpHeaders
@@ -49,16 +48,8 @@ class Receiver {
   }
 
   async until(count: number): Promise<Told[]> {
-    await eventually(() => this.told.length >= count, `${count} messages`)
+    await until(`${count} messages`, () => this.told.length >= count)
     return this.told
-  }
-}
-
-async function eventually(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const end = Date.now() + WAIT_MS
-  while (!(await holds())) {
-    if (Date.now() > end) throw new Error(`${what} did not come within ${WAIT_MS / 1000} s`)
-    await sleep(20)
   }
 }
 
@@ -134,8 +125,8 @@ describe('webhooks', () => {
   }
   const deliveries = async (id: string) =>
     (await server.client.call(webhooksApi.listWebhookDeliveries, { params: { id }, query: {} })).items
-  const settled = async (id: string, state: string): Promise<void> =>
-    eventually(async () => (await deliveries(id)).every((one) => one.state === state), `state ${state}`)
+  const settled = (id: string, state: string): Promise<true> =>
+    until(`state ${state}`, async () => (await deliveries(id)).every((one) => one.state === state))
 
   test('every change of a model is told once, with its data and a signature that its receiver can check', async () => {
     const kinds = [
@@ -228,7 +219,7 @@ describe('webhooks', () => {
     const id = await newHook()
     await newModel()
     await receiver.until(1)
-    await eventually(async () => (await deliveries(id))[0]?.state === 'dead', 'the end of the delivery')
+    await until('the end of the delivery', async () => (await deliveries(id))[0]?.state === 'dead')
     const [dead] = (
       await server.client.call(webhooksApi.listWebhookDeliveries, { params: { id }, query: { state: 'dead' } })
     ).items

@@ -101,7 +101,7 @@ describe('recorded calls of the mlflow client', () => {
   const files = readdirSync(FOLDER).filter((file) => file.endsWith('.jsonl'))
   assert.ok(files.length > 0, `no records in ${FOLDER}`)
   for (const file of files) {
-    test(file, { timeout: 120_000 }, async () => {
+    test(file, async () => {
       const lines = readFileSync(join(FOLDER, file), 'utf8').trim().split('\n')
       const server = await startTestServer({ env: { SLIPWAY_LOG_LEVEL: 'fatal' } })
       try {

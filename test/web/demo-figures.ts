@@ -130,6 +130,7 @@ async function incidents(client: Client, summary: Summary): Promise<void> {
 async function textOf(page: Page, address: string): Promise<string> {
   await page.goto(address)
   await page.locator('h1').first().waitFor()
+  // by the clock: no test; a text that comes later is told as a difference
   await page.waitForTimeout(SETTLE_MS)
   return page.locator('main').innerText()
 }

@@ -66,6 +66,7 @@ function loginLink(data: string): string {
 async function take(page: Page, address: string, name: string): Promise<void> {
   await page.goto(address)
   await page.locator('h1').first().waitFor()
+  // by the clock: no test; what is drawn later is seen in the picture
   await page.waitForTimeout(SETTLE_MS)
   const path = join(FOLDER, `${name}.png`)
   await page.screenshot({ path })

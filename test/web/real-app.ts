@@ -59,7 +59,7 @@ async function startReal(browser: Browser, pages: string): Promise<RealApp> {
     async look(role, path, use) {
       const { token } = await send('/v1/tokens', { name: `one ${role}`, role })
       const { url } = await send('/v1/login-links', {}, String(token))
-      await lookAt(browser, { viewport: { width: 1280, height: 800 }, patience: 60_000 }, async (page, failures) => {
+      await lookAt(browser, { viewport: { width: 1280, height: 800 } }, async (page, failures) => {
         page.on('response', (response) => {
           if (response.status() >= 400) failures.push(`${response.status()} ${response.url()}`)
         })
@@ -84,7 +84,7 @@ export async function whoIsKnown(page: Page, role: Role): Promise<void> {
 
 export interface RealSite {
   /** Options of a test that needs the browser. */
-  readonly options: { readonly skip: string | false; readonly timeout: number }
+  readonly options: { readonly skip: string | false }
   readonly app: RealApp
 }
 
@@ -92,7 +92,7 @@ export interface RealSite {
 export function realSite(): RealSite {
   const started = startedSite((folder, browser) => startReal(browser, folder))
   return {
-    options: { skip: started.skip, timeout: 180_000 },
+    options: { skip: started.skip },
     get app() {
       return started.server
     },

@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { startTestApp } from '../app.ts'
 import type { App } from '../../src/options.ts'
 import { CHROMIUM_MISSING, findChromium } from '../tools.ts'
-import { axeBreaches, openBrowser } from './browser.ts'
+import { axeBreaches, openBrowser, openContext } from './browser.ts'
 import { buildPages } from './built.ts'
 
 const executable = findChromium()
@@ -41,7 +41,7 @@ async function logRun(app: App, name: string): Promise<void> {
   await send('runs/update', { run_id, status: 'FINISHED', end_time: Date.now() })
 }
 
-test('the pages work on the real server', { skip, timeout: 240_000 }, async () => {
+test('the pages work on the real server', { skip }, async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'slipway-ui-'))
   const app = await startTestApp({
     dataDir,
@@ -49,8 +49,7 @@ test('the pages work on the real server', { skip, timeout: 240_000 }, async () =
   })
   const browser = await openBrowser(executable ?? '')
   try {
-    const page = await browser.newPage()
-    page.setDefaultTimeout(60_000)
+    const page = await (await openContext(browser)).newPage()
     await page.goto(`${app.url}/runs`)
     await page.getByText('slipway env --link').waitFor()
     assert.match(page.url(), /\/login\?back=/)

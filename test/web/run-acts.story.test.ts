@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { axeBreaches, overflow } from './browser.ts'
+import { axeBreaches, fits } from './browser.ts'
 import { logRun, realSite, whoIsKnown } from './real-app.ts'
 
 const site = realSite()
@@ -125,14 +125,14 @@ test('long names, many params and many metrics keep the page in its window', sit
     await page.getByRole('searchbox', { name: 'Find in Params' }).fill('')
     for (const width of [1280, 420]) {
       await page.setViewportSize({ width, height: 800 })
-      assert.equal(await overflow(page), 0, `the run at ${width} pixels`)
+      await fits(page, `the run at ${width} pixels`)
     }
     assert.ok((await page.evaluate<number>('document.documentElement.scrollHeight')) < 4000)
     await page.goto(`${site.app.url}/runs`)
     await page.getByText('n'.repeat(250)).first().waitFor()
     for (const width of [1280, 420]) {
       await page.setViewportSize({ width, height: 800 })
-      assert.equal(await overflow(page), 0, `the table at ${width} pixels`)
+      await fits(page, `the table at ${width} pixels`)
     }
   })
 })

@@ -41,6 +41,7 @@ test('letters that are typed before the next frame come behind what was complete
       await filter.pressSequentially("= '0.1'")
       await filter.and(page.locator(`[value="params.learning_rate = '0.1'"]`)).waitFor()
     },
+    // by the clock: frames that come late; wherever they come, the letters are behind
     { prepare: (page) => page.addInitScript('globalThis.requestAnimationFrame = (draw) => setTimeout(draw, 30, 0)') },
   )
 })

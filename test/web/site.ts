@@ -1,12 +1,13 @@
 /** The built pages with recorded replies in a real browser, for the tests of one file. */
 import type { BrowserContextOptions, Page } from 'playwright-core'
+import { openContext } from './browser.ts'
 import { startFixture } from './fixture-server.ts'
 import type { FixtureServer } from './fixture-server.ts'
 import { startedSite } from './started.ts'
 
 export interface Site {
   /** Options of a test that needs the browser. */
-  readonly options: { readonly skip: string | false; readonly timeout: number }
+  readonly options: { readonly skip: string | false }
   /** The folder of the built pages. */
   readonly folder: string
   readonly server: FixtureServer
@@ -18,13 +19,11 @@ export interface How extends BrowserContextOptions {
   readonly prepare?: (page: Page) => Promise<unknown>
 }
 
-const WINDOW = { viewport: { width: 1440, height: 900 }, timezoneId: 'UTC', locale: 'en-US' }
-
 /** Called once at the top of a test file: builds and starts before its tests, stops after them. */
 export function fixtureSite(): Site {
   const started = startedSite((folder) => startFixture(folder))
   return {
-    options: { skip: started.skip, timeout: 180_000 },
+    options: { skip: started.skip },
     get folder() {
       return started.folder
     },
@@ -32,10 +31,9 @@ export function fixtureSite(): Site {
       return started.server
     },
     open: async (path, use, { prepare, ...how } = {}) => {
-      const context = await started.browser.newContext({ ...WINDOW, ...how })
+      const context = await openContext(started.browser, { viewport: { width: 1440, height: 900 }, ...how })
       try {
         const page = await context.newPage()
-        page.setDefaultTimeout(60_000)
         await prepare?.(page)
         await page.goto(started.server.url + path)
         await use(page)

@@ -10,7 +10,7 @@ import { pipelinesApi } from '../../src/contract/pipelines.ts'
 import { writeArchive } from '../../src/store/blobs/archive.ts'
 import { startTestApp } from '../app.ts'
 import { CHROMIUM_MISSING, findChromium } from '../tools.ts'
-import { axeBreaches, keepPicture, openBrowser, overflow, SCHEMES, SIZES } from './browser.ts'
+import { axeBreaches, fits, keepPicture, openBrowser, openContext, SCHEMES, SIZES } from './browser.ts'
 import { buildPages } from './built.ts'
 
 const executable = findChromium()
@@ -38,7 +38,7 @@ function archive(): ReadableStream<Uint8Array> {
   return Readable.toWeb(Readable.from(writeArchive(files))) as ReadableStream<Uint8Array>
 }
 
-test('a run is started with other params', { skip, timeout: 240_000 }, async () => {
+test('a run is started with other params', { skip }, async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'slipway-start-'))
   const app = await startTestApp({ dataDir, pages: buildPages() })
   const client = createClient({ url: app.url, token: readFileSync(app.tokenFile, 'utf8').trim() })
@@ -48,8 +48,7 @@ test('a run is started with other params', { skip, timeout: 240_000 }, async () 
     const version = await client.call(pipelinesApi.createPipelineVersion, { body: { text: YAML, tree: digest } })
     const run = await client.call(pipelinesApi.createPipelineRun, { body: { pipeline_version: version.id } })
 
-    const page = await browser.newPage()
-    page.setDefaultTimeout(60_000)
+    const page = await (await openContext(browser)).newPage()
     await page.goto(app.loginUrl ?? '')
     await page.waitForURL((url) => url.pathname === '/')
     await page.goto(`${app.url}/pipelines/${run.id}`)
@@ -67,7 +66,7 @@ test('a run is started with other params', { skip, timeout: 240_000 }, async () 
         await page.setViewportSize({ width, height })
         await page.emulateMedia({ colorScheme })
         await keepPicture(page, `start-run-${width}-${colorScheme}`)
-        assert.equal(await overflow(page), 0, `${width} ${colorScheme}`)
+        await fits(page, `${width} ${colorScheme}`)
       }
     await dialog.getByLabel('lr').fill('0.5')
     await dialog.getByLabel('mode').selectOption('quick')

@@ -31,7 +31,7 @@ beforeEach(() => {
   Object.assign(globalThis, { document: page, EventSource: FakeStream })
   mock.timers.enable({ apis: ['setTimeout', 'Date'] })
   // no time passes but what a test lets pass
-  mock.method(performance, 'now', () => Date.now())
+  mock.method(performance, 'now', () => new Date().getTime())
 })
 
 afterEach(() => {

@@ -176,9 +176,7 @@ test('removed lines stand before the added ones that replace them', () => {
 
 test('very long texts are told as changed rather than compared for minutes', () => {
   const long = Array.from({ length: 2100 }, (_, i) => `line ${i}`).join('\n')
-  const start = performance.now()
   const lines = diffLines(long, `${long}\nend`)
-  assert.ok(performance.now() - start < 1000)
   assert.equal(lines.filter(({ kind }) => kind === 'removed').length, 2100)
   assert.equal(lines.filter(({ kind }) => kind === 'added').length, 2101)
 })

@@ -67,6 +67,7 @@ export async function startFake(answer: Answering): Promise<FakeHost> {
     }
     const number = asked.push(one)
     const wait = fake.delay(number)
+    // by the clock: so that answers come in another order than questions
     if (wait > 0) await pause(wait)
     const fault = faults.find(({ pattern, answers }) => answers.length > 0 && pattern.test(`${one.method} ${one.path}`))
     const own = (): Sent => {
@@ -76,6 +77,7 @@ export async function startFake(answer: Answering): Promise<FakeHost> {
       return sent
     }
     const sent = fault?.answers.shift() ?? own()
+    // by the clock: the same
     if (wait > 0) await pause(wait / 2)
     response.writeHead(sent.status, { 'content-type': 'application/json; charset=utf-8', ...sent.headers })
     response.end(

@@ -278,6 +278,7 @@ describe('GitHub', () => {
       const reportOf = (): Promise<ChangeReport | undefined> => Promise.resolve(ready ? later : changeReport())
       hub.delay = (call) => ((call * 7 + seed * 13) % 5) * 3
       const first = tell(onGitHub(), changeReport(), reportOf)
+      // by the clock: it has come more or less far, and the outcome is the same
       await new Promise((resolve) => setTimeout(resolve, seed * 4))
       // a run has ended before its job reports it
       ready = true
@@ -303,6 +304,7 @@ describe('GitHub', () => {
         Promise.resolve(commit === NEWER && ready ? second : undefined)
       hub.delay = (call) => ((call * 7 + seed * 13) % 5) * 3
       const first = tell(onGitHub(), changeReport(), reportOf)
+      // by the clock: it has come more or less far, and the outcome is the same
       await new Promise((resolve) => setTimeout(resolve, seed * 4))
       hub.head = NEWER
       ready = true

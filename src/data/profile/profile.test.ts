@@ -10,7 +10,7 @@ import { profileTable } from './profile.ts'
 import { openTable, type TableFile } from './table.ts'
 import type { ProfiledApart } from './thread.ts'
 
-describe('profiles', { timeout: 120_000 }, () => {
+describe('profiles', () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-profiles-'))
   after(() => rmSync(folder, { recursive: true, force: true }))
 

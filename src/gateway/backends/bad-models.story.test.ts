@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { before, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { servingModels } from '../../../test/serving-models.ts'
+import { until } from '../../../test/until.ts'
 import { isAlive } from '../run-files.ts'
 import type { InputField } from '../../scoring/rows/fields.ts'
 import type { CallLimits } from '../../scoring/rows/backend.ts'
@@ -76,8 +76,7 @@ const pidOf = (backend: PythonBackend): number =>
   (backend.describe() as unknown as { scorers: { pid: number }[] }).scorers[0]?.pid ?? 0
 
 async function untilGone(pid: number): Promise<void> {
-  for (const end = Date.now() + 60_000; Date.now() < end; await sleep(20)) if (!isAlive(pid, null)) return
-  assert.fail(`process ${pid} still runs`)
+  await until(`the end of process ${pid}`, () => !isAlive(pid, null))
 }
 
 test('a model that crashes, or ends its process in order, fails its caller; the next scorer answers', async () => {

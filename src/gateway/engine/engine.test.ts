@@ -7,6 +7,7 @@ import type { Scored } from '../../scoring/rows/scores.ts'
 import { namedRows } from '../../scoring/rows/rows.ts'
 import type { Value } from '../../scoring/rows/rows.ts'
 import { bucket } from '../../stats/hash.ts'
+import { until } from '../../../test/until.ts'
 import { endpointRoute, openTable } from '../gateway.fixture.ts'
 import { predictionsIn } from '../records/packed.ts'
 import type { LogRecord, RowRecord } from '../records/records.ts'
@@ -328,7 +329,7 @@ function shadowed(options: { maxRows?: number } = {}) {
   const records: LogRecord[] = []
   const queue = new ShadowQueue({ clock: () => NOW, log: (record) => void records.push(record), ...options })
   const idle = async (): Promise<void> => {
-    while (queue.rows > 0) await new Promise((resolve) => setImmediate(resolve))
+    await until('no rows to wait', () => queue.rows === 0)
   }
   return { queue, records, idle }
 }

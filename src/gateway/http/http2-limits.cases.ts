@@ -24,7 +24,7 @@ export interface Port {
 }
 
 export function http2Limits(name: string, port: Port): void {
-  describe(name, { timeout: 240_000 }, () => {
+  describe(name, () => {
     let callers: Callers
     let ofHasty: Callers
     before(async () => {

@@ -4,9 +4,10 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { connect } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { until } from '../../../test/until.ts'
 import { Arrivals } from './arrivals.ts'
 import { bytesAtHand, chunksOf, discard, readBytes } from './request-body.ts'
 
@@ -39,20 +40,25 @@ async function asked(t: TestContext, read: (request: IncomingMessage) => Promise
         .then((text) => response.end(text))
   })
   const server = createServer((request, response) => arrivals.add([request, response]))
+  const accepted = once(server, 'connection')
   t.after(() => server.close())
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
   t.after(() => socket.destroy())
+  const [served] = (await accepted) as [Socket]
   let text = ''
   socket.on('data', (bytes) => (text += String(bytes)))
+  let sent = 0
   return async (parts: readonly string[], answers: number): Promise<string[]> => {
     for (const part of parts) {
       socket.write(part)
-      await new Promise((resolve) => setTimeout(resolve, 30))
+      sent += part.length
+      await until('the part to have come', () => served.bytesRead === sent)
+      await turn()
     }
     const bodies = (): string[] => text.split(/HTTP\/1\.1 200 OK/).slice(1)
-    for (const end = Date.now() + 60_000; bodies().length < answers && Date.now() < end;) await turn()
+    await until(`${answers} answers`, () => bodies().length >= answers)
     return bodies().map((one) => one.slice(one.indexOf('\r\n\r\n') + 4))
   }
 }

@@ -133,7 +133,7 @@ async function meeting<T>(registry: FakeRegistry, at: number, fault: Fault, act:
 }
 
 for (const [what, fault] of Object.entries(FAULTS))
-  describe(`${what}, at any call`, { timeout: 120_000 }, () => {
+  describe(`${what}, at any call`, () => {
     it('of a push leaves the whole image there', async () => {
       const counted = await fakeRegistry()
       const calls = await callsOf(counted, () => pushTo(counted))

@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { until } from '../../../test/until.ts'
 import { egressStream } from '../../http/egress-stream.ts'
 import { BlobFolder } from '../oci/blobs.ts'
 import { documentBytes, TYPES } from '../oci/documents.ts'
@@ -40,7 +40,7 @@ function imageAt(
   repository: string,
   tag = 'v1',
   credentials: () => Promise<Credentials | undefined> = none,
-  fetch = egressStream({ allow: ['127.0.0.1'], silenceMs: 2000 }),
+  fetch = egressStream({ allow: ['127.0.0.1'], silenceMs: 60_000 }),
 ): RemoteImage {
   const session = new RegistrySession(registry.host, { fetch, credentials, pauses: [5, 5] })
   return new RemoteImage(session, { kind: 'registry', host: registry.host, repository, tag, digest: undefined })
@@ -197,7 +197,7 @@ describe('a pull', () => {
       reply.writeHead(200, { 'content-length': large?.size })
       // it is cut off once the other layer is here: what comes at the same time may be given up with it
       const cut = async (): Promise<void> => {
-        while (!(await to.has(small))) await sleep(5)
+        await until('the other layer', () => to.has(small))
         reply.destroy()
       }
       reply.write(registry.blobs.get(`a/${large?.digest}`)?.subarray(0, (large?.size ?? 0) / 2), () => void cut())

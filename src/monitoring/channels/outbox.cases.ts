@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, it } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { until } from '../../../test/until.ts'
 import { SYSTEM } from '../../auth/tokens.ts'
 import { DAY_MS } from '../../contract/ids.ts'
 import type { Severity } from '../../contract/monitors/severities.ts'
@@ -77,18 +77,9 @@ async function receiver(): Promise<{
   return made
 }
 
-/** Until a state is there; a slow machine only waits longer. */
-async function until(what: string, look: () => Promise<boolean> | boolean): Promise<void> {
-  for (const end = performance.now() + 60_000; performance.now() < end;) {
-    if (await look()) return
-    await sleep(25)
-  }
-  throw new Error(`waited in vain for ${what}`)
-}
-
 /** Runs the cases on databases that `database` makes. */
 export function outboxCases(name: string, database: () => Promise<{ db: Db; close(): Promise<unknown> }>): void {
-  describe(`messages about incidents on ${name}`, { timeout: 240_000 }, () => {
+  describe(`messages about incidents on ${name}`, () => {
     let opened: Awaited<ReturnType<typeof database>>
     let to: Awaited<ReturnType<typeof receiver>>
     let deps: MonitoringDeps
@@ -98,13 +89,13 @@ export function outboxCases(name: string, database: () => Promise<{ db: Db; clos
     before(async () => {
       opened = await database()
       to = await receiver()
-      deps = testDeps(opened.db, () => Date.now() + late, {
+      deps = testDeps(opened.db, () => late + Date.now(), {
         send: egress({ allow: ['127.0.0.1'] }),
         pagesUrl: () => 'https://slipway.example.org/',
         random: () => 0,
         env: { SLIPWAY_WEBHOOK_CHAT: `${to.url}/from-the-environment` },
       })
-      worker = new Worker(opened.db, { pollMs: 20, now: () => Date.now() + late, onError: () => undefined })
+      worker = new Worker(opened.db, { pollMs: 20, now: () => late + Date.now(), onError: () => undefined })
       handleNotices(deps, worker)
       worker.start()
     })
@@ -131,7 +122,7 @@ export function outboxCases(name: string, database: () => Promise<{ db: Db; clos
       }),
       title: 'distance differs',
     })
-    const quiet = async (endpoint: string): Promise<void> =>
+    const quiet = (endpoint: string): Promise<boolean> =>
       until('every message to be sent', async () =>
         (await listNotices(deps, endpoint, { limit: 100 })).every(({ state }) => state !== 'waiting'),
       )

@@ -41,7 +41,7 @@ const ANN: Principal = { id: 'u', name: 'ann', role: 'admin', project: null, tok
 
 /** Declares the cases; `open` gives a migrated, empty database. */
 export function attributionCases(name: string, open: () => Promise<{ db: Db; close(): Promise<void> }>): void {
-  describe(`attributions on ${name}`, { timeout: 240_000 }, () => {
+  describe(`attributions on ${name}`, () => {
     let opened: { db: Db; close(): Promise<void> }
     let deps: MonitoringDeps
     let version = '1'

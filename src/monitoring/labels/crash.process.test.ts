@@ -20,7 +20,7 @@ function run(file: string, fault?: string): Promise<string> {
   return endOf(join(import.meta.dirname, 'crasher.fixture.ts'), [file], fault && `labels.${fault}`)
 }
 
-describe('labels whose process is killed', { timeout: 300_000 }, () => {
+describe('labels whose process is killed', () => {
   for (const fault of FAULTS) {
     it(`at labels.${fault} end the same`, async () => {
       const file = join(root, `${fault}.db`)

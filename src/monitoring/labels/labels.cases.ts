@@ -30,7 +30,7 @@ const labelsFrom = (from: number, n: number) =>
 
 /** Declares the cases; `open` gives a migrated, empty database. */
 export function labelCases(name: string, open: () => Promise<{ db: Db; close(): Promise<void> }>): void {
-  describe(`labels on ${name}`, { timeout: 120_000 }, () => {
+  describe(`labels on ${name}`, () => {
     let opened: { db: Db; close(): Promise<void> }
     let deps: MonitoringDeps
     const heard: KnownLabel[] = []

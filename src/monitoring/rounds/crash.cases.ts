@@ -26,7 +26,7 @@ const FAULTS = ['judged@30', 'committed@31', 'judged@33', 'committed@36', 'judge
 
 /** Runs the cases on databases that `database` makes. */
 export function crashCases(name: string, database: () => Promise<TestDatabase>): void {
-  describe(`the evaluator of two faults, killed, on ${name}`, { timeout: 600_000 }, () => {
+  describe(`the evaluator of two faults, killed, on ${name}`, () => {
     let opened: TestDatabase
     before(async () => (opened = await database()))
     after(() => opened.close())

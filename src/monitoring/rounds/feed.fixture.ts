@@ -1,6 +1,6 @@
 /** A feed of made weather and flights, eight weeks of it for training and live days after them, and the monitor that judges what is sent. */
 import assert from 'node:assert/strict'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { until } from '../../../test/until.ts'
 import { HOUR_MS } from '../../contract/ids.ts'
 import type { PredictionRecord } from '../../gateway/records/records.ts'
 import { writeRecords } from '../../serving/records/rows.ts'
@@ -102,8 +102,7 @@ export async function watch(db: Db, { endpoint = 'e', metrics, more = {} }: Wish
   if (known === undefined) await addEndpoint(db, endpoint, { same_unit: [['temp', 'dewp']] })
   const memory: Memory = { live: undefined, learning: undefined }
   await advance(deps, endpoint, memory, signal)
-  for (let i = 0; memory.learning !== undefined && i < 1200; i++) await sleep(100)
-  assert.equal(memory.learning, undefined, 'the reference is learned')
+  await until('the reference to be learned', () => memory.learning === undefined)
   const hook = onPredictions(deps)
   const incidents = async (): Promise<IncidentRow[]> =>
     (await incidentRows(db, { endpoint })).filter((row) => row.dismissed === 0)

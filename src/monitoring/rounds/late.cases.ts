@@ -25,7 +25,7 @@ interface Part {
 
 /** Declares the cases; `open` gives a migrated, empty database. */
 export function lateCases(name: string, open: () => Promise<{ db: Db; close(): Promise<void> }>): void {
-  describe(`rows that come late on ${name}`, { timeout: 240_000 }, () => {
+  describe(`rows that come late on ${name}`, () => {
     let db: Db
     let close: () => Promise<void>
     before(async () => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { until } from '../../../test/until.ts'
 import { openedOnce } from '../../../test/opened.ts'
 import { problem } from '../../contract/errors.ts'
 import { HOUR_MS } from '../../contract/ids.ts'
@@ -118,8 +119,7 @@ describe('a reference that is not learned yet', () => {
   }
   /** Waits until its failure was logged; time itself stands still. */
   async function settled(lines: readonly string[], n = 1): Promise<void> {
-    for (const end = performance.now() + 60_000; lines.length < n && performance.now() < end;)
-      await new Promise((done) => setImmediate(done))
+    await until('its failure to be logged', () => lines.length >= n)
     assert.equal(lines.length, n, 'its failure is logged')
   }
   const watch = (endpoint: string) =>

@@ -29,7 +29,7 @@ interface Opened {
 
 /** Runs the cases on databases that `database` makes, one for each case. */
 export function twoFaultCases(name: string, database: () => Promise<Opened>): void {
-  describe(`two faults in one incident on ${name}`, { timeout: 600_000 }, () => {
+  describe(`two faults in one incident on ${name}`, () => {
     let opened: Opened
     before(async () => (opened = await database()))
     after(() => opened.close())

@@ -1,11 +1,12 @@
 /** Since when an endpoint is not watched: kept, told in one line for each change, an incident after a day, and over when it is watched again. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { never, until } from '../../../test/until.ts'
 import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
 import { problem } from '../../contract/errors.ts'
 import type { Leases } from '../../jobs/leases.ts'
 import type { Worker } from '../../jobs/worker.ts'
+import { dbWith } from '../../store/awaited.fixture.ts'
 import { openTemporaryStore } from '../../store/open.ts'
 import type { MonitoringDeps, Reference } from '../context/context.ts'
 import { addEndpoint } from '../endpoint.cases.ts'
@@ -169,15 +170,24 @@ describe('an endpoint that nobody watches', () => {
   })
 })
 
-it('an evaluator that fails is a state, is logged once, rests between its tries, and is well again by itself', async () => {
+it('an evaluator that fails is a state, is logged once, rests between its tries, and is well again by itself', async (t) => {
   now = START
   const name = await endpoint()
   let broken = true
   let asked = 0
   const errors: string[] = []
   lines.length = 0
+  let rounds = 0
+  const db = dbWith(store.db, {
+    all: (sql, params) => {
+      // the last that a round asks for
+      if (sql.includes("incident_reactions WHERE state = 'wanted'")) rounds += 1
+      return store.db.all(sql, params)
+    },
+  })
   const failing = {
     ...deps,
+    db,
     referenceOf: async (of: string) => {
       if (of !== name) return undefined
       asked += 1
@@ -192,18 +202,33 @@ it('an evaluator that fails is a state, is logged once, rests between its tries,
     await fn({ signal } as Parameters<typeof fn>[0])
   }
   const monitoring = openMonitoring(failing, { lead } as Leases, { register: () => undefined } as unknown as Worker)
+  let clock = 1000
+  t.mock.method(performance, 'now', () => clock)
   monitoring.start()
-  const until = async (holds: () => Promise<boolean>): Promise<void> => {
-    for (const end = performance.now() + 60_000; performance.now() < end; await sleep(50)) if (await holds()) return
-    assert.fail(`not reached: ${errors.join('; ')}`)
+  /** What begins and ends after now. */
+  const round = async (): Promise<void> => {
+    const before = rounds
+    await until('a whole round', () => {
+      monitoring.wake()
+      return rounds > before + 1
+    })
   }
   const fault = async () =>
     (await store.db.get<{ fault: string | null }>('SELECT fault FROM monitor_watch WHERE endpoint = ?', [name]))?.fault
-  await until(async () => (await fault()) != null)
-  await sleep(4000)
-  assert.ok(asked < 12, `${asked} tries in four seconds`)
+  await until('the fault to be kept', async () => (await fault()) != null)
+  await round()
+  // half a second after the first try, and a second after the second
+  for (const rest of [500, 1000]) {
+    const before = asked
+    clock += rest - 1
+    await never('tried again before its rest is over', () => asked > before, 3, round)
+    clock += 1
+    await until('another try', () => asked > before)
+    await round()
+  }
   broken = false
-  await until(async () => (await fault()) === null)
+  clock += 2000
+  await until('no fault', async () => (await fault()) === null)
   await monitoring.stop()
   const told = errors.filter((text) => text.startsWith(`judging the hours of endpoint ${name}`))
   assert.deepEqual(told, [

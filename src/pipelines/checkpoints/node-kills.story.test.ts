@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { until } from '../../../test/until.ts'
 import type { AttemptSpec, Driver } from '../drivers/driver.ts'
 import { logOf } from '../drivers/logs.fixture.ts'
-import { attemptOf, until } from '../drivers/remote/attempts.fixture.ts'
+import { attemptOf, overAs } from '../drivers/remote/attempts.fixture.ts'
 import { openRig, type Rig } from '../drivers/remote/rig.fixture.ts'
 import { dice, kill, ROUNDS, TRAIN } from './train.fixture.ts'
 
@@ -17,21 +18,19 @@ describe('killed at random on another machine', () => {
   })
   after(() => rig.close())
 
-  const program = (pause: number): string => `${TRAIN}\nprint("came to", train(5, ${ROUNDS}, ${pause}))`
+  const program = `${TRAIN}\nprint("came to", train(5, ${ROUNDS}, 0))`
+  /** Does not end by itself. */
+  const endless = `${TRAIN}\ntrain(5, ${ROUNDS}, 0.5)\nwhile True: time.sleep(1)`
   const given = (resume: Awaited<ReturnType<Driver['storeCheckpoints']>>): Pick<AttemptSpec, 'checkpoints'> => ({
     checkpoints: { keep: 2, largest_bytes: 10_000_000, every_ms: null, between_ms: 60_000, resume },
   })
   const cameTo = async (attempt: string): Promise<string | undefined> =>
     /came to (.*)/.exec(await logOf(driver, attempt))?.[1]
-  const over = async (attempt: string): Promise<string> => {
-    let state = 'running'
-    await until(async () => (state = (await driver.get(attempt, 'f')).state) !== 'running')
-    return state
-  }
+  const over = async (attempt: string): Promise<string> => (await overAs(driver, attempt)).state
 
   test('twelve times by its node, it goes on from what had arrived', async () => {
     const roll = dice(13)
-    await driver.submit(await attemptOf(rig, 'att_whole', program(0), given([])))
+    await driver.submit(await attemptOf(rig, 'att_whole', program, given([])))
     assert.equal(await over('att_whole'), 'finished')
     const whole = await cameTo('att_whole')
     assert.match(whole ?? '', /^\[-?\d/)
@@ -39,12 +38,16 @@ describe('killed at random on another machine', () => {
     const steps: number[] = []
     for (let i = 0; i < 12; i++) {
       const attempt = `att_${i}`
-      // so slow that it is not at its end after twelve times, however late it is killed
-      await driver.submit(await attemptOf(rig, attempt, program(0.5), given(kept)))
+      await driver.submit(await attemptOf(rig, attempt, endless, given(kept)))
+      const begins = kept[0]?.step ?? -1
       await until(
+        `a checkpoint of ${attempt}, which begins after round ${begins}`,
         async () =>
-          (await driver.checkpoints(attempt)) !== undefined || (await driver.get(attempt, 'f')).state !== 'running',
+          (await driver.storeCheckpoints(attempt)).length > 0 ||
+          (begins === ROUNDS - 1 && (await driver.usage(attempt)) !== undefined) ||
+          (await driver.get(attempt, 'f')).state !== 'running',
       )
+      // by the clock: it dies at another point each time, and does not end before
       await sleep(roll() * 600)
       const { child } = rig.launcher.jobs.get(attempt) ?? {}
       assert.ok(kill(child?.pid === undefined ? undefined : -child.pid), `${attempt} was killed while it ran`)
@@ -59,7 +62,7 @@ describe('killed at random on another machine', () => {
       steps.toSorted((a, b) => a - b),
       'it never falls back',
     )
-    await driver.submit(await attemptOf(rig, 'att_last', program(0), given(kept)))
+    await driver.submit(await attemptOf(rig, 'att_last', program, given(kept)))
     assert.equal(await over('att_last'), 'finished')
     assert.equal(await cameTo('att_last'), whole)
     assert.ok(((await driver.checkpoints('att_last'))?.resumed?.step ?? 0) > 5, `it had come far: ${steps.join(' ')}`)

@@ -26,7 +26,7 @@ def main(out, how, word, notes, rounds=6, stop=3):
             ask.unlink()
             if how == "raise": raise ValueError("as asked")
             os.kill(os.getppid() if how == "wrapper" else os.getpid(), signal.SIGKILL)
-            time.sleep(60)
+            time.sleep(600)
     out.write_text(",".join(total))
 `
 

@@ -90,7 +90,7 @@ interface ArgoTemplate {
   readonly dag?: { readonly tasks: readonly { readonly arguments: { readonly parameters: readonly object[] } }[] }
 }
 
-describe('DAGs of odd projects', { timeout: 120_000 }, () => {
+describe('DAGs of odd projects', () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-dags-'))
   after(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -101,7 +101,7 @@ describe('DAGs of odd projects', { timeout: 120_000 }, () => {
   async function told<T>(program: string, text: string): Promise<T> {
     const file = join(folder, 'dag.py')
     writeFileSync(file, text)
-    const { code, out } = await outputOf('python3', ['-c', program, file], { limitMs: 60_000 })
+    const { code, out } = await outputOf('python3', ['-c', program, file], { limitMs: 120_000 })
     assert.equal(code, 0, out)
     return JSON.parse(out) as T
   }
@@ -190,7 +190,7 @@ describe('DAGs of odd projects', { timeout: 120_000 }, () => {
       const run = (env: NodeJS.ProcessEnv): ReturnType<typeof outputOf> =>
         outputOf('bash', ['-c', shell], {
           env: { PATH: process.env['PATH'], ...environment_variables, ...env },
-          limitMs: 60_000,
+          limitMs: 120_000,
         })
       assert.deepEqual(await run({ AZUREML_ROOT_RUN_ID: 'night_1' }), { code: 0, out: 'azure night_1 {"rate": 2}\n' })
       assert.notEqual((await run({})).code, 0)

@@ -1,6 +1,6 @@
 /** Runs that repeat others, plans and the age of data: what of a source they take. */
 import assert from 'node:assert/strict'
-import { rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { collectGarbage } from '../../store/blobs/collect.ts'
@@ -46,8 +46,9 @@ describe('proofs and retries', () => {
     const first = await run({ file: path })
     const { db, blobs } = bench.store
     const other = await blobs.put(Buffer.from('nobody needs this'))
-    const later = (): number => Date.now() + 1000
-    for (let i = 0; i < 2; i++) await collectGarbage({ db, blobs, clock: later }, [bench.room.needed], { graceMs: 0 })
+    let later = Date.now() + 1000
+    const clock = (): number => ++later
+    for (let i = 0; i < 2; i++) await collectGarbage({ db, blobs, clock }, [bench.room.needed], { graceMs: 0 })
     assert.deepEqual([await blobs.has(other.digest), await blobs.has(pinned(first).digest)], [false, true])
     writeFileSync(path, 'other')
     assert.equal((await proof(first)).reproduction?.grade, 'A')
@@ -109,10 +110,12 @@ def join(parts, one):
 
 describe('freshness', () => {
   test('data that is older than it may be ends the run, or is said where the file says so', async (t) => {
-    const { folder, run } = await sourced(t)
+    let now = Date.now()
+    const { folder, run } = await sourced(t, {}, { clock: () => now })
     const path = join(folder, 'a.txt')
     writeFileSync(path, 'old')
     settle(path)
+    now = statSync(path).mtimeMs + 60_000
     assert.match(
       failure(await run({ file: path, fresh: '10s' })),
       /source "given": the data is 1 minute.* old, of .*; "fresh" allows 10 seconds/,

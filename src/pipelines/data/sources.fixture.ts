@@ -1,12 +1,12 @@
 /** Runs of pipelines with declared sources, in a room with real steps and a real store. */
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
+import { until } from '../../../test/until.ts'
 import type { PinnedSource } from '../../contract/runs/sources.ts'
 import { treeFiles } from '../../store/blobs/trees.ts'
 import { ANA, openBench, untilRun, type BeginOptions, type Bench } from '../bench.fixture.ts'
@@ -121,7 +121,7 @@ export function failure(run: RunView): string {
 
 const isTriedAgain = ({ message }: RunView): boolean => /tried again \(try \d of 6\)/.test(message)
 
-/** Why a run's sources are read again later. It is told between two tries alone: for half a second at first, and longer after the next ones. */
+/** Why a run's sources are read again later. It is told between two tries alone: the clock of the room has to stand. */
 export async function triedAgain(bench: Bench, run: string): Promise<string> {
   return (await untilRun(bench, run, isTriedAgain, 'it is to be tried again')).message
 }
@@ -137,8 +137,14 @@ export async function settledFile(folder: string, text: string): Promise<string>
   const path = join(folder, 'a.txt')
   writeFileSync(path, text)
   settle(path)
-  await delay(2600)
+  await untilSettled(path)
   return path
+}
+
+/** Waits until a file has not changed for longer than the steps in which file systems count. */
+export async function untilSettled(path: string): Promise<void> {
+  // by the clock: what the file system says of itself has to pass
+  await until(`the time of change of ${path} has passed`, () => Date.now() - 2600 > statSync(path).ctimeMs)
 }
 
 /** A web server for a test; `host` is how it has to be allowed. */

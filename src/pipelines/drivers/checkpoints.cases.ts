@@ -67,7 +67,7 @@ export function checkpointCases({ driver, spec, finish }: Suite, add: Add): void
   })
 
   add('an attempt that is asked to end has time for a checkpoint, which is kept', async () => {
-    const made = await spec('steps.kept:stops', { ...told([]), grace_ms: 20_000 })
+    const made = await spec('steps.kept:stops', { ...told([]), grace_ms: 600_000 })
     await driver.submit(made)
     await sees(driver, made, async () => (await logOf(driver, made.attempt)).includes('ready'))
     await driver.cancel(made.attempt)

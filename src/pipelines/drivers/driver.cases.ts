@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import type { Blobs } from '../../store/blobs/blobs.ts'
+import { until } from '../../../test/until.ts'
 import { openDiskBlobs } from '../../store/blobs/disk.ts'
 import { putTree, treeFiles } from '../../store/blobs/trees.ts'
 import type { AttemptSpec, Driver } from './driver.ts'
@@ -14,7 +15,7 @@ import { CHECKPOINTS_CODE, checkpointCases } from './checkpoints.cases.ts'
 import { FILES_CODE, fileCases } from './files.cases.ts'
 import { LIFE_CODE, lifeCases } from './life.cases.ts'
 import { logOf } from './logs.fixture.ts'
-import { ended, gate, pause, type Add, type Case, type Suite } from './suite.fixture.ts'
+import { ended, gate, sees, type Add, type Case, type Suite } from './suite.fixture.ts'
 
 /** What a driver under test is made of. */
 export interface Bench {
@@ -67,7 +68,7 @@ def hungry():
 def too_big(): bytearray(1 << 62)
 def at_once(): kept = bytearray(1 << 40)
 def in_children():
-    hog = "import time; kept = bytearray(60_000_000); time.sleep(60)"
+    hog = "import time; kept = bytearray(60_000_000); time.sleep(600)"
     children = [subprocess.Popen([sys.executable, "-c", hog]) for _ in range(5)]
     for child in children: child.wait()
 def in_a_daemon():
@@ -78,14 +79,14 @@ def in_a_daemon():
             while True:
                 kept.append(bytearray(20_000_000)); time.sleep(0.02)
         os._exit(0)
-    time.sleep(60)
+    time.sleep(600)
 def within():
     kept = bytearray(30_000_000)
     return {"mb": len(kept) / 1e6}
 def endless():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     while True: time.sleep(1)
-def sleepy(): print('zzz'); time.sleep(60)
+def sleepy(): print('zzz'); time.sleep(600)
 def crash(): os.kill(os.getpid(), signal.SIGSEGV)
 def killed(): os.kill(os.getpid(), signal.SIGKILL)
 def flood():
@@ -327,7 +328,7 @@ function endingCases({ driver, spec, finish, again }: Suite, add: Add): void {
   add('a cancelled attempt ends, and says so', async () => {
     const made = await spec('steps.bad:sleepy')
     await driver.submit(made)
-    while ((await logOf(driver, made.attempt)) === '') await pause(10)
+    await until('it puts out something', async () => (await logOf(driver, made.attempt)) !== '')
     await driver.cancel(made.attempt)
     await driver.cancel(made.attempt)
     assert.equal((await ended(driver, made)).class, 'cancelled')
@@ -336,13 +337,10 @@ function endingCases({ driver, spec, finish, again }: Suite, add: Add): void {
   add('an attempt that is cancelled before it began is gone soon', async () => {
     const made = await spec('steps.bad:sleepy')
     await driver.submit(made)
-    for (const end = performance.now() + 60_000; performance.now() < end;) {
+    await until('it is gone', async () => {
       await driver.cancel(made.attempt)
-      const status = await driver.get(made.attempt, made.fence)
-      if (status.state !== 'running') return
-      await pause(20)
-    }
-    assert.fail('it still runs')
+      return (await driver.get(made.attempt, made.fence)).state !== 'running'
+    })
   })
 
   add(
@@ -359,7 +357,7 @@ function endingCases({ driver, spec, finish, again }: Suite, add: Add): void {
       assert.equal((await ended(other, made)).class, 'ok')
       await other.submit(made)
       assert.equal(await logOf(other, made.attempt), 'once\n')
-      while ((await other.get(made.attempt, 'another fence')).state === 'running') await pause(10)
+      await sees(other, { ...made, fence: 'another fence' }, ({ state }) => state !== 'running')
       assert.equal((await other.get(made.attempt, 'another fence')).state, 'absent')
     },
   )
@@ -376,9 +374,7 @@ function endingCases({ driver, spec, finish, again }: Suite, add: Add): void {
     driver.onEnd((attempt) => told.push(attempt))
     const made = await spec('steps.good:nothing')
     await finish(made)
-    for (const end = performance.now() + 60_000; !told.includes(made.attempt) && performance.now() < end;)
-      await pause(20)
-    assert.ok(told.includes(made.attempt))
+    await until('it is told', () => told.includes(made.attempt))
   })
 }
 

@@ -1,8 +1,9 @@
 /** What every driver must do over the life of an attempt: tell how it goes, end it when asked, and believe no wrong word. */
 import assert from 'node:assert/strict'
+import { until } from '../../../test/until.ts'
 import type { Exit } from './driver.ts'
 import { logOf } from './logs.fixture.ts'
-import { ended, gate, pause, sees, type Add, type Suite } from './suite.fixture.ts'
+import { ended, gate, sees, type Add, type Suite } from './suite.fixture.ts'
 
 /** The steps of these cases. */
 export const LIFE_CODE: Readonly<Record<string, string>> = {
@@ -14,11 +15,11 @@ def tidy():
         sys.exit(0)
     signal.signal(signal.SIGTERM, end)
     print("ready", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 def stubborn():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     print("ready", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 def quiet():
     print("ready", flush=True)
     while not os.path.exists(os.environ["GO"]): time.sleep(0.02)
@@ -31,13 +32,12 @@ def short(): print("done")
 
 export function lifeCases({ driver, spec, finish, again }: Suite, add: Add): void {
   const ready = async (made: { readonly attempt: string; readonly fence: string }): Promise<void> => {
-    const end = performance.now() + 60_000
     // its line comes in two pieces, and the signal may come between them
-    while (!(await logOf(driver, made.attempt)).includes('\n') && performance.now() < end) await pause(20)
+    await until('its line', async () => (await logOf(driver, made.attempt)).includes('\n'))
   }
 
   add('a step that is cancelled has its grace time to tidy up', async () => {
-    const made = await spec('steps.life:tidy', { grace_ms: 20_000 })
+    const made = await spec('steps.life:tidy', { grace_ms: 600_000 })
     await driver.submit(made)
     await ready(made)
     await driver.cancel(made.attempt)
@@ -130,9 +130,9 @@ export function lifeCases({ driver, spec, finish, again }: Suite, add: Add): voi
   add('times of an exit lie between its start here and now', async () => {
     const before = Date.now()
     const { exit } = await finish(await spec('steps.life:short'))
-    const slack = 2000
+    const [after, slack] = [Date.now(), 2000]
     const within = ({ started_at, finished_at }: Exit): boolean =>
-      started_at > before - slack && finished_at >= started_at && finished_at < Date.now() + slack
+      started_at > before - slack && finished_at >= started_at && finished_at < after + slack
     assert.ok(within(exit), `${exit.started_at - before} to ${exit.finished_at - before}`)
   })
 }

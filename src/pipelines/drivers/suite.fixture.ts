@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { until } from '../../../test/until.ts'
 import type { Blobs } from '../../store/blobs/blobs.ts'
 import type { AttemptSpec, AttemptStatus, Driver, Exit } from './driver.ts'
 
@@ -27,28 +28,24 @@ export interface Case {
 
 export type Add = (name: string, run: Case['run']) => void
 
-/** How an attempt ended; one that vanishes fails the case, and so does one that takes too long. */
+/** How an attempt ended; one that vanishes fails the case. */
 export async function ended(driver: Driver, spec: AttemptSpec): Promise<Exit> {
-  for (const end = performance.now() + 120_000; performance.now() < end;) {
+  return until(`the end of ${spec.attempt}`, async () => {
     const status = await driver.get(spec.attempt, spec.fence)
-    if (status.state === 'finished') return status.exit
     assert.notEqual(status.state, 'absent', 'the attempt vanished without an exit')
-    await pause(20)
-  }
-  return assert.fail('the attempt did not end within two minutes')
+    return status.state === 'finished' && status.exit
+  })
 }
 
-/** Waits until the driver says something of an attempt, two minutes at most. */
+/** Waits until the driver says something of an attempt. */
 export async function sees(
   driver: Driver,
   spec: AttemptSpec,
   wanted: (status: AttemptStatus) => boolean | Promise<boolean>,
 ): Promise<void> {
-  for (const end = performance.now() + 120_000; performance.now() < end;) {
-    if (await wanted(await driver.get(spec.attempt, spec.fence))) return
-    await pause(20)
-  }
-  assert.fail('it did not come to be within two minutes')
+  const status = (): Promise<AttemptStatus> => driver.get(spec.attempt, spec.fence)
+  const what = async (): Promise<string> => `${String(wanted)}: ${JSON.stringify(await status())}`
+  await until(what, async () => wanted(await status()))
 }
 
 /** Holds a step until the test lets it go: it waits for the file that its variable `GO` names. */
@@ -58,8 +55,4 @@ export function gate(): { readonly env: Readonly<Record<string, string>>; readon
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const file = join(folder, 'go')
   return { env: { GO: file }, go: () => writeFileSync(file, '') }
-}
-
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }

@@ -1,9 +1,9 @@
 /** Steps with items on a real store, with a driver without processes that answers each attempt as a test says. */
-import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { until } from '../../../test/until.ts'
 import { ANA, openBench, type Bench } from '../bench.fixture.ts'
 import type { PipelinesDeps } from '../context/deps.ts'
 import { memoryDriver, type MemoryDriver } from '../drivers/memory.fixture.ts'
@@ -91,11 +91,7 @@ export async function openFanned(t: TestContext, url?: string, changes: Partial<
       return (await planRun(bench.room.context, spec, { params: {}, options })).steps
     },
     async until(wanted, what) {
-      for (const end = performance.now() + 120_000; performance.now() < end;) {
-        if (await wanted()) return
-        await new Promise((resolve) => setTimeout(resolve, 20))
-      }
-      assert.fail(`${what}: ${JSON.stringify(bench.errors)}`)
+      await until(() => `${what}: ${JSON.stringify(bench.errors)}`, wanted)
     },
   }
   driver.submit = async (spec) => {

@@ -125,7 +125,9 @@ export function fanCases(what: string, where: (t: TestContext) => Promise<string
       fan.answer = () => undefined
       const id = await fan.begin(project('{range: [1, 9], at_once: 3}'))
       await fan.until(() => fan.ran.length === 3, 'three are submitted')
-      await new Promise((resolve) => setTimeout(resolve, 600))
+      const looks = (): number => fan.driver.looks.get(fan.driver.submitted[0]?.attempt ?? '') ?? 0
+      const before = looks()
+      await fan.until(() => looks() >= before + 3, 'the loop has looked')
       assert.equal(fan.ran.length, 3)
       assert.deepEqual(sorted(fan.ran), [1, 2, 3], 'in the order of the list')
       fan.answer = () => ({})

@@ -6,9 +6,11 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test, type TestContext } from 'node:test'
+import { until } from '../../../test/until.ts'
 import { ANA, openBench, untilRun, type Bench } from '../bench.fixture.ts'
 import type { PipelinesDeps } from '../context/deps.ts'
 import { memoryDriver, type MemoryDriver } from '../drivers/memory.fixture.ts'
+import { jumping } from '../drivers/monotonic.fixture.ts'
 import { setPool } from '../pools/pools.ts'
 import { serve } from '../run/attempts.fixture.ts'
 import { LOCKED } from '../run/idle.fixture.ts'
@@ -70,11 +72,7 @@ function files(steps: string, more = ''): Record<string, string> {
 /** So many looks of the loop later. */
 async function looked({ driver }: Server, attempt: string, looks = 3): Promise<void> {
   const before = driver.looks.get(attempt) ?? 0
-  for (
-    const end = performance.now() + 60_000;
-    (driver.looks.get(attempt) ?? 0) < before + looks && performance.now() < end;
-  )
-    await new Promise((resolve) => setTimeout(resolve, 20))
+  await until(`${looks} looks at ${attempt}`, () => (driver.looks.get(attempt) ?? 0) >= before + looks)
 }
 
 const attemptOf = (view: RunView, step = 0): string => view.steps[step]?.attempts.at(-1)?.id ?? ''
@@ -109,12 +107,15 @@ describe('the wait for a place', () => {
 
   test('begins anew for each attempt, and counts for items', async (t) => {
     const server = await open(t, { capacity: { cpus: 1, memory_bytes: 2 ** 40 } })
+    const jump = jumping(t)
     const id = await server.bench.begin(
       files(
-        'fan: {run: a:main, for_each: {item: [1, 2, 3], failures: collect}, params: {x: "{item}"}, queued_timeout: 1s}',
+        'fan: {run: a:main, for_each: {item: [1, 2, 3], failures: collect}, params: {x: "{item}"}, queued_timeout: 1h}',
       ),
     )
     await server.until(id, () => server.driver.submitted.length === 1, 'the first runs')
+    await looked(server, server.driver.submitted[0]?.attempt ?? '')
+    jump(2 * HOUR)
     await server.until(id, (view) => (view.steps[0]?.items?.states.failed ?? 0) >= 1, 'the second has waited too long')
     server.driver.finish(server.driver.submitted[0]?.attempt ?? '')
     const rows = await server.bench.store.db.all<{ failure: string }>(
@@ -122,7 +123,7 @@ describe('the wait for a place', () => {
     )
     assert.match(
       rows[0]?.failure ?? '',
-      /"no_place","message":"waited .* for a place, and its queued_timeout is 1 s: it asks for 1 core/,
+      /"no_place","message":"waited .* for a place, and its queued_timeout is 1 h: it asks for 1 core/,
     )
   })
 })
@@ -248,7 +249,8 @@ describe('the whole of a run', () => {
   test('is not begun anew by a server that is killed', async (t) => {
     const dataDir = join(root, 'killed')
     mkdirSync(dataDir)
-    const code = 'import time\n\ndef main():\n    time.sleep(600)\n'
+    const begun = join(root, 'begun')
+    const code = `import time\n\ndef main():\n    open(${JSON.stringify(begun)}, "w").close()\n    time.sleep(600)\n`
     writeFileSync(
       join(dataDir, 'files.json'),
       JSON.stringify({ ...files('one: {run: a:main}', 'timeout: 1h, '), 'a.py': code }),
@@ -257,9 +259,7 @@ describe('the whole of a run', () => {
       stdio: 'inherit',
     })
     const gone = once(control, 'exit')
-    while (!existsSync(join(dataDir, 'run-id')) && control.exitCode === null)
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    await new Promise((resolve) => setTimeout(resolve, 1500))
+    await until('its step begins', () => existsSync(begun))
     control.kill('SIGKILL')
     await gone
     // begun anew it would have an hour from here, by whatever clock

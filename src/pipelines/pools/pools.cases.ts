@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
+import { until } from '../../../test/until.ts'
 import type { Principal } from '../../contract/access.ts'
 import { ANA, openBench, type Bench } from '../bench.fixture.ts'
 import type { PipelinesDeps } from '../context/deps.ts'
@@ -53,11 +54,7 @@ export function poolCases(what: string, where: (t: TestContext) => Promise<strin
         setPool(deps, ANA, { name, places, per_project: per_project ?? null, note: '' }),
       held: async (name = 'gpu') => (await poolRooms(bench.store.db)).get(name)?.held,
       async until(wanted, said) {
-        for (const end = performance.now() + 60_000; performance.now() < end;) {
-          if (await wanted()) return
-          await new Promise((resolve) => setTimeout(resolve, 20))
-        }
-        assert.fail(`${said}: ${JSON.stringify(bench.errors)}`)
+        await until(() => `${said}: ${JSON.stringify(bench.errors)}`, wanted)
       },
     }
   }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, rmdirSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { until } from '../../../test/until.ts'
 import { JOB_DEPS } from '../../jobs/queue.ts'
 import { fireDue } from '../../jobs/schedule.ts'
 import { Worker } from '../../jobs/worker.ts'
@@ -212,7 +213,6 @@ async function jobsOpen(db: Db): Promise<number> {
 async function settle({ store, context }: Idle, count: number, wake: (run: string) => void): Promise<void> {
   let at = now()
   const states = new Set<string>()
-  const looked = Promise.withResolvers<void>()
   const workers = Array.from({ length: count }, () => {
     const worker = new Worker(store.db, { pollMs: 10, backoffMs: 1, now: () => at })
     worker.register(REPRODUCTIONS, async (job, held) => {
@@ -224,17 +224,15 @@ async function settle({ store, context }: Idle, count: number, wake: (run: strin
         again: async (_runAt, work) => {
           await held.again(at, work)
           states.add(job.id)
-          looked.resolve()
         },
       })
     })
     worker.start()
     return worker
   })
-  const end = performance.now() + 60_000
-  while (performance.now() < end && states.size === 0 && (await jobsOpen(store.db)) > 0) {
+  await until('a job that waits, or none', async () => {
     at += 10
-    await Promise.race([looked.promise, new Promise((resolve) => setTimeout(resolve, 10))])
-  }
+    return states.size > 0 || (await jobsOpen(store.db)) === 0
+  })
   for (const worker of workers) await worker.stop()
 }

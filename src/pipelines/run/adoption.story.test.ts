@@ -5,6 +5,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { until } from '../../../test/until.ts'
+import { openStore } from '../../store/open.ts'
 import { openBench } from '../bench.fixture.ts'
 import { killMarked, marked } from '../drivers/local/processes.ts'
 import type { RunView } from './view.ts'
@@ -71,12 +73,13 @@ function gone(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => child.once('exit', () => resolve()))
 }
 
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + 120_000; performance.now() < end;) {
-    if (await holds()) return
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-  assert.fail(`it did not happen: ${what}`)
+/** Waits until a process moves runs on. */
+async function untilLeads(dataDir: string, { pid }: ChildProcess): Promise<void> {
+  const { db } = await openStore({ dataDir })
+  const sql = "SELECT holder FROM leases WHERE name = 'pipelines'"
+  const isOf = (holder: string): boolean => holder.includes(`/${pid}/`) || holder.startsWith(`${pid}-`)
+  await until(`process ${pid} leads`, async () => isOf((await db.get<{ holder: string | null }>(sql))?.holder ?? ''))
+  await db.close()
 }
 
 /** A case whose control process was killed while step one runs. */
@@ -116,7 +119,7 @@ async function finish({ dataDir, control }: Case): Promise<RunView> {
 test('a step that runs while the control process is killed is adopted', async () => {
   const here = await killedInStepOne()
   const next = here.control()
-  await new Promise((resolve) => setTimeout(resolve, 1000))
+  await untilLeads(here.dataDir, next)
   here.openGate()
   await gone(next)
   const run = await finish(here)
@@ -206,7 +209,6 @@ for (const point of POINTS) {
 
 /** The process died before it could write down its run's id: the run is in the database. */
 async function nameTheRun(dataDir: string): Promise<void> {
-  const { openStore } = await import('../../store/open.ts')
   const { db } = await openStore({ dataDir })
   const row = await db.get<{ id: string }>('SELECT id FROM pipeline_runs')
   await db.close()

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { until } from '../../../test/until.ts'
 import { ANA, openBench } from '../bench.fixture.ts'
 import type { PipelinesDeps } from '../context/deps.ts'
 import { memoryDriver } from '../drivers/memory.fixture.ts'
@@ -32,21 +33,16 @@ async function open(t: TestContext) {
   const deps = { driver, envs: ENVS, clock: () => clock.now }
   const bench = await openBench(join(mkdtempSync(join(root, 'server-')), 'data'), () => deps)
   t.after(() => bench.close())
-  const until = async (holds: () => boolean): Promise<void> => {
-    for (const end = performance.now() + 60_000; performance.now() < end;) {
-      if (holds()) return
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
-    assert.fail(`it did not come: ${driver.asked.join(', ')}`)
-  }
+  const asked = (what: string, holds: () => boolean): Promise<unknown> =>
+    until(() => `${what}: ${driver.asked.join(', ')}`, holds)
   const run = await bench.begin(FILES)
   // one that is asked how it is has been started to the end; before that it is told to stop in another way
-  await until(() => driver.submitted.filter(({ attempt }) => driver.looks.has(attempt)).length === 2)
-  return { bench, driver, clock, until, run }
+  await asked('both run', () => driver.submitted.filter(({ attempt }) => driver.looks.has(attempt)).length === 2)
+  return { bench, driver, clock, asked, run }
 }
 
 test('a cluster that does not answer holds up no other attempt', async (t) => {
-  const { bench, driver, until, run } = await open(t)
+  const { bench, driver, asked, run } = await open(t)
   const { promise, resolve } = Promise.withResolvers<void>()
   const [first, second] = driver.submitted.map(({ attempt }) => attempt)
   const cancel = driver.cancel.bind(driver)
@@ -54,7 +50,7 @@ test('a cluster that does not answer holds up no other attempt', async (t) => {
   await cancelRun(bench.room.context, ANA, run)
   bench.room.wake(run)
   try {
-    await until(() => driver.asked.includes(`cancel ${second}`))
+    await asked('the other is asked to end', () => driver.asked.includes(`cancel ${second}`))
   } finally {
     // the room does not close before it is answered
     resolve()
@@ -62,14 +58,14 @@ test('a cluster that does not answer holds up no other attempt', async (t) => {
 })
 
 test('a clock that is set takes nobody’s grace time', async (t) => {
-  const { bench, driver, clock, until, run } = await open(t)
+  const { bench, driver, clock, asked, run } = await open(t)
   await cancelRun(bench.room.context, ANA, run)
   bench.room.wake(run)
-  await until(() => driver.asked.filter((what) => what.startsWith('cancel')).length === 2)
+  await asked('both are asked to end', () => driver.asked.filter((what) => what.startsWith('cancel')).length === 2)
   clock.now += 3_600_000
   const looks = (): number => [...driver.looks.values()].reduce((sum, count) => sum + count, 0)
   const from = looks()
-  await until(() => looks() > from + 6)
+  await asked('they are looked at', () => looks() > from + 6)
   assert.deepEqual(
     driver.asked.filter((what) => what.startsWith('kill')),
     [],

@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
-import { openBench, type Bench } from '../bench.fixture.ts'
+import { until } from '../../../test/until.ts'
+import { openBench, untilRun, type Bench } from '../bench.fixture.ts'
 import { Context } from '../context/context.ts'
 import type { PipelinesDeps } from '../context/deps.ts'
 import { memoryDriver } from '../drivers/memory.fixture.ts'
@@ -160,9 +161,9 @@ describe('the step that has waited longest', () => {
       const [attempt] = (await bench.view(id)).steps[0]?.attempts ?? []
       return driver.submitted.find((spec) => spec.attempt === attempt?.id)?.attempt
     }
-    const submitted = (id: string): Promise<string> => until(() => has(id))
-    const isReady = (id: string): Promise<true> =>
-      until(async () => ((await bench.view(id)).steps[0]?.state === 'ready' ? true : undefined))
+    const submitted = (id: string): Promise<string> => until(`the attempt of run ${id}`, () => has(id))
+    const isReady = (id: string): Promise<unknown> =>
+      untilRun(bench, id, ({ steps }) => steps[0]?.state === 'ready', 'its step is ready')
     const first = await submitted(await run('first', 3))
     const large = await run('large', 4)
     await isReady(large)
@@ -173,7 +174,7 @@ describe('the step that has waited longest', () => {
     await isReady(late)
     // a later look of the loop, which would have begun it
     const looks = driver.looks.get(first) ?? 0
-    await until(() => Promise.resolve((driver.looks.get(first) ?? 0) >= looks + 3 ? true : undefined))
+    await until('a later look', () => (driver.looks.get(first) ?? 0) >= looks + 3)
     assert.equal(await has(late), undefined)
     driver.finish(first)
     const attempt = await submitted(large)
@@ -202,13 +203,4 @@ async function lead(
     rmSync(root, { recursive: true, force: true, maxRetries: 5 })
   })
   return { bench, clock, driver }
-}
-
-async function until<T>(find: () => Promise<T | undefined>): Promise<T> {
-  for (const end = performance.now() + 60_000; performance.now() < end;) {
-    const found = await find()
-    if (found !== undefined) return found
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-  return assert.fail('it did not come to it')
 }

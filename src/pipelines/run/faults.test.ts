@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { until } from '../../../test/until.ts'
 import { problem } from '../../contract/errors.ts'
 import { Leases } from '../../jobs/leases.ts'
 import { Context, stepOf } from '../context/context.ts'
@@ -216,13 +217,14 @@ describe('what moves runs on', () => {
     )
     room.start()
     t.after(() => room.stop())
-    for (const end = performance.now() + 60_000; performance.now() < end;) {
-      const run = await runOf(server)
-      if (run.finished_at !== null) return run
-      server.clock.now = run.fault_retry_at ?? server.clock.now
-      await pause()
-    }
-    return assert.fail(`it did not end: ${JSON.stringify(await server.read('pr_1'))}`)
+    return until(
+      async () => `its end: ${JSON.stringify(await server.read('pr_1'))}`,
+      async () => {
+        const run = await runOf(server)
+        server.clock.now = run.fault_retry_at ?? server.clock.now
+        return run.finished_at !== null && run
+      },
+    )
   }
 
   test('ends a run whose step cannot be decided, with the reason, and skips what needs it', async (t) => {
@@ -251,12 +253,6 @@ describe('what moves runs on', () => {
     await server.store.db.tx((tx) => tx.run("UPDATE pipeline_versions SET spec = '{' WHERE project = 'p'"))
     assert.match((await move(t, server)).message, /^its project file could not be read in 6 tries/)
     assert.equal(server.errors.length, 6)
-    for (const end = performance.now() + 60_000; server.driver.submitted.length === 0 && performance.now() < end;)
-      await pause()
-    assert.equal(server.driver.submitted.length, 1)
+    await until('the step of the other run', () => server.driver.submitted.length === 1)
   })
 })
-
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 20))
-}

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
+import { until } from '../../../test/until.ts'
 import { ANA, openBench, type Bench, type BeginOptions } from '../bench.fixture.ts'
 import type { PipelinesDeps } from '../context/deps.ts'
 import { memoryDriver, type MemoryDriver } from '../drivers/memory.fixture.ts'
@@ -45,23 +46,19 @@ export function flightCases(what: string, where: (t: TestContext) => Promise<str
     })
     const bench = await openBench(join(folder, 'data'), () => deps, await where(t))
     opened = bench
-    const until: Flying['until'] = async (wanted, said) => {
-      for (const end = performance.now() + 60_000; performance.now() < end;) {
-        if (await wanted()) return
-        await new Promise((resolve) => setTimeout(resolve, 20))
-      }
-      assert.fail(`${said}: ${JSON.stringify(bench.errors)}`)
+    const met: Flying['until'] = async (wanted, said) => {
+      await until(() => `${said}: ${JSON.stringify(bench.errors)}`, wanted)
     }
     return {
       ...bench,
       driver,
-      until,
+      until: met,
       async step(run, name = 'one') {
         const found = (await bench.view(run)).steps.find((step) => step.name === name)
         return found ?? assert.fail(`no step ${name}`)
       },
       async land(n, exit) {
-        await until(() => driver.submitted.length > n, `attempt ${n} is submitted`)
+        await met(() => driver.submitted.length > n, `attempt ${n} is submitted`)
         const id = driver.submitted[n]?.attempt ?? ''
         driver.outputs.set(`${id}.a`, { ...(await bench.store.blobs.put(Buffer.from(id))), files: 1 })
         driver.finish(id, exit)

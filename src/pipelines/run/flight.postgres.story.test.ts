@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { startPostgres } from '../../../test/postgres.ts'
+import { until } from '../../../test/until.ts'
 import { openBench, type Bench } from '../bench.fixture.ts'
 import { flightCases } from './flight.cases.ts'
 
@@ -65,20 +66,12 @@ async function two(t: TestContext): Promise<Two> {
   closing.push(kill)
   const began = (): number[] =>
     readdirSync(folder).flatMap((name) => (name.startsWith('began-') ? [Number(name.slice(6))] : []))
-  await until(() => existsSync(join(dataDir, 'run-id')) && began().length === 1, 'the first process runs the step')
+  await until('the first process runs the step', () => existsSync(join(dataDir, 'run-id')) && began().length === 1)
   const bench = await openBench(dataDir, undefined, url)
   closing.push(() => bench.close())
   const second = await bench.begin(project(folder))
-  await until(async () => (await bench.view(second)).steps[0]?.waits_for !== null, 'the second waits')
+  await until('the second waits', async () => (await bench.view(second)).steps[0]?.waits_for !== null)
   return { folder, bench, kill, began, second, first: readFileSync(join(dataDir, 'run-id'), 'utf8') }
-}
-
-async function until(wanted: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (const end = performance.now() + 120_000; performance.now() < end;) {
-    if (await wanted()) return
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-  assert.fail(what)
 }
 
 test('the run of another process is waited for, through a kill -9 of the process that leads', async (t) => {
@@ -97,7 +90,7 @@ test('a kill -9 of the leader and of the step that is waited for loses no run: o
   await kill()
   for (const { id } of await bench.store.db.all<{ id: string }>('SELECT id FROM pipeline_attempts'))
     await bench.room.context.deps.driver.kill(id)
-  await until(() => began().length === 2, 'the step is run again')
+  await until('the step is run again', () => began().length === 2)
   writeFileSync(join(folder, 'go'), '')
   const ended = [await bench.end(first), await bench.end(second)]
   assert.deepEqual(

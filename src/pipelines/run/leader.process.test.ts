@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { until } from '../../../test/until.ts'
 import { openBench, type Bench } from '../bench.fixture.ts'
 import type { Driver } from '../drivers/driver.ts'
 import { localDriver } from '../drivers/local/driver.ts'
@@ -48,7 +49,8 @@ async function open(name: string): Promise<Two> {
   const bench = await openBench(dataDir, (store) => ({ driver: driver(first, store) }))
   const second = openPipelines(
     { ...bench.room.context.deps, driver: driver(other, bench.store) },
-    new Leases(bench.store.db),
+    // it never takes a lease from one that is only slow
+    new Leases(bench.store.db, { now: () => Date.now() - 3_600_000, steady: () => 0 }),
   )
   return { bench, second, first, other }
 }
@@ -99,14 +101,14 @@ test(
     const holder = async (): Promise<string> =>
       (await bench.store.db.get<{ holder: string | null }>("SELECT holder FROM leases WHERE name = 'pipelines'"))
         ?.holder ?? ''
-    while (!(await holder()).includes(`/${leader.pid}/`)) await new Promise((resolve) => setTimeout(resolve, 20))
+    await until('it leads', async () => (await holder()).includes(`/${leader.pid}/`))
     leader.kill('SIGKILL')
     await new Promise((resolve) => leader.once('exit', resolve))
     // so that it can only be taken from a holder that is known to have ended
     await bench.store.db.tx((t) => t.run('UPDATE leases SET expires_at = ?', [Date.now() + 3_600_000]))
     const next = openPipelines(bench.room.context.deps, new Leases(bench.store.db))
     next.start()
-    while (!(await holder()).includes(`/${process.pid}/`)) await new Promise((resolve) => setTimeout(resolve, 5))
+    await until('it is replaced', async () => (await holder()).includes(`/${process.pid}/`))
     await next.stop()
     await bench.close()
   },

@@ -19,16 +19,16 @@ def hangs():
 def never_prints():
     while True: time.sleep(0.05)
 def prints():
-    for at in range(48):
+    for at in range(96):
         print("row", at, flush=True)
         time.sleep(0.25)
 def draws():
-    for at in range(48):
+    for at in range(96):
         sys.stderr.write("\\r%d%%" % at); sys.stderr.flush()
         time.sleep(0.25)
 def child_prints():
     import subprocess
-    subprocess.run([sys.executable, "-c", "import time\\nfor i in range(48): print(i, flush=True); time.sleep(0.25)"], check=True)
+    subprocess.run([sys.executable, "-c", "import time\\nfor i in range(96): print(i, flush=True); time.sleep(0.25)"], check=True)
 `
 
 test('one that is past its time and silent is given up: here soon, elsewhere once its machine has had time to find the server', async () => {
@@ -59,8 +59,9 @@ describe('a step with a silent_timeout', () => {
 
   test('is ended when it neither prints nor logs, although its supervisor beats, and stays while it prints', async () => {
     const names = ['hangs', 'never_prints', 'prints', 'draws', 'child_prints']
-    const steps = names.map((name) => `    ${name}: {run: job:${name}, silent_timeout: 8s}`).join('\n')
-    const run = await bench.end(await bench.begin({ 'slipway.yaml': YAML(steps), 'job.py': CODE }))
+    // by the clock: a pause between two rows is far shorter than what is allowed, and all rows together take longer
+    const steps = names.map((name, at) => `    ${name}: {run: job:${name}, silent_timeout: ${at < 2 ? 8 : 20}s}`)
+    const run = await bench.end(await bench.begin({ 'slipway.yaml': YAML(steps.join('\n')), 'job.py': CODE }))
     const states = Object.fromEntries(run.steps.map(({ name, state, failure }) => [name, [state, failure?.class]]))
     assert.deepEqual(states, {
       hangs: ['failed', 'timeout'],

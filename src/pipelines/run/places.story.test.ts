@@ -8,12 +8,11 @@ import { join } from 'node:path'
 import { after, describe, test, type TestContext } from 'node:test'
 import { problem } from '../../contract/errors.ts'
 import type { Failure } from '../../contract/pipelines.ts'
-import { ANA, openBench, type Bench } from '../bench.fixture.ts'
+import { ANA, openBench, untilRun, type Bench } from '../bench.fixture.ts'
 import type { Driver } from '../drivers/driver.ts'
 import { localDriver } from '../drivers/local/driver.ts'
 import { LOCK } from './idle.fixture.ts'
 import { cancelRun } from './runs.ts'
-import type { RunView } from './view.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-places-'))
 after(() => rmSync(root, { recursive: true, force: true, maxRetries: 5 }))
@@ -100,15 +99,6 @@ async function serve(t: TestContext, way: Way): Promise<Server> {
   return { ...bench, mend }
 }
 
-async function until(server: Bench, run: string, holds: (view: RunView) => boolean): Promise<RunView> {
-  for (const end = performance.now() + 60_000; performance.now() < end;) {
-    const view = await server.view(run)
-    if (holds(view)) return view
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-  return assert.fail(`it did not come to it: ${JSON.stringify(await server.view(run))}`)
-}
-
 async function assertOtherRuns(server: Bench): Promise<void> {
   const other = await server.end(await server.begin(project('sound', '>=3.10')))
   assert.deepEqual([other.outcome, other.steps[0]?.attempts.length], ['succeeded', 1])
@@ -140,7 +130,7 @@ describe('a launch that fails leaves its place: the run of another project ends 
     test(name, async (t) => {
       const server = await serve(t, way)
       const id = await server.begin(project('faulty', FAULTY, way.step))
-      const view = await until(server, id, ({ steps }) => steps[0]?.attempts[0]?.state === 'failed')
+      const view = await untilRun(server, id, ({ steps }) => steps[0]?.attempts[0]?.state === 'failed', 'it fails')
       assert.equal(view.steps[0]?.attempts[0]?.failure?.class, cause)
       assert.match(view.steps[0]?.attempts[0]?.failure?.message ?? '', message)
       if (way.blocked) server.mend()
@@ -152,7 +142,12 @@ describe('a launch that fails leaves its place: the run of another project ends 
     const full = (): Promise<never> => Promise.reject(fault('ENOSPC'))
     const server = await serve(t, { submit: full, storeLog: full })
     const id = await server.begin(project('faulty', FAULTY))
-    await until(server, id, ({ message }) => /cannot be started by a fault of the server/.test(message))
+    await untilRun(
+      server,
+      id,
+      ({ message }) => /cannot be started by a fault of the server/.test(message),
+      'it says so',
+    )
     server.mend()
     await assertOtherRuns(server)
   })
@@ -175,7 +170,7 @@ describe('a launch that fails leaves its place: the run of another project ends 
         }),
       )
       // a step that has ended before it is told to stop has succeeded
-      const code = 'import time\n\ndef main():\n    time.sleep(60)\n'
+      const code = 'import time\n\ndef main():\n    time.sleep(600)\n'
       const id = await server.begin({ ...project('faulty', FAULTY), 'a.py': code })
       await begun.promise
       await cancelRun(server.room.context, ANA, id)

@@ -19,7 +19,7 @@ def main(a):
     if count < ${times}:
         noted.write_text("x" * (count + 1))
         os.kill(os.getppid(), signal.SIGTERM)
-        time.sleep(60)
+        time.sleep(600)
     a.write_text("done")
 `,
     'two.py': 'def main(a):\n    return {"m": len(a.read_text())}\n',

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { envsRoom } from '../../envs/room.ts'
-import { ANA, openBench } from '../bench.fixture.ts'
+import { ANA, openBench, untilRun } from '../bench.fixture.ts'
 import type { Bench } from '../bench.fixture.ts'
 import { cancelRun } from './runs.ts'
 import type { RunView } from './view.ts'
@@ -70,13 +70,8 @@ function project(name: string, requires: string): Record<string, string> {
 }
 
 /** Waits until a run says how often it was tried. */
-async function tried(server: Server, id: string, count: number): Promise<RunView> {
-  for (const end = performance.now() + 60_000; performance.now() < end;) {
-    const view = await server.view(id)
-    if (view.message.includes(`(try ${count} of 6)`)) return view
-    await new Promise((resolve) => setTimeout(resolve, 25))
-  }
-  return assert.fail(`try ${count} was not told: ${(await server.view(id)).message}`)
+function tried(server: Server, id: string, count: number): Promise<RunView> {
+  return untilRun(server, id, ({ message }) => message.includes(`(try ${count} of 6)`), `try ${count}`)
 }
 
 test('a folder that cannot be made ends the run with its reason after six tries, and is counted', async (t) => {

@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { until } from '../../../test/until.ts'
 import { backup, restore } from '../../store/backup/backup.ts'
 import { ANA, openBench } from '../bench.fixture.ts'
 import { killMarked } from '../drivers/local/processes.ts'
@@ -33,7 +34,7 @@ before(async () => {
   const control = spawn(process.execPath, [join(import.meta.dirname, 'control.fixture.ts'), dataDir], {
     stdio: ['ignore', 'inherit', 'inherit'],
   })
-  while (begun() === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+  await until('its step begins', () => begun() > 0)
   await backup(dataDir, saved)
   control.kill('SIGKILL')
   await once(control, 'exit')

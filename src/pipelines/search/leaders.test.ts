@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { until } from '../../../test/until.ts'
 import type { Principal } from '../../contract/access.ts'
 import type { Leases } from '../../jobs/leases.ts'
 import { putTree } from '../../store/blobs/trees.ts'
@@ -107,12 +107,14 @@ describe('two that lead', () => {
     return studies
   }
 
-  async function met(tree: () => Promise<StudyTree>, holds: (tree: StudyTree) => boolean): Promise<StudyTree> {
-    for (const end = performance.now() + 120_000; performance.now() < end; await sleep(50)) {
-      const now = await tree()
-      if (holds(now)) return now
-    }
-    return assert.fail(JSON.stringify(await tree()))
+  function met(tree: () => Promise<StudyTree>, holds: (tree: StudyTree) => boolean): Promise<StudyTree> {
+    return until(
+      async () => JSON.stringify(await tree()),
+      async () => {
+        const now = await tree()
+        return holds(now) && now
+      },
+    )
   }
 
   test('a study that cannot be moved on says why, goes on once it can, and says nothing more', async (t) => {

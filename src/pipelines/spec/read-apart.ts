@@ -19,24 +19,24 @@ export interface Located extends Read {
   readonly lineOf: (path: Path) => number
 }
 
-/** Throws `unprocessable` for a file that takes too long; its faults are in the answer. */
-export async function readProjectApart(text: string, file: string): Promise<Located> {
+/** Throws `unprocessable` for a file that takes longer than `bounds` allow; its faults are in the answer. */
+export async function readProjectApart(text: string, file: string, bounds = BOUNDS): Promise<Located> {
   if (text.length <= SMALL) return { ...readProject(text), lineOf: linesIn(text) }
-  const { read, lines } = await inTurn(() => saidOf(text, file))
+  const { read, lines } = await inTurn(() => saidOf(text, file, bounds))
   return { ...(parseNumerals(read) as Read), lineOf: (path) => lines.get(JSON.stringify(path)) ?? 1 }
 }
 
-async function saidOf(text: string, file: string): Promise<Said> {
+async function saidOf(text: string, file: string, bounds: typeof BOUNDS): Promise<Said> {
   try {
     return await onThread<Said>({
       file: new URL('./read-thread.ts', import.meta.url),
       task: text,
       what: 'reads a project file',
-      bounds: BOUNDS,
+      bounds,
     })
   } catch (error) {
     if (!(error instanceof ThreadEnded)) throw error
-    const detail = `${file} was not read within ${BOUNDS.ms / 1000} s and ${BOUNDS.heap} MiB; write it shorter`
+    const detail = `${file} was not read within ${bounds.ms / 1000} s and ${bounds.heap} MiB; write it shorter`
     throw problem('unprocessable', { detail }, error)
   }
 }

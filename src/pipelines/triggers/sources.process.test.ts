@@ -1,10 +1,10 @@
 /** Triggers on sources in a real S3 server and a real PostgreSQL: what comes there starts a run, once, and what stays the same starts none. */
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { startPostgres } from '../../../test/postgres.ts'
 import { NO_S3, startS3 } from '../../../test/s3.ts'
+import { until } from '../../../test/until.ts'
 import { Leases } from '../../jobs/leases.ts'
 import { s3Client } from '../../store/blobs/s3/client.ts'
 import { s3Settings } from '../../store/blobs/s3/settings.ts'
@@ -54,9 +54,9 @@ async function watched(t: TestContext, source: object, reached: Reached): Promis
       const from = Date.now()
       // not in five seconds but at once
       await db.tx((tx) => tx.run('UPDATE pipeline_triggers SET due_at = 0'))
-      for (const end = performance.now() + 60_000; performance.now() < end; await delay(25))
-        if (((await readTrigger(db, NAMED))?.looked_at ?? 0) > from) return
-      assert.fail(`no look: ${JSON.stringify(await readTrigger(db, NAMED))}`)
+      const trigger = () => readTrigger(db, NAMED)
+      const what = async (): Promise<string> => `a look: ${JSON.stringify(await trigger())}`
+      await until(what, async () => ((await trigger())?.looked_at ?? 0) > from)
     },
   }
 }
@@ -64,11 +64,10 @@ async function watched(t: TestContext, source: object, reached: Reached): Promis
 /** What the run of the next look got, once it has ended; `earlier` are those before it. */
 async function startedBy(room: Watched, earlier: number): Promise<Record<string, string>> {
   await room.looked()
-  for (
-    const end = performance.now() + 60_000;
-    (await room.events()).filter(({ state }) => state === 'started').length <= earlier && performance.now() < end;
+  await until(
+    async () => `a run that is started: ${JSON.stringify(await room.events())}`,
+    async () => (await room.events()).filter(({ state }) => state === 'started').length > earlier,
   )
-    await delay(25)
   const events = await room.events()
   assert.deepEqual(
     events.map(({ state }) => state),
@@ -79,7 +78,7 @@ async function startedBy(room: Watched, earlier: number): Promise<Record<string,
   return room.got(run)
 }
 
-describe('a prefix of S3', { timeout: 120_000 }, () => {
+describe('a prefix of S3', () => {
   test('starts a run for an object that comes, and for one that changes', async (t) => {
     const s3 = await startS3()
     if (s3 === undefined) return t.skip(NO_S3)
@@ -103,7 +102,7 @@ describe('a prefix of S3', { timeout: 120_000 }, () => {
   })
 })
 
-describe('a query', { timeout: 120_000 }, () => {
+describe('a query', () => {
   test('starts a run for a row that comes, and none for another order', async (t) => {
     const server = await startPostgres()
     const admin = new pg.Client({ connectionString: server.url })

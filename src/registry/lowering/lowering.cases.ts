@@ -4,7 +4,7 @@ import { chmod, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { TestContext } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { until } from '../../../test/until.ts'
 import { problem } from '../../contract/errors.ts'
 import type { Gate } from '../../contract/registry.ts'
 import { Worker } from '../../jobs/worker.ts'
@@ -25,7 +25,7 @@ const GATES: readonly Gate[] = [{ metric: 'auc', at_least: 0.7 }]
 const LIMIT_MS = 180_000
 
 export function loweringCases(bench: Bench): void {
-  describe('lowering', { timeout: 2 * LIMIT_MS }, () => {
+  describe('lowering', () => {
     const register = async (model: string, auc: number, gates: readonly Gate[] = GATES): Promise<void> => {
       await registerVersion(bench.room, root, await wanted(bench, { model, auc, gates }))
     }
@@ -63,12 +63,8 @@ export function loweringCases(bench: Bench): void {
       await during()
       const open =
         "SELECT id FROM jobs WHERE kind = 'lower' AND (state = 'running' OR state = 'waiting' AND run_at <= ?)"
-      for (
-        const end = Date.now() + LIMIT_MS;
-        (await bench.room.db.get(open, [Date.now()])) !== undefined;
-        await sleep(10)
-      )
-        assert.ok(Date.now() < end, 'the jobs of lowering come to an end')
+      const isOver = async (): Promise<boolean> => (await bench.room.db.get(open, [Date.now()])) === undefined
+      await until('the end of the jobs of lowering', isOver, LIMIT_MS)
       await worker.stop()
       return loaded
     }
@@ -193,13 +189,14 @@ export function loweringCases(bench: Bench): void {
       const release = Promise.withResolvers<undefined>()
       let tries = 0
       const during = async (): Promise<void> => {
-        while ((await bench.room.db.get(`SELECT id FROM jobs WHERE ${retry}`, [Date.now()])) === undefined)
-          await sleep(10)
+        await until('a job that waits to be tried again', () =>
+          bench.room.db.get(`SELECT id FROM jobs WHERE ${retry}`, [Date.now()]),
+        )
         await bench.room.db.tx((one) => one.run(`UPDATE jobs SET run_at = 0 WHERE ${retry}`, [Date.now()]))
         await begun.promise
         const asked = versionFiles(bench.room, { python: async () => 'unused' }, 'low-j', '1')
         const wish = "SELECT id FROM jobs WHERE kind = 'lower' AND key = 'low-j/1 wanted'"
-        while ((await bench.room.db.get(wish)) === undefined) await sleep(10)
+        await until('a job that is wanted', () => bench.room.db.get(wish))
         release.resolve(undefined)
         assert.ok((await asked).native !== null)
       }

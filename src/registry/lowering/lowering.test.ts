@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { until } from '../../../test/until.ts'
 import { auditLog } from '../../auth/audit.ts'
 import { makeIds } from '../../contract/ids.ts'
 import { Worker } from '../../jobs/worker.ts'
@@ -48,10 +48,13 @@ describe('lowering', () => {
     const worker = new Worker(store.db, { backoffMs: 1, pollMs: 10 })
     handleLowering(room, worker, { python: async () => python, verify, proveOnnx: async () => 0 })
     worker.start()
-    for (const end = Date.now() + 60_000; Date.now() < end; await sleep(20)) {
-      if ((await requireVersion(room.db, model, version)).lowering_state !== 'pending') break
+    const isOver = async (): Promise<boolean> =>
+      (await requireVersion(room.db, model, version)).lowering_state !== 'pending'
+    try {
+      await until('the end of its lowering', isOver)
+    } finally {
+      await worker.stop()
     }
-    await worker.stop()
     return requireVersion(room.db, model, version)
   }
 

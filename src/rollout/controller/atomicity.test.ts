@@ -19,7 +19,7 @@ import { startRollout, takeUp } from './starting.ts'
 
 const BOTH = ['published', 'changed'] as const
 
-describe('a change that cannot be written as a whole is not made', { timeout: 240_000 }, () => {
+describe('a change that cannot be written as a whole is not made', () => {
   let world: BreakableWorld
   let bench: RolloutBench
   const { begun, begunWith } = breakableWorld((made) => {

@@ -16,7 +16,7 @@ import { abandon, change, changeModel, forward } from './changes.ts'
 import { judgeRound } from './controller.ts'
 import { freeze, frozenEndpoint, listFrozen, thaw } from './freeze.ts'
 
-describe('a change of a rollout', { timeout: 240_000 }, () => {
+describe('a change of a rollout', () => {
   let bench: RolloutBench
   const { begun, variants } = rolloutWorld(migratedSqlite, (world) => ({ bench } = world))
   const take = (endpoint: string, version = '7') =>

@@ -16,7 +16,7 @@ const GUARDED: Plan = { ...QUICK, approvals: [{ before: 'promote', role: 'mainta
 const WATCHED = { false_alerts: '1 per week', reactions: { quality: ['incident', 'rollback'] } }
 const OFF = { enabled: false }
 
-describe('the wish of a project file', { timeout: 240_000 }, () => {
+describe('the wish of a project file', () => {
   let bench: RolloutBench
   rolloutWorld(migratedSqlite, (world) => ({ bench } = world))
 

@@ -13,7 +13,7 @@ import { act } from './acts.ts'
 import { beginRound } from './controller.ts'
 import { startRollout, takeUp } from './starting.ts'
 
-describe('the beginning of a rollout', { timeout: 240_000 }, () => {
+describe('the beginning of a rollout', () => {
   let bench: RolloutBench
   const { begun, variants } = rolloutWorld(migratedSqlite, (world) => ({ bench } = world))
   const rollouts = (endpoint: string) =>

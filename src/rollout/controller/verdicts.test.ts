@@ -12,7 +12,7 @@ import { getRollout } from '../read.ts'
 import { rolloutWorld } from '../world.fixture.ts'
 import { judge, replayVerdict, standing } from './verdicts.ts'
 
-describe('a rollout that is judged', { timeout: 240_000 }, () => {
+describe('a rollout that is judged', () => {
   let bench: RolloutBench
   const { begun } = rolloutWorld(migratedSqlite, (world) => ({ bench } = world))
 

@@ -16,7 +16,7 @@ const AB = {
   ab: { metric: 'bought', share: 5000, max_values: 2000 },
 }
 
-describe('what cannot be counted as a whole is not counted', { timeout: 240_000 }, () => {
+describe('what cannot be counted as a whole is not counted', () => {
   let world: BreakableWorld
   let bench: RolloutBench
   const { begun, begunWith } = breakableWorld((made) => {

@@ -14,7 +14,7 @@ const ONE = 'hooked'
 const SCORED = { ep: ONE, ver: '2', et: 50, us: 7, s: null } as const
 const ANSWERED = { ep: ONE, ver: '2', et: 50, us: 7, role: 'canary', st: 200, key: null, ep_epoch: 1 } as const
 
-describe('what is ingested for a rollout', { timeout: 240_000 }, () => {
+describe('what is ingested for a rollout', () => {
   let bench: RolloutBench
   const { begun } = rolloutWorld(migratedSqlite, (world) => ({ bench } = world))
   let made = 0

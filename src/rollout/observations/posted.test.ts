@@ -19,7 +19,7 @@ const SHOP = {
 }
 const ANSWER = { t: 'p', ver: '1', role: 'stable', et: 5, key: null, us: 300, st: 200, x: [7, 'UA'] } as const
 
-describe('values and exposures', { timeout: 240_000 }, () => {
+describe('values and exposures', () => {
   let bench: RolloutBench
   const { begun } = rolloutWorld(migratedSqlite, (world) => ({ bench } = world))
   const shop = async (endpoint: string): Promise<void> => {

@@ -11,30 +11,26 @@ import { verifyNative } from './verify.ts'
  */
 const REFIT_TOLERANCE = 1e-9
 
-test(
-  'native models give the published answers of the serving oracle',
-  { skip: SKIP_ORACLE, timeout: 1_200_000 },
-  async (t) => {
-    const root = await oracleModels()
-    const expected = readExpected()
-    for (const name of ['hgb', 'rf', 'lr', 'xgb']) {
-      await t.test(name, () => {
-        const dir = join(root, name, 'native')
-        assert.equal(verifyNative(dir).ok, true)
-        const model = loadNative(dir)
-        const { rows_from: from, pred: wanted } = expected.models[name]!
-        const { columns, rows } = expected[from]
-        const order = model.inputs.map((input) => columns.indexOf(input.name))
-        assert.equal(wanted.length, 1000)
-        for (const [i, row] of rows.entries()) {
-          const got = model.predictRow(order.map((at) => row[at]))
-          const want = wanted[i]!
-          if (typeof want === 'number') assert.equal(got.prediction, want, `row ${i}`)
-          else
-            for (const [k, p] of want.entries())
-              assert.ok(Math.abs(p - got.probabilities![k]!) <= REFIT_TOLERANCE, `row ${i}`)
-        }
-      })
-    }
-  },
-)
+test('native models give the published answers of the serving oracle', { skip: SKIP_ORACLE }, async (t) => {
+  const root = await oracleModels()
+  const expected = readExpected()
+  for (const name of ['hgb', 'rf', 'lr', 'xgb']) {
+    await t.test(name, () => {
+      const dir = join(root, name, 'native')
+      assert.equal(verifyNative(dir).ok, true)
+      const model = loadNative(dir)
+      const { rows_from: from, pred: wanted } = expected.models[name]!
+      const { columns, rows } = expected[from]
+      const order = model.inputs.map((input) => columns.indexOf(input.name))
+      assert.equal(wanted.length, 1000)
+      for (const [i, row] of rows.entries()) {
+        const got = model.predictRow(order.map((at) => row[at]))
+        const want = wanted[i]!
+        if (typeof want === 'number') assert.equal(got.prediction, want, `row ${i}`)
+        else
+          for (const [k, p] of want.entries())
+            assert.ok(Math.abs(p - got.probabilities![k]!) <= REFIT_TOLERANCE, `row ${i}`)
+      }
+    })
+  }
+})

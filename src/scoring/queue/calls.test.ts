@@ -27,7 +27,7 @@ function callsOf(score: (values: readonly unknown[]) => Promise<void>, bounds: C
 }
 
 const limits = (more: Partial<CallLimits> = {}): CallLimits => ({
-  deadline: Date.now() + 60_000,
+  deadline: Date.now() + 600_000,
   params: null,
   bytes: 10,
   priority: 'normal',

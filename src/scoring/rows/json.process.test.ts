@@ -76,10 +76,9 @@ test('a body nested a million deep is refused, in and out', () => {
 })
 
 test('a long text before a bare word takes time in proportion to it', () => {
-  const text = `["${'\\"NaN '.repeat(200_000)}", NaN, ${'"a",'.repeat(100_000)} 1]`
-  const began = performance.now()
+  // read again from its beginning for each of its quotes, it would take hours
+  const text = `["${'\\"NaN '.repeat(800_000)}", NaN, ${'"a",'.repeat(400_000)} 1]`
   assert.equal((read(text) as unknown[])[1], 'NaN')
-  assert.ok(performance.now() - began < 5000)
 })
 
 test('what is written is read again, whatever it is', () => {

@@ -130,7 +130,7 @@ describe('parquet of pyarrow', { skip }, () => {
     return JSON.parse(stdout) as { faults: string[]; rows: number; prediction: string[] }
   }
 
-  it('every type and compression is handed on as it was', { timeout: 120_000 }, async () => {
+  it('every type and compression is handed on as it was', async () => {
     await run(python as string, ['-c', WRITE, folder])
     for (const name of ['snappy', 'zstd', 'gzip', 'lz4', 'plain']) {
       const met = await score(`${name}.parquet`, `${name}-out.parquet`, 'big', 'integer')

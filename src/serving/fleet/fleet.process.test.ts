@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { until } from '../../../test/until.ts'
 import { gatewayStats } from './admin-client.ts'
 import { Fleet } from './fleet.ts'
 import { gatewayFile } from '../../gateway/run-files.ts'
@@ -12,6 +12,8 @@ import { gatewayFile } from '../../gateway/run-files.ts'
 interface World {
   readonly dataDir: string
   readonly said: string[]
+  /** Resolves at the moment at which it is said that a gateway is restarted. */
+  readonly restarted: Promise<void>
   readonly fleet: () => Fleet
 }
 
@@ -19,6 +21,11 @@ interface World {
 function world(t: TestContext): World {
   const dataDir = mkdtempSync(join(tmpdir(), 'fleet-'))
   const said: string[] = []
+  const restarted = Promise.withResolvers<void>()
+  const log = (text: string): void => {
+    said.push(text)
+    if (text.includes('is restarted')) restarted.resolve()
+  }
   const made: Fleet[] = []
   t.after(async () => {
     await Promise.all(made.map((fleet) => fleet.stop(false)))
@@ -27,11 +34,11 @@ function world(t: TestContext): World {
   })
   const options = { dataDir, count: 2, host: '127.0.0.1', port: 0, allowHosts: [], version: '0.0.0' }
   const fleet = (): Fleet => {
-    const one = new Fleet({ ...options, onUp: () => undefined, log: (text) => said.push(text) })
+    const one = new Fleet({ ...options, onUp: () => undefined, log })
     made.push(one)
     return one
   }
-  return { dataDir, said, fleet }
+  return { dataDir, said, restarted: restarted.promise, fleet }
 }
 
 /** Processes whose command line names the folder. */
@@ -49,20 +56,15 @@ function commandOf(pid: string): string {
   }
 }
 
-async function until(what: string, check: () => boolean): Promise<void> {
-  for (const end = Date.now() + 60_000; Date.now() < end; await sleep(10)) if (check()) return
-  assert.fail(`not within 20 s: ${what}`)
-}
-
 const skip = process.platform !== 'linux' && 'reads /proc'
 
 test('a fleet that is ended while a killed gateway is being started again leaves none', { skip }, async (t) => {
-  const { dataDir, said, fleet } = world(t)
+  const { dataDir, said, restarted, fleet } = world(t)
   const one = fleet()
   await one.start()
   const [victim] = one.gateways()
   process.kill(victim?.pid ?? 0, 'SIGKILL')
-  await until('it is being started again', () => said.some((text) => text.includes('is restarted')))
+  await restarted
   assert.equal(said.filter((text) => text.startsWith('gateway 0 started')).length, 1, 'not up again yet')
   await one.stop(true)
   assert.deepEqual(gatewaysOf(dataDir), [])
@@ -86,7 +88,7 @@ test('a gateway whose place was taken by another leaves, and that one can be rea
   const [heir, kept] = second.gateways()
   assert.equal(kept?.pid, first.gateways()[1]?.pid, 'the other is adopted')
   assert.notEqual(heir?.pid, old?.pid)
-  await until('the old one left', () => !gatewaysOf(dataDir).includes(old?.pid ?? 0))
+  await until('the end of the old one', () => !gatewaysOf(dataDir).includes(old?.pid ?? 0))
   assert.equal((await gatewayStats(heir ?? { socket: '' })).pid, heir?.pid)
   await second.stop(true)
   assert.deepEqual(gatewaysOf(dataDir), [])

@@ -10,6 +10,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import type { GatewayFile } from '../../gateway/run-files.ts'
 import type { RoutingTable, TokenRoute } from '../../gateway/table/table.ts'
+import { never, until } from '../../../test/until.ts'
 import { openTemporaryStore } from '../../store/open.ts'
 import { raiseEpoch } from '../context/epoch.ts'
 import { writeVariants } from '../endpoints/variants.ts'
@@ -130,7 +131,7 @@ test('changes that come while a table is under way share the next one', async (t
   state.gateways = [slow.file]
   await raise()
   const first = publisher.publish()
-  while (slow.epochs.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  await until('the first table', () => slow.epochs.length > 0)
   await raise()
   const second = publisher.publish()
   await raise()
@@ -197,7 +198,7 @@ test('each second it is looked at who missed what: tokens, epochs of others, gat
   /** Lets a second pass and waits until so many tables have come in all. */
   const look = async (tables: number): Promise<void> => {
     t.mock.timers.tick(1000)
-    while (one.epochs.length < tables) await new Promise((resolve) => setImmediate(resolve))
+    await until(`${tables} tables`, () => one.epochs.length >= tables)
     await publisher.publish()
   }
   await look(1)
@@ -256,13 +257,11 @@ test('an endpoint keeps the variants that it had while one that it wants is not 
   assert.deepEqual(answered(), [[0.7, '1']], 'version 2 is not here yet')
   publisher.start()
   t.mock.timers.tick(1000)
-  for (let turns = 0; turns < 500; turns++) await new Promise((resolve) => setImmediate(resolve))
-  assert.equal(tables.length, 2, 'a table without news is not pushed again')
+  await never('a table without news is pushed again', () => tables.length > 2, 500)
   laidOut.set('2', place('/two'))
   t.mock.timers.tick(1000)
-  for (const end = performance.now() + 60_000; tables.length < 3 && performance.now() < end;)
-    await new Promise((resolve) => setImmediate(resolve))
-  assert.equal(tables.length, 3, 'nobody has to publish it')
+  // nobody has to publish it
+  await until('the table with news', () => tables.length === 3)
   await publisher.publish()
   assert.deepEqual(answered(), [[0.7, '2']])
   assert.deepEqual(

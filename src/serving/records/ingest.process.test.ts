@@ -60,7 +60,7 @@ function ingestOf(db: Db, segments: string, hooks: IngestHooks = {}): Ingest {
 }
 
 for (const kind of ['sqlite', 'postgres'] as const) {
-  test(`every record becomes one row, told once, on ${kind}`, { timeout: 120_000 }, async (t) => {
+  test(`every record becomes one row, told once, on ${kind}`, async (t) => {
     const dataDir = folder()
     const server = kind === 'postgres' ? await startPostgres() : undefined
     const store = await openStore({ dataDir, ...(server !== undefined && { databaseUrl: server.url }) })
@@ -99,30 +99,26 @@ test('the same id on two endpoints is two predictions', async (t) => {
   assert.equal((await db.all('SELECT id FROM predictions')).length, 2)
 })
 
-test(
-  'killed at any chunk, the next run ends with the same rows, and the rooms below saw each once',
-  { timeout: 120_000 },
-  async () => {
-    const dataDir = folder()
-    const { segments } = runFiles(dataDir)
-    await writeLog(
-      segments,
-      Array.from({ length: 120 }, (_, i) => record(i)),
-    )
-    const run = (fault?: string): number | null =>
-      spawnSync(process.execPath, [join(import.meta.dirname, 'ingest.fixture.ts'), dataDir], {
-        env: { ...process.env, SLIPWAY_TEST_HOOKS: '1', ...(fault !== undefined && { SLIPWAY_FAULT: fault }) },
-      }).status
-    let kills = 0
-    for (const at of [1, 3, 2, 5]) if (run(`serving.ingest@${at}`) === null) kills++
-    assert.equal(kills, 4)
-    assert.equal(run(), 0)
-    const { db } = await openStore({ dataDir })
-    const count = async (table: string): Promise<number> => (await db.all(`SELECT id FROM ${table}`)).length
-    assert.deepEqual([await count('predictions'), await count('shadow_predictions')], [120, 120])
-    await db.close()
-  },
-)
+test('killed at any chunk, the next run ends with the same rows, and the rooms below saw each once', async () => {
+  const dataDir = folder()
+  const { segments } = runFiles(dataDir)
+  await writeLog(
+    segments,
+    Array.from({ length: 120 }, (_, i) => record(i)),
+  )
+  const run = (fault?: string): number | null =>
+    spawnSync(process.execPath, [join(import.meta.dirname, 'ingest.fixture.ts'), dataDir], {
+      env: { ...process.env, SLIPWAY_TEST_HOOKS: '1', ...(fault !== undefined && { SLIPWAY_FAULT: fault }) },
+    }).status
+  let kills = 0
+  for (const at of [1, 3, 2, 5]) if (run(`serving.ingest@${at}`) === null) kills++
+  assert.equal(kills, 4)
+  assert.equal(run(), 0)
+  const { db } = await openStore({ dataDir })
+  const count = async (table: string): Promise<number> => (await db.all(`SELECT id FROM ${table}`)).length
+  assert.deepEqual([await count('predictions'), await count('shadow_predictions')], [120, 120])
+  await db.close()
+})
 
 test('what earlier versions logged beside predictions is skipped, and is no damage', async (t) => {
   const dataDir = folder()

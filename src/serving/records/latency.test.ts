@@ -32,7 +32,7 @@ const near = (value: number | null | undefined, wanted: number): void =>
   assert.ok(Math.abs((value ?? 0) - wanted) / wanted <= 0.021, `${String(value)} is not near ${wanted}`)
 
 for (const kind of ['sqlite', 'postgres'] as const) {
-  test(`latency by variant and window of arrival, on ${kind}`, { timeout: 120_000 }, async (t) => {
+  test(`latency by variant and window of arrival, on ${kind}`, async (t) => {
     const dataDir = mkdtempSync(join(tmpdir(), 'latency-'))
     const server = kind === 'postgres' ? await startPostgres() : undefined
     const store = await openStore({ dataDir, ...(server !== undefined && { databaseUrl: server.url }) })

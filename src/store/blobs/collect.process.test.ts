@@ -183,47 +183,43 @@ function collector(folder: string, now: number, fault?: string): Promise<string>
   return endOf(join(import.meta.dirname, 'collect.fixture.ts'), [folder, String(now), String(GRACE)], fault)
 }
 
-it(
-  'killed at any point, nothing reachable is ever missing and the next one ends it',
-  { timeout: 300_000 },
-  async () => {
-    const bench = await open('crash')
-    const kept: string[] = []
-    for (let i = 0; i < 8; i++) {
-      const digest = await bench.put(`kept ${i}`)
-      kept.push(digest)
-      await bench.keep(digest)
-      await bench.put(`loose ${i}`)
-    }
-    bench.wait(2 * GRACE)
-    const check = async (): Promise<void> => {
-      for (const [i, digest] of kept.entries()) assert.equal((await bench.blobs.bytes(digest)).toString(), `kept ${i}`)
-    }
-    const faults = [
-      'collect.listed',
-      'collect.reached',
-      'collect.condemned',
-      'blobs.leaving@1',
-      'blobs.leaving@3',
-      'blobs.left@1',
-      'blobs.left@2',
-      'collect.done',
-    ]
-    await bench.collect()
-    bench.wait(GRACE + 1)
-    for (const fault of faults) {
-      assert.equal(await collector(bench.folder, bench.clock(), fault), 'SIGKILL', fault)
-      await check()
-    }
-    assert.equal(await collector(bench.folder, bench.clock()), '0')
+it('killed at any point, nothing reachable is ever missing and the next one ends it', async () => {
+  const bench = await open('crash')
+  const kept: string[] = []
+  for (let i = 0; i < 8; i++) {
+    const digest = await bench.put(`kept ${i}`)
+    kept.push(digest)
+    await bench.keep(digest)
+    await bench.put(`loose ${i}`)
+  }
+  bench.wait(2 * GRACE)
+  const check = async (): Promise<void> => {
+    for (const [i, digest] of kept.entries()) assert.equal((await bench.blobs.bytes(digest)).toString(), `kept ${i}`)
+  }
+  const faults = [
+    'collect.listed',
+    'collect.reached',
+    'collect.condemned',
+    'blobs.leaving@1',
+    'blobs.leaving@3',
+    'blobs.left@1',
+    'blobs.left@2',
+    'collect.done',
+  ]
+  await bench.collect()
+  bench.wait(GRACE + 1)
+  for (const fault of faults) {
+    assert.equal(await collector(bench.folder, bench.clock(), fault), 'SIGKILL', fault)
     await check()
-    const left: string[] = []
-    for await (const { digest } of bench.blobs.list()) left.push(digest)
-    assert.deepEqual(left.sort(), kept.sort())
-    assert.deepEqual(readdirSync(join(bench.folder, 'blobs', 'tmp')), [])
-    await bench.db.close()
-  },
-)
+  }
+  assert.equal(await collector(bench.folder, bench.clock()), '0')
+  await check()
+  const left: string[] = []
+  for await (const { digest } of bench.blobs.list()) left.push(digest)
+  assert.deepEqual(left.sort(), kept.sort())
+  assert.deepEqual(readdirSync(join(bench.folder, 'blobs', 'tmp')), [])
+  await bench.db.close()
+})
 
 it('a blob caught between leaving and gone is back when the folder is opened', async () => {
   const bench = await open('leaving')

@@ -19,8 +19,8 @@ import { constants, getPriority } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { temporaryFolder } from '../../../test/fixtures/folder.ts'
+import { until } from '../../../test/until.ts'
 import type { Blobs } from '../blobs/blobs.ts'
 import { openDiskBlobs } from '../blobs/disk.ts'
 import { materialise, putTree } from '../blobs/trees.ts'
@@ -150,7 +150,9 @@ describe(
         return ask({ blobs, again: [], laidOut: root, portion, background }, 600_000, stop.signal)
       })
       const child = Number(readFileSync(CHILDREN, 'utf8').trim())
-      while (asked.length === 0 && getPriority(child) !== constants.priority.PRIORITY_BELOW_NORMAL) await delay(10)
+      await until('a lower priority, or a question to the store', () => {
+        return asked.length > 0 || getPriority(child) === constants.priority.PRIORITY_BELOW_NORMAL
+      })
       const priority = getPriority(child)
       stop.abort()
       assert.equal(await looked, undefined)
@@ -218,41 +220,37 @@ describe('a look at blobs', () => {
     assert.deepEqual(await damagedTrees(blobs, models, -1), [], 'out of time')
   })
 
-  test(
-    'a room keeps the cursor over its end, and lays out again what is laid out wrongly',
-    { timeout: 120_000 },
-    async () => {
-      const dataDir = join(root, 'room')
-      const clock = (): number => 1_750_000_000_000
-      const told: string[] = []
-      const onError = (error: unknown): void => void told.push(String(error))
-      const source = join(root, 'model')
-      mkdirSync(source)
-      writeFileSync(join(source, 'a.txt'), 'weights')
-      writeFileSync(join(source, 'b.txt'), 'more')
-      const first = await storeRoom({ dataDir, clock, onError })
-      const { digest } = await putTree(first.blobs, source)
-      const place = join(dataDir, 'models', digest.replace(':', '-'))
-      mkdirSync(join(dataDir, 'models'))
-      await materialise(first.blobs, digest, place)
-      assert.deepEqual(await damagedTrees(first.blobs, join(dataDir, 'models'), 1e6), [])
-      const limits = { background: false, databaseMs: 1e6, blobMs: 1e6, blobBytes: 1, comparedMs: 1e6 }
-      await first.looks.look([], limits)
-      const { round } = (await first.looks.state()).blobs
-      assert.deepEqual([round.blobs, round.ended_at], [1, null])
-      assert.equal(readFileSync(join(place, 'a.txt'), 'utf8'), 'weights')
-      overwrite(join(place, 'a.txt'), 0, Buffer.from('W'))
-      await first.close()
+  test('a room keeps the cursor over its end, and lays out again what is laid out wrongly', async () => {
+    const dataDir = join(root, 'room')
+    const clock = (): number => 1_750_000_000_000
+    const told: string[] = []
+    const onError = (error: unknown): void => void told.push(String(error))
+    const source = join(root, 'model')
+    mkdirSync(source)
+    writeFileSync(join(source, 'a.txt'), 'weights')
+    writeFileSync(join(source, 'b.txt'), 'more')
+    const first = await storeRoom({ dataDir, clock, onError })
+    const { digest } = await putTree(first.blobs, source)
+    const place = join(dataDir, 'models', digest.replace(':', '-'))
+    mkdirSync(join(dataDir, 'models'))
+    await materialise(first.blobs, digest, place)
+    assert.deepEqual(await damagedTrees(first.blobs, join(dataDir, 'models'), 1e6), [])
+    const limits = { background: false, databaseMs: 1e6, blobMs: 1e6, blobBytes: 1, comparedMs: 1e6 }
+    await first.looks.look([], limits)
+    const { round } = (await first.looks.state()).blobs
+    assert.deepEqual([round.blobs, round.ended_at], [1, null])
+    assert.equal(readFileSync(join(place, 'a.txt'), 'utf8'), 'weights')
+    overwrite(join(place, 'a.txt'), 0, Buffer.from('W'))
+    await first.close()
 
-      const second = await storeRoom({ dataDir, clock, onError })
-      await second.looks.look([], { ...limits, blobBytes: 1e6 })
-      const state = await second.looks.state()
-      assert.equal(state.blobs.round.blobs, 3, 'the manifest and two files')
-      assert.equal(state.blobs.round.ended_at, '2025-06-15T15:06:40.000Z')
-      assert.equal(state.database.state, 'sound')
-      assert.equal(existsSync(place), false)
-      assert.deepEqual(told, [`Error: the laid-out model ${place} was not what is stored; it is laid out again`])
-      await second.close()
-    },
-  )
+    const second = await storeRoom({ dataDir, clock, onError })
+    await second.looks.look([], { ...limits, blobBytes: 1e6 })
+    const state = await second.looks.state()
+    assert.equal(state.blobs.round.blobs, 3, 'the manifest and two files')
+    assert.equal(state.blobs.round.ended_at, '2025-06-15T15:06:40.000Z')
+    assert.equal(state.database.state, 'sound')
+    assert.equal(existsSync(place), false)
+    assert.deepEqual(told, [`Error: the laid-out model ${place} was not what is stored; it is laid out again`])
+    await second.close()
+  })
 })

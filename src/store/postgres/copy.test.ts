@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import pg from 'pg'
 import { startPostgres, type TestPostgres } from '../../../test/postgres.ts'
+import { until } from '../../../test/until.ts'
 import { copyIn, copyOut } from './copy.ts'
 
 describe('COPY', () => {
@@ -25,13 +26,14 @@ describe('COPY', () => {
   async function untilWaiting(event: string): Promise<void> {
     const sql = `SELECT wait_event FROM pg_stat_activity
       WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE 'COPY%'`
-    const end = performance.now() + 60_000
-    for (let same = 0; same < 50;) {
-      assert.ok(performance.now() < end, `the server does not wait for ${event}`)
-      const found = await beside.query<{ wait_event: string | null }>(sql)
-      same = found.rows[0]?.wait_event === event ? same + 1 : 0
-      await turn()
-    }
+    await until(`the server to wait for ${event}`, async () => {
+      for (let same = 0; same < 50; same++) {
+        const found = await beside.query<{ wait_event: string | null }>(sql)
+        if (found.rows[0]?.wait_event !== event) return false
+        await turn()
+      }
+      return true
+    })
   }
 
   const count = async (): Promise<unknown> =>

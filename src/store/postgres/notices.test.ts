@@ -1,18 +1,18 @@
 /** Notices cross between processes on one database, not back to the sender, and go on after the connection broke. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { startPostgres } from '../../../test/postgres.ts'
+import { until } from '../../../test/until.ts'
 import { openNotices } from './notices.ts'
 
 /** Sends again and again until it is heard: what is told while nobody is connected is lost. */
 async function untilHeard(send: () => void, heard: () => boolean): Promise<void> {
-  for (const end = performance.now() + 60_000; !heard() && performance.now() < end;) {
+  await until('a notice to be heard', () => {
+    if (heard()) return true
     send()
-    await delay(50)
-  }
-  assert.ok(heard())
+    return false
+  })
 }
 
 test('a notice reaches the others and not its sender, also after all connections were cut', async (t) => {
@@ -59,15 +59,11 @@ test('what is sent before there is a connection waits for it in order, up to a t
         `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'slipway notices' ${more}`,
       )
     ).rows.length
-  while ((await connections("AND query LIKE 'LISTEN%' AND state = 'idle'")) === 0);
+  await until('a connection that listens', () => connections("AND query LIKE 'LISTEN%' AND state = 'idle'"))
   const heard: string[] = []
   const first: string[] = []
-  const last = Promise.withResolvers<void>()
   hearing.listen((text) => first.push(text))
-  hearing.listen((text) => {
-    heard.push(text)
-    if (text === 'last') last.resolve()
-  })
+  hearing.listen((text) => heard.push(text))
   const sending = openNotices(server.url)
   // a sender names itself by 36 letters and a space
   const [longest, longer] = ['é'.repeat(3931) + 'x', 'é'.repeat(3932)]
@@ -77,12 +73,12 @@ test('what is sent before there is a connection waits for it in order, up to a t
   )
   const texts = [longest, ...Array.from({ length: 999 }, (_, i) => `text ${i}`)]
   for (const text of [longer, ...texts, 'one too many']) sending.send(text)
-  while (!heard.includes('last')) {
-    sending.send('last')
-    await Promise.race([last.promise, sql.query('SELECT pg_sleep(0.05)')])
-  }
+  await untilHeard(
+    () => sending.send('last'),
+    () => heard.includes('last'),
+  )
   assert.deepEqual(heard.slice(0, 1001), [...texts, 'last'])
   assert.deepEqual(first.slice(0, 1001), heard.slice(0, 1001))
   await sending.close()
-  assert.equal(await connections(), 1)
+  await until('the end of the connection of who sent', async () => (await connections()) === 1)
 })

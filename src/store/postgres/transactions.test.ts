@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { startPostgres, type TestPostgres } from '../../../test/postgres.ts'
+import { until } from '../../../test/until.ts'
 import type { Db, Tx } from '../db.ts'
 import { openPostgres, type PostgresOptions } from './postgres.ts'
 
@@ -174,10 +175,7 @@ describe('PostgreSQL: transactions', () => {
     const other = open({ readers: 1 })
     const waiting = `FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
-    const untilFound = async (sql: string): Promise<void> => {
-      for (const end = performance.now() + 60_000; (await db.all(sql)).length === 0;)
-        assert.ok(performance.now() < end, sql)
-    }
+    const untilFound = (sql: string): Promise<boolean> => until(sql, async () => (await db.all(sql)).length > 0)
     let cut: Promise<unknown> | undefined
     const { runs, ended } = await runsOf(async (t, run) => {
       await t.lock('taken')

@@ -69,7 +69,7 @@ test('a reader that nobody asks does not keep the process, one that is asked doe
     console.log((await db.search({ text: 'SELECT 1 AS n', params: [] }))[0].n)
     Promise.all([2, 3].map((n) => db.search({ text: 'SELECT ? AS n', params: [n] }).then(([row]) => console.log(row.n))))`
   const args = ['--input-type=module', '-e', program, join(root, 'left.db')]
-  const said = execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 })
+  const said = execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 120_000 })
   // each of the last two has a reader of its own
   assert.deepEqual(said.split('\n').toSorted(), ['', '1', '2', '3'])
 })

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { until } from '../../../test/until.ts'
 import { knownDamage } from '../damage.ts'
 import { OpenFiles } from './open-files.ts'
 import { copyName } from './save-copy.ts'
@@ -32,10 +32,6 @@ async function opened(t: TestContext, watchMs: number) {
   return { folder, path, db, damage, told, insert, copies }
 }
 
-async function until(holds: () => boolean): Promise<void> {
-  for (const end = performance.now() + 60_000; !holds(); await sleep(10)) assert.ok(performance.now() < end, 'in time')
-}
-
 function rowsOf(file: string): unknown[] {
   const db = new Database(file, { readonly: true })
   const [rows, mode] = [db.prepare('SELECT b FROM a').pluck().all(), db.pragma('journal_mode', { simple: true })]
@@ -44,7 +40,7 @@ function rowsOf(file: string): unknown[] {
   return rows
 }
 
-describe('an open database whose file is gone', { timeout: 240_000 }, () => {
+describe('an open database whose file is gone', () => {
   test('refuses writes from the first one on, and searches; reads what it has, saves it, and says where', async (t) => {
     const { path, folder, db, damage, told, insert, copies } = await opened(t, 1e6)
     rmSync(path)
@@ -57,7 +53,7 @@ describe('an open database whose file is gone', { timeout: 240_000 }, () => {
       told[0] ?? '',
       /^the database is damaged: \S+a\.db was removed .*; what it holds is being saved beside/,
     )
-    await until(() => /is saved: stop/.test(damage.remedy()))
+    await until('it to be saved', () => /is saved: stop/.test(damage.remedy()))
     const [copy = '', ...others] = copies()
     assert.deepEqual(others, [])
     assert.equal(
@@ -71,15 +67,16 @@ describe('an open database whose file is gone', { timeout: 240_000 }, () => {
   })
 
   test('is noticed without a write by the next look at its files, and not before', async (t) => {
+    t.mock.timers.enable({ apis: ['setInterval'] })
     const { path, damage, copies } = await opened(t, 1000)
-    await sleep(50)
+    t.mock.timers.tick(1000)
     assert.equal(damage.found(), undefined)
     renameSync(path, `${path}.away`)
+    t.mock.timers.tick(999)
     assert.equal(damage.found(), undefined)
-    const from = performance.now()
-    await until(() => damage.found() !== undefined)
-    assert.ok(performance.now() - from < 5000)
-    await until(() => copies().length === 1)
+    t.mock.timers.tick(1)
+    assert.match(damage.found() ?? '', /a\.db was removed or moved away/)
+    await until('a copy', () => copies().length === 1)
   })
 
   test('is noticed by a search, which reads no other file', async (t) => {
@@ -97,7 +94,7 @@ describe('an open database whose file is gone', { timeout: 240_000 }, () => {
     renameSync(folder, `${folder}-away`)
     writeFileSync(folder, 'in the way')
     await assert.rejects(insert(2), /a\.db was removed|ENOTDIR/)
-    await until(() => /could not be saved/.test(damage.remedy()))
+    await until('the copy to fail', () => /could not be saved/.test(damage.remedy()))
     assert.match(
       damage.remedy(),
       /what it holds could not be saved in \S+saved-\S+ \(.+\); it is tried again when the server is stopped/,
@@ -164,7 +161,8 @@ test('a look at their folder alone notices each of the three, one that is moved 
   }
 })
 
-test('a folder that changed a moment ago is not believed: its clock may stand still for two seconds', () => {
+test('a folder that changed a moment ago is not believed: its clock may stand still for two seconds', (t) => {
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() })
   const fresh = inFolder(1900)
   assert.equal(fresh.files.changedInFolder(), undefined)
   renameSync(fresh.path, `${fresh.path}.away`)

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import type { TestContext } from 'node:test'
+import { never, until } from '../../../test/until.ts'
 import type { Db } from '../db.ts'
 import { databaseCases } from '../db.cases.ts'
 import { Readers } from './readers.ts'
@@ -34,8 +35,6 @@ const insert = (db: Db, id: number, bytes = 0): Promise<number> =>
 
 const count = async (db: Db): Promise<number> =>
   (await db.get<{ c: number }>('SELECT count(*) AS c FROM rows'))?.c ?? -1
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Stops the clock by which writes are refused; what it returns lets so many ms pass. */
 function stopClock(t: TestContext): (ms: number) => void {
@@ -74,12 +73,10 @@ describe('SQLite: group commit', () => {
     let told = 0
     const first = Promise.all(Array.from({ length: 400 }, (_, i) => insert(db, i).then(() => told++)))
     await syncing
-    await pause(20)
-    assert.equal(told, 0)
-    assert.equal(syncs.length, opening + 1)
+    const isTooSoon = (): boolean => told > 0 || syncs.length > opening + 1
+    await never('told before the sync', isTooSoon, 20)
     const second = Promise.all(Array.from({ length: 400 }, (_, i) => insert(db, 1000 + i)))
-    await pause(20)
-    assert.equal(syncs.length, opening + 1)
+    await never('told or synced during the sync', isTooSoon, 20)
     release()
     await Promise.all([first, second])
     assert.equal(told, 400)
@@ -89,12 +86,14 @@ describe('SQLite: group commit', () => {
 
   it('a transaction that waits for something else is rolled back, and its neighbours are not', async () => {
     const { db } = await open()
+    const something = Promise.withResolvers<void>()
+    const late = Promise.withResolvers<unknown>()
     const results = await Promise.allSettled([
       insert(db, 1),
       db.tx(async (t) => {
         await t.run('INSERT INTO rows (id) VALUES (2)')
-        await pause(50)
-        await t.run('INSERT INTO rows (id) VALUES (3)')
+        await something.promise
+        await t.run('INSERT INTO rows (id) VALUES (3)').then(late.resolve, late.reject)
       }),
       insert(db, 4),
     ])
@@ -106,7 +105,8 @@ describe('SQLite: group commit', () => {
       String((results[1] as PromiseRejectedResult).reason),
       /waited for something other than its own statements/,
     )
-    await pause(80)
+    something.resolve()
+    await assert.rejects(late.promise, /is over/)
     assert.deepEqual(await db.all('SELECT id FROM rows ORDER BY id'), [{ id: 1 }, { id: 4 }])
   })
 
@@ -201,15 +201,15 @@ describe('SQLite: other processes and threads', () => {
     const { db, path } = await open({ busyMs: 300 })
     const other = new Database(path)
     other.exec('BEGIN IMMEDIATE')
-    let ticks = 0
-    const timer = setInterval(() => ticks++, 5)
     await assert.rejects(insert(db, 1), { code: 'unavailable' })
-    assert.ok(ticks > 5, `${ticks} ticks in 300 ms`)
-    clearInterval(timer)
-    const patient = openSqlite(path, { busyMs: 60_000 })
+    const patient = openSqlite(path, { busyMs: 600_000 })
     opened.push(patient)
-    const waiting = insert(patient, 2)
-    await pause(50)
+    let [ticks, isDone] = [0, false]
+    const timer = setInterval(() => ticks++, 5)
+    const waiting = insert(patient, 2).finally(() => (isDone = true))
+    await until('ticks while it waits', () => ticks > 5)
+    clearInterval(timer)
+    assert.equal(isDone, false)
     other.exec('INSERT INTO rows (id) VALUES (10); COMMIT')
     assert.equal(await waiting, 1)
     assert.deepEqual(await db.all('SELECT id FROM rows ORDER BY id'), [{ id: 2 }, { id: 10 }])
@@ -237,13 +237,17 @@ describe('SQLite: other processes and threads', () => {
     await insert(db, 7)
     let ticks = 0
     const timer = setInterval(() => ticks++, 5)
-    const rows = await db.search({
-      text: 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) SELECT max(i) AS most, (SELECT max(id) FROM rows) AS id FROM n',
-      params: [],
+    const text =
+      'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) SELECT max(i) AS most, (SELECT max(id) FROM rows) AS id FROM n'
+    let most = 500_000
+    // one that is over before this process has had its turns is not long
+    await until('ticks during a search', async () => {
+      ticks = 0
+      most *= 2
+      assert.deepEqual(await db.search({ text, params: [most] }), [{ most, id: 7 }])
+      return ticks >= 3
     })
     clearInterval(timer)
-    assert.deepEqual(rows, [{ most: 1_000_000, id: 7 }])
-    assert.ok(ticks >= 3, `${ticks} ticks`)
   })
 
   it('what the engine refuses comes back from the reader with its code, and the reader goes on', async () => {
@@ -288,7 +292,7 @@ describe('SQLite: other processes and threads', () => {
     }
   })
 
-  it('a killed process loses no row that it was told is there, and leaves no half', { timeout: 60_000 }, async () => {
+  it('a killed process loses no row that it was told is there, and leaves no half', async () => {
     const { db, path } = await open()
     await db.tx((t) => t.run('CREATE TABLE acknowledged (id BIGINT PRIMARY KEY, half BIGINT NOT NULL)'))
     await db.close()

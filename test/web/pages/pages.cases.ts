@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { axeBreaches, COLOURS, keepPicture, overflow, SCHEMES, SIZES } from '../browser.ts'
+import { axeBreaches, COLOURS, fits, keepPicture, openContext, SCHEMES, SIZES } from '../browser.ts'
 import { startFixture } from '../fixture-server.ts'
 import { startedSite } from '../started.ts'
 
@@ -10,7 +10,7 @@ import { startedSite } from '../started.ts'
 export type PageCase = readonly [name: string, path: string, texts: readonly string[]]
 
 export interface PageSite {
-  readonly options: { readonly skip: string | false; readonly timeout: number }
+  readonly options: { readonly skip: string | false }
   /** Opens a page in light colours, gives it to the test, and demands that nothing failed in it. */
   look(path: string, size: { width: number; height: number }, use: (page: Page) => Promise<void>): Promise<void>
   /** The last test of the file: all that the pages were answered satisfies its contract. */
@@ -24,8 +24,7 @@ export function pageSite(given: { readonly empty?: boolean } = {}): PageSite {
   // one tab for all: a context of its own costs as much as the page itself, and who only looks leaves nothing behind
   let tab: Promise<Page> | undefined
   const open = async (): Promise<Page> => {
-    const page = await started.browser.newPage({ timezoneId: 'UTC', locale: 'en-US' })
-    page.setDefaultTimeout(60_000)
+    const page = await (await openContext(started.browser)).newPage()
     page.on('pageerror', (error) => failures.push(error.message))
     page.on('console', (message) => {
       if (message.type() === 'error') failures.push(message.text())
@@ -33,7 +32,7 @@ export function pageSite(given: { readonly empty?: boolean } = {}): PageSite {
     return page
   }
   return {
-    options: { skip: started.skip, timeout: 240_000 },
+    options: { skip: started.skip },
     async look(path, size, use) {
       const page = await (tab ??= open())
       // what the page before left unfinished ends here
@@ -75,9 +74,9 @@ async function wrongOn(page: Page, name: string): Promise<string[]> {
     for (const scheme of SCHEMES) {
       await page.emulateMedia({ colorScheme: scheme })
       await keepPicture(page, `${name}-${size.name}-${scheme}`)
-      const seen = (await overflow(page)) > 0 ? ['wider than its window'] : []
+      await fits(page, `${name}, ${size.name} ${scheme},`)
       // what stands on the page is the same, dark or light
-      seen.push(...(await axeBreaches(page, scheme === 'dark' ? COLOURS : undefined)))
+      const seen = await axeBreaches(page, scheme === 'dark' ? COLOURS : undefined)
       wrong.push(...seen.map((line) => `${size.name} ${scheme}: ${line}`))
     }
   }

@@ -36,7 +36,7 @@ async function during(t: TestContext, after: number, happens: (folder: string) =
     http: () => Promise.reject(new Error('nobody asks the network')),
     secret: () => Promise.reject(new Error('nobody asks for a secret')),
     before: null,
-    limits: limitsOf({ limit_bytes: 10_000, timeout_ms: 10_000 }),
+    limits: limitsOf({ limit_bytes: 10_000, timeout_ms: 120_000 }),
   })
 }
 

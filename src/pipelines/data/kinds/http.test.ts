@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { untilRun } from '../../bench.fixture.ts'
 import { failure, pinned, serving, sourced } from '../sources.fixture.ts'
 
 test('an answer is kept with its etag and time; the same etag is taken as unchanged without its bytes', async (t) => {
@@ -117,8 +118,7 @@ test('one that is away is tried again while the run says so; one that drips ends
   const faults: ((reply: ServerResponse) => void)[] = [
     (reply) => reply.writeHead(503).end(),
     (reply) => {
-      reply.writeHead(200, { 'content-length': '10' }).write('half')
-      setTimeout(() => reply.destroy(), 50)
+      reply.writeHead(200, { 'content-length': '10' }).write('half', () => reply.destroy())
     },
   ]
   const { url, host } = await serving(t, (request, reply) => {
@@ -131,26 +131,25 @@ test('one that is away is tried again while the run says so; one that drips ends
     if (fault === undefined) reply.end('whole')
     else fault(reply)
   })
-  const { begin, run, got, bench } = await sourced(t, { allow: [host] })
+  let now = Date.now()
+  const { begin, run, got, bench } = await sourced(t, { allow: [host] }, { clock: () => now })
   const id = await begin({ http: url })
-  const said = new Set<string>()
-  for (let view = await bench.view(id); view.finished_at === null; view = await bench.view(id)) {
-    said.add(view.message)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+  for (const said of [
+    /tried again \(try 1 of 6\): source "given": .* answered 503/,
+    /tried again \(try 2 of 6\): source "given": .*broke off/,
+  ]) {
+    await untilRun(bench, id, ({ message }) => said.test(message), String(said))
+    now += 60_000
   }
-  assert.deepEqual(await got(await bench.view(id)), { '': 'whole' })
-  const texts = [...said].join('\n')
-  assert.match(texts, /tried again \(try 1 of 6\): source "given": .* answered 503/)
-  assert.match(texts, /tried again \(try 2 of 6\): source "given": .*broke off/)
+  assert.deepEqual(await got(await bench.end(id)), { '': 'whole' })
   assert.match(failure(await run({ http: `${url}/drip`, timeout: '300ms' })), /not read within 300 ms, its timeout/)
 })
 
 test('a run that is cancelled while its source is read ends at once', async (t) => {
   const { url, host } = await serving(t, (_request, reply) => void reply.write('x'))
   const { begin, bench } = await sourced(t, { allow: [host] })
-  const id = await begin({ http: url, timeout: '3s' })
-  while (!(await bench.view(id)).message.includes('reads source'))
-    await new Promise((resolve) => setTimeout(resolve, 20))
+  const id = await begin({ http: url, timeout: '1h' })
+  await untilRun(bench, id, ({ message }) => message.includes('reads source'), 'it reads the source')
   const { db } = bench.store
   await db.tx((t2) => t2.run("UPDATE pipeline_runs SET desired_state = 'cancel' WHERE id = ?", [id]))
   bench.room.wake(id)

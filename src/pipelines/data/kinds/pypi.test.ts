@@ -79,7 +79,8 @@ test('what is not there, and what cannot be opened, is told by name', async (t) 
 })
 
 test('a wheel that is not what the index says is never given', async (t) => {
-  const { begin, bench } = await sourced(t, await index(t, { hash: 'a'.repeat(64) }))
+  const now = Date.now()
+  const { begin, bench } = await sourced(t, await index(t, { hash: 'a'.repeat(64) }), { clock: () => now })
   const id = await begin(source(['flights_data/data']))
   assert.match(await triedAgain(bench, id), /is not what the index says: its hash is/)
   await bench.store.db.tx((tx) => tx.run("UPDATE pipeline_runs SET desired_state = 'cancel' WHERE id = ?", [id]))

@@ -5,7 +5,17 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { queriedPostgres } from '../../../../test/fixtures/queried-postgres.ts'
 import { startPostgres } from '../../../../test/postgres.ts'
-import { failure, pinned, serving, settle, sourced, triedAgain, type Sourced } from '../sources.fixture.ts'
+import { until } from '../../../../test/until.ts'
+import {
+  failure,
+  pinned,
+  serving,
+  settle,
+  sourced,
+  triedAgain,
+  untilSettled,
+  type Sourced,
+} from '../sources.fixture.ts'
 
 const database = queriedPostgres(async (admin) => {
   await admin.query(`CREATE TABLE flights (id int, name text, at timestamptz, price float8, raw bytea, doc json)`)
@@ -28,7 +38,7 @@ test('a room whose tables lie in PostgreSQL keeps what sources gave, and proves 
   const path = join(folder, 'a.txt')
   writeFileSync(path, 'then')
   settle(path)
-  await new Promise((resolve) => setTimeout(resolve, 2600))
+  await untilSettled(path)
   const first = await run({ file: path })
   assert.equal(pinned(await run({ file: path })).unchanged, true)
   writeFileSync(path, 'now, and longer')
@@ -74,10 +84,7 @@ describe('queries', () => {
     )
     const waiting = `SELECT 1 FROM pg_stat_activity
       WHERE datname = current_database() AND query LIKE 'FETCH%' AND wait_event_type = 'Lock'`
-    for (const end = performance.now() + 60_000; (await database.admin.query(waiting)).rowCount !== 1;) {
-      assert.ok(performance.now() < end, 'the query waits')
-      await new Promise((resolve) => setTimeout(resolve, 5))
-    }
+    await until('the query waits', async () => (await database.admin.query(waiting)).rowCount === 1)
     await database.admin.query('INSERT INTO numbers SELECT 0 FROM generate_series(1, 100)')
     await database.admin.query('SELECT pg_advisory_unlock(2500)')
     const ended = await asked
@@ -151,7 +158,8 @@ describe('queries', () => {
   test('a database that is away is tried again', async (t) => {
     const { host: free } = await serving(t, (_request, reply) => reply.destroy())
     const away = `postgresql://user:hidden-password@${free}/db`
-    const { begin, bench } = await sourced(t, { allow: [free], secrets: { DB: away } })
+    const now = Date.now()
+    const { begin, bench } = await sourced(t, { allow: [free], secrets: { DB: away } }, { clock: () => now })
     const id = await begin(sql('SELECT 1'))
     const message = await triedAgain(bench, id)
     assert.match(message, /tried again \(try \d of 6\): source "given": the database of DB/)

@@ -7,16 +7,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { until } from '../../../../test/until.ts'
 import { ifGone } from '../../../contract/absence/absent.ts'
 import { openDiskBlobs } from '../../../store/blobs/disk.ts'
 import { putTree } from '../../../store/blobs/trees.ts'
 import type { AttemptSpec, Driver } from '../driver.ts'
+import { jumping } from '../monotonic.fixture.ts'
 import { programAttempt, python } from './attempt.fixture.ts'
 import { localDriver } from './driver.ts'
 import { Nursery } from './nursery.ts'
 import { startOf } from './processes.ts'
 
 const LINUX = { skip: process.platform === 'linux' ? false : 'steps are forked on Linux only' }
+/** How long a nursery rests. */
+const REST_MS = 5 * 60_000
 const root = mkdtempSync(join(tmpdir(), 'slipway-nursery-'))
 const folder = join(root, 'attempts')
 const blobs = openDiskBlobs(join(root, 'blobs'))
@@ -41,11 +45,14 @@ function nurseries(): number[] {
 
 /** The one nursery, which has answered; what the system tells of it, and what of others, is said where there is none. */
 async function oneNursery(): Promise<number[]> {
-  const end = Date.now() + 60_000
-  while (nurseries().length !== 1 && Date.now() < end) await sleep(20)
-  const found = nurseries()
-  assert.equal(found.length, 1, execFileSync('ps', ['-eo', 'pid,ppid,stat,args'], { encoding: 'utf8' }))
-  return found
+  const processes = (): string => execFileSync('ps', ['-eo', 'pid,ppid,stat,args'], { encoding: 'utf8' })
+  return until(
+    () => `one nursery: ${processes()}`,
+    () => {
+      const found = nurseries()
+      return found.length === 1 && found
+    },
+  )
 }
 
 function told(pid: string, file: string): string {
@@ -53,26 +60,23 @@ function told(pid: string, file: string): string {
 }
 
 async function ended(driver: Driver, attempt: string): Promise<string> {
-  for (const until = Date.now() + 60_000; Date.now() < until; await sleep(20)) {
+  return until(`the end of ${attempt}`, async () => {
     const status = await driver.get(attempt, 'f')
-    if (status.state !== 'running') return status.state === 'finished' ? status.exit.class : status.state
-  }
-  return 'it still runs'
+    return status.state !== 'running' && (status.state === 'finished' ? status.exit.class : status.state)
+  })
 }
 
 async function allGone(pids: readonly number[]): Promise<void> {
-  for (
-    const until = Date.now() + 60_000;
-    (await Promise.all(pids.map(startOf))).some((start) => start !== undefined);
-  ) {
-    assert.ok(Date.now() < until, 'a process that should have ended is there')
-    await sleep(20)
-  }
+  await until(`the end of the processes ${pids.join(', ')}`, async () =>
+    (await Promise.all(pids.map(startOf))).every((start) => start === undefined),
+  )
 }
 
 test('attempts share a nursery; one that was killed is replaced, and what it had started goes on', LINUX, async () => {
   const driver = open()
-  await driver.submit(spec('att_1', 'import time; time.sleep(2)'))
+  const go = join(root, 'first-go')
+  const waits = `import os, time\nwhile not os.path.exists(${JSON.stringify(go)}): time.sleep(0.02)`
+  await driver.submit(spec('att_1', waits))
   await driver.submit(spec('att_2'))
   const first = await oneNursery()
   process.kill(first[0] ?? 0, 'SIGKILL')
@@ -82,6 +86,7 @@ test('attempts share a nursery; one that was killed is replaced, and what it had
   await driver.submit(spec('att_next'))
   const second = await oneNursery()
   assert.notDeepEqual(second, first)
+  writeFileSync(go, '')
   for (const attempt of ['att_1', 'att_2', 'att_3', 'att_next'])
     assert.equal(await ended(driver, attempt), 'ok', attempt)
 })
@@ -92,7 +97,7 @@ test('an attempt whose nursery is killed before it answers is started once', LIN
   for (const [number, wait] of [0, 1, 2, 4, 8, 16].entries()) {
     const notes = join(root, `notes-${number}`)
     const submitted = driver.submit(spec(`att_killed_${number}`, `open(${JSON.stringify(notes)}, "a").write("x")`))
-    // the moment at which it dies is another each time
+    // by the clock: it dies at another moment each time, and may be the faster
     await sleep(wait)
     for (const pid of nurseries()) process.kill(pid, 'SIGKILL')
     await submitted
@@ -105,22 +110,22 @@ test('an attempt whose nursery is killed before it answers is started once', LIN
 test(
   'a nursery that cannot start is tried three times and rests, which is told; then it is tried again',
   LINUX,
-  async () => {
+  async (t) => {
+    const later = jumping(t)
     const [starts, failing] = [join(root, 'starts'), join(root, 'failing')]
     writeFileSync(failing, `#!/bin/sh\necho start >> ${starts}\nexit 3\n`, { mode: 0o755 })
     const ended = (): void => assert.fail('nothing ended')
     for (const interpreter of [failing, join(root, 'nothing')]) {
       const notes: string[] = []
       const note = (text: string): void => void notes.push(text)
-      const options = { python: interpreter, program: 'none', folder, mark: 'MARK', ended, note, restMs: 400 }
-      const nursery = new Nursery(options)
+      const nursery = new Nursery({ python: interpreter, program: 'none', folder, mark: 'MARK', ended, note })
       assert.equal(nursery.fault, null)
       for (let i = 0; i < 5; i++) assert.equal(await nursery.start('att_x', {}), undefined)
       const why = interpreter === failing ? 'it ended with 3' : 'ENOENT'
       assert.equal(notes.length, 1)
       assert.ok(notes[0]?.includes('was lost 3 times') && notes[0].includes(why), notes[0])
-      assert.match(nursery.fault ?? '', /takes longer; it is tried again in 1 min$/)
-      await sleep(500)
+      assert.match(nursery.fault ?? '', /takes longer; it is tried again in [1-5] min$/)
+      later(REST_MS)
       // once more, and it rests again
       for (let i = 0; i < 3; i++) assert.equal(await nursery.start('att_x', {}), undefined)
       assert.equal(notes.length, 2)
@@ -129,7 +134,8 @@ test(
   },
 )
 
-test('a nursery that rests starts attempts again once what kept it away is gone', LINUX, async () => {
+test('a nursery that rests starts attempts again once what kept it away is gone', LINUX, async (t) => {
+  const later = jumping(t)
   const notes: string[] = []
   const late = join(root, 'late-python')
   const supervisor = join(import.meta.dirname, '../../../../python/slipway/step/__main__.py')
@@ -140,7 +146,6 @@ test('a nursery that rests starts attempts again once what kept it away is gone'
     mark: 'SLIPWAY_ATTEMPT',
     ended: () => undefined,
     note: (text) => notes.push(text),
-    restMs: 100,
   })
   for (let i = 0; i < 3; i++) assert.equal(await nursery.start('att_late', {}), undefined)
   symlinkSync(
@@ -149,7 +154,7 @@ test('a nursery that rests starts attempts again once what kept it away is gone'
       .trim(),
     late,
   )
-  await sleep(150)
+  later(REST_MS)
   // the attempt has no folder, so that its process ends soon; it was forked all the same
   assert.ok(Number(await nursery.start('att_late', {})) > 0)
   assert.equal(nursery.fault, null)

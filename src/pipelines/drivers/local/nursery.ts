@@ -27,8 +27,6 @@ export interface NurseryOptions {
   readonly ended: (attempt: string) => void
   /** Told that it rests, and that it starts attempts again. */
   readonly note?: (text: string) => void
-  /** How long it rests, ms; default five minutes. */
-  readonly restMs?: number
 }
 
 /** Is started when the first attempt is, and anew when it was lost. It ends with this process. */
@@ -113,7 +111,7 @@ export class Nursery {
     this.#lost += 1
     this.#why = why
     if (this.#lost >= TRIES) {
-      this.#restsUntil = performance.now() + (this.#options.restMs ?? REST_MS)
+      this.#restsUntil = performance.now() + REST_MS
       this.#options.note?.(this.fault ?? why)
     }
     for (const resolve of this.#waiting.values()) resolve(undefined)

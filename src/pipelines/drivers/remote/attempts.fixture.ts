@@ -1,6 +1,7 @@
 /** Attempts for tests of nodes: small Python programs, and calls that a node would make, well or badly. */
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { until } from '../../../../test/until.ts'
 import { putTree } from '../../../store/blobs/trees.ts'
 import type { AttemptSpec, AttemptStatus, Driver, Exit } from '../driver.ts'
 import { programAttempt } from '../local/attempt.fixture.ts'
@@ -25,24 +26,12 @@ export async function attemptOf(
   return { ...programAttempt(attempt, code, program), log_bytes: 100_000, grace_ms: 500, ...more }
 }
 
-/** Waits until a condition holds, two minutes at most. */
-export async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
-  for (const end = performance.now() + 120_000; performance.now() < end;) {
-    if (await holds()) return
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-  throw new Error('it did not come to hold within two minutes')
-}
-
 /** How an attempt stands once it no longer runs. */
 export async function overAs(driver: Driver, attempt: string): Promise<Exclude<AttemptStatus, { state: 'running' }>> {
-  const seen: Exclude<AttemptStatus, { state: 'running' }>[] = []
-  await until(async () => {
+  return until(`the end of ${attempt}`, async () => {
     const status = await driver.get(attempt, 'f')
-    if (status.state !== 'running') seen.push(status)
-    return seen.length > 0
+    return status.state !== 'running' && status
   })
-  return seen[0] ?? { state: 'absent' }
 }
 
 /** How an attempt ended, as its node said. */

@@ -4,7 +4,9 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { attemptOf, exitOf, overAs, until } from './attempts.fixture.ts'
+import { never, until } from '../../../../test/until.ts'
+import { jumping } from '../monotonic.fixture.ts'
+import { attemptOf, exitOf, overAs } from './attempts.fixture.ts'
 import { externalLauncher } from './external.ts'
 import { claimToken, invitation, NODE_COMMAND } from './invitation.ts'
 import { startNode } from './process.fixture.ts'
@@ -31,21 +33,24 @@ async function codeOf(child: ChildProcess): Promise<number | null> {
   return child.exitCode ?? ((await once(child, 'exit'))[0] as number | null)
 }
 
-test('one that nobody takes waits beyond the lease, and is run by whoever comes then', async () => {
+test('one that nobody takes waits beyond the lease, and is run by whoever comes then', async (t) => {
   await driver.submit(await attemptOf(rig, 'e1', 'print("at last")'))
-  for (const end = Date.now() + 1000; Date.now() < end;) {
-    assert.equal((await driver.get('e1', 'f')).state, 'running')
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
+  const jump = jumping(t)
+  await never(
+    'it runs no more',
+    async () => (await driver.get('e1', 'f')).state !== 'running',
+    5,
+    () => Promise.resolve(jump(60_000)),
+  )
   assert.match((await nodeRow(rig.db, 'e1'))?.waits ?? '', /^no task of the scheduler has taken it up/)
   await take('e1')
   assert.equal((await exitOf(patient, 'e1')).class, 'ok')
 })
 
 test('one that was taken is lost when its task is killed, and that task’s token takes nothing more', async () => {
-  await driver.submit(await attemptOf(rig, 'e2', 'import time; time.sleep(60)'))
+  await driver.submit(await attemptOf(rig, 'e2', 'import time; time.sleep(600)'))
   const node = await take('e2')
-  await until(async () => (await driver.usage('e2')) !== undefined)
+  await until('its first beat', async () => (await driver.usage('e2')) !== undefined)
   assert.equal((await patient.get('e2', 'f')).state, 'running')
   process.kill(-(node.pid ?? 0), 'SIGKILL')
   assert.deepEqual(await overAs(driver, 'e2'), { state: 'absent' })

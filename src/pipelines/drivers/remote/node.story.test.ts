@@ -1,17 +1,21 @@
 /** The program of a node under faults: server away, lease lost, kills, lies of the cluster, a cache that was changed. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { until } from '../../../../test/until.ts'
 import { python } from '../local/attempt.fixture.ts'
 import { isAlive, startOf } from '../local/processes.ts'
-import { attemptOf, exitOf, overAs, treeOf, until } from './attempts.fixture.ts'
+import { attemptOf, exitOf, overAs, treeOf } from './attempts.fixture.ts'
 import { logOf } from '../logs.fixture.ts'
+import { jumping } from '../monotonic.fixture.ts'
 import type { Launcher } from './launcher.ts'
 import { startNode } from './process.fixture.ts'
 import { openRig } from './rig.fixture.ts'
+import { nodeRow } from './rows.ts'
 
 const rig = await openRig()
 after(() => rig.close())
@@ -32,11 +36,13 @@ async function running(attempt: string, more: Parameters<typeof attemptOf>[3] = 
   const file = join(rig.folder, `${attempt}.go`)
   await driver.submit(await attemptOf(rig, attempt, WAITS(file), more))
   // its line may come in pieces, the number in the last one
-  await until(async () => (await logOf(driver, attempt)).includes('\n'))
+  await until(`the line of ${attempt}`, async () => (await logOf(driver, attempt)).includes('\n'))
   return { pid: pidIn(await logOf(driver, attempt)), go: () => writeFileSync(file, '') }
 }
 
-const isGone = (pid: number) => async (): Promise<boolean> => (await startOf(pid)) === undefined
+const isGone = async (pid: number): Promise<boolean> => (await startOf(pid)) === undefined
+const untilGone = (pid: number): Promise<unknown> => until(`the end of process ${pid}`, () => isGone(pid))
+const exitCodeOf = (attempt: string): number | null | undefined => rig.launcher.jobs.get(attempt)?.child.exitCode
 const wrapperOf = (attempt: string): number => rig.launcher.jobs.get(attempt)?.child.pid ?? 0
 
 const parentOf = (pid: number): number =>
@@ -52,7 +58,7 @@ test('the token is in no argument and no log, and nothing is left of an attempt 
   assert.ok(!readFileSync(`/proc/${wrapperOf('att_token')}/cmdline`, 'utf8').includes(token))
   go()
   assert.equal((await exitOf(driver, 'att_token')).class, 'ok')
-  await until(() => rig.launcher.jobs.get('att_token')?.child.exitCode === 0)
+  await until('its program ends', () => exitCodeOf('att_token') === 0)
   assert.ok(!`${await logOf(driver, 'att_token')} ${rig.launcher.said('att_token')}`.includes(token))
   assert.deepEqual(left(), [])
 })
@@ -88,37 +94,67 @@ test('files that the node has are not fetched again, and one that was changed th
 })
 
 test('while the server is away the step goes on, and its log and its end come later, whole and once', async () => {
-  const { go } = await running('att_away', { outputs: [] })
+  const { pid, go } = await running('att_away', { outputs: [] })
   const back = await rig.leave()
-  await sleep(500)
+  const calls = await missedCalls(rig.server.port)
+  await calls.more(1)
   go()
-  await sleep(1500)
+  await untilGone(pid)
+  await calls.more(3)
+  await calls.close()
   assert.ok(await isAlive({ pid: wrapperOf('att_away'), start: (await startOf(wrapperOf('att_away'))) ?? '' }))
   await back()
   assert.equal((await exitOf(driver, 'att_away')).class, 'ok')
   assert.match(await logOf(driver, 'att_away'), /^pid \d+\nover\n$/)
 })
 
+/** Breaks each connection to the port of a server that is away. */
+async function missedCalls(
+  port: number,
+): Promise<{ more: (count: number) => Promise<unknown>; close: () => Promise<unknown> }> {
+  let missed = 0
+  const server = createServer((socket) => {
+    missed++
+    socket.destroy()
+  })
+  await once(server.listen(port, '127.0.0.1'), 'listening')
+  return {
+    async more(count) {
+      const enough = missed + count
+      await until(`${count} more calls of a node`, () => missed >= enough)
+    },
+    close: () => once(server.close(), 'close'),
+  }
+}
+
 test('an attempt whose lease is lost ends its step and sends nothing', async () => {
   const { pid, go } = await running('att_lost', { outputs: ['out'] })
   await rig.db.tx((t) => t.run("UPDATE pipeline_nodes SET fence = 'newer' WHERE attempt = 'att_lost'"))
   const from = rig.heard.length
-  await until(isGone(pid))
+  await untilGone(pid)
   go()
-  await until(() => rig.launcher.jobs.get('att_lost')?.child.exitCode === 3)
+  await until('its program ends', () => exitCodeOf('att_lost') === 3)
   assert.match(rig.launcher.said('att_lost'), /att_lost is left/)
   assert.ok(!rig.heard.slice(from).some((call) => call === 'PUT files' || call === 'POST end'))
   assert.deepEqual(left(), [])
 })
 
-test('a cluster that calls it failed or forgets it is not believed while its node beats', async () => {
+test('a cluster that calls it failed or forgets it is not believed while its node beats', async (t) => {
   const { go } = await running('att_lied')
-  // a busy machine may keep a beat for a second or two
-  const patient = rig.driver({ leaseMs: 5000 })
+  const patient = rig.driver({ leaseMs: 60_000 })
+  const state = async (): Promise<string> => (await patient.get('att_lied', 'f')).state
+  const beatAt = async (): Promise<unknown> => (await nodeRow(rig.db, 'att_lied'))?.beat_at
+  const jump = jumping(t)
   rig.launcher.lie = { state: 'over', detail: 'FAILED' }
   try {
-    await sleep(6000)
-    assert.equal((await patient.get('att_lied', 'f')).state, 'running')
+    for (let i = 0; i < 3; i++) {
+      const last = await beatAt()
+      assert.equal(await state(), 'running')
+      // twice the lease from beat to beat, but from the last one to the look
+      jump(120_000)
+      await until('another beat', async () => (await beatAt()) !== last)
+      assert.equal(await state(), 'running')
+    }
     go()
     assert.equal((await exitOf(patient, 'att_lied')).class, 'ok')
   } finally {
@@ -132,10 +168,12 @@ test('a cluster that cannot be asked ends no attempt, though it be silent', asyn
   const wrapper = wrapperOf('att_unknown')
   process.kill(wrapper, 'SIGSTOP')
   try {
-    await sleep(2500)
-    const status = await driver.get('att_unknown', 'f')
-    assert.ok(status.state === 'running' && status.silent_ms > 1500)
-    assert.ok(!(await isGone(pid)()))
+    await until('it is silent for longer than its lease', async () => {
+      const status = await driver.get('att_unknown', 'f')
+      assert.equal(status.state, 'running')
+      return status.state === 'running' && status.silent_ms > 2500
+    })
+    assert.ok(!(await isGone(pid)))
   } finally {
     process.kill(wrapper, 'SIGCONT')
     rig.launcher.lie = undefined
@@ -147,7 +185,7 @@ test('a cluster that cannot be asked ends no attempt, though it be silent', asyn
 test('a program that is killed takes its step with it, and the attempt is absent once its lease is over', async () => {
   const { pid } = await running('att_killed')
   process.kill(wrapperOf('att_killed'), 'SIGKILL')
-  await until(isGone(pid))
+  await untilGone(pid)
   const patient = rig.driver({ leaseMs: 60_000 })
   assert.equal((await patient.get('att_killed', 'f')).state, 'running', 'it may have been silent for a moment')
   assert.equal((await overAs(driver, 'att_killed')).state, 'absent')
@@ -155,7 +193,7 @@ test('a program that is killed takes its step with it, and the attempt is absent
   // what it left is cleared away by the next
   await driver.submit(await attemptOf(rig, 'att_after'))
   await exitOf(driver, 'att_after')
-  await until(() => left().length === 0)
+  await until('nothing is left', () => left().length === 0)
 })
 
 test('a supervisor that is ended takes its step with it, and it is told how it ended', async () => {
@@ -167,7 +205,7 @@ test('a supervisor that is ended takes its step with it, and it is told how it e
     ['infrastructure', 'the supervisor of the attempt ended without a word (signal 9)'],
   )
   // or it would run on beside the attempt that comes after
-  await until(isGone(pid))
+  await untilGone(pid)
   assert.match(await logOf(driver, 'att_orphan'), /pid/)
 })
 
@@ -179,7 +217,7 @@ test('a supervisor that fails tells by what, without secrets', async () => {
     message,
     "the supervisor of the attempt ended without a word (code 1: [secret]: [Errno 21] Is a directory: 'exit.json.tmp')",
   )
-  await until(() => rig.launcher.jobs.get('att_failed')?.child.exitCode === 0)
+  await until('its program ends', () => exitCodeOf('att_failed') === 0)
   assert.match(rig.launcher.said('att_failed'), /Traceback[\s\S]*in supervise[\s\S]*\[secret\]: /)
 })
 
@@ -188,7 +226,7 @@ test('a second process for the same attempt is refused, and the first goes on', 
   const { job } = rig.launcher.jobs.get('att_twice') ?? assert.fail()
   const output = join(rig.folder, 'twice.said')
   const second = startNode(job, { folder: rig.folder, home: join(rig.folder, 'home'), output })
-  await until(() => second.exitCode !== null)
+  await until('the second one ends', () => second.exitCode !== null)
   assert.equal(second.exitCode, 3)
   assert.match(readFileSync(output, 'utf8'), /another process has taken the attempt up/)
   go()
@@ -202,9 +240,9 @@ import signal, sys, time
 def end(*_): print("tidied", flush=True); sys.exit(0)
 signal.signal(signal.SIGTERM, end)
 print("pid 0", flush=True)
-time.sleep(60)`
+time.sleep(600)`
   await driver.submit(await attemptOf(rig, 'att_term', program))
-  await until(async () => (await logOf(driver, 'att_term')).includes('pid'))
+  await until('its line', async () => (await logOf(driver, 'att_term')).includes('pid'))
   await rig.launcher.stop('att_term')
   assert.equal((await exitOf(driver, 'att_term')).class, 'cancelled')
   assert.match(await logOf(driver, 'att_term'), /tidied/)
@@ -214,10 +252,10 @@ test('an attempt that is cancelled ends with its grace time, and one that is kil
   const cancelled = await running('att_cancel')
   await driver.cancel('att_cancel')
   assert.equal((await exitOf(driver, 'att_cancel')).class, 'cancelled')
-  assert.ok(await isGone(cancelled.pid)())
+  assert.ok(await isGone(cancelled.pid))
   const killed = await running('att_kill')
   await driver.kill('att_kill')
-  await until(isGone(killed.pid))
+  await untilGone(killed.pid)
 })
 
 test('what is no file of its own is no output: the attempt says so', async () => {
@@ -297,10 +335,10 @@ test('what a cluster could not be asked stands with the attempt, until it can', 
     (await rig.db.get<{ trouble: string | null }>("SELECT trouble FROM pipeline_attempts WHERE id = 'att_unasked'"))
       ?.trouble
   const look = async (holds: (trouble: unknown) => boolean): Promise<void> =>
-    until(async () => {
+    void (await until('its trouble', async () => {
       assert.equal((await away.get('att_unasked', 'f')).state, 'running')
       return holds(await trouble())
-    })
+    }))
   await away.submit(await attemptOf(rig, 'att_unasked'))
   await look((told) => told === 'away cannot be asked of it: no route to it')
   said.state = 'pending'

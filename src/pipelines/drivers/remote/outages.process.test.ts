@@ -3,10 +3,11 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { until } from '../../../../test/until.ts'
 import { problem } from '../../../contract/errors.ts'
 import { logOf } from '../logs.fixture.ts'
-import { attemptOf, exitOf, until } from './attempts.fixture.ts'
+import { startOf } from '../local/processes.ts'
+import { attemptOf, exitOf } from './attempts.fixture.ts'
 import type { Launcher } from './launcher.ts'
 import { launcherWith } from './process.fixture.ts'
 import { openRig } from './rig.fixture.ts'
@@ -22,20 +23,21 @@ const launcher = (more: Partial<Launcher>): Launcher => launcherWith(rig.launche
 test('a server that was away for hours hears the node that went on, whatever the cluster has forgotten meanwhile', async (t) => {
   t.after(() => (rig.off = 0))
   const file = join(rig.folder, 'go')
-  const program = `import os, time\nprint("begun", flush=True)\nwhile not os.path.exists(${JSON.stringify(file)}): time.sleep(0.02)`
+  const program = `import os, time\nprint("pid", os.getpid(), flush=True)\nwhile not os.path.exists(${JSON.stringify(file)}): time.sleep(0.02)`
   const before = rig.driver()
   await before.submit(await attemptOf(rig, 'att_hours', program))
-  await until(async () => (await logOf(before, 'att_hours')).includes('begun'))
+  // its line may come in pieces, the number in the last one
+  await until('its line', async () => (await logOf(before, 'att_hours')).includes('\n'))
+  const pid = Number(/pid (\d+)/.exec(await logOf(before, 'att_hours'))?.[1])
   const back = await rig.leave()
   rig.off = 5.9 * HOUR
   rig.tokens.forget()
   writeFileSync(file, '')
-  // the step ends while nobody is there
-  await sleep(1000)
+  await until('the step ends while nobody is there', async () => (await startOf(pid)) === undefined)
   const forgot = launcher({ state: () => Promise.resolve({ state: 'over', detail: 'knows no such job' }) })
-  const next = rig.driver({ launcher: forgot })
+  const next = rig.driver({ launcher: forgot, leaseMs: 600_000 })
   const status = await next.get('att_hours', 'f')
-  assert.ok(status.state === 'running' && status.silent_ms < 5000, JSON.stringify(status))
+  assert.ok(status.state === 'running' && status.silent_ms < 600_000, JSON.stringify(status))
   await back()
   assert.equal((await exitOf(next, 'att_hours')).class, 'ok')
 })

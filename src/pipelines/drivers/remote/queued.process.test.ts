@@ -1,8 +1,9 @@
 /** A cluster that takes no jobs now: an attempt waits, says for what, is sent again, and ends as the cluster says. */
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { until } from '../../../../test/until.ts'
 import { problem } from '../../../contract/errors.ts'
-import { attemptOf, exitOf, until } from './attempts.fixture.ts'
+import { attemptOf, exitOf } from './attempts.fixture.ts'
 import type { Launcher } from './launcher.ts'
 import { launcherWith } from './process.fixture.ts'
 import { openRig } from './rig.fixture.ts'
@@ -31,7 +32,7 @@ test('a job that is refused for now waits, says why, and is sent again as one th
   assert.equal((await driver.get('att_full', 'f')).state, 'running')
   assert.equal((await nodeRow(rig.db, 'att_full'))?.waits, limit.message)
   // longer than the silence after which the word of the cluster counts
-  await until(async () => (await driver.get('att_full', 'f'), sent.length === 3))
+  await until('the third try', async () => (await driver.get('att_full', 'f'), sent.length === 3))
   assert.equal((await exitOf(driver, 'att_full')).class, 'ok')
   assert.deepEqual(sent, [false, true, true])
 })
@@ -72,9 +73,9 @@ test('one that is cancelled while it waits is sent no more', async () => {
 test('an attempt that was taken up and is silent ends with the cause that the cluster names', async () => {
   const ends = { state: 'over', failure: 'out_of_memory', detail: 'it took more memory than its job has' } as const
   const driver = rig.driver({ launcher: launcher({ state: () => Promise.resolve(ends) }) })
-  await driver.submit(await attemptOf(rig, 'att_killed', 'print("begun", flush=True)\nimport time\ntime.sleep(60)'))
+  await driver.submit(await attemptOf(rig, 'att_killed', 'print("begun", flush=True)\nimport time\ntime.sleep(600)'))
   // its line may come in two pieces
-  await until(async () => (await driver.logs('att_killed', 0, 9)).includes('\n'))
+  await until('its line', async () => (await driver.logs('att_killed', 0, 9)).includes('\n'))
   const pid = rig.launcher.jobs.get('att_killed')?.child.pid ?? assert.fail()
   process.kill(-pid, 'SIGKILL')
   const exit = await exitOf(driver, 'att_killed')
@@ -84,8 +85,8 @@ test('an attempt that was taken up and is silent ends with the cause that the cl
 test('one that was taken up and waits to be started again has ended', async () => {
   const again = { state: 'pending', again: true, detail: 'was put back into the queue' } as const
   const driver = rig.driver({ launcher: launcher({ state: () => Promise.resolve(again) }) })
-  await driver.submit(await attemptOf(rig, 'att_again', 'import time\ntime.sleep(60)'))
-  await until(async () => (await driver.usage('att_again')) !== undefined)
+  await driver.submit(await attemptOf(rig, 'att_again', 'import time\ntime.sleep(600)'))
+  await until('its first beat', async () => (await driver.usage('att_again')) !== undefined)
   process.kill(-(rig.launcher.jobs.get('att_again')?.child.pid ?? assert.fail()), 'SIGKILL')
-  await until(async () => (await driver.get('att_again', 'f')).state === 'absent')
+  await until('its end', async () => (await driver.get('att_again', 'f')).state === 'absent')
 })

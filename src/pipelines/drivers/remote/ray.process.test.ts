@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { startTestApp } from '../../../../test/app.ts'
 import { freePort } from '../../../../test/programs/free-port.ts'
+import { until } from '../../../../test/until.ts'
 import { submitProject } from '../../../cli/project/files.ts'
 import { createClient, type Client } from '../../../client/client.ts'
 import { pipelinesApi } from '../../../contract/pipelines.ts'
@@ -166,12 +167,10 @@ def read(table):
     return client.call(pipelinesApi.createPipelineRun, { body: { pipeline_version: version.id, ...more } })
   }
   const end = async ({ id }: Run): Promise<Run> => {
-    for (const end = performance.now() + 120_000; performance.now() < end;) {
+    return until(`the end of run ${id}`, async () => {
       const run = await client.call(pipelinesApi.getPipelineRun, { params: { id } })
-      if (run.finished_at !== null) return run
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
-    return assert.fail('the run did not end')
+      return run.finished_at !== null && run
+    })
   }
   const log = async ({ id }: Run, step: string): Promise<string> => {
     const headers = { authorization: `Bearer ${token}` }
@@ -201,7 +200,7 @@ def read(table):
   test('a run that is cancelled while its job waits is over at once, and the job is refused when it comes', async () => {
     head.starts = false
     const run = await begin({ force: true })
-    while (head.jobs.size < 2) await new Promise((resolve) => setTimeout(resolve, 20))
+    await until('its job is sent', () => head.jobs.size === 2)
     await client.call(pipelinesApi.cancelPipelineRun, { params: { id: run.id } })
     assert.equal((await end(run)).state, 'cancelled')
     head.starts = true
@@ -234,15 +233,11 @@ test('a cluster that is taken out of the configuration: what it runs is heard to
     const { id } = await clientOf().call(pipelinesApi.createPipelineRun, { body: { pipeline_version: version.id } })
     const read = () => clientOf().call(pipelinesApi.getPipelineRun, { params: { id } })
     const met = async (holds: (run: Run) => boolean): Promise<Run> => {
-      for (
-        const end = performance.now() + 120_000;
-        performance.now() < end;
-        await new Promise((resolve) => setTimeout(resolve, 50))
-      ) {
+      const what = async (): Promise<string> => `${String(holds)}: ${JSON.stringify(await read())}`
+      return until(what, async () => {
         const run = await read()
-        if (holds(run)) return run
-      }
-      return assert.fail(JSON.stringify(await read()))
+        return holds(run) && run
+      })
     }
     await met(() => existsSync(join(root, 'begun')))
     await app.stop()

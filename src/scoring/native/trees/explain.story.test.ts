@@ -148,7 +148,7 @@ interface Case {
   readonly tolerance: number
 }
 
-test('contributions equal those of the library shap', { timeout: 900_000 }, async (t) => {
+test('contributions equal those of the library shap', async (t) => {
   const root = mkdtempSync(join(tmpdir(), 'shap-'))
   after(() => rmSync(root, { recursive: true }))
   const python = await testEnv([...BOOSTED.newest, SHAP], 'once')

@@ -120,12 +120,12 @@ describe('a storing', () => {
       state.over = true
       return error.code
     })
-    let waited = 0
-    for (; !state.over && waited < 130_000; waited += 200) {
+    let passed = 0
+    for (; !state.over && passed < 130_000; passed += 200) {
       for (let turns = 0; turns < 3; turns++) await turn()
       t.mock.timers.tick(200)
     }
     assert.equal(await ended, 'unavailable')
-    assert.ok(waited >= 120_000 && waited <= 121_000, `${waited} ms`)
+    assert.ok(passed >= 120_000 && passed <= 121_000, `${passed} ms`)
   })
 })

@@ -1,9 +1,10 @@
 /** The driver of Kubernetes passes what every driver must do, against a fake API server whose pods are processes. */
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { until } from '../../../../../test/until.ts'
 import { driverCases } from '../../driver.cases.ts'
 import { python } from '../../local/attempt.fixture.ts'
-import { attemptOf, exitOf, overAs, until } from '../attempts.fixture.ts'
+import { attemptOf, exitOf, overAs } from '../attempts.fixture.ts'
 import { clusterWaits } from '../rows.ts'
 import { openRig } from '../rig.fixture.ts'
 import { startFakeApiServer } from './fake-api-server.fixture.ts'
@@ -27,7 +28,7 @@ test('what an attempt waits for is kept for its run, until it is taken up', asyn
   await driver.submit(await attemptOf(rig, 'att_waits'))
   const waits = () =>
     rig.db.get<{ waits: string | null }>("SELECT waits FROM pipeline_nodes WHERE attempt = 'att_waits'")
-  await until(async () => {
+  await until('what it waits for', async () => {
     await driver.get('att_waits', 'f')
     return /being made/.test((await waits())?.waits ?? '')
   })
@@ -39,8 +40,9 @@ test('what an attempt waits for is kept for its run, until it is taken up', asyn
 })
 
 test('an attempt whose node falls silent ends by whose fault the cluster says it is, once its lease is over', async () => {
-  await driver.submit(await attemptOf(rig, 'att_evicted', 'import time; time.sleep(60)'))
+  await driver.submit(await attemptOf(rig, 'att_evicted', 'import time; time.sleep(600)'))
   await until(
+    'its node takes it up',
     async () =>
       (
         await rig.db.get<{ claimed_at: number | null }>(
@@ -65,14 +67,14 @@ test('an end that the cluster could not be told is told later, and orphans are f
   assert.match(rig.notes.at(-1) ?? '', /could not be asked to end its job att_orphan/)
   await driver.delete('att_orphan')
   const held = async (): Promise<string[]> => (await launcher.held?.()) ?? []
-  await until(async () => (await held()).includes('att_orphan'))
+  await until('its job is there', async () => (await held()).includes('att_orphan'))
   await driver.endStrays?.()
   assert.match(rig.notes.at(-1) ?? '', /could not be asked to end what nobody hears of: .*away/)
   fake.answers = []
   await driver.submit(await attemptOf(rig, 'att_ours'))
-  await until(async () => (await held()).includes('att_ours'))
+  await until('the job of another is there', async () => (await held()).includes('att_ours'))
   await driver.endStrays?.()
-  await until(async () => !(await held()).includes('att_orphan'))
+  await until('its job is gone', async () => !(await held()).includes('att_orphan'))
   assert.ok((await held()).includes('att_ours'), 'what has a row is left alone')
   fake.starts = true
 })
