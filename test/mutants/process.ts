@@ -82,6 +82,7 @@ export async function runTest(job: TestJob): Promise<Ended> {
 /** Ends what is late; `now` is a monotonic clock, ms. */
 export class Watch {
   late = false
+  #stopped = false
   #silentMs = 0
   readonly #now: () => number
   readonly #started: number
@@ -102,12 +103,15 @@ export class Watch {
   }
 
   heard(): void {
+    // what a process has said may come after its end
+    if (this.#stopped) return
     this.#note()
     clearTimeout(this.#silence)
     this.#silence = this.#waitAnew()
   }
 
   stop(): { late: boolean; ms: number; silentMs: number } {
+    this.#stopped = true
     clearTimeout(this.#timer)
     clearTimeout(this.#silence)
     this.#note()
