@@ -32,6 +32,8 @@ export async function startRay(more: number): Promise<RayCluster> {
     PATH: `${dirname(ray)}:${process.env['PATH'] ?? ''}`,
     RAY_ENABLE_UV_RUN_RUNTIME_ENV: '0',
     RAY_raylet_start_wait_time_s: '150',
+    // a node that has lost its head ends, with all that it runs, after a minute otherwise
+    RAY_gcs_rpc_server_reconnect_timeout_s: '3600',
     SLIPWAY_NODE_CACHE: join(folder, 'slipway'),
   }
   const { PYTHONDONTWRITEBYTECODE: _none, NODE_OPTIONS: _options, ...env } = base as NodeJS.ProcessEnv
