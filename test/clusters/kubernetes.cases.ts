@@ -12,7 +12,7 @@ import { kubernetesLauncher } from '../../src/pipelines/drivers/remote/kubernete
 import { openRig } from '../../src/pipelines/drivers/remote/rig.fixture.ts'
 import { gate } from '../../src/pipelines/drivers/suite.fixture.ts'
 import { until } from '../until.ts'
-import { beatsOn, HELD } from './beats.ts'
+import { att, beatsOn, HELD } from './attempts.ts'
 import { startPlane } from './kubernetes-plane.ts'
 
 /** An attempt is lost that is silent for so long, ms: longer than a busy machine holds up a node. */
@@ -61,66 +61,66 @@ test('the Role of the guide is enough; a right that is missing is named', async 
   assert.match((await weak.health?.())?.detail ?? '', /may not create jobs in steps, .*list events in steps/)
   const alone = rig.driver({ launcher: weak })
   const wrong = { code: 'unprocessable', message: /cannot create resource "secrets"/ } as const
-  await assert.rejects(alone.submit(await attemptOf(rig, 'att_weak')), wrong)
+  await assert.rejects(alone.submit(await attemptOf(rig, att('weak'))), wrong)
 })
 
 test('the token is in the Secret alone, which goes with its Job', async () => {
-  await driver.submit(await attemptOf(rig, 'att_token', 'import time; time.sleep(3600)', { grace_ms: 100 }))
-  const name = nameOf('att_token')
+  await driver.submit(await attemptOf(rig, att('token'), 'import time; time.sleep(3600)', { grace_ms: 100 }))
+  const name = nameOf(att('token'))
   const secret = kubectl(['-n', 'steps', 'get', 'secret', name, '-o', 'jsonpath={.data.token}'])
   const token = Buffer.from(secret, 'base64').toString()
   assert.match(token, /^slw_/)
   assert.equal(kubectl(['-n', 'steps', 'get', 'job,pod', '-o', 'yaml']).includes(token), false)
-  await until('a job that runs', async () => (await driver.get('att_token', 'f')).state === 'running')
+  await until('a job that runs', async () => (await driver.get(att('token'), 'f')).state === 'running')
   kubectl(['-n', 'steps', 'delete', 'job', name, '--wait=false'])
   const gone = (): boolean => kubectl(['-n', 'steps', 'get', 'secret', name, '--ignore-not-found']) === ''
   await until('a Secret that is gone', gone)
 })
 
 test('a Job that somebody deletes ends its attempt as ended from outside', async () => {
-  await driver.submit(await attemptOf(rig, 'att_deleted', UP))
-  await until('the first line', async () => (await logOf(driver, 'att_deleted')) === 'up\n')
-  kubectl(['-n', 'steps', 'delete', 'job', nameOf('att_deleted'), '--wait=false'])
-  assert.equal((await exitOf(driver, 'att_deleted')).class, 'cancelled')
+  await driver.submit(await attemptOf(rig, att('deleted'), UP))
+  await until('the first line', async () => (await logOf(driver, att('deleted'))) === 'up\n')
+  kubectl(['-n', 'steps', 'delete', 'job', nameOf(att('deleted')), '--wait=false'])
+  assert.equal((await exitOf(driver, att('deleted'))).class, 'cancelled')
 })
 
 test('an eviction ends the attempt with its grace time', async () => {
-  await driver.submit(await attemptOf(rig, 'att_drained', UP))
-  await until('the first line', async () => (await logOf(driver, 'att_drained')) === 'up\n')
-  const pod = kubectl(['-n', 'steps', 'get', 'pod', '-l', 'slipway.dev/attempt=att_drained', '-o', 'name'])
+  await driver.submit(await attemptOf(rig, att('drained'), UP))
+  await until('the first line', async () => (await logOf(driver, att('drained'))) === 'up\n')
+  const pod = kubectl(['-n', 'steps', 'get', 'pod', '-l', 'slipway.dev/attempt=' + att('drained'), '-o', 'name'])
     .trim()
     .slice(4)
   const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: pod, namespace: 'steps' } }
   kubectl(['create', '--raw', `/api/v1/namespaces/steps/pods/${pod}/eviction`, '-f', '-'], JSON.stringify(eviction))
-  assert.equal((await exitOf(driver, 'att_drained')).class, 'cancelled')
-  await until('the end of the Job', async () => (await launcher.state('att_drained')).state === 'over')
-  const said = await launcher.state('att_drained')
+  assert.equal((await exitOf(driver, att('drained'))).class, 'cancelled')
+  await until('the end of the Job', async () => (await launcher.state(att('drained'))).state === 'over')
+  const said = await launcher.state(att('drained'))
   assert.equal(said.failure, 'preempted')
 })
 
 test('a demand that no node meets waits, is told, and is taken back', async () => {
-  await driver.submit({ ...(await attemptOf(rig, 'att_large')), cpus: 640 })
+  await driver.submit({ ...(await attemptOf(rig, att('large'))), cpus: 640 })
   await until('a demand that is told', async () =>
-    /waits for a node: 0\/1 nodes are available: 1 Insufficient cpu/.test(await waitsOf('att_large')),
+    /waits for a node: 0\/1 nodes are available: 1 Insufficient cpu/.test(await waitsOf(att('large'))),
   )
-  await driver.cancel('att_large')
-  assert.equal((await overAs(driver, 'att_large')).state, 'absent')
-  const gone = (): boolean => kubectl(['-n', 'steps', 'get', 'job', nameOf('att_large'), '--ignore-not-found']) === ''
+  await driver.cancel(att('large'))
+  assert.equal((await overAs(driver, att('large'))).state, 'absent')
+  const gone = (): boolean => kubectl(['-n', 'steps', 'get', 'job', nameOf(att('large')), '--ignore-not-found']) === ''
   await until('a Job that is gone', gone)
 })
 
 test('GPUs are asked of the node', async () => {
-  await driver.submit({ ...(await attemptOf(rig, 'att_gpus')), gpus: 2 })
-  assert.equal((await exitOf(driver, 'att_gpus')).class, 'ok')
-  await driver.submit({ ...(await attemptOf(rig, 'att_more')), gpus: 3 })
-  await until('a demand that is told', async () => /Insufficient nvidia\.com\/gpu/.test(await waitsOf('att_more')))
-  await driver.kill('att_more')
+  await driver.submit({ ...(await attemptOf(rig, att('gpus'))), gpus: 2 })
+  assert.equal((await exitOf(driver, att('gpus'))).class, 'ok')
+  await driver.submit({ ...(await attemptOf(rig, att('more'))), gpus: 3 })
+  await until('a demand that is told', async () => /Insufficient nvidia\.com\/gpu/.test(await waitsOf(att('more'))))
+  await driver.kill(att('more'))
 })
 
 test('quota of Jobs and of pods is waited for, told, and gone on with', async () => {
   for (const [attempt, hard] of [
-    ['att_quota', 'count/jobs.batch=0'],
-    ['att_pods', 'pods=0'],
+    [att('quota'), 'count/jobs.batch=0'],
+    [att('pods'), 'pods=0'],
   ] as const) {
     kubectl(['-n', 'steps', 'create', 'quota', 'none', `--hard=${hard}`])
     await until(
@@ -138,27 +138,27 @@ test('quota of Jobs and of pods is waited for, told, and gone on with', async ()
 
 test('a token that ran out says nothing of what runs, until its file has the next one', async () => {
   const { env, go } = gate()
-  await driver.submit(await attemptOf(rig, 'att_expired', HELD, { env }))
-  await until('the first line', async () => (await logOf(driver, 'att_expired')) === 'begun\n')
+  await driver.submit(await attemptOf(rig, att('expired'), HELD, { env }))
+  await until('the first line', async () => (await logOf(driver, att('expired'))) === 'begun\n')
   const file = join(plane.folder, 'token-slipway')
   const good = readFileSync(file, 'utf8')
   writeFileSync(file, good.slice(0, -4))
   try {
-    await until('a token that is refused', async () => (await launcher.state('att_expired')).state === 'unknown')
-    await beatsOn(rig, driver, 'att_expired', LEASE_MS)
+    await until('a token that is refused', async () => (await launcher.state(att('expired'))).state === 'unknown')
+    await beatsOn(rig, driver, att('expired'), LEASE_MS)
     go()
-    assert.equal((await exitOf(driver, 'att_expired')).class, 'ok')
+    assert.equal((await exitOf(driver, att('expired'))).class, 'ok')
   } finally {
     writeFileSync(file, good)
   }
-  await until('the end of the Job', async () => (await launcher.state('att_expired')).state === 'over')
+  await until('the end of the Job', async () => (await launcher.state(att('expired'))).state === 'over')
 })
 
 test('how long it takes from the Job to the first line of a step is told beside that of a bare Job', async (t) => {
   const own: number[] = []
   const bare: number[] = []
   for (let i = 0; i < 9; i++) {
-    const attempt = `att_speed_${i}`
+    const attempt = att(`speed_${i}`)
     const spec = await attemptOf(rig, attempt, 'import time; print(time.time(), flush=True)')
     const from = Date.now() / 1000
     await driver.submit(spec)

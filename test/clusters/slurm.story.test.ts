@@ -14,7 +14,7 @@ import { gate } from '../../src/pipelines/drivers/suite.fixture.ts'
 import { nodeRow } from '../../src/pipelines/drivers/remote/rows.ts'
 import { slurmLauncher } from '../../src/pipelines/drivers/remote/slurm/slurm.ts'
 import { until } from '../until.ts'
-import { HELD } from './beats.ts'
+import { att, HELD } from './attempts.ts'
 import { missingSlurm, SLURM_PACKAGES, startSlurm } from './slurm-nodes.ts'
 
 const missing = missingSlurm()
@@ -61,36 +61,36 @@ describe('Slurm', { skip: lacks }, async () => {
 
   test('a job is never put back, and shows neither its token nor its variables', async () => {
     const { env, go } = gate()
-    await driver.submit(await attemptOf(rig, 'att_shown', HELD, { env }))
-    await hasBegun('att_shown')
-    const shown = await show('att_shown')
+    await driver.submit(await attemptOf(rig, att('shown'), HELD, { env }))
+    await hasBegun(att('shown'))
+    const shown = await show(att('shown'))
     assert.match(shown, / Requeue=0 /)
     assert.doesNotMatch(shown, /SLIPWAY_|slw_|exec/)
     const [, id = ''] = /^(\d+) /.exec(shown) ?? []
     await assert.rejects(cluster.scontrol('requeue', id))
     go()
-    assert.equal((await exitOf(driver, 'att_shown')).class, 'ok')
+    assert.equal((await exitOf(driver, att('shown'))).class, 'ok')
   })
 
   test('a job that is sent again is the one that is there', async () => {
-    const spec = await attemptOf(rig, 'att_twice', 'print("once")')
+    const spec = await attemptOf(rig, att('twice'), 'print("once")')
     await Promise.all([driver.submit(spec), driver.submit(spec), rig.driver({ launcher }).submit(spec)])
-    assert.equal((await exitOf(driver, 'att_twice')).class, 'ok')
-    assert.equal(await logOf(driver, 'att_twice'), 'once\n')
+    assert.equal((await exitOf(driver, att('twice'))).class, 'ok')
+    assert.equal(await logOf(driver, att('twice')), 'once\n')
   })
 
   test('a job without room waits and says so, and one that no node can hold is refused with the words of Slurm', async () => {
-    await driver.submit({ ...(await attemptOf(rig, 'att_wide', 'import time\ntime.sleep(3600)')), cpus: 8 })
-    await until('a job that runs', async () => (await launcher.state('att_wide')).state === 'running')
-    await driver.submit({ ...(await attemptOf(rig, 'att_waits')), cpus: 8 })
+    await driver.submit({ ...(await attemptOf(rig, att('wide'), 'import time\ntime.sleep(3600)')), cpus: 8 })
+    await until('a job that runs', async () => (await launcher.state(att('wide'))).state === 'running')
+    await driver.submit({ ...(await attemptOf(rig, att('waits'))), cpus: 8 })
     await until('a job that waits for room', async () => {
-      await driver.get('att_waits', 'f')
-      return /waits in the queue \((Resources|Priority)/.test(await waitsOf('att_waits'))
+      await driver.get(att('waits'), 'f')
+      return /waits in the queue \((Resources|Priority)/.test(await waitsOf(att('waits')))
     })
-    await driver.cancel('att_waits')
-    assert.equal((await overAs(driver, 'att_waits')).state, 'absent')
-    await driver.kill('att_wide')
-    await assert.rejects(driver.submit({ ...(await attemptOf(rig, 'att_huge')), memory_bytes: 2 ** 40 }), {
+    await driver.cancel(att('waits'))
+    assert.equal((await overAs(driver, att('waits'))).state, 'absent')
+    await driver.kill(att('wide'))
+    await assert.rejects(driver.submit({ ...(await attemptOf(rig, att('huge'))), memory_bytes: 2 ** 40 }), {
       code: 'upstream_failed',
     })
   })
@@ -101,44 +101,44 @@ describe('Slurm', { skip: lacks }, async () => {
     await until('a token that has expired', async () =>
       /its token has expired at /.test((await launcher.health?.())?.detail ?? ''),
     )
-    await driver.submit(await attemptOf(rig, 'att_token', 'print("sent later")'))
-    assert.equal((await driver.get('att_token', 'f')).state, 'running')
-    assert.match(await waitsOf('att_token'), /expired/)
+    await driver.submit(await attemptOf(rig, att('token'), 'print("sent later")'))
+    assert.equal((await driver.get(att('token'), 'f')).state, 'running')
+    assert.match(await waitsOf(att('token')), /expired/)
     token = good
-    assert.equal((await exitOf(driver, 'att_token')).class, 'ok')
+    assert.equal((await exitOf(driver, att('token'))).class, 'ok')
     assert.equal((await launcher.health?.())?.ok, true)
   })
 
   test('slurmd and slurmctld are killed while a step runs: it ends once or is lost, and does not begin again', async () => {
     const { env, go } = gate()
-    await driver.submit(await attemptOf(rig, 'att_kill', HELD, { env }))
-    await hasBegun('att_kill')
+    await driver.submit(await attemptOf(rig, att('kill'), HELD, { env }))
+    await hasBegun(att('kill'))
     await cluster.kill('slurmd')
     await cluster.kill('slurmctld')
-    assert.equal((await driver.get('att_kill', 'f')).state, 'running')
+    assert.equal((await driver.get(att('kill'), 'f')).state, 'running')
     await cluster.start('slurmctld')
     await cluster.start('slurmd')
     go()
     // a slurmctld that was killed may have forgotten the job, and a slurmd that comes back ends what is forgotten: then the attempt is lost
-    const over = await overAs(rig.driver({ launcher, leaseMs: 15_000 }), 'att_kill')
-    const log = await logOf(driver, 'att_kill')
+    const over = await overAs(rig.driver({ launcher, leaseMs: 15_000 }), att('kill'))
+    const log = await logOf(driver, att('kill'))
     if (over.state === 'finished') assert.deepEqual([over.exit.class, log], ['ok', 'begun\nover\n'])
     else assert.deepEqual([over.state, log.split('begun').length], ['absent', 2])
   })
 
   test('what is sent while slurmctld is away waits, and runs once when it is back', async () => {
     await cluster.kill('slurmctld')
-    await driver.submit(await attemptOf(rig, 'att_later', 'print("once")'))
-    assert.equal((await driver.get('att_later', 'f')).state, 'running')
-    assert.equal((await launcher.state('att_later')).state, 'unknown')
+    await driver.submit(await attemptOf(rig, att('later'), 'print("once")'))
+    assert.equal((await driver.get(att('later'), 'f')).state, 'running')
+    assert.equal((await launcher.state(att('later'))).state, 'unknown')
     await cluster.start('slurmctld')
-    assert.equal((await exitOf(driver, 'att_later')).class, 'ok')
-    assert.equal(await logOf(driver, 'att_later'), 'once\n')
+    assert.equal((await exitOf(driver, att('later'))).class, 'ok')
+    assert.equal(await logOf(driver, att('later')), 'once\n')
   })
 
   test('slurmctld is killed right after a yes, at ten moments: each attempt runs once or is told as not begun', async () => {
     for (let i = 0; i < 10; i++) {
-      const attempt = `att_yes${i}`
+      const attempt = att(`yes${i}`)
       await driver.submit(await attemptOf(rig, attempt, 'print("once")'))
       // by the clock: moments of some spread, and what is demanded below holds after each
       await new Promise((resolve) => setTimeout(resolve, i * 120))
@@ -146,9 +146,9 @@ describe('Slurm', { skip: lacks }, async () => {
       await cluster.start('slurmctld')
     }
     for (let i = 0; i < 10; i++) {
-      await settled(`att_yes${i}`)
-      const exit = await exitOf(driver, `att_yes${i}`)
-      const log = await logOf(driver, `att_yes${i}`)
+      await settled(att(`yes${i}`))
+      const exit = await exitOf(driver, att(`yes${i}`))
+      const log = await logOf(driver, att(`yes${i}`))
       if (exit.class === 'ok') assert.equal(log, 'once\n')
       else assert.deepEqual([log, exit.class, /knows no such job/.test(exit.message)], ['', 'infrastructure', true])
     }
@@ -168,9 +168,9 @@ describe('Slurm', { skip: lacks }, async () => {
       await until(`the file of empty job ${i}`, () => existsSync(file))
       empty.push(Number(readFileSync(file, 'utf8')) - before)
       const began = Date.now()
-      await driver.submit(await attemptOf(rig, `att_first${i}`, 'import time\nprint(int(time.time() * 1000))'))
-      assert.equal((await exitOf(driver, `att_first${i}`)).class, 'ok')
-      step.push(Number(await logOf(driver, `att_first${i}`)) - began)
+      await driver.submit(await attemptOf(rig, att(`first${i}`), 'import time\nprint(int(time.time() * 1000))'))
+      assert.equal((await exitOf(driver, att(`first${i}`))).class, 'ok')
+      step.push(Number(await logOf(driver, att(`first${i}`))) - began)
     }
     const load = loadavg()[0]?.toFixed(1)
     t.diagnostic(
@@ -182,9 +182,9 @@ describe('Slurm', { skip: lacks }, async () => {
   test('the program of a node is killed with all it runs: the attempt is lost, and was not begun again', async () => {
     const { env } = gate()
     const program = `import os, signal\nos.kill(0, signal.SIGCONT)\n${HELD}`
-    await driver.submit(await attemptOf(rig, 'att_dead', program, { env }))
-    await hasBegun('att_dead')
-    const [, id = ''] = /^(\d+) /.exec(await show('att_dead')) ?? []
+    await driver.submit(await attemptOf(rig, att('dead'), program, { env }))
+    await hasBegun(att('dead'))
+    const [, id = ''] = /^(\d+) /.exec(await show(att('dead'))) ?? []
     await cluster.scontrol('update', `jobid=${id}`, 'comment=x')
     const { stdout } = await import('node:child_process').then(({ execFileSync }) => ({
       stdout: String(
@@ -194,9 +194,9 @@ describe('Slurm', { skip: lacks }, async () => {
       ),
     }))
     for (const [, pid] of stdout.matchAll(/^\s*(\d+)\s+\d+/gm)) kill(Number(pid))
-    const status = await overAs(rig.driver({ launcher, leaseMs: 10_000 }), 'att_dead')
+    const status = await overAs(rig.driver({ launcher, leaseMs: 10_000 }), att('dead'))
     assert.equal(status.state, 'absent')
-    assert.equal(await logOf(driver, 'att_dead'), 'begun\n')
+    assert.equal(await logOf(driver, att('dead')), 'begun\n')
   })
 })
 

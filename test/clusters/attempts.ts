@@ -1,9 +1,17 @@
-/** A node that beats on, whatever its cluster says. */
+/** Attempts on real clusters: their names, a program that is held, and a node that beats on, whatever its cluster says. */
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import type { Driver } from '../../src/pipelines/drivers/driver.ts'
 import type { Rig } from '../../src/pipelines/drivers/remote/rig.fixture.ts'
 import { nodeRow } from '../../src/pipelines/drivers/remote/rows.ts'
 import { until } from '../until.ts'
+
+const RUN = randomBytes(4).toString('hex')
+
+/** An attempt of no other test of this machine: the end of one takes with it all processes that bear its name. */
+export function att(name: string): string {
+  return `att_${name}_${RUN}`
+}
 
 /** Goes on until the file is there that its variable `GO` names. */
 export const HELD =
