@@ -40,6 +40,7 @@ export const endpoint = answer((): EndpointOf => ({
   inputs: [],
   variants: [variant()],
   previous_version: null,
+  deployment: null,
   threshold: null,
   monitor: {},
   url: 'http://gateway/iris',

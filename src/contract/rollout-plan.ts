@@ -5,6 +5,9 @@ import { stepsOf } from './rollout-steps.ts'
 /** Smallest limit of a gate: evidence against less is no number any more. */
 const LEAST = 1e-6
 
+/** What a version may fail more than stable where a plan says nothing. */
+export const VERSUS_STABLE = { ratio_at_most: 1.5, above: 0.005 }
+
 /** Hundredths of a per cent of the routing keys. */
 const Weight = z.number().int().min(1).max(10_000)
 
@@ -59,11 +62,21 @@ export const PlanFields = z.strictObject({
         .union([
           z.literal(false),
           z.strictObject({
-            ratio_at_most: z.number().min(1).max(100).default(1.5).describe('how many times as often, in odds'),
-            above: z.number().min(LEAST).lt(1).default(0.005).describe('a rate up to which it is no fault'),
+            ratio_at_most: z
+              .number()
+              .min(1)
+              .max(100)
+              .default(VERSUS_STABLE.ratio_at_most)
+              .describe('how many times as often, in odds'),
+            above: z
+              .number()
+              .min(LEAST)
+              .lt(1)
+              .default(VERSUS_STABLE.above)
+              .describe('a rate up to which it is no fault'),
           }),
         ])
-        .default({ ratio_at_most: 1.5, above: 0.005 })
+        .default(VERSUS_STABLE)
         .optional()
         .describe('fails more often than stable does in the same minutes; false = not judged'),
       latency: z.strictObject({ p99_ratio_at_most: z.number().gt(1) }).optional(),

@@ -14,7 +14,9 @@ export const GateState = z.object({
     .optional()
     .describe('the metric of the plan that the gate compares; absent where it is another kind'),
   slice: z.string().nullable(),
-  status: z.enum(['passing', 'failing', 'waiting']),
+  status: z
+    .enum(['passing', 'failing', 'waiting', 'not_judged'])
+    .describe('waiting: it holds the step up; not_judged: the plan does not name it, and it has had nothing to judge'),
   evidence: z.number().describe('the e-value; the gate fails when it reaches the boundary'),
   boundary: z.number(),
   n: z.number().int(),

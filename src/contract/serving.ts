@@ -46,6 +46,29 @@ export const Variant = z.object({
   stats: VariantStats.nullable(),
 })
 
+/** A gate that judged nothing, and why. */
+export const NotJudged = z.object({ gate: z.string(), reason: z.string() })
+export type NotJudged = z.output<typeof NotJudged>
+
+/** How a version comes to answer: by a person's deploy, by a rollout, by a rollback, or by the watch over a promoted one. */
+export const DEPLOYMENT_WAYS = ['deployed', 'promoted', 'rolled_back', 'demoted'] as const
+
+/** A change of the stable version of an endpoint. */
+export const Deployment = z.object({
+  number: z.number().int().describe('counts the changes of the endpoint, from 1'),
+  version: z.string().nullable().describe('that answers since then; null = none'),
+  previous_version: z.string().nullable().describe('that answered before; null = none'),
+  at: time,
+  by: z.string(),
+  way: z.enum(DEPLOYMENT_WAYS),
+  reason: z.string(),
+  rollout: id.nullable().describe('the rollout that did it'),
+  not_judged: z
+    .array(NotJudged)
+    .describe('gates of that rollout that had nothing to judge, such as quality without labels'),
+})
+export type Deployment = z.output<typeof Deployment>
+
 export const InputField = z.object({
   name: z.string(),
   kind: z.enum(['number', 'integer', 'boolean', 'string']),
@@ -62,6 +85,8 @@ export const Endpoint = z.object({
   variants: z.array(Variant),
   /** The stable version before the present one: what a rollback returns to. */
   previous_version: z.string().nullable(),
+  /** How the present stable version came to answer; null where none answers, and of those that came before this was kept. */
+  deployment: Deployment.nullable(),
   /** Score from which a prediction counts as positive; null = no decision is taken. */
   threshold: z.number().nullable(),
   /** Settings of the monitors, as the project file gives them. */
@@ -270,6 +295,16 @@ export const servingApi = {
     body: z.strictObject({ reason: z.string().max(1000).optional() }),
     reply: Endpoint,
     errors: ['not_found', 'conflict'],
+  }),
+  listDeployments: route({
+    method: 'GET',
+    path: '/v1/endpoints/:name/deployments',
+    summary: 'Which versions an endpoint has answered with, newest first: by whom, when and why each came',
+    access: may('read', 'endpoints'),
+    params: byName,
+    query: page,
+    reply: listOf(Deployment),
+    errors: ['not_found'],
   }),
   getLimits: route({
     method: 'GET',

@@ -52,7 +52,7 @@ export function rolloutPorts(serving: Endpoints, registry: Registry): RolloutPor
       return { monitor, kept: false }
     },
     prepare: (endpoint, version) => serving.prepare(endpoint, [{ role: 'stable', version, weight: 0 }]),
-    setVariants: (t, endpoint, variants) => serving.writeVariants(t, endpoint, variants),
+    setVariants: (t, endpoint, variants, cause) => serving.writeVariants(t, endpoint, variants, cause),
     epoch: (reader) => currentEpoch(reader),
     publish: () => serving.refresh(),
     enter(who, { as, ...candidate }, work) {

@@ -22,6 +22,8 @@ import { replayVerdict } from './controller/verdicts.ts'
 import { ann, rolloutWorld } from './world.fixture.ts'
 import type { Open } from './world.fixture.ts'
 
+const CAUSE = { by: 'ada', way: 'deployed', reason: '' } as const
+
 export function rolloutCases(name: string, open: Open): void {
   describe(`${name}: rollouts`, () => {
     let bench: RolloutBench
@@ -304,12 +306,22 @@ export function rolloutCases(name: string, open: Open): void {
 
     it('leaves an endpoint alone that others have changed, and does not wait on for it', async () => {
       const id = await begun('taken')
-      await db.tx((t) => writeVariants(t, 'taken', [{ role: 'stable', version: '7', weight: 0 }], bench.deps.clock()))
+      await db.tx((t) =>
+        writeVariants(t, 'taken', [{ role: 'stable', version: '7', weight: 0 }], {
+          now: bench.deps.clock(),
+          cause: CAUSE,
+        }),
+      )
       await round(bench)
       const row = await newest(db, 'taken')
       assert.deepEqual([row.id, row.state, await variants('taken')], [id, 'aborted', ['stable 7 0']])
       const other = await begun('taken2')
-      await db.tx((t) => writeVariants(t, 'taken2', [{ role: 'stable', version: '7', weight: 0 }], bench.deps.clock()))
+      await db.tx((t) =>
+        writeVariants(t, 'taken2', [{ role: 'stable', version: '7', weight: 0 }], {
+          now: bench.deps.clock(),
+          cause: CAUSE,
+        }),
+      )
       await act(bench.deps, ann, other, { action: 'abort', reason: 'away' })
       assert.deepEqual(await variants('taken2'), ['stable 7 0'])
     })

@@ -24,6 +24,8 @@ import type { ServingRoom } from './room.ts'
 import type { Returned } from './endpoints/deployment.ts'
 import { getPrediction, listPredictions } from './records/predictions.ts'
 
+const CAUSE = { by: 'ada', way: 'deployed', reason: '' } as const
+
 const WHO: Principal = { id: 'u', name: 'tester', role: 'admin', project: null, token_id: null }
 
 let models: ServingModels
@@ -239,10 +241,14 @@ test('200 swaps under load: no failed request, no answer from a version outside 
 
 test('a canary that fails one request in five is taken to weight 0 by the breaker, and no caller sees it', async () => {
   const it = await world()
-  await it.room.setVariants('flights', [
-    { role: 'stable', version: '1', weight: 0 },
-    { role: 'canary', version: '4', weight: 10_000 },
-  ])
+  await it.room.setVariants(
+    'flights',
+    [
+      { role: 'stable', version: '1', weight: 0 },
+      { role: 'canary', version: '4', weight: 10_000 },
+    ],
+    { cause: CAUSE },
+  )
   const rows = models.rows.slice(0, 120)
   for (const [i, row] of rows.entries()) {
     const { status } = await predict(it, { inputs: inputsOf(row), routing_key: `user-${i}` })
@@ -263,10 +269,14 @@ test('a canary that fails one request in five is taken to weight 0 by the breake
 
 test('a shadow scores the rows that were answered, paired by id, and answers nobody', async () => {
   const it = await world()
-  await it.room.setVariants('flights', [
-    { role: 'stable', version: '1', weight: 0 },
-    { role: 'shadow', version: '2', weight: 0 },
-  ])
+  await it.room.setVariants(
+    'flights',
+    [
+      { role: 'stable', version: '1', weight: 0 },
+      { role: 'shadow', version: '2', weight: 0 },
+    ],
+    { cause: CAUSE },
+  )
   for (const row of models.rows.slice(0, 50)) {
     const { body } = await predict(it, { inputs: inputsOf(row) })
     assert.equal(body.version, '1')
@@ -284,10 +294,14 @@ test('the split is sticky and monotone: a growing weight never sends a key back'
   // the salt of an endpoint is random, and by it the keys that go to the canary
   await it.store.db.tx((t) => t.run("UPDATE endpoints SET salt = 'of this test' WHERE name = 'flights'"))
   const onCanary = async (weight: number): Promise<Set<number>> => {
-    await it.room.setVariants('flights', [
-      { role: 'stable', version: '1', weight: 0 },
-      { role: 'canary', version: '2', weight },
-    ])
+    await it.room.setVariants(
+      'flights',
+      [
+        { role: 'stable', version: '1', weight: 0 },
+        { role: 'canary', version: '2', weight },
+      ],
+      { cause: CAUSE },
+    )
     const found = new Set<number>()
     for (let i = 0; i < 150; i++) {
       const { body } = await predict(it, { inputs: inputsOf(models.rows[i] as ScoredRow), routing_key: `k${i}` })

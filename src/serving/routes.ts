@@ -64,6 +64,10 @@ function endpointRoutes(deps: ServingRoutesDeps): Mounted[] {
       await visible(who, params.name)
       return endpoints.rollback(who, params.name, body.reason ?? '')
     }),
+    mount(servingApi.listDeployments, async ({ who, params, query }) => {
+      await visible(who, params.name)
+      return endpoints.deployments(params.name, query)
+    }),
     mount(servingApi.getLimits, async ({ who, params }) => {
       await visible(who, params.name)
       return endpoints.limits(params.name)

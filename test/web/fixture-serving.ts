@@ -8,6 +8,7 @@ import { gate } from './fixture-gates.ts'
 
 type Version = Reply<typeof registryApi.getVersion>
 type Endpoint = Reply<typeof servingApi.getEndpoint>
+type Deployment = Reply<typeof servingApi.listDeployments>['items'][number]
 
 const DAY = 86_400_000
 export const NAME = 'flight-delay'
@@ -252,6 +253,43 @@ function stats(seed: number, requests: number) {
   }
 }
 
+/** A rollback, the promotion before it without labels, and the first deploy. */
+export function deployments(now: number): Deployment[] {
+  const by = (name: string, ago: number) => ({ by: name, at: before(now, ago) })
+  return [
+    {
+      ...by('slipway', 2 * DAY),
+      number: 3,
+      version: '2',
+      previous_version: '1',
+      way: 'promoted',
+      reason: 'canary 50 % passed: error_rate on 1803; not judged: quality (no labels yet)',
+      rollout: 'rol_2',
+      not_judged: [{ gate: 'quality', reason: 'no labels yet' }],
+    },
+    {
+      ...by('ada', 3 * DAY),
+      number: 2,
+      version: '1',
+      previous_version: '2',
+      way: 'rolled_back',
+      reason: 'the desk saw delays of a week',
+      rollout: null,
+      not_judged: [],
+    },
+    {
+      ...by('ada', 4 * DAY),
+      number: 1,
+      version: '1',
+      previous_version: null,
+      way: 'deployed',
+      reason: '',
+      rollout: null,
+      not_judged: [],
+    },
+  ]
+}
+
 export function endpoints(now: number): Endpoint[] {
   const base = {
     project: 'flights',
@@ -263,6 +301,7 @@ export function endpoints(now: number): Endpoint[] {
     })),
     threshold: 0.35,
     monitor: {},
+    deployment: null,
     url: `http://127.0.0.1:7001/v1/endpoints/${NAME}:predict`,
     created_at: before(now, 4 * DAY),
     updated_at: before(now, 60_000),
@@ -274,6 +313,7 @@ export function endpoints(now: number): Endpoint[] {
       name: NAME,
       epoch: 41,
       previous_version: '1',
+      deployment: deployments(now)[0] ?? null,
       variants: [
         { ...variant, role: 'stable', version: '2', weight: 7500, since: before(now, 2 * DAY), stats: stats(2, 5412) },
         {

@@ -81,6 +81,34 @@ export function imageNeeds(faults: readonly StandingFault[]): Need[] {
   }))
 }
 
+export interface FeedEndpoint {
+  readonly name: string
+  readonly deployment: {
+    readonly version: string | null
+    readonly at: string
+    readonly not_judged: readonly { readonly gate: string; readonly reason: string }[]
+  } | null
+}
+
+/** Endpoints whose version came without anybody having judged its quality. */
+export function qualityNeeds(endpoints: readonly FeedEndpoint[]): Need[] {
+  return endpoints.flatMap(({ name, deployment }) => {
+    const quality = deployment?.not_judged.find(({ gate }) => gate === 'quality')
+    if (deployment === null || quality === undefined) return []
+    return [
+      {
+        key: `quality ${name}`,
+        status: 'low',
+        title: `The quality of version ${deployment.version ?? ''} on ${name} was never judged`,
+        detail: sentence(`its rollout promoted it without: ${quality.reason}`),
+        at: deployment.at,
+        path: `/endpoints/${name}`,
+        act: 'Review',
+      },
+    ]
+  })
+}
+
 /** Open incidents, rollouts that wait for a person, and each project's newest run, of which `newest` has one a project, when it failed or was refused within a day. */
 export function needs(
   now: number,

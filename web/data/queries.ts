@@ -20,6 +20,7 @@ import { call } from './api.ts'
 import { get } from './get.ts'
 
 export type Endpoint = Reply<typeof servingApi.getEndpoint>
+export type Deployment = Reply<typeof servingApi.listDeployments>['items'][number]
 export type Latency = Reply<typeof endpointViewApi.latency>
 export type Variant = Endpoint['variants'][number]
 export type Prediction = Reply<typeof servingApi.getPrediction>
@@ -158,6 +159,11 @@ export const endpoints = {
   ...get<typeof servingApi.listEndpoints>(['endpoints', 'list'], '/v1/endpoints'),
   refetchInterval: 10_000,
 }
+export const deployments = (name: string) =>
+  get<typeof servingApi.listDeployments>(['endpoints', 'deployments', name], '/v1/endpoints/:name/deployments', {
+    params: { name },
+    query: { limit: 20 },
+  })
 export const endpoint = (name: string) =>
   get<typeof servingApi.getEndpoint>(['endpoints', 'one', name], '/v1/endpoints/:name', { params: { name } })
 export const predictions = (name: string) =>

@@ -30,6 +30,7 @@ const TONES: Readonly<Record<string, Tone>> = {
   passed: 'good',
   no_data: 'idle',
   passing: 'good',
+  not_judged: 'warn',
   failing: 'bad',
   retrying: 'warn',
   unused: 'idle',

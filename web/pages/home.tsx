@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { isRouteUnknown } from '../data/api.ts'
 import { plural } from '../data/format.ts'
-import { imageNeeds, needs, recentChanges } from '../data/feed.ts'
+import { imageNeeds, needs, qualityNeeds, recentChanges } from '../data/feed.ts'
 import type { Change, Need } from '../data/feed.ts'
 import { Empty, Failure, Loaded, Loading } from '../parts/page/placeholders.tsx'
 import { HealthTable } from '../parts/endpoints/health.tsx'
@@ -29,7 +29,13 @@ export function HomePage() {
   const changes = recentChanges(now, from, SHOWN + 1)
   // its panel says so where it cannot be read
   const queue = useQuery(read.stepQueue).data
-  const open = [...storageNeeds(storage, now), ...queueNeeds(queue, now), ...imageNeeds(faults), ...needs(now, from)]
+  const open = [
+    ...storageNeeds(storage, now),
+    ...queueNeeds(queue, now),
+    ...imageNeeds(faults),
+    ...needs(now, from),
+    ...qualityNeeds(endpoints.data?.items ?? []),
+  ]
   // what could not be read is not said to be nothing
   const known = !waiting && failed.length === 0
   if (known && nothing && endpoints.data?.items.length === 0) return <Begin />

@@ -6,6 +6,8 @@ import { monitoringApi } from '../../contract/monitoring.ts'
 import type { Incident } from '../../contract/monitoring.ts'
 import { rolloutApi } from '../../contract/rollout.ts'
 import { servingApi } from '../../contract/serving.ts'
+import { endpointViewApi } from '../../contract/endpoint-view.ts'
+import type { Deployment } from '../../contract/serving.ts'
 import { AT, endpoint, rollout, variant } from '../answers.fixture.ts'
 import { startRecorded, TOKEN } from '../recorded-server.fixture.ts'
 import type { RecordedServer } from '../recorded-server.fixture.ts'
@@ -16,6 +18,28 @@ before(async () => {
   server = await startRecorded()
 })
 after(() => server.close())
+
+const deployment: Deployment = {
+  number: 2,
+  version: '1',
+  previous_version: '2',
+  at: AT,
+  by: 'ada',
+  way: 'rolled_back',
+  reason: 'worse',
+  rollout: null,
+  not_judged: [{ gate: 'quality', reason: 'no labels yet' }],
+}
+const unwatched = {
+  endpoint: 'iris',
+  watched: {
+    state: 'unwatched',
+    reason: 'off',
+    detail: 'its monitor is switched off',
+    since: AT,
+    remedy: 'switch it on',
+  },
+} as const
 
 describe('slipway endpoints', () => {
   const override = { by: 'eve', role: 'admin', at: AT, reason: 'the desk waits', refusal: 'auc at least 0.8' }
@@ -34,16 +58,17 @@ describe('slipway endpoints', () => {
     const canary = variant({ role: 'canary', version: '2', weight: 525, backend: 'python', stats })
     const idle = variant({ override, stats: { ...stats, errors: 0, requests_per_s: 0, p99_ms: null } })
     server.answer(servingApi.listEndpoints, {
-      items: [endpoint({ variants: [variant(), canary] }), endpoint({ name: 'other', variants: [idle] })],
+      items: [endpoint({ variants: [variant(), canary], deployment }), endpoint({ name: 'other', variants: [idle] })],
     })
+    server.answer(endpointViewApi.listWatched, { items: [unwatched] })
     const { tables, data } = await server.slipway('endpoints')
     assert.deepEqual(tables, [
       {
-        head: ['endpoint', 'variant', 'version', 'share', 'backend', 'req/s', 'p99 ms', 'errors'],
+        head: ['endpoint', 'variant', 'version', 'came', 'monitor', 'share', 'backend', 'req/s', 'p99 ms', 'errors'],
         rows: [
-          ['iris', 'stable', '1', '100 %', 'native', '', '', ''],
-          ['iris', 'canary', '2', '5.25 %', 'python', '2.0', '1.23', '3'],
-          ['other', 'stable, gates overridden', '1', '100 %', 'native', '0.0', '', '0'],
+          ['iris', 'stable', '1', 'rolled back; not judged: quality', 'unwatched', '100 %', 'native', '', '', ''],
+          ['iris', 'canary', '2', '', '', '5.25 %', 'python', '2.0', '1.23', '3'],
+          ['other', 'stable, gates overridden', '1', '', '', '100 %', 'native', '0.0', '', '0'],
         ],
       },
     ])
@@ -56,16 +81,27 @@ describe('slipway endpoints', () => {
       variant({ override }),
       variant({ role: 'shadow', version: '2', weight: 0, backend: 'python', backend_reason: 'a pipeline' }),
     ]
-    server.answer(servingApi.getEndpoint, endpoint({ variants }))
-    server.answer(rolloutApi.list, { items: [rollout({ state: 'shadow', step: 'shadow' })] })
+    server.answer(servingApi.getEndpoint, endpoint({ variants, deployment }))
+    server.answer(rolloutApi.list, {
+      items: [rollout({ state: 'shadow', step: 'shadow' }), rollout({ state: 'promoted' })],
+    })
+    server.answer(servingApi.listDeployments, { items: [deployment] })
+    server.answer(endpointViewApi.listWatched, { items: [unwatched] })
     const { lines, tables } = await server.slipway('endpoints', 'iris')
     assert.deepEqual(lines, [
       'iris serves iris-model: http://gateway/iris',
       '  stable version 1, 100 %, native',
       `    gates overridden by eve at ${AT}: the desk waits (auc at least 0.8)`,
+      `    since ${AT}, returned to from version 2 by a rollback of ada: worse`,
+      '    not judged: quality (no labels yet)',
+      '    unwatched: its monitor is switched off',
       '  shadow version 2, 0 %, python (a pipeline)',
     ])
-    assert.deepEqual(tables[0]?.rows, [['rol_1', '2', 'shadow', 'shadow', 'its gates hold']])
+    assert.deepEqual(tables[0]?.rows, [
+      ['rol_1', '2', 'shadow', 'shadow', 'its gates hold'],
+      ['rol_1', '2', 'promoted, replaced since', '5 %', 'its gates hold'],
+    ])
+    assert.deepEqual(tables[1]?.rows, [[AT, '1', '2', 'rolled back', 'ada', 'worse']])
     assert.deepEqual(server.asked(servingApi.getEndpoint)[0]?.params, ['iris'])
     assert.deepEqual(server.asked(rolloutApi.list)[0]?.query, { endpoint: 'iris', limit: '10' })
   })
@@ -137,7 +173,11 @@ describe('slipway rollback', () => {
   it('says the version that is stable after it, not that of a canary', async () => {
     const variants = [variant({ role: 'canary', version: '3', weight: 500 }), variant({ version: '1' })]
     server.answer(servingApi.rollbackEndpoint, endpoint({ variants }), endpoint({ variants: [] }))
-    assert.deepEqual((await server.slipway('rollback', 'iris')).lines, ['iris answers with version 1 again'])
+    server.answer(endpointViewApi.listWatched, { items: [unwatched] }, { items: [] })
+    assert.deepEqual((await server.slipway('rollback', 'iris')).lines, [
+      'iris answers with version 1 again',
+      'Not watched: its monitor is switched off. Remedy: switch it on.',
+    ])
     assert.deepEqual((await server.slipway('rollback', 'iris', '--reason', 'x')).lines, [
       'iris answers with version none again',
     ])

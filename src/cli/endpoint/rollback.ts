@@ -3,6 +3,7 @@ import { servingApi } from '../../contract/serving.ts'
 import { text, UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { connect } from '../invocation/server.ts'
+import { watchedBy, watchedLine } from './watched.ts'
 
 export async function run(invocation: Invocation): Promise<number> {
   const [name] = invocation.args
@@ -16,5 +17,7 @@ export async function run(invocation: Invocation): Promise<number> {
   invocation.out.data(endpoint)
   const stable = endpoint.variants.find((variant) => variant.role === 'stable')
   invocation.out.line(`${name} answers with version ${stable?.version ?? 'none'} again`)
+  const watched = (await watchedBy(client)).get(name)
+  if (watched !== undefined) invocation.out.line(watchedLine(watched))
   return 0
 }

@@ -1,8 +1,6 @@
 /** `slipway ship`: runs the pipeline and takes the accepted model to its endpoint by its rollout plan. */
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Client } from '../../client/client.ts'
-import { monitoringApi } from '../../contract/monitoring.ts'
-import type { Unwatched, Watched } from '../../contract/endpoint-view.ts'
 import { pipelinesApi } from '../../contract/pipelines.ts'
 import { registryApi } from '../../contract/registry.ts'
 import { rolloutApi } from '../../contract/rollout.ts'
@@ -10,6 +8,7 @@ import type { Reply } from '../../contract/route.ts'
 import type { Invocation } from '../invocation/command.ts'
 import type { Output } from '../invocation/output.ts'
 import { connect } from '../invocation/server.ts'
+import { tellWatched } from '../endpoint/watched.ts'
 import { conclude } from './follow.ts'
 import { doubtsOf } from './live-metrics.ts'
 import { shipRegistered } from './registered.ts'
@@ -75,29 +74,6 @@ async function tellNotGranted(
 ): Promise<void> {
   const { not_granted = [] } = await client.call(registryApi.getVersion, { params: { name: model, version } })
   for (const one of not_granted) out.line(`Not taken over: ${one}.`)
-}
-
-/** Reasons that end by themselves within seconds. */
-const PASSING: ReadonlySet<string> = new Set<Unwatched>(['learning', 'no_version'])
-const WATCH_MS = 20_000
-
-/** Says whether the endpoint is watched, and the remedy where it is not. */
-async function tellWatched(client: Client, endpoint: string, out: Output): Promise<void> {
-  const until = Date.now() + WATCH_MS
-  for (;;) {
-    const { watched } = await client.call(monitoringApi.getMonitor, { params: { name: endpoint } })
-    const passing = watched.reason !== null && PASSING.has(watched.reason)
-    if (!passing || Date.now() > until) {
-      out.line(watchedLine(watched))
-      return
-    }
-    await wait(200)
-  }
-}
-
-function watchedLine({ state, detail, remedy }: Watched): string {
-  if (state === 'unwatched') return `Not watched: ${detail}.${remedy === null ? '' : ` Remedy: ${remedy}.`}`
-  return state === 'watched' ? `Watched: ${detail}.` : `To be watched: ${detail}.`
 }
 
 /** Versions of several models have the same numbers, and rollouts of another model may have ended on the endpoint. */

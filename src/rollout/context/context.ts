@@ -4,6 +4,7 @@ import type { Principal } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
 import type { Clock, Ids } from '../../contract/ids.ts'
 import type { Plan } from '../../contract/rollout-plan.ts'
+import type { Cause } from '../../serving/endpoints/deployments.ts'
 import type { WantedDeployment } from '../../registry/versions/deployments.ts'
 import type { Db, Reader, Tx } from '../../store/db.ts'
 import { freshEvidence } from '../evidence/evidence.ts'
@@ -72,8 +73,8 @@ export interface RolloutDeps {
   readonly ensureEndpoint: (wish: Asked, mayChange: boolean) => Promise<Settled>
   /** Lays out and loads a version for an endpoint; throws with the reason when it cannot be served. */
   readonly prepare: (endpoint: string, version: string) => Promise<void>
-  /** Writes the variants in the caller's transaction. */
-  readonly setVariants: (t: Tx, endpoint: string, variants: readonly Wanted[]) => Promise<void>
+  /** Writes the variants in the caller's transaction; `cause` is kept where another version answers from then on. */
+  readonly setVariants: (t: Tx, endpoint: string, variants: readonly Wanted[], cause: Cause) => Promise<void>
   /** The epoch of the routing table as it is written now. */
   readonly epoch: (reader: Reader) => Promise<number>
   /** Pushes what was written to the gateways; resolves once they answer by it. */

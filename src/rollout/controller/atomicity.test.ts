@@ -17,6 +17,8 @@ import { beginRound, judgeRound } from './controller.ts'
 import { freeze, thaw } from './freeze.ts'
 import { startRollout, takeUp } from './starting.ts'
 
+const CAUSE = { by: 'ada', way: 'deployed', reason: '' } as const
+
 const BOTH = ['published', 'changed'] as const
 
 describe('a change that cannot be written as a whole is not made', () => {
@@ -160,7 +162,9 @@ describe('a change that cannot be written as a whole is not made', () => {
     }),
     'an abort of what others have taken': change(['changed'], async (endpoint) => {
       await begun(endpoint)
-      await bench.db.tx((t) => writeVariants(t, endpoint, [{ role: 'stable', version: '7', weight: 0 }], 1))
+      await bench.db.tx((t) =>
+        writeVariants(t, endpoint, [{ role: 'stable', version: '7', weight: 0 }], { now: 1, cause: CAUSE }),
+      )
       return byHand('abort')(endpoint)
     }),
     'a resumption': change(BOTH, async (endpoint) => {

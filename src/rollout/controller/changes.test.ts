@@ -16,11 +16,15 @@ import { abandon, change, changeModel, forward } from './changes.ts'
 import { judgeRound } from './controller.ts'
 import { freeze, frozenEndpoint, listFrozen, thaw } from './freeze.ts'
 
+const CAUSE = { by: 'ada', way: 'deployed', reason: '' } as const
+
 describe('a change of a rollout', () => {
   let bench: RolloutBench
   const { begun, variants } = rolloutWorld(migratedSqlite, (world) => ({ bench } = world))
   const take = (endpoint: string, version = '7') =>
-    bench.db.tx((t) => writeVariants(t, endpoint, [{ role: 'stable', version, weight: 0 }], bench.deps.clock()))
+    bench.db.tx((t) =>
+      writeVariants(t, endpoint, [{ role: 'stable', version, weight: 0 }], { now: bench.deps.clock(), cause: CAUSE }),
+    )
   /** Tries to change a rollout as it was read; whether it was done, and whether the work began. */
   const tried = async (row: RolloutRow, ports: Partial<RolloutDeps> = {}): Promise<[boolean, boolean]> => {
     let worked = false
@@ -210,8 +214,8 @@ describe('a change of a rollout', () => {
     for (const endpoint of ['ill', 'well']) await begun(endpoint)
     for (const endpoint of ['ill', 'well']) await send(bench, endpoint, { rows: 110, seed: 1 })
     const errors: unknown[] = []
-    const setVariants: RolloutDeps['setVariants'] = (t, endpoint, wanted) =>
-      endpoint === 'ill' ? Promise.reject(new Error('no room')) : bench.deps.setVariants(t, endpoint, wanted)
+    const setVariants: RolloutDeps['setVariants'] = (t, endpoint, wanted, cause) =>
+      endpoint === 'ill' ? Promise.reject(new Error('no room')) : bench.deps.setVariants(t, endpoint, wanted, cause)
     await judgeRound({ ...bench.deps, setVariants, onError: (error) => void errors.push(error) })
     assert.deepEqual(errors.map(String), ['Error: no room'])
     assert.deepEqual(

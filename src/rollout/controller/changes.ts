@@ -9,6 +9,7 @@ import { evidenceOf, planOf } from '../context/context.ts'
 import type { RolloutDeps, RolloutRow, RolloutState, Target, Wanted } from '../context/context.ts'
 import { lockModel } from '../../registry/context/context.ts'
 import { breakerOf } from '../evidence/spending.ts'
+import { notJudged } from '../gates/gates.ts'
 import { storeVerdict } from './verdicts.ts'
 import type { Judged } from './verdicts.ts'
 
@@ -21,12 +22,33 @@ export type Standing =
   | 'in'
   | 'watched'
 
+/** Why an endpoint is brought to a standing: who decided it, in which words, and on which gates. */
+export interface Settled {
+  readonly reason: string
+  readonly who?: Principal | undefined
+  readonly judged?: Judged | undefined
+}
+
 /** Brings the endpoint there, in the caller's transaction. Other challengers keep what they have. */
-export async function settle(t: Tx, deps: RolloutDeps, row: RolloutRow, standing: Standing): Promise<void> {
+export async function settle(
+  t: Tx,
+  deps: RolloutDeps,
+  row: RolloutRow,
+  standing: Standing,
+  { reason, who = SYSTEM, judged }: Settled,
+): Promise<void> {
   const now = (await deps.target(t, row.endpoint))?.variants ?? []
   const own = [row.version, row.stable_version]
   const others = now.filter((one) => one.role !== 'stable' && !own.includes(one.version))
-  await deps.setVariants(t, row.endpoint, [...ownVariants(row, standing), ...others])
+  await deps.setVariants(t, row.endpoint, [...ownVariants(row, standing), ...others], {
+    by: who.name,
+    // stable changes by a promotion, and by the end of the watch over one
+    way: standing === 'in' || standing === 'watched' ? 'promoted' : 'demoted',
+    reason,
+    rollout: row.id,
+    // the first version of an endpoint has none to be compared with
+    not_judged: row.stable_version === null ? [] : notJudged(judged?.gates ?? []),
+  })
 }
 
 function ownVariants(row: RolloutRow, standing: Standing): Wanted[] {
@@ -135,7 +157,7 @@ export async function moveTo(
        canary_at = COALESCE(canary_at, ?) WHERE id = ?`,
     [state, to.step, to.reason, JSON.stringify(evidenceOf(fresh ?? row).counts), now, to.step > 0 ? now : null, row.id],
   )
-  await settle(t, deps, row, to)
+  await settle(t, deps, row, to, to)
   if (to.step > 0)
     await t.run('UPDATE rollouts SET split_epoch = COALESCE(split_epoch, ?) WHERE id = ?', [
       await deps.epoch(t),
@@ -171,7 +193,7 @@ export async function close(t: Tx, deps: RolloutDeps, row: RolloutRow, ending: E
   await t.run('UPDATE rollouts SET state = ?, reason = ?, finished_at = ? WHERE id = ?', [state, reason, over, row.id])
   for (const table of over === null ? [] : ['rollout_pairs', 'rollout_units'])
     await t.run(`DELETE FROM ${table} WHERE rollout_id = ?`, [row.id])
-  if (leaves !== undefined) await settle(t, deps, row, leaves)
+  if (leaves !== undefined) await settle(t, deps, row, leaves, ending)
   await record(t, deps, row, { state, reason, ...(who !== undefined && { who }) })
 }
 

@@ -13,6 +13,8 @@ import { act } from './acts.ts'
 import { beginRound } from './controller.ts'
 import { startRollout, takeUp } from './starting.ts'
 
+const CAUSE = { by: 'ada', way: 'deployed', reason: '' } as const
+
 describe('the beginning of a rollout', () => {
   let bench: RolloutBench
   const { begun, variants } = rolloutWorld(migratedSqlite, (world) => ({ bench } = world))
@@ -213,7 +215,8 @@ describe('the beginning of a rollout', () => {
         { role: 'stable', version: '1', weight: 0 },
         { role: 'shadow', version: '2', weight: 0 },
       ] as const
-      if (changed) await bench.db.tx((t) => writeVariants(t, endpoint, byHand, bench.deps.clock()))
+      if (changed)
+        await bench.db.tx((t) => writeVariants(t, endpoint, byHand, { now: bench.deps.clock(), cause: CAUSE }))
       const version = await ship(bench, { model: endpoint })
       await startRollout(bench.deps, ann, { endpoint, version, slices: [] })
       const watched = (await rollouts(endpoint)).find((one) => one.version === '2')

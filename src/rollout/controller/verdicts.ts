@@ -9,7 +9,7 @@ import type { Plan } from '../../contract/rollout-plan.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import { decide, isReady, stepName } from '../gates/decide.ts'
 import type { Approval, Decided, Decision, Rival, Situation } from '../gates/decide.ts'
-import { freshEvidence, observe, OLDEST_RULES, RULES } from '../evidence/evidence.ts'
+import { freshEvidence, observe, rulesFor } from '../evidence/evidence.ts'
 import type { Counts, Evidence, Observation } from '../evidence/evidence.ts'
 import { gateStates } from '../gates/gates.ts'
 import { outcomeOf, tellMetrics } from '../evidence/metrics.ts'
@@ -159,9 +159,9 @@ export async function replayVerdict(reader: Reader, rollout: string, id: string)
   ])
   if (row === undefined) throw problem('not_found', { what: 'verdict', id })
   const inputs = JSON.parse(row.inputs) as StoredInputs
-  const rules = inputs.rules !== undefined && inputs.rules >= OLDEST_RULES ? inputs.rules : RULES
+  const rules = rulesFor(inputs.rules)
   const evidence = await recount(reader, row, inputs.plan)
-  const gates = gateStates(evidence, inputs.plan)
+  const gates = gateStates(evidence, inputs.plan, rules)
   const decided = inputs.ruled ?? decide({ ...situation(inputs, row.step, { evidence, gates }), rules })
   const stored = shown(row)
   const { decision, reason } = decided

@@ -76,10 +76,15 @@ const SLOW_FLOOR_US = 20_000
  * Number of the rules by which observations are counted, gates judged and steps decided; kept with each verdict. A change by which the same
  * observations come out otherwise gives them the next one.
  */
-export const RULES = 3
+export const RULES = 4
 
 /** The oldest of them that a verdict is judged by again; of older ones only the results are compared. */
 export const OLDEST_RULES = 2
+
+/** The rules by which what was counted by others is judged: the same, or those of now where they are too old. */
+export function rulesFor(counted: number | undefined): number {
+  return counted !== undefined && counted >= OLDEST_RULES ? counted : RULES
+}
 
 export function freshEvidence(): Evidence {
   return {

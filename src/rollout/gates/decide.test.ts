@@ -55,6 +55,29 @@ describe('a step that has everything', () => {
     assert.equal(at({ plan: withPlan({ mode: 'blue_green' }) }).decision, 'promote')
   })
 
+  test('tells apart what passed and what had nothing to judge, by the present rules', () => {
+    const gates = [
+      gate(),
+      gate({ gate: 'quality', status: 'not_judged', n: 0, n_min: 0, reason: 'no labels yet' }),
+      gate({ gate: 'metric bought', status: 'waiting', n: 0, n_min: 100, reason: 'nothing to compare' }),
+    ]
+    const metrics = withPlan({ metrics: [{ name: 'bought' }] })
+    assert.deepEqual(shadow({ gates, plan: metrics }), {
+      decision: 'advance',
+      reason:
+        'shadow passed: error_rate on 200; not judged: quality (no labels yet), metric bought (nothing to compare)',
+    })
+    assert.equal(
+      at({ gates: gates.slice(0, 2), rules: 3 }).reason,
+      'canary 10 % passed: error_rate on 200, quality on 0',
+      'as it was told then',
+    )
+    assert.equal(
+      at({ gates: gates.slice(1, 2) }).reason,
+      'canary 10 % passed: no gate was judged; not judged: quality (no labels yet)',
+    )
+  })
+
   test('has the name of its split and share', () => {
     const ab = withPlan({ mode: 'ab', metrics: [{ name: 'bought' }], ab: { metric: 'bought', share: 2500 } })
     assert.deepEqual(
@@ -329,6 +352,7 @@ describe('a promoted version that is watched', () => {
       reason: 'the watch of 8 hours ended with 1 labels',
     })
     assert.equal(watched({ counts: counts(101), from, hours: 7.9 }).decision, 'wait')
+    assert.match(watched({ counts: counts(100), from, hours: 8 }).reason, /with 0 labels: its quality was not judged$/)
   })
 
   test('goes back by its quality alone: breaker and other gates spoke of another time', () => {

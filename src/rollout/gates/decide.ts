@@ -7,6 +7,7 @@ import { metricGateName } from '../evidence/metrics.ts'
 import type { Outcome } from '../evidence/metrics.ts'
 import { RULES } from '../evidence/evidence.ts'
 import { SPLIT } from '../evidence/split.ts'
+import { notJudged } from './gates.ts'
 
 /**
  * `keep`: a comparison ended and stable stays, without a fault of the candidate. `demote` and `confirm` end the watch over a promoted
@@ -84,7 +85,7 @@ export function decide(situation: Situation): Decided {
       ? { decision: 'pause', reason: `no decision within ${plan.max_wait_hours} hours: ${missing}` }
       : { decision: 'wait', reason: missing }
   }
-  return outdone(situation) ?? compared(situation) ?? held(situation) ?? forward(plan, step, situation.gates)
+  return outdone(situation) ?? compared(situation) ?? held(situation) ?? forward(situation)
 }
 
 /** Over a promoted version only what labels say can still be a reason. */
@@ -98,17 +99,18 @@ function watched(situation: Situation): Decided {
   if (bad !== undefined) return { decision: 'demote', reason: `after its promotion: ${bad}` }
   const seen = counts.labelled - from.labelled
   const { labels, hours: longest } = plan.watch ?? { labels: 0, hours: 0 }
+  const unjudged = seen === 0 && (situation.rules ?? RULES) >= 4 ? ': its quality was not judged' : ''
   if (seen >= labels)
     return { decision: 'confirm', reason: `not worse on ${seen} labels that came after its promotion` }
   if (hours >= longest)
-    return { decision: 'confirm', reason: `the watch of ${longest} hours ended with ${seen} labels` }
+    return { decision: 'confirm', reason: `the watch of ${longest} hours ended with ${seen} labels${unjudged}` }
   return { decision: 'wait', reason: `promoted; watched for ${labels} labels, ${seen} came` }
 }
 
-function forward(plan: Plan, step: number, gates: readonly GateState[]): Decided {
+function forward({ plan, step, gates, rules = RULES }: Situation): Decided {
   return {
     decision: isLast(plan, step) ? 'promote' : 'advance',
-    reason: `${stepName(plan, step)} passed: ${passed(gates)}`,
+    reason: `${stepName(plan, step)} passed: ${rules < 4 ? listed(gates) : passed(gates)}`,
   }
 }
 
@@ -175,10 +177,15 @@ function lateLabels({ plan, step, counts, hours }: Situation): string | undefine
   return `holds for ${counts.labelled} of ${hold.labels} labels, at most ${hold.hours} hours`
 }
 
-/** A gate that needs no measurement (n_min 0) and has none is no success, and holds nothing up; in shadow nobody can post a value. */
+/**
+ * A gate that waits holds the step up; one that is not judged does not, and is told of. In shadow nobody can post a value, and no caller can
+ * be answered by both.
+ */
 function waitingGate({ plan, step, gates }: Situation): string | undefined {
   if (step === 0 && plan.shadow.requests === 0) return undefined
-  const posted = new Set(step === 0 ? plan.metrics?.map(({ name }) => metricGateName(name)) : [])
+  const posted = new Set(
+    step === 0 ? ['error_rate_vs_stable', ...(plan.metrics ?? []).map(({ name }) => metricGateName(name))] : [],
+  )
   const waiting = gates.find(
     (gate) =>
       gate.status === 'waiting' && (gate.n < gate.n_min || gate.gate === 'score_shift') && !posted.has(gate.gate),
@@ -235,7 +242,16 @@ function article(role: string): string {
   return role === 'admin' ? 'an admin' : `a ${role}`
 }
 
+/** What passed, on how much, and apart from it what had nothing to judge, with why. */
 function passed(gates: readonly GateState[]): string {
+  const judged = listed(gates.filter(({ status }) => status === 'passing'))
+  const why = notJudged(gates)
+    .map(({ gate, reason }) => `${gate} (${reason})`)
+    .join(', ')
+  return [judged || 'no gate was judged', ...(why === '' ? [] : [`not judged: ${why}`])].join('; ')
+}
+
+function listed(gates: readonly GateState[]): string {
   return gates
     .filter((gate) => gate.slice === null)
     .map((gate) => `${gate.gate} on ${gate.n}`)

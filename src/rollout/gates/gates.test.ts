@@ -7,7 +7,7 @@ import { near } from '../../stats/near.fixture.ts'
 import { prng } from '../../stats/prng.ts'
 import { freshEvidence, observe } from '../evidence/evidence.ts'
 import type { Evidence, Observation } from '../evidence/evidence.ts'
-import { gateStates } from './gates.ts'
+import { gateStates, notJudged } from './gates.ts'
 import { wealth } from '../evidence/gamblers.fixture.ts'
 
 const plan = Plan.parse({ alpha: 0.033, shadow: { requests: 100, labels: 20 }, each: { min_requests: 50 } })
@@ -57,18 +57,49 @@ function bettor(limit: number, enough: number, outcomes: readonly boolean[]): nu
   return won
 }
 
-test('a plan without wishes has four gates, of which none passes by itself', () => {
+test('a plan without wishes has four gates, of which none passes by itself, and only those that it names wait', () => {
   const all = states([])
   assert.deepEqual(
     all.map(({ gate, status, n, n_min, boundary }) => [gate, status, n, n_min, Math.round(boundary)]),
     [
       ['error_rate', 'waiting', 0, 50, 50],
-      ['error_rate_vs_stable', 'waiting', 0, 0, 250],
-      ['latency', 'waiting', 0, 0, 1000],
+      ['error_rate_vs_stable', 'not_judged', 0, 0, 250],
+      ['latency', 'not_judged', 0, 0, 1000],
       ['quality', 'waiting', 0, 20, 500],
     ],
   )
   assert.ok(all.every(({ candidate, stable, interval }) => candidate === null && stable === null && interval === null))
+})
+
+test('what the plan names waits for what it judges by; of what it does not name, the reason is told', () => {
+  const names = (of: Plan): string[] =>
+    states([], of).flatMap(({ gate, status }) => (status === 'not_judged' ? [gate] : []))
+  const labels = { shadow: { requests: 100, labels: 0 } }
+  assert.deepEqual(notJudged(states([], withGates({}, labels))), [
+    { gate: 'error_rate', reason: '0 of 0 failed; at most 2 % is allowed' },
+    { gate: 'error_rate_vs_stable', reason: 'no minutes yet in which both answered enough callers' },
+    { gate: 'latency', reason: 'stable has not answered often enough to know its p99' },
+    { gate: 'quality', reason: 'no labels yet' },
+  ])
+  const named = { error_rate_vs_stable: { ratio_at_most: 2 }, latency: { p99_ratio_at_most: 2 }, quality: {} }
+  assert.deepEqual(names(withGates(named, labels)), [])
+  assert.ok(states([], withGates(named, labels)).every(({ status, n_min }) => status === 'waiting' && n_min > 0))
+  // beside a stable version that answers nobody there is nothing to compare with
+  assert.deepEqual(names(withGates(named, { mode: 'blue_green' })), ['error_rate_vs_stable'])
+  assert.deepEqual(names(withGates(named, { canary: [10_000] })), ['error_rate_vs_stable'])
+})
+
+test('evidence that was counted by earlier rules is judged by them', () => {
+  const gates = gateStates({ ...freshEvidence(), rules: 3 }, plan)
+  assert.deepEqual(
+    gates.map(({ gate, status, n_min }) => [gate, status, n_min]),
+    [
+      ['error_rate', 'waiting', 50],
+      ['error_rate_vs_stable', 'waiting', 0],
+      ['latency', 'waiting', 0],
+      ['quality', 'waiting', 20],
+    ],
+  )
 })
 
 describe('failures', () => {
@@ -184,7 +215,8 @@ describe('latency', () => {
     const at = (n: number) => gateOf(states([...stable, ...slow(0, n)], named), 'latency')
     assert.deepEqual([at(49).status, at(50).status, at(50).n_min], ['waiting', 'passing', 50])
     assert.equal(gateOf(states([...stable, ...slow(0, 1)]), 'latency').status, 'passing')
-    assert.equal(gateOf(states(stable), 'latency').status, 'waiting')
+    assert.equal(gateOf(states(stable), 'latency').status, 'not_judged')
+    assert.deepEqual([at(0).status, gateOf(states([], named), 'latency').status], ['waiting', 'waiting'])
   })
 })
 
@@ -249,7 +281,7 @@ describe('quality', () => {
     const none = Plan.parse({ ...plan, shadow: { requests: 100, labels: 0 } })
     assert.deepEqual(
       [at(0, none).status, at(0, none).reason, at(1, none).status],
-      ['waiting', 'no labels yet', 'passing'],
+      ['not_judged', 'no labels yet', 'passing'],
     )
   })
 
@@ -367,9 +399,9 @@ describe('failures beside those of stable', () => {
     )
   })
 
-  test('hold nothing up before both answered, and are not judged where the plan says so', () => {
+  test('wait for both to have answered, and are not judged where the plan says so', () => {
     const gate = gateOf(states([], versus), 'error_rate_vs_stable')
-    assert.deepEqual([gate.status, gate.n_min, gate.candidate, gate.stable], ['waiting', 0, null, null])
+    assert.deepEqual([gate.status, gate.n_min, gate.candidate, gate.stable], ['waiting', 1, null, null])
     assert.equal(gate.reason, 'no minutes yet in which both answered enough callers')
     const off = withGates({ error_rate_vs_stable: false })
     assert.ok(!states([batch(1, 1)], off).some((one) => one.gate === 'error_rate_vs_stable'))
@@ -384,7 +416,7 @@ describe('the split of an A/B', () => {
   test('is right within chance and wrong far from the share of the plan', () => {
     assert.deepEqual(
       [gate(0, 0)?.status, gate(250, 750)?.status, gate(500, 500)?.status],
-      ['waiting', 'passing', 'failing'],
+      ['not_judged', 'passing', 'failing'],
     )
     assert.equal(gate(500, 500)?.reason, '500 of 1000 users met the candidate; the plan gives it 25 %')
     assert.deepEqual(

@@ -1,16 +1,20 @@
 /** Reads the evidence: the state of each gate against its boundary. Pure, so that a verdict replays. */
+import { isDeepStrictEqual } from 'node:util'
 import type { GateState } from '../../contract/rollout.ts'
+import { stepsOf } from '../../contract/rollout-steps.ts'
+import type { NotJudged } from '../../contract/serving.ts'
+import { VERSUS_STABLE } from '../../contract/rollout-plan.ts'
 import type { Plan } from '../../contract/rollout-plan.ts'
 import { eBenjaminiHochberg } from '../../stats/false-discovery.ts'
 import { differenceTest, rateTest } from '../../stats/sequential.ts'
 import type { DifferenceState, Evidence as RateEvidence } from '../../stats/sequential.ts'
 import { twoRatesTest } from '../../stats/two-rates.ts'
 import { DEFAULTS } from '../evidence/defaults.ts'
-import { errorTest, lossOptions, versusOptions } from '../evidence/evidence.ts'
+import { errorTest, lossOptions, rulesFor, versusOptions } from '../evidence/evidence.ts'
 import type { Evidence } from '../evidence/evidence.ts'
 import { metricGates } from '../evidence/metrics.ts'
 import { alphaOf } from '../evidence/spending.ts'
-import { splitGate } from '../evidence/split.ts'
+import { SPLIT, splitGate } from '../evidence/split.ts'
 
 /** A slice is judged from this many labelled rows on. */
 export const SLICE_ROWS = 10
@@ -24,13 +28,58 @@ const BLANK = { slice: null, candidate: null, stable: null, interval: null }
  * The gates of a plan as they stand. The chance of a false rejection over the whole rollout is `plan.alpha`, spent as `alphaOf` says;
  * the slices of one gate share theirs by e-Benjamini–Hochberg.
  */
-export function gateStates(evidence: Evidence, plan: Plan): GateState[] {
-  const errors = errorGate(evidence, plan)
+export function gateStates(evidence: Evidence, plan: Plan, rules: number = rulesFor(evidence.rules)): GateState[] {
+  const gates = allGates(evidence, plan, rules)
+  if (rules < 4) return gates
+  return gates.map((gate) => (isIdle(gate) && !isNamed(gate, plan) ? { ...gate, status: 'not_judged' } : gate))
+}
+
+/** The gates that have not judged, with why, as the endpoint tells of them; a person may promote past one that waits. */
+export function notJudged(gates: readonly GateState[]): NotJudged[] {
+  return gates
+    .filter(({ status, slice }) => slice === null && (status === 'not_judged' || status === 'waiting'))
+    .map(({ gate, reason }) => ({ gate, reason }))
+}
+
+/** True for one that waits for more than it has, or has nothing at all. */
+function isIdle({ status, n, n_min }: GateState): boolean {
+  return status === 'waiting' && (n === 0 || n < n_min)
+}
+
+/**
+ * Whether the plan names the gate, so that it has to be judged before the rollout goes forward. Beside a stable version that answers nobody
+ * there is nothing to compare with, whatever the plan says.
+ */
+function isNamed({ gate }: GateState, plan: Plan): boolean {
+  switch (gate) {
+    case 'latency':
+      return plan.gates.latency !== undefined
+    case 'quality':
+      return plan.gates.quality !== undefined || plan.shadow.labels > 0
+    case 'error_rate_vs_stable':
+      return hasOwnVersus(plan) && hasStable(plan)
+    default:
+      return gate !== SPLIT
+  }
+}
+
+/** True where a plan has limits of its own for the comparison with stable; a plan that says nothing has the usual ones. */
+function hasOwnVersus({ gates }: Plan): boolean {
+  return !isDeepStrictEqual(gates.error_rate_vs_stable, VERSUS_STABLE)
+}
+
+/** True where stable answers some callers beside the candidate in a step of the plan. */
+function hasStable(plan: Plan): boolean {
+  return plan.mode !== 'blue_green' && stepsOf(plan).some((weight) => weight < 10_000)
+}
+
+function allGates(evidence: Evidence, plan: Plan, rules: number): GateState[] {
+  const errors = errorGate(evidence, plan, rules)
   return [
     errors,
-    ...versusGate(evidence, plan, alphaOf(plan, 'error_rate_vs_stable')),
+    ...versusGate(evidence, plan, rules),
     ...errorSlices(evidence, plan, errors),
-    latencyGate(evidence, plan, alphaOf(plan, 'latency')),
+    latencyGate(evidence, plan, rules),
     ...qualityGates(evidence, plan),
     ...shiftGate(evidence, plan),
     ...flipGate(evidence, plan, alphaOf(plan, 'decision_flips')),
@@ -58,10 +107,10 @@ function standing(gate: string, found: RateEvidence, n_min: number, alpha: numbe
   }
 }
 
-function errorGate(evidence: Evidence, plan: Plan): GateState {
+function errorGate(evidence: Evidence, plan: Plan, rules: number): GateState {
   const limit = plan.gates.error_rate?.at_most ?? DEFAULTS.error_rate
   const found = errorTest(plan, evidence.errors).evidence()
-  const n_min = Math.min(plan.each.min_requests, 100)
+  const n_min = leastRequests(plan, rules)
   return {
     ...BLANK,
     gate: 'error_rate',
@@ -75,15 +124,22 @@ function errorGate(evidence: Evidence, plan: Plan): GateState {
   }
 }
 
-/** Failures beside those of stable in the same minutes. Where stable answers too little to compare with, it holds nothing up. */
-function versusGate(evidence: Evidence, plan: Plan, alpha: number): GateState[] {
+/** Requests that a gate of all requests needs; by the present rules one at least, for none is no success. */
+function leastRequests(plan: Plan, rules: number): number {
+  return Math.max(rules < 4 ? 0 : 1, Math.min(plan.each.min_requests, 100))
+}
+
+/** Failures beside those of stable in the same minutes. Where stable answers too little to compare with, it waits if the plan names it. */
+function versusGate(evidence: Evidence, plan: Plan, rules: number): GateState[] {
   const options = versusOptions(plan)
   if (options === undefined) return []
+  const alpha = alphaOf(plan, 'error_rate_vs_stable')
+  const n_min = rules >= 4 && hasOwnVersus(plan) && hasStable(plan) ? 1 : 0
   const { closed } = evidence.versus
   const found = twoRatesTest({ ...options, alpha }, evidence.versus).evidence()
   return [
     {
-      ...standing('error_rate_vs_stable', found, 0, alpha),
+      ...standing('error_rate_vs_stable', found, n_min, alpha),
       stable: number(found.stable),
       reason:
         found.n === 0
@@ -144,11 +200,12 @@ function known<State>(slices: Readonly<Record<string, State>>): [string, State][
   return Object.entries(slices).toSorted(([a], [b]) => (a < b ? -1 : 1))
 }
 
-function latencyGate(evidence: Evidence, plan: Plan, alpha: number): GateState {
+function latencyGate(evidence: Evidence, plan: Plan, rules: number): GateState {
+  const alpha = alphaOf(plan, 'latency')
   const found = rateTest({ limit: DEFAULTS.slow_share, alpha }, evidence.slow).evidence()
   const above = evidence.slow_above
   // a gate that the plan does not name may reject, and does not hold the rollout up when stable is too quiet to compare with
-  const n_min = plan.gates.latency === undefined ? 0 : Math.min(plan.each.min_requests, 100)
+  const n_min = plan.gates.latency === undefined ? 0 : leastRequests(plan, rules)
   return {
     ...standing('latency', found, n_min, alpha),
     reason:

@@ -10,6 +10,7 @@ import type { WantedVariant } from '../context/rows.ts'
 import { requireEndpoint, variantsOf, writeOverride } from '../context/rows.ts'
 import { buildTable, warmAll } from '../fleet/routing.ts'
 import type { RoutingDeps } from '../fleet/routing.ts'
+import type { Cause } from './deployments.ts'
 import { prepareVersion } from './preparation.ts'
 import type { PreparationDeps } from './preparation.ts'
 import { lockRouting, writeVariants } from './variants.ts'
@@ -74,13 +75,13 @@ export async function changeVariants(
   deps: DeploymentDeps,
   name: string,
   variants: readonly WantedVariant[],
-  also?: (t: Tx) => Promise<void>,
+  { cause, also }: { readonly cause: Cause; readonly also?: ((t: Tx) => Promise<void>) | undefined },
 ): Promise<void> {
   await prepareVariants(deps, name, variants)
   await deps.db.tx(async (t) => {
     // first, for it locks the model, as every act at the door does before the routing
     await also?.(t)
-    await writeVariants(t, name, variants, deps.clock())
+    await writeVariants(t, name, variants, { now: deps.clock(), cause })
   })
 }
 
@@ -99,7 +100,8 @@ export async function deployVersion(deps: DeploymentDeps, who: Principal, name: 
   await deps.enter(who, entry, {
     prepare: () => prepareVariants(deps, name, variants),
     async write(t, allowed) {
-      await writeVariants(t, name, variants, deps.clock())
+      const cause = { by: who.name, way: 'deployed', reason: reason ?? '' } as const
+      await writeVariants(t, name, variants, { now: deps.clock(), cause })
       const override = await keepEntry(t, deps, who, { endpoint: name, version, reason: reason ?? '', allowed })
       const overrides = await overriddenFreeze(deps, t, name, wish)
       const detail = {
@@ -152,11 +154,13 @@ export async function rollBack(deps: DeploymentDeps, who: Principal, name: strin
   if (previous_version === null)
     throw problem('conflict', { detail: `endpoint "${name}" has had no other version to return to` })
   const from = (await variantsOf(deps.db, name)).find((variant) => variant.role === 'stable')?.version ?? null
-  await changeVariants(deps, name, [{ role: 'stable', version: previous_version, weight: 0 }], async (t) => {
+  const cause = { by: who.name, way: 'rolled_back', reason } as const
+  const also = async (t: Tx): Promise<void> => {
     await lockModel(t, model)
     await lockRouting(t)
     await deps.returned?.(t, who, { endpoint: name, model, from, to: previous_version, reason })
     const detail = { action: 'rollback', version: previous_version, reason }
     await deps.audit.record(t, who, { verb: 'deploy', resource: 'endpoints', id: name, detail })
-  })
+  }
+  await changeVariants(deps, name, [{ role: 'stable', version: previous_version, weight: 0 }], { cause, also })
 }

@@ -10,6 +10,7 @@ import { auditLog } from '../../auth/audit.ts'
 import { tokens } from '../../auth/tokens.ts'
 import type { Principal } from '../../contract/access.ts'
 import { makeIds } from '../../contract/ids.ts'
+import type { Deployment } from '../../contract/serving.ts'
 import { openTemporaryStore } from '../../store/open.ts'
 import { currentEpoch } from '../context/epoch.ts'
 import { endpointNames, endpointUsing, holdsEndpoints, inputNames, variantsOf } from '../context/rows.ts'
@@ -21,6 +22,8 @@ import { endpointChanges } from './changes.ts'
 import type { Returned } from './deployment.ts'
 import { followEndpoint } from './event-stream.ts'
 import { visibleEndpoint } from './visible.ts'
+
+const CAUSE = { by: 'ada', way: 'deployed', reason: '' } as const
 
 const WHO: Principal = { id: 'u', name: 'tester', role: 'admin', project: null, token_id: null }
 const MLMODEL = `flavors: {}
@@ -159,8 +162,37 @@ test('what the transaction of a change refuses is not written, in the rollback e
   for (const version of ['1', '2']) await room.deploy(WHO, 'e', { version })
   await assert.rejects(room.rollback(WHO, 'e', ''), /the alias is held/)
   const also = async (): Promise<void> => Promise.reject(new Error('no'))
-  await assert.rejects(room.setVariants('e', [{ role: 'stable', version: '1', weight: 0 }], also), /no/)
+  await assert.rejects(
+    room.setVariants('e', [{ role: 'stable', version: '1', weight: 0 }], { cause: CAUSE, also }),
+    /no/,
+  )
   assert.deepEqual((await variantsOf(db, 'e')).map(({ version }) => version), ['2']) // prettier-ignore
+})
+
+test('each change of the stable version is kept with who made it, when and why, also the one back', async (t) => {
+  const { room } = await open(t)
+  await room.put(WHO, 'e', { project: 'p', model: 'm' })
+  assert.equal((await room.endpoint('e')).deployment, null)
+  await room.deploy(WHO, 'e', { version: '1' })
+  await room.deploy(WHO, 'e', { version: '2', reason: 'better' })
+  await room.deploy(WHO, 'e', { version: '2', reason: 'once more, which changes nothing' })
+  const { deployment } = await room.rollback(WHO, 'e', 'worse')
+  const told = (one: Deployment | null): unknown[] => [one?.number, one?.version, one?.previous_version, one?.way, one?.by, one?.reason] // prettier-ignore
+  assert.deepEqual(told(deployment), [3, '1', '2', 'rolled_back', WHO.name, 'worse'])
+  const page = await room.deployments('e', { limit: 2 })
+  assert.deepEqual(page.items.map(told), [
+    [3, '1', '2', 'rolled_back', WHO.name, 'worse'],
+    [2, '2', '1', 'deployed', WHO.name, 'better'],
+  ])
+  const rest = await room.deployments('e', { limit: 2, page_token: page.next_page_token })
+  assert.deepEqual(
+    [rest.items.map(told), rest.next_page_token],
+    [[[1, '1', null, 'deployed', WHO.name, '']], undefined],
+  )
+  await assert.rejects(room.deployments('e', { limit: 2, page_token: 'x' }), { code: 'invalid_field' })
+  await room.remove(WHO, 'e')
+  await room.put(WHO, 'e', { project: 'p', model: 'm' })
+  assert.deepEqual(await room.deployments('e', { limit: 2 }), { items: [] }, 'another endpoint of the name begins anew')
 })
 
 test('a freeze holds up a deploy; overriding it needs a reason and leaves a trace', async (t) => {
@@ -193,11 +225,11 @@ test('a variant that stays keeps its time, one that tripped stays tripped, and a
     { role: 'canary', version: '2', weight, breaker: { limit: 0.1, alpha: 0.01 } },
     { role: 'shadow', version: '3', weight: 0 },
   ]
-  await room.setVariants('e', canary(1000))
+  await room.setVariants('e', canary(1000), { cause: CAUSE })
   const before = await variantsOf(db, 'e')
   assert.deepEqual(before.map(({ role, version, weight }) => [role, version, weight]), [['stable', '1', 0], ['canary', '2', 1000], ['shadow', '3', 0]]) // prettier-ignore
   await db.tx((w) => w.run("UPDATE endpoint_variants SET tripped = 'it failed', weight = 0 WHERE role = 'canary'"))
-  await room.setVariants('e', canary(5000))
+  await room.setVariants('e', canary(5000), { cause: CAUSE })
   const after = await variantsOf(db, 'e')
   assert.deepEqual(after.map(({ since }) => since), before.map(({ since }) => since)) // prettier-ignore
   assert.deepEqual(
@@ -206,7 +238,7 @@ test('a variant that stays keeps its time, one that tripped stays tripped, and a
   )
   const view = await room.endpoint('e')
   assert.deepEqual(view.variants.map(({ weight, tripped }) => [weight, tripped]), [[10_000, null], [0, 'it failed'], [0, null]]) // prettier-ignore
-  await room.setVariants('e', [{ role: 'stable', version: '2', weight: 0 }])
+  await room.setVariants('e', [{ role: 'stable', version: '2', weight: 0 }], { cause: CAUSE })
   assert.ok(((await variantsOf(db, 'e'))[0]?.since ?? 0) > (after[1]?.since ?? 0))
 })
 
@@ -224,7 +256,7 @@ for (const [what, variants] of [
   test(`variants are refused: ${what}`, async (t) => {
     const { db, room } = await open(t)
     await room.put(WHO, 'e', { project: 'p', model: 'm' })
-    await assert.rejects(room.setVariants('e', variants), { code: 'invalid_field' })
+    await assert.rejects(room.setVariants('e', variants, { cause: CAUSE }), { code: 'invalid_field' })
     assert.deepEqual(await variantsOf(db, 'e'), [])
   })
 }
@@ -234,12 +266,12 @@ test('variants written in a caller’s transaction are there with it, or not at 
   await room.put(WHO, 'e', { project: 'p', model: 'm' })
   await room.prepare('e', [stable])
   const fault = db.tx(async (w) => {
-    await room.writeVariants(w, 'e', [stable])
+    await room.writeVariants(w, 'e', [stable], CAUSE)
     throw new Error('rolled back')
   })
   await assert.rejects(fault, /rolled back/)
   assert.deepEqual([await variantsOf(db, 'e'), changed], [[], ['e']])
-  await db.tx((w) => room.writeVariants(w, 'e', [stable]))
+  await db.tx((w) => room.writeVariants(w, 'e', [stable], CAUSE))
   await room.refresh()
   assert.equal((await variantsOf(db, 'e')).length, 1)
 })

@@ -10,6 +10,8 @@ import { readLimits, writeLimits } from '../context/limits.ts'
 import type { VariantRow, WantedVariant } from '../context/rows.ts'
 import { variantsOf } from '../context/rows.ts'
 import type { EndpointChanges } from './changes.ts'
+import { listDeployments } from './deployments.ts'
+import type { Cause, Deployments, DeploymentsQuery } from './deployments.ts'
 import { changeVariants, deployVersion, prepareVariants, rollBack } from './deployment.ts'
 import type { Deploy, DeploymentDeps } from './deployment.ts'
 import { getEndpoint, listEndpoints } from './listing.ts'
@@ -33,6 +35,8 @@ export interface Endpoints {
   list(project?: string): Promise<EndpointView[]>
   /** One endpoint with live figures. Throws `not_found`. */
   endpoint(name: string): Promise<EndpointView>
+  /** The changes of its stable version, newest first. */
+  deployments(name: string, query: DeploymentsQuery): Promise<Deployments>
   /** Makes an endpoint or changes its settings. Throws `conflict` when it serves another model or project. */
   put(who: Principal, name: string, settings: EndpointSettings): Promise<EndpointView>
   /** Settings of a monitor as they are kept, with the addresses themselves: to compare and to send to. One that another key has sealed stays sealed. */
@@ -62,14 +66,18 @@ export interface Endpoints {
    * up answers with them. `also` runs in the transaction that writes. Throws `unprocessable` when a version does not load; nothing
    * is changed then.
    */
-  setVariants(name: string, variants: readonly WantedVariant[], also?: (t: Tx) => Promise<void>): Promise<void>
+  setVariants(
+    name: string,
+    variants: readonly WantedVariant[],
+    how: { readonly cause: Cause; readonly also?: (t: Tx) => Promise<void> },
+  ): Promise<void>
   /** Finds the files of versions and loads them on the gateways, so that naming them in `writeVariants` is instant. */
   prepare(name: string, variants: readonly WantedVariant[]): Promise<void>
   /**
    * Writes prepared variants in a caller's transaction. After the commit the gateways are told at once, in the background;
    * `refresh` waits for that.
    */
-  writeVariants(t: Tx, name: string, variants: readonly WantedVariant[]): Promise<void>
+  writeVariants(t: Tx, name: string, variants: readonly WantedVariant[], cause: Cause): Promise<void>
   /** Brings rows, tokens and profile specs as they are now to every gateway. */
   refresh(): Promise<void>
 }
@@ -89,6 +97,7 @@ export function endpoints(deps: EndpointsDeps): Endpoints {
   return {
     list: (project) => listEndpoints(deps, project),
     endpoint: (name) => getEndpoint(deps, name),
+    deployments: (name, query) => listDeployments(db, name, query),
     put: (who, name, settings) => after(name, writeEndpoint(deps, who, name, settings)),
     openedMonitor: (kept) => openedMonitor(deps.seal, kept),
     openAddresses: async () => (await keptMonitors(db)).filter(({ settings }) => holdsOpenAddress(settings)).length,
@@ -106,13 +115,13 @@ export function endpoints(deps: EndpointsDeps): Endpoints {
     rollback: (who, name, reason) => after(name, rollBack(deps, who, name, reason)),
     scoring: (who, model, version) => scoringOf(deps, who, { model, version }),
     variants: (name) => variantsOf(db, name),
-    async setVariants(name, variants, also) {
-      await changeVariants(deps, name, variants, also)
+    async setVariants(name, variants, how) {
+      await changeVariants(deps, name, variants, how)
       await changed(name)
     },
     prepare: (name, variants) => prepareVariants(deps, name, variants),
-    async writeVariants(t, name, variants) {
-      await writeVariants(t, name, variants, deps.clock())
+    async writeVariants(t, name, variants, cause) {
+      await writeVariants(t, name, variants, { now: deps.clock(), cause })
       t.afterCommit(() => void changed(name).catch((error: unknown) => log('routing', error)))
     },
     async refresh() {

@@ -12,6 +12,7 @@ import type { GatewayStats } from '../fleet/admin-client.ts'
 import { faultOf } from '../fleet/faults.ts'
 import type { Unanswered } from '../fleet/faults.ts'
 import type { Places } from '../fleet/places.ts'
+import { deploymentOf } from './deployments.ts'
 import { figuresOf } from '../records/figures.ts'
 
 export type EndpointView = z.output<typeof Endpoint>
@@ -57,8 +58,10 @@ export async function unansweredVariants({
 }
 
 async function endpointView({ db, figures, places, gatewayUrl }: ListingDeps, row: EndpointRow): Promise<EndpointView> {
-  const [variants, versions, epoch, gateways] = await Promise.all([
-    variantsOf(db, row.name),
+  const variants = await variantsOf(db, row.name)
+  const stable = variants.find((one) => one.role === 'stable')?.version
+  const [deployment, versions, epoch, gateways] = await Promise.all([
+    deploymentOf(db, row.name, stable),
     versionsOf(db, row.name),
     currentEpoch(db),
     figures(),
@@ -84,6 +87,7 @@ async function endpointView({ db, figures, places, gatewayUrl }: ListingDeps, ro
       stats: figuresOf(gateways, one) ?? null,
     })),
     previous_version: row.previous_version,
+    deployment,
     threshold: row.threshold,
     monitor: maskedMonitor(JSON.parse(row.monitor) as Record<string, unknown>),
     url: `${gatewayUrl()}/v1/endpoints/${row.name}:predict`,

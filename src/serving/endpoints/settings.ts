@@ -94,6 +94,7 @@ export async function removeEndpoint({ db, audit }: ServingContext, who: Princip
 
 async function deleteRows(t: Tx, name: string): Promise<void> {
   await t.run('DELETE FROM endpoint_variants WHERE endpoint = ?', [name])
+  await t.run('DELETE FROM endpoint_deployments WHERE endpoint = ?', [name])
   await t.run('DELETE FROM endpoint_versions WHERE endpoint = ?', [name])
   await t.run('DELETE FROM endpoints WHERE name = ?', [name])
 }

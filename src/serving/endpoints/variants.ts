@@ -4,6 +4,8 @@ import type { Tx } from '../../store/db.ts'
 import { raiseEpoch } from '../context/epoch.ts'
 import type { WantedVariant } from '../context/rows.ts'
 import { requireEndpoint, variantsOf } from '../context/rows.ts'
+import { keepDeployment } from './deployments.ts'
+import type { Cause } from './deployments.ts'
 
 function refuse(value: unknown, expected: string): never {
   throw problem('invalid_field', { field: 'variants', value, expected })
@@ -30,13 +32,14 @@ export async function lockRouting(t: Tx): Promise<void> {
 
 /**
  * Writes the variants of an endpoint in the caller's transaction and raises the epoch. A variant that stays in its role keeps its
- * `since`; a canary that had tripped stays tripped. A stable version that is replaced becomes the previous one.
+ * `since`; a canary that had tripped stays tripped. A stable version that is replaced becomes the previous one, and who replaced it and why
+ * is kept.
  */
 export async function writeVariants(
   t: Tx,
   endpoint: string,
   variants: readonly WantedVariant[],
-  now: number,
+  { now, cause }: { readonly now: number; readonly cause: Cause },
 ): Promise<number> {
   checkVariants(variants)
   await lockRouting(t)
@@ -46,6 +49,8 @@ export async function writeVariants(
   const newStable = variants.find((one) => one.role === 'stable')?.version
   if (oldStable !== undefined && newStable !== undefined && oldStable !== newStable)
     await t.run('UPDATE endpoints SET previous_version = ? WHERE name = ?', [oldStable, endpoint])
+  if (oldStable !== newStable)
+    await keepDeployment(t, endpoint, { version: newStable ?? null, previous: oldStable ?? null, at: now, ...cause })
   await t.run('DELETE FROM endpoint_variants WHERE endpoint = ?', [endpoint])
   for (const { role, version, weight, breaker } of variants) {
     const same = before.find((one) => one.role === role && one.version === version)

@@ -18,6 +18,8 @@ import { flushGateway, gatewayStats, pushTable, warmTable } from './admin-client
 import type { Place, Places } from './places.ts'
 import { Publisher } from './publisher.ts'
 
+const CAUSE = { by: 'ada', way: 'deployed', reason: '' } as const
+
 const TOKEN: TokenRoute = { id: 'a', hash: 'h', role: 'service', project: null, expires_at: null }
 
 /** What a gateway answers to a table: a status and a body, or undefined to take it. */
@@ -243,7 +245,7 @@ test('an endpoint keeps the variants that it had while one that it wants is not 
     VALUES ('e', 'p', 'm', 's', 0.5, '{}', NULL, 0, 0)`
   await db.tx((tx) => tx.run(endpoint))
   const serve = (version: string): Promise<number> =>
-    db.tx((tx) => writeVariants(tx, 'e', [{ role: 'stable', version, weight: 0 }], 1))
+    db.tx((tx) => writeVariants(tx, 'e', [{ role: 'stable', version, weight: 0 }], { now: 1, cause: CAUSE }))
   const place = (dir: string): Place => ({ inputs: [], backend: { kind: 'native', dir }, reason: null })
   const answered = () => tables.at(-1)?.endpoints.map((one) => [one.threshold, ...one.variants.map((v) => v.version)])
 

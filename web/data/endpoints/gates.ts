@@ -54,9 +54,9 @@ export function nearness(gate: {
   return Number.isNaN(part) ? 0 : Math.min(1, Math.max(0, part))
 }
 
-const ORDER: Readonly<Record<string, number>> = { failing: 0, waiting: 1, passing: 2 }
+const ORDER: Readonly<Record<string, number>> = { failing: 0, waiting: 1, not_judged: 2, passing: 3 }
 
-/** What fails first, then what waits; otherwise as the server has them. */
+/** What fails first, then what waits, then what had nothing to judge; otherwise as the server has them. */
 export function failingFirst<T extends { readonly status: string }>(gates: readonly T[]): T[] {
   return gates.toSorted((a, b) => (ORDER[a.status] ?? 1) - (ORDER[b.status] ?? 1))
 }

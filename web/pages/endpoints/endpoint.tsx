@@ -7,6 +7,7 @@ import { versionColour } from '../../data/colours.ts'
 import { weight } from '../../data/format.ts'
 import { BudgetPanel } from '../../parts/endpoint/budget.tsx'
 import { Confirm } from '../../parts/form/confirm.tsx'
+import { DeploymentsPanel, NotJudged } from '../../parts/endpoint/deployments.tsx'
 import { Deploy } from '../../parts/endpoint/deploy.tsx'
 import { Loaded } from '../../parts/page/placeholders.tsx'
 import { LatencyPanel } from '../../parts/endpoint/latency.tsx'
@@ -47,10 +48,16 @@ export function EndpointPage() {
                 <Split variants={data.variants} />
               </div>
               <VariantTable model={data.model} variants={data.variants} />
+              {data.deployment !== null && data.deployment.not_judged.length > 0 && (
+                <div style={{ padding: '8px 16px 12px' }}>
+                  <NotJudged deployment={data.deployment} />
+                </div>
+              )}
             </Panel>
             <LatencyPanel name={name} />
             <BudgetPanel name={name} />
-            <ReleasePanel endpoint={name} model={data.model} />
+            <ReleasePanel endpoint={name} model={data.model} stable={stableOf(data)} />
+            <DeploymentsPanel endpoint={name} model={data.model} />
             <Panel title="Latest predictions" flush>
               <Predictions endpoint={name} />
             </Panel>
@@ -62,6 +69,10 @@ export function EndpointPage() {
       </Loaded>
     </Page>
   )
+}
+
+function stableOf({ variants }: Endpoint): string | undefined {
+  return variants.find((variant) => variant.role === 'stable')?.version
 }
 
 function Sentence({ endpoint }: { endpoint: Endpoint }) {

@@ -17,7 +17,15 @@ import { Status, VersionChip } from '../page/status.tsx'
 import { Verdicts } from './verdicts.tsx'
 import { RelativeTime } from '../page/relative-time.tsx'
 
-export function ReleasePanel({ endpoint, model }: { endpoint: string; model: string }) {
+export function ReleasePanel({
+  endpoint,
+  model,
+  stable,
+}: {
+  endpoint: string
+  model: string
+  stable: string | undefined
+}) {
   const rollouts = useQuery(read.rollouts(endpoint))
   const newest = rollouts.data?.items[0]
   return (
@@ -40,7 +48,7 @@ export function ReleasePanel({ endpoint, model }: { endpoint: string; model: str
               its gates pass.
             </Empty>
           ) : (
-            <Newest rollout={items[0]} model={model} earlier={items.slice(1)} />
+            <Newest rollout={items[0]} model={model} stable={stable} earlier={items.slice(1)} />
           )
         }
       </Loaded>
@@ -48,7 +56,15 @@ export function ReleasePanel({ endpoint, model }: { endpoint: string; model: str
   )
 }
 
-function Newest({ rollout, model, earlier }: { rollout: Rollout; model: string; earlier: readonly Rollout[] }) {
+interface NewestProps {
+  readonly rollout: Rollout
+  readonly model: string
+  /** The version that answers now. */
+  readonly stable: string | undefined
+  readonly earlier: readonly Rollout[]
+}
+
+function Newest({ rollout, model, stable, earlier }: NewestProps) {
   return (
     <>
       <p className="break">
@@ -59,6 +75,16 @@ function Newest({ rollout, model, earlier }: { rollout: Rollout; model: string; 
         {`, ${sentenceOf(rollout)} `}
         Started <RelativeTime at={rollout.created_at} /> by {rollout.created_by}.
         {rollout.reason !== '' && ` ${fullSentence(rollout.reason)}`}
+        {rollout.state === 'promoted' && stable !== rollout.version && (
+          <>
+            {' '}
+            <Status
+              word="replaced"
+              tone="warn"
+              label={stable === undefined ? 'no version answers now' : `version ${stable} answers now`}
+            />
+          </>
+        )}
       </p>
       <p className="muted small">
         Plan{modeOf(rollout)}: shadow for {plural(rollout.plan.shadow.requests, 'row')}, then{' '}
