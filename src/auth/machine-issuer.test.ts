@@ -81,17 +81,24 @@ describe('keys', () => {
     assert.equal(reads(), 2)
   })
 
-  test('that are unknown are asked for again after half a minute, and not before', async () => {
+  test('that an issuer has just changed are asked for at once', async () => {
     await key('first')
     replies[KEYS] = { keys: [second] }
-    now += 30_000
-    await assert.rejects(key('second'), errors.JWKSNoMatchingKey)
-    assert.equal(reads(), 1)
     now += 1
     await key('second')
     assert.equal(reads(), 2)
-    await assert.rejects(key('first'), errors.JWKSNoMatchingKey)
+  })
+
+  test('that are unknown are asked for again once each within half a minute, eight of them at most', async () => {
+    await key('first')
+    for (let i = 0; i < 2; i++) await assert.rejects(key('second'), errors.JWKSNoMatchingKey)
     assert.equal(reads(), 2)
+    for (let i = 0; i < 20; i++) await assert.rejects(key(`made-up-${i}`), errors.JWKSNoMatchingKey)
+    assert.equal(reads(), 9)
+    now += 30_001
+    replies[KEYS] = { keys: [second] }
+    await key('second')
+    assert.equal(reads(), 10)
   })
 
   test('that are known but of no use are not asked for again', async () => {

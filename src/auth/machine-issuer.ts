@@ -11,9 +11,14 @@ import type { Egress } from '../http/egress.ts'
  */
 export type KeyOf = (header: JWSHeaderParameters, token: FlattenedJWSInput) => Promise<CryptoKey>
 
-/** Keys are good for so long, and are not asked for again within the shorter time, though tokens name unknown ones. */
+/** Keys are good for so long. */
 const KEPT_MS = 10 * 60_000
+/**
+ * Within the shorter time they are read again once for each unknown key that a token names, as an issuer that has just changed its key does,
+ * and for so many of them at most: whoever invents names of keys must not have an issuer asked for each.
+ */
 const APART_MS = 30_000
+const MOST_UNKNOWN = 8
 
 /** Loaded by the first token of a machine: most servers get none, and it is a twentieth of their start. */
 const jose = () => import('jose')
@@ -47,7 +52,17 @@ export function issuerKeys(send: Egress, clock: Clock): (issuer: string) => KeyO
     asking.set(issuer, asked)
     return asked
   }
-  const isOld = ({ at }: Kept, most: number): boolean => clock() - at > most || at > clock()
+  const isOld = ({ at }: Pick<Kept, 'at'>, most: number): boolean => clock() - at > most || at > clock()
+  const unknown = new Map<string, Map<string, number>>()
+  /** Whether the keys are to be read again for a key that is not among them; not twice in a short time for the same one. */
+  const isNew = (issuer: string, { kid = '' }: JWSHeaderParameters): boolean => {
+    const recent = [...(unknown.get(issuer) ?? [])].filter(([, at]) => !isOld({ at }, APART_MS))
+    const ids = new Map(recent)
+    unknown.set(issuer, ids)
+    if (ids.has(kid) || ids.size >= MOST_UNKNOWN) return false
+    ids.set(kid, clock())
+    return true
+  }
   return (issuer) => async (header, token) => {
     const known = kept.get(issuer)
     const keys = known === undefined || isOld(known, KEPT_MS) ? await read(issuer) : known
@@ -55,7 +70,10 @@ export function issuerKeys(send: Egress, clock: Clock): (issuer: string) => KeyO
       return await keys.find(header, token)
     } catch (error) {
       const { errors } = await jose()
-      if (!(error instanceof errors.JWKSNoMatchingKey) || !isOld(keys, APART_MS)) throw error
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error
+      const isFirst = isNew(issuer, header)
+      // what was read for this very call is not read twice
+      if (!isOld(keys, APART_MS) && (!isFirst || keys !== known)) throw error
       return (await read(issuer)).find(header, token)
     }
   }

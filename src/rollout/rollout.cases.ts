@@ -173,11 +173,11 @@ export function rolloutCases(name: string, open: Open): void {
       await allReplay(id)
       // one that rules before have made is judged by those
       await db.tx((t) =>
-        t.run('UPDATE rollout_verdicts SET inputs = replace(inputs, ?, ?) WHERE rollout_id = ?', [
-          `"rules":${RULES}`,
-          '"rules":2',
-          id,
-        ]),
+        t.run(
+          `UPDATE rollout_verdicts SET inputs = replace(inputs, ?, ?), gates = replace(gates, 'not_judged', 'waiting')
+           WHERE rollout_id = ?`,
+          [`"rules":${RULES}`, '"rules":2', id],
+        ),
       )
       const last = (await getRollout(db, id)).verdicts.at(-1)?.id ?? ''
       const { same, stored, replayed } = await replayVerdict(db, id, last)

@@ -203,27 +203,22 @@ test('the rules of judging are the numbered ones: who changes what comes of the 
     shadow: { requests: 300 },
     gates: { decision_flips: { threshold: 0.5, at_most: 0.05 }, score_shift: { mean_abs_at_most: 0.2 } },
   })
-  const outcomes = [0, 0.01, 0.1].map((errors) => {
-    const evidence = freshEvidence()
-    const slow = (i: number): Observation[] => [
-      ['s', 300 + (i % 50)],
-      ['x', 3, errors > 0 && i % 20 === 0 ? 1 : 0, 9, 0],
-    ]
-    observe(evidence, strict, Array.from({ length: 1200 }, (_, i) => slow(i)).flat())
-    observe(evidence, strict, rows(5, 400, { noise: 0.3, errors, flipped: 'UA' }))
-    const gates = gateStates(evidence, strict)
-    const from = { canary: 0, pairs: 0, labelled: 0 }
-    const decided = decide({ plan: strict, step: 0, counts: evidence.counts, from, gates, breaker: null, hours: 1 })
-    const breaker = decide({
-      plan: strict,
-      step: 1,
-      counts: evidence.counts,
-      from,
-      gates,
-      breaker: '3 in a row',
-      hours: 1,
+  const outcomes = (rules: number) =>
+    [0, 0.01, 0.1].map((errors) => {
+      const evidence = freshEvidence()
+      const slow = (i: number): Observation[] => [
+        ['s', 300 + (i % 50)],
+        ['x', 3, errors > 0 && i % 20 === 0 ? 1 : 0, 9, 0],
+      ]
+      observe(evidence, strict, Array.from({ length: 1200 }, (_, i) => slow(i)).flat())
+      observe(evidence, strict, rows(5, 400, { noise: 0.3, errors, flipped: 'UA' }))
+      const gates = gateStates(evidence, strict, rules)
+      const from = { canary: 0, pairs: 0, labelled: 0 }
+      const all = { plan: strict, counts: evidence.counts, from, gates, hours: 1, rules }
+      const decided = decide({ ...all, step: 0, breaker: null })
+      const breaker = decide({ ...all, step: 1, breaker: '3 in a row' })
+      return { gates, ...decided, breaker }
     })
-    return { gates, ...decided, breaker }
-  })
-  assert.deepEqual({ rules: RULES, digest: digestOf(outcomes) }, { rules: 3, digest: '214a7a7735333c99' })
+  assert.deepEqual({ rules: RULES, digest: digestOf(outcomes(RULES)) }, { rules: 4, digest: '214a7a7735333c99' })
+  assert.equal(digestOf(outcomes(3)), '214a7a7735333c99', 'they differ where a gate has nothing to judge')
 })

@@ -339,6 +339,11 @@ describe('the doctor', () => {
     server.answer(servingApi.listEndpoints, { items: [endpoint(), endpoint({ name: 'other', variants })] })
     const detail = 'these do not answer: other version 4: its environment is missing'
     assert.deepEqual(await withToken('slw_a', () => finding('Endpoints')), { what: 'Endpoints', ok: false, detail })
+    server.answer(servingApi.listEndpoints, { items: [endpoint(), endpoint({ name: 'new', variants: [] })] })
+    assert.deepEqual(await withToken('slw_a', () => finding('Endpoints')), {
+      ...healthy,
+      detail: '1 answer; without a version: new',
+    })
     server.answer(servingApi.listEndpoints, { items: [] })
     assert.equal((await withToken('slw_a', () => finding('Endpoints'))).detail, 'none yet')
     server.answer(servingApi.listEndpoints, problem('unauthenticated', { detail: 'it is revoked' }))

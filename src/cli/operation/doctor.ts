@@ -254,15 +254,20 @@ async function asked(
   }
 }
 
-/** Whether every version that an endpoint names answers. */
+/** Whether every version that an endpoint names answers; one without a version answers nobody, and may just be made. */
 function endpoints(place: Place): Promise<Finding> {
   return asked(place, 'Endpoints', async (client) => {
     const { items } = await client.call(servingApi.listEndpoints)
     const faults = items.flatMap(({ name, variants }) =>
       variants.flatMap(({ version, fault }) => (fault === null ? [] : [`${name} version ${version}: ${fault}`])),
     )
-    if (faults.length === 0) return { ok: true, detail: items.length === 0 ? 'none yet' : `${items.length} answer` }
-    return { ok: false, detail: `these do not answer: ${faults.join('; ')}` }
+    if (faults.length > 0) return { ok: false, detail: `these do not answer: ${faults.join('; ')}` }
+    if (items.length === 0) return { ok: true, detail: 'none yet' }
+    const empty = items
+      .filter(({ variants }) => !variants.some(({ role }) => role === 'stable'))
+      .map(({ name }) => name)
+    const answering = `${items.length - empty.length} answer`
+    return { ok: true, detail: empty.length === 0 ? answering : `${answering}; without a version: ${empty.join(', ')}` }
   })
 }
 

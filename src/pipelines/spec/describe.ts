@@ -92,7 +92,10 @@ function gateIssues(seen: Set<string>, path: Path, data: unknown, issue: Issue):
 function describe(issue: Issue, data: unknown): Said[] {
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeys(issue.path)
-    return issue.keys.map((key) => ({ path: [...issue.path, key], message: `unknown key; ${suggestion(key, known)}` }))
+    return issue.keys.map((key) => ({
+      path: [...issue.path, key],
+      message: `unknown key; ${elsewhere(key, issue.path) ?? suggestion(key, known)}`,
+    }))
   }
   const alternatives = issue.code === 'invalid_union' && issue.message === 'Invalid input' ? issue.errors : []
   const closest = alternatives.toSorted((a, b) => distance(a) - distance(b))[0]
@@ -173,6 +176,15 @@ function suggestion(key: string, known: readonly string[]): string {
   const close = nearest(key, known)
   const list = known.length === 0 ? 'no key' : known.join(', ')
   return close === undefined ? `expected one of: ${list}` : `did you mean "${close}"? Expected one of: ${list}`
+}
+
+/** Where a key stands that is unknown here: at the top of the file, or in one section of it alone. */
+function elsewhere(key: string, path: Path): string | undefined {
+  const top = knownKeys([])
+  if (path.length > 0)
+    return top.includes(key) ? `"${key}" stands at the top of the file, beside "${String(path[0])}"` : undefined
+  const sections = top.filter((section) => knownKeys([section]).includes(key))
+  return sections.length === 1 ? `"${key}" stands in "${String(sections[0])}"` : undefined
 }
 
 interface Schema {

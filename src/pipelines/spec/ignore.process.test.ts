@@ -69,20 +69,24 @@ test('folders of tools are left out without rules, at any depth, and may be take
     'a/b.pyc',
     'mlruns/0',
     '.DS_Store',
+    '.github/workflows/slipway.yml',
+    '.gitignore',
+    'Jenkinsfile',
   ])
     assert.ok(none.leavesOut(path), path)
   for (const path of [
     'git/HEAD',
     'venv.py',
-    '.github/a',
+    'github/a',
     'data/mlruns',
     '.env',
-    '.gitignore',
+    'Jenkinsfile.py',
     'tests/a.py',
     'README.md',
   ])
     assert.ok(!none.leavesOut(path), path)
   assert.ok(!readIgnore('!mlruns/').leavesOut('mlruns/0'))
+  assert.ok(!readIgnore('!.github/').leavesOut('.github/a'))
 })
 
 test('a rule made to take long is decided at once', () => {

@@ -3,8 +3,17 @@
 /** The file at the top of a project that names what is no part of it. */
 export const IGNORE_FILE = '.slipwayignore'
 
-/** Left out unless the project's own rules take it in again: repositories, environments, caches and records of tools. */
+/** Left out unless the project's own rules take it in again: repositories and their hosts' files, environments, caches and records of tools. */
 const TOOLS = `.git
+.gitignore
+.gitattributes
+.github/
+.gitlab/
+.gitlab-ci.yml
+.circleci/
+Jenkinsfile
+.editorconfig
+.pre-commit-config.yaml
 .hg
 .slipway
 .venv
