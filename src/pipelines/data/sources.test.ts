@@ -30,7 +30,7 @@ describe('files', () => {
         version: null,
       },
     )
-    assert.equal(Date.parse(data_at ?? ''), Math.floor(statSync(path).mtimeMs))
+    assert.equal(Date.parse(data_at ?? ''), Number(statSync(path, { bigint: true }).mtimeMs))
     assert.deepEqual(bench.errors, [])
   })
 
