@@ -77,8 +77,8 @@ async function resume(deps: RolloutDeps, row: RolloutRow, { who, reason }: Decre
       [state, reason, deps.clock(), row.id],
     )
     // taken out and put in again, a canary has a breaker that has not tripped
-    await settle(t, deps, row, 'out', { reason, who })
-    await settle(t, deps, row, { step: row.step, plan: planOf(row) }, { reason, who })
+    await settle(t, deps, row, { to: 'out', reason, who })
+    await settle(t, deps, row, { to: { step: row.step, plan: planOf(row) }, reason, who })
     await record(t, deps, row, { state, reason, who })
   })
 }

@@ -22,8 +22,9 @@ export type Standing =
   | 'in'
   | 'watched'
 
-/** Why an endpoint is brought to a standing: who decided it, in which words, and on which gates. */
+/** How an endpoint is to stand and why: who decided it, in which words, and on which gates. */
 export interface Settled {
+  readonly to: Standing
   readonly reason: string
   readonly who?: Principal | undefined
   readonly judged?: Judged | undefined
@@ -34,16 +35,15 @@ export async function settle(
   t: Tx,
   deps: RolloutDeps,
   row: RolloutRow,
-  standing: Standing,
-  { reason, who = SYSTEM, judged }: Settled,
+  { to, reason, who = SYSTEM, judged }: Settled,
 ): Promise<void> {
   const now = (await deps.target(t, row.endpoint))?.variants ?? []
   const own = [row.version, row.stable_version]
   const others = now.filter((one) => one.role !== 'stable' && !own.includes(one.version))
-  await deps.setVariants(t, row.endpoint, [...ownVariants(row, standing), ...others], {
+  await deps.setVariants(t, row.endpoint, [...ownVariants(row, to), ...others], {
     by: who.name,
     // stable changes by a promotion, and by the end of the watch over one
-    way: standing === 'in' || standing === 'watched' ? 'promoted' : 'demoted',
+    way: to === 'in' || to === 'watched' ? 'promoted' : 'demoted',
     reason,
     rollout: row.id,
     // the first version of an endpoint has none to be compared with
@@ -157,7 +157,7 @@ export async function moveTo(
        canary_at = COALESCE(canary_at, ?) WHERE id = ?`,
     [state, to.step, to.reason, JSON.stringify(evidenceOf(fresh ?? row).counts), now, to.step > 0 ? now : null, row.id],
   )
-  await settle(t, deps, row, to, to)
+  await settle(t, deps, row, { to, reason: to.reason })
   if (to.step > 0)
     await t.run('UPDATE rollouts SET split_epoch = COALESCE(split_epoch, ?) WHERE id = ?', [
       await deps.epoch(t),
@@ -193,7 +193,7 @@ export async function close(t: Tx, deps: RolloutDeps, row: RolloutRow, ending: E
   await t.run('UPDATE rollouts SET state = ?, reason = ?, finished_at = ? WHERE id = ?', [state, reason, over, row.id])
   for (const table of over === null ? [] : ['rollout_pairs', 'rollout_units'])
     await t.run(`DELETE FROM ${table} WHERE rollout_id = ?`, [row.id])
-  if (leaves !== undefined) await settle(t, deps, row, leaves, ending)
+  if (leaves !== undefined) await settle(t, deps, row, { to: leaves, reason, who, judged })
   await record(t, deps, row, { state, reason, ...(who !== undefined && { who }) })
 }
 

@@ -72,7 +72,7 @@ export function isReady(situation: Situation): boolean {
 }
 
 export function decide(situation: Situation): Decided {
-  const { plan, step, hours } = situation
+  const { plan, hours } = situation
   if (situation.watching === true) return watched(situation)
   const bad = rejection(situation)
   if (bad !== undefined) return { decision: plan.on_failure === 'pause' ? 'pause' : 'rollback', reason: bad }

@@ -16,7 +16,8 @@ export interface Cause {
   readonly not_judged?: readonly NotJudged[]
 }
 
-interface Change extends Cause {
+/** A change of the stable version; null where there is none. */
+export interface Change extends Cause {
   readonly version: string | null
   readonly previous: string | null
   /** ms */

@@ -5,7 +5,7 @@ import { raiseEpoch } from '../context/epoch.ts'
 import type { WantedVariant } from '../context/rows.ts'
 import { requireEndpoint, variantsOf } from '../context/rows.ts'
 import { keepDeployment } from './deployments.ts'
-import type { Cause } from './deployments.ts'
+import type { Cause, Change } from './deployments.ts'
 
 function refuse(value: unknown, expected: string): never {
   throw problem('invalid_field', { field: 'variants', value, expected })
@@ -45,12 +45,7 @@ export async function writeVariants(
   await lockRouting(t)
   await requireEndpoint(t, endpoint)
   const before = await variantsOf(t, endpoint)
-  const oldStable = before.find((one) => one.role === 'stable')?.version
-  const newStable = variants.find((one) => one.role === 'stable')?.version
-  if (oldStable !== undefined && newStable !== undefined && oldStable !== newStable)
-    await t.run('UPDATE endpoints SET previous_version = ? WHERE name = ?', [oldStable, endpoint])
-  if (oldStable !== newStable)
-    await keepDeployment(t, endpoint, { version: newStable ?? null, previous: oldStable ?? null, at: now, ...cause })
+  await keepStable(t, endpoint, { previous: stableOf(before), version: stableOf(variants), at: now, ...cause })
   await t.run('DELETE FROM endpoint_variants WHERE endpoint = ?', [endpoint])
   for (const { role, version, weight, breaker } of variants) {
     const same = before.find((one) => one.role === role && one.version === version)
@@ -69,4 +64,17 @@ export async function writeVariants(
   }
   await t.run('UPDATE endpoints SET updated_at = ? WHERE name = ?', [now, endpoint])
   return raiseEpoch(t)
+}
+
+function stableOf(variants: readonly Pick<WantedVariant, 'role' | 'version'>[]): string | null {
+  return variants.find((one) => one.role === 'stable')?.version ?? null
+}
+
+/** Keeps which version was replaced, by whom and why. */
+async function keepStable(t: Tx, endpoint: string, change: Change): Promise<void> {
+  const { previous, version } = change
+  if (previous === version) return
+  if (previous !== null && version !== null)
+    await t.run('UPDATE endpoints SET previous_version = ? WHERE name = ?', [previous, endpoint])
+  await keepDeployment(t, endpoint, change)
 }
