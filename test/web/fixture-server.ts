@@ -236,6 +236,7 @@ function recorded(now: number, empty: boolean): Recorded[] {
     on(servingApi.putEndpoint, ({ params }) => ({ ...first(endpoints), name: params['name'] ?? '' })),
     on(servingApi.deleteEndpoint, () => ({})),
     on(servingApi.deploy, ({ params }) => ({ ...first(endpoints), name: params['name'] ?? '' })),
+    on(servingApi.listDeployments, () => ({ items: served.deployments(now) })),
     on(servingApi.rollbackEndpoint, ({ params }) => endpoints.find((one) => one.name === params['name'])),
     on(endpointViewApi.latency, () => tables.latency(now)),
     on(endpointViewApi.tryIt, () => ({ status: 200, took_ms: 3.4, reply: { predictions: [0.2731] } })),

@@ -28,7 +28,7 @@ test('the first view stays below 200 kB of JavaScript, gzipped', () => {
 
 test('keys go to pages, move between rows, choose them, and ask for help', options, async () => {
   await open('/', async (page) => {
-    await page.getByText('5 items need attention').waitFor()
+    await page.getByText('6 items need attention').waitFor()
     await goBy(page, 'r')
     await page.waitForURL('**/runs')
     await page.getByText('brave-heron-0').waitFor()
@@ -61,7 +61,7 @@ test('Enter opens the row that has the focus', options, async () => {
 
 test('search finds anything by a few letters and opens it', options, async () => {
   await open('/', async (page) => {
-    await page.getByText('5 items need attention').waitFor()
+    await page.getByText('6 items need attention').waitFor()
     await page.keyboard.press('Control+k')
     await page.getByRole('combobox', { name: /^Search runs/ }).fill('incident temp')
     await page.getByRole('option', { name: /Temperature and dew point/ }).waitFor()

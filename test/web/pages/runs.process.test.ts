@@ -6,7 +6,7 @@ pageCases([
     'home',
     '/',
     [
-      '5 items need attention',
+      '6 items need attention',
       'in production is signed by a revoked key',
       'Temperature and dew point arrive in °C',
       'flight-delay',
