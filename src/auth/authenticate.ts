@@ -11,7 +11,7 @@ export const COOKIE = 'slipway_session'
 
 export type Authenticate = (request: { headers: IncomingHttpHeaders; method: string }) => Promise<Principal | undefined>
 
-/** Makes the check. With `open` (only with --no-auth on loopback) a call without credential is an admin's. */
+/** Makes the check. With `open` (only with --no-auth on loopback) a call without a credential that is known is an admin's. */
 export function authenticator(tokens: Tokens, open: boolean): Authenticate {
   const withoutToken = async (cookie: string | undefined): Promise<Principal | undefined> => {
     const session = cookieOf(cookie)
@@ -21,8 +21,13 @@ export function authenticator(tokens: Tokens, open: boolean): Authenticate {
     }
     return open ? OPEN : undefined
   }
-  return ({ headers: { authorization, cookie } }) =>
-    authorization === undefined ? withoutToken(cookie) : tokens.find(tokenOf(authorization))
+  const byToken = async (authorization: string): Promise<Principal> => tokens.find(tokenOf(authorization))
+  return async ({ headers: { authorization, cookie } }) => {
+    if (authorization === undefined) return withoutToken(cookie)
+    if (!open) return byToken(authorization)
+    // where everybody may call, a client's token of another server is no reason to refuse it
+    return (await ifRefused(byToken(authorization), 'unauthenticated')) ?? OPEN
+  }
 }
 
 const OPEN: Principal = { id: 'anyone', name: 'anyone', role: 'admin', project: null, token_id: null }

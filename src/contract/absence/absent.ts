@@ -12,6 +12,16 @@ export async function ifRefused<T>(asked: Promise<T>, ...codes: readonly ErrorCo
   }
 }
 
+/** As `ifRefused`, of a call that does not wait. */
+export function ifRefusedNow<T>(ask: () => T, ...codes: readonly ErrorCode[]): T | undefined {
+  try {
+    return ask()
+  } catch (error) {
+    if (error instanceof Problem && codes.includes(error.code)) return undefined
+    throw error
+  }
+}
+
 /** What has this name; undefined where nothing has it that the caller sees, or where it cannot be a name. */
 export function ifFound<T>(asked: Promise<T>): Promise<T | undefined> {
   return ifRefused(asked, 'not_found', 'bad_request', 'invalid_field')

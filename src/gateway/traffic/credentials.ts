@@ -1,5 +1,6 @@
 /** Checks the credential of a request against the tokens of the routing table, without asking anybody. */
 import { hash } from 'node:crypto'
+import { ifRefusedNow } from '../../contract/absence/absent.ts'
 import { allows } from '../../contract/access.ts'
 import type { Verb } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
@@ -56,14 +57,21 @@ export function admit(table: LiveTable, caller: Caller, verb: Verb): TokenRoute 
 function authenticate(table: LiveTable, caller: Caller): TokenRoute | undefined {
   requireTable(table)
   const { authorization, now } = caller
-  if (authorization === undefined) {
-    if (table.source.open) return undefined
-    throw problem('unauthenticated', { detail: 'the request carries none' })
-  }
+  if (table.source.open) return authorization === undefined ? undefined : ofOpen(table, authorization, now)
+  if (authorization === undefined) throw problem('unauthenticated', { detail: 'the request carries none' })
   const token = counted(caller, () => find(table, authorization))
-  if (token.expires_at !== null && token.expires_at <= now)
-    throw problem('unauthenticated', { detail: 'the token has expired' })
+  if (isOver(token, now)) throw problem('unauthenticated', { detail: 'the token has expired' })
   return token
+}
+
+/** Where everybody may ask, a client's token of another server is no reason to refuse it; one that is known keeps its role and project. */
+function ofOpen(table: LiveTable, authorization: string, now: number): TokenRoute | undefined {
+  const token = ifRefusedNow(() => find(table, authorization), 'unauthenticated')
+  return token === undefined || isOver(token, now) ? undefined : token
+}
+
+function isOver({ expires_at }: TokenRoute, now: number): boolean {
+  return expires_at !== null && expires_at <= now
 }
 
 function counted({ from, now }: Caller, look: () => TokenRoute): TokenRoute {
