@@ -41,7 +41,7 @@ export async function wanted(
   return {
     project: 'default',
     model: given.model,
-    tree: await modelTree(bench, `${given.auc ?? 0.8}`),
+    tree: await modelTree(bench, `${given.model} ${given.auc ?? 0.8}`),
     run_id: null,
     pipeline_run_id: given.pipeline ?? null,
     metrics: { auc: given.auc ?? 0.8 },

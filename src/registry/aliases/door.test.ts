@@ -12,12 +12,15 @@ import type { Bench } from '../bench.cases.ts'
 import { requireVersion } from '../context/context.ts'
 import { writePolicy } from '../gates/policy.ts'
 import type { WantedPolicy } from '../gates/policy.ts'
+import { rejudge } from '../gates/verdicts.ts'
 import { imageOf, keyPair } from '../images/image.fixture.ts'
 import { recordImage } from '../images/images.ts'
 import { openRegistry } from '../opened.fixture.ts'
 import { filesOf, keepSignature } from '../signing/signatures.ts'
 import { getVersion } from '../versions/read.ts'
+import { deleteModel } from '../versions/models.ts'
 import { registerVersion } from '../versions/register.ts'
+import type { NewVersion } from '../versions/register.ts'
 import { conditionResult, enter, mayEnter } from './door.ts'
 import type { Allowed, Entry } from './door.ts'
 
@@ -183,6 +186,69 @@ test('gates that are not asked are not judged, unless the files do harm; signatu
     if (asked.length > 0) isRefusal(found, asked)
     else assert.deepEqual(found, { version: 1, verdict: null, overridden: false })
   }
+})
+
+describe('files that were refused under another name', () => {
+  type Files = Pick<NewVersion, 'tree' | 'metrics'>
+  /** Registers files with their metrics as version 1 of a new model; those of none are new ones. */
+  async function register(of: Files | null, more: Partial<NewVersion> = {}): Promise<Files & { model: string }> {
+    const model = `copy-${++made}`
+    const wish = await wanted(bench, { model, auc: 0.5 })
+    const { tree, metrics } = { ...wish, ...of, ...more }
+    await registerVersion(bench.room, root, { ...wish, ...more, tree, metrics })
+    return { model, tree, metrics }
+  }
+  const refusedAs = (first: string): RegExp =>
+    new RegExp(`refused under another name: the same files were refused as ${first}/1 \\(auc at least 0\\.9: auc is`)
+  const refusalTo = async (model: string, who = ann, more: Partial<Entry> = {}): Promise<string> => {
+    const found = await go(who, entryOf(model, more))
+    return found instanceof Error ? found.message : 'none'
+  }
+
+  test('a copy is refused by the same verdict, shows it, and asks for the same override', async () => {
+    const first = await register(null, { gates: [HIGH] })
+    const copy = await register(first)
+    assert.match(await refusalTo(copy.model), refusedAs(first.model))
+    assert.match((await getVersion(bench.room, root, copy.model, '1')).refusal ?? '', refusedAs(first.model))
+    const over = { override: true, reason: 'the desk waits' }
+    assert.match(await refusalTo(copy.model, ann, over), /override/)
+    const allowed = await go(root, entryOf(copy.model, over))
+    assert.ok(!(allowed instanceof Error) && allowed.overridden, JSON.stringify(allowed))
+  })
+
+  test('the deletion of the model opens nothing, and one of another project is not named', async () => {
+    const first = await register(null, { gates: [HIGH] })
+    const copy = await register(first)
+    const stranger = await register(first, { project: 'elsewhere' })
+    assert.match(await refusalTo(stranger.model, root), /refused as a version of a model of another project/)
+    await deleteModel(bench.room, root, first.model)
+    assert.match(await refusalTo(copy.model), /refused under another name/)
+  })
+
+  test('the same files without metrics are refused; those with metrics of their own, and a wait for an approval, are not', async () => {
+    const first = await register(null, { gates: [HIGH] })
+    const bare = await register(first, { metrics: {} })
+    assert.match(await refusalTo(bare.model), refusedAs(first.model))
+    const measured = await register(first, { metrics: { auc: 0.95 } })
+    assert.equal(await refusalTo(measured.model), 'none')
+    const waits = await register(null, { gates: [{ approvals: 1, role: 'maintainer' }] })
+    assert.match(await refusalTo(waits.model), /0 of 1 approval/)
+    const free = await register(waits)
+    assert.equal(await refusalTo(free.model), 'none')
+  })
+
+  test('a verdict that holds now, and one on a later copy, refuse nothing', async () => {
+    const first = await register(null, { gates: [HIGH] })
+    const copy = await register(first)
+    await writePolicy(bench.room, root, first.model, { ...policyOf([]), gates: [] })
+    await bench.room.db.tx((t) => t.run("UPDATE registered_models SET gates = '[]' WHERE name = ?", [first.model]))
+    await rejudge(bench.room, { model: first.model, version: 1 })
+    assert.equal(await refusalTo(copy.model), 'none')
+    const free = await register(null)
+    bench.wait(1)
+    await register(free, { gates: [HIGH] })
+    assert.equal(await refusalTo(free.model), 'none', 'it was there before the other was judged')
+  })
 })
 
 test('a model or a version that is not there is told as such, and nothing is done', async () => {

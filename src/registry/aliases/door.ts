@@ -12,6 +12,7 @@ import { judgeVersion, knownRefusal, refusalText } from '../gates/verdicts.ts'
 import type { Judgement } from '../gates/verdicts.ts'
 import { imageFault } from '../images/images.ts'
 import { ensureScan } from '../scan/scanning.ts'
+import { refusedElsewhere } from './elsewhere.ts'
 import { signatureFault, signingState } from '../signing/signatures.ts'
 
 /** Who asks to come in. */
@@ -126,7 +127,7 @@ async function ask(
   const signing = await signingState(room.db, row)
   const unsigned = await signatureFault(room, row)
   const signature = unsigned === null ? [] : [signatureResult(unsigned)]
-  const others = await othersOf(room.db, row, asks)
+  const others = await othersOf(room.db, row, { ungated, asks })
   const gates = (judged?.results ?? []).filter((one) => one.outcome !== 'passed')
   return {
     judged,
@@ -135,7 +136,7 @@ async function ask(
     isCurrent: async (t) =>
       (judged === undefined ? (await held(t)) === 0 : await judged.isCurrent(t)) &&
       (await signingState(t, row)) === signing &&
-      JSON.stringify(await othersOf(t, row, asks)) === JSON.stringify(others),
+      JSON.stringify(await othersOf(t, row, { ungated, asks })) === JSON.stringify(others),
   }
 }
 
@@ -144,10 +145,15 @@ const nothingElse = async (): Promise<GateResult[]> => []
 async function othersOf(
   reader: Reader,
   row: VersionRow,
-  asks: NonNullable<Entry['asks']>,
+  { ungated, asks }: Required<Conditions>,
 ): Promise<readonly GateResult[]> {
+  const elsewhere = ungated ? null : await refusedElsewhere(reader, row)
   const image = await imageFault(reader, row)
-  return [...(image === null ? [] : [imageResult(image)]), ...(await asks(reader))]
+  return [
+    ...(elsewhere === null ? [] : [elsewhereResult(elsewhere)]),
+    ...(image === null ? [] : [imageResult(image)]),
+    ...(await asks(reader)),
+  ]
 }
 
 /** A condition that is no gate and does not hold, in the form of a gate's result. */
@@ -158,6 +164,10 @@ export function conditionResult(gate: GateResult['gate'], name: string, reason: 
 
 function signatureResult(reason: string): GateResult {
   return conditionResult({ require_signature: true }, 'signature required', reason)
+}
+
+function elsewhereResult(reason: string): GateResult {
+  return conditionResult({ refused_elsewhere: true }, 'refused under another name', reason)
 }
 
 function imageResult(reason: string): GateResult {
@@ -182,10 +192,12 @@ function refused({ model, version, as }: Entry, gates: readonly GateResult[], le
 export async function refusalOf(room: Registry, row: VersionRow): Promise<string | null> {
   const unsigned = await signatureFault(room, row)
   const image = await imageFault(room.db, row)
-  const signatures = [
+  const elsewhere = await refusedElsewhere(room.db, row)
+  const others = [
+    ...(elsewhere === null ? [] : [elsewhereResult(elsewhere)]),
     ...(unsigned === null ? [] : [signatureResult(unsigned)]),
     ...(image === null ? [] : [imageResult(image)]),
   ]
-  const known = [await knownRefusal(room.db, row), refusalText(signatures)].filter((one) => one !== null && one !== '')
+  const known = [await knownRefusal(room.db, row), refusalText(others)].filter((one) => one !== null && one !== '')
   return known.length === 0 ? null : known.join('; ')
 }

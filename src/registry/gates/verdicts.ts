@@ -223,7 +223,7 @@ async function store(t: Tx, room: Registry, done: Finished): Promise<string> {
   const { model, version } = done.version
   const against = done.inputs.incumbents[PRODUCTION]?.version
   await t.run(
-    'INSERT INTO verdicts (id, model, version, at, passed, against, results, inputs) VALUES (?,?,?,?,?,?,?,?)',
+    'INSERT INTO verdicts (id, model, version, at, passed, against, results, inputs, tree) VALUES (?,?,?,?,?,?,?,?,?)',
     [
       id,
       model,
@@ -233,6 +233,7 @@ async function store(t: Tx, room: Registry, done: Finished): Promise<string> {
       against === undefined ? null : `${model}/${against}`,
       JSON.stringify(done.results),
       JSON.stringify(done.inputs),
+      done.version.tree,
     ],
   )
   await t.run('UPDATE model_versions SET verdict_id = ? WHERE model = ? AND version = ?', [id, model, version])

@@ -76,7 +76,9 @@ export function attestationCases(bench: Bench): void {
     const { predicate, ...statement } = JSON.parse(payload.toString()) as Record<string, unknown>
     assert.deepEqual(statement, {
       _type: 'https://in-toto.io/Statement/v1',
-      subject: [{ name: 'attested/1', digest: { sha256: (await modelTree(bench, '0.5')).replace('sha256:', '') } }],
+      subject: [
+        { name: 'attested/1', digest: { sha256: (await modelTree(bench, 'attested 0.5')).replace('sha256:', '') } },
+      ],
       predicateType: 'https://slipway.dev/reproduction/v1',
     })
     const at = new Date(bench.room.clock()).toISOString()
