@@ -8,7 +8,12 @@ const VERSION = String.raw`\s*(?:[=~!<>]=|===|<|>)\s*[\w.*+!-]+\s*`
 const REQUIREMENT = new RegExp(
   String.raw`^${NAME}\s*(?:\[[\w\s.,-]*\])?\s*(?:\(?${VERSION}(?:,${VERSION})*\)?)?\s*(?:;(?:(?!\s-)[^@/#])*)?$`,
 )
-const CONDA = /^(?:[\w.-]+::)?[A-Za-z0-9_][\w.-]*(?: ?[=<>!~](?:(?! -)[\w.*+!=,<>|~ -])*)?$/
+/** Channels of conda that the makers of packages and of conda keep; `LABEL` of one may follow. */
+const CHANNELS: ReadonlySet<string> = new Set(
+  `anaconda bioconda conda-forge defaults dglteam fastai free huggingface intel main msys2 nodefaults nvidia pkgs/main pkgs/r plotly pro pyg
+  pytorch pytorch-lts pytorch-nightly r rapidsai xformers`.split(/\s+/),
+)
+const CONDA = /^(?:([\w./-]+)::)?[A-Za-z0-9_][\w.-]*(?: ?[=<>!~](?:(?! -)[\w.*+!=,<>|~ -])*)?$/
 /** pip takes a name that ends so for a file. */
 const ARCHIVE = /\.(?:zip|whl|tgz|tar|tbz|txz|tlz|tar\.(?:gz|bz2|xz|lz|lzma))$/i
 /** The two files that MLflow lets others name are read by these rules themselves. */
@@ -25,7 +30,14 @@ export function foreignLine(text: string): string | undefined {
 
 /** The same of an entry that may be in conda's words. */
 export function foreignEntry(text: string): string | undefined {
-  return CONDA.test(text) && !ARCHIVE.test(text) ? undefined : foreignLine(text)
+  const [whole, channel = 'defaults'] = CONDA.exec(text) ?? []
+  if (whole !== undefined && !isChannel(channel)) return text
+  return whole !== undefined && !ARCHIVE.test(text) ? undefined : foreignLine(text)
+}
+
+/** Whether packages of a channel are those that their makers publish, as those of the index are. */
+export function isChannel(channel: string): boolean {
+  return CHANNELS.has(channel.replace(/\/label\/[\w.-]+$/, ''))
 }
 
 /** Lines as pip joins them: a backslash goes on, except in a comment. */

@@ -265,6 +265,7 @@ const WRAPPER = 'joblib.numpy_pickle.NumpyArrayWrapper'
 function build(machine: Machine): void {
   const state = pop(machine)
   const target = top(machine)
+  noteChanged(machine)
   if (isThing(target, 'dtype')) setDtype(target, state)
   if (isThing(target, 'instance') && target.of === WRAPPER) {
     machine.arrays = true
@@ -273,6 +274,18 @@ function build(machine: Machine): void {
     // the array takes the wrapper's place
     machine.stack[machine.stack.length - 1] = OTHER
   }
+}
+
+/** What a stream gives attributes or items to is to be its own: a class or a function is that of the whole process. */
+function noteChanged(machine: Machine): void {
+  const target = top(machine)
+  if (!isThing(target, 'global')) return
+  note(
+    machine,
+    'malicious',
+    `a change of ${target.module}.${target.name}`,
+    'loading the file changes it for the whole process',
+  )
 }
 
 /** joblib writes an array's bytes into the stream right after its wrapper. */
@@ -405,16 +418,27 @@ const ACTS: Readonly<Record<string, Act>> = {
   EXT2: extension,
   EXT4: extension,
   BUILD: build,
-  APPEND: (m) => void pop(m),
-  APPENDS: (m) => void popMark(m),
-  ADDITEMS: (m) => void popMark(m),
+  APPEND: (m) => {
+    pop(m)
+    noteChanged(m)
+  },
+  APPENDS: (m) => {
+    popMark(m)
+    noteChanged(m)
+  },
+  ADDITEMS: (m) => {
+    popMark(m)
+    noteChanged(m)
+  },
   SETITEM: (m) => {
     const value = pop(m)
     const key = pop(m)
+    noteChanged(m)
     putEntries(top(m), [key, value])
   },
   SETITEMS: (m) => {
     const items = popMark(m)
+    noteChanged(m)
     putEntries(top(m), items)
   },
   EMPTY_LIST: pushOther,

@@ -40,6 +40,19 @@ describe('pickles that harm', () => {
     ],
     ['NumPy makes a function by name', "cnumpy.core\n_ufunc_reconstruct\n(S'os'\nS'system'\ntR.", 'os.system'],
     ['the rest of the file is broken', "cos\nsystem\n(S'id'\ntR\xff\xff", 'os.system'],
+    [
+      'the state of a class',
+      "csklearn.base\nClassifierMixin\n}S'predict'\nNsb.",
+      'a change of sklearn.base.ClassifierMixin',
+    ],
+    [
+      'the state of a function from the memo',
+      "csklearn.metrics._classification\naccuracy_score\np0\n0g0\n}S'__kwdefaults__'\nNsb.",
+      'a change of sklearn.metrics._classification.accuracy_score',
+    ],
+    ['an item of a class', "csklearn.base\nClassifierMixin\nS'a'\nNs.", 'a change of sklearn.base.ClassifierMixin'],
+    ['items of a class', "csklearn.base\nClassifierMixin\n(S'a'\nNu.", 'a change of sklearn.base.ClassifierMixin'],
+    ['what is appended to a class', 'csklearn.base\nClassifierMixin\nNa.', 'a change of sklearn.base.ClassifierMixin'],
     ['eval of Python 2', "c__builtin__\neval\n(S'1'\ntR.", '__builtin__.eval'],
     ['a second pickle after the first', 'N.\x80\x02cos\nsystem\n.', 'os.system'],
     [
@@ -328,6 +341,13 @@ describe('text', () => {
     ['conda.yaml', 'dependencies:\n- pip:\n  - "numpy\\n-r other.txt"\n', '-r'],
     ['conda.yaml', "channels: ['http://example.org']\n", 'http://example.org'],
     ['conda.yaml', 'a: [x]\n---\ndependencies: [{pip: git+https://example.org}]\n', 'git+https://example.org'],
+    ['conda.yaml', 'channels: [conda-forge, evil]\n', 'evil'],
+    ['conda.yaml', 'dependencies: [python=3.11, "evil::numpy"]\n', 'evil::numpy'],
+    ['conda.yaml', 'dependencies: ["conda-forge/label/../evil::numpy"]\n', 'conda-forge/label/../evil::numpy'],
+    ['config.yaml', 'model:\n  _target_: os.system\n', '_target_: os.system'],
+    ['config.yaml', 'model: {"\\x5ftarget_": os.system}\n', '_target_: os.system'],
+    ['hparams.yml', 'model: {class_path: subprocess.run}\n', 'class_path: subprocess.run'],
+    ['config.json', '{"a": {"_target_": "os.system"}}', '_target_: os.system'],
     ['python_env.yaml', 'dependencies: [-r other.txt]\n', '-r'],
     ['python_env.yaml', 'build_dependencies: ["git+https://example.org"]\n', 'git+https://example.org'],
     ...[
@@ -432,6 +452,9 @@ describe('text', () => {
     const model =
       'flavors: {python_function: {env: {conda: conda.yaml, virtualenv: python_env.yaml}, loader_module: mlflow.sklearn, artifacts: {x: {path: artifacts/x, uri: /home/x}}}}\n'
     assert.equal(scan('MLmodel', model).verdict, 'clean')
+    const channels = 'channels: [conda-forge/label/cf202003, nvidia, defaults]\ndependencies: [pytorch::pytorch=2.5]\n'
+    assert.equal(scan('conda.yaml', channels).verdict, 'clean')
+    assert.equal(scan('config.yaml', '_target_: 3\nclass_path: here\nof: a.b\n').verdict, 'clean')
     assert.equal(scan('conda.yaml', 'name: "50 %41 of all! python/x"\n').verdict, 'clean')
     assert.equal(scan('config.json', String.raw`{"city": "M\u00fcnchen \u0007 \u003c"}`).verdict, 'clean')
     assert.equal(scan('MLmodel', 'flavors:\n  python_function:\n    loader_module: mlflow.sklearn\n').verdict, 'clean')

@@ -2,7 +2,7 @@
 import type { Sink } from './findings.ts'
 import { foreignLine } from './installs.ts'
 import { saidByKeras } from './keras.ts'
-import { elsewhere, saidByEnvironment, saidByModel, type Said } from './yaml-rules.ts'
+import { CALLED, elsewhere, saidByConfig, saidByEnvironment, saidByModel, type Said } from './yaml-rules.ts'
 
 interface Rule {
   /** Of the file's name. */
@@ -39,6 +39,13 @@ const RULES: readonly Rule[] = [
     reason: 'no writer of JSON does so, but to hide a name',
   },
   {
+    name: /\.json$/i,
+    // as `saidByConfig`; an escape of a letter is told by the rule before
+    pattern: /"(_target_|class_path)"\s*:\s*"([^"\s]*\.[^"\s]*)"/,
+    what: (match) => `${match[1]}: ${match[2]?.slice(0, 100)}`,
+    reason: CALLED,
+  },
+  {
     name: /config\.json$/,
     pattern: /"auto_map"\s*:/,
     what: () => 'auto_map',
@@ -50,6 +57,7 @@ const RULES: readonly Rule[] = [
 const READERS: readonly (readonly [RegExp, (text: string) => readonly Said[]])[] = [
   [/MLmodel$/, saidByModel],
   [/(?:conda|python_env)\.ya?ml$/, saidByEnvironment],
+  [/\.ya?ml$/i, saidByConfig],
   [/(?:requirements|constraints)\.txt$/, saidByRequirements],
   [/\.json$/i, saidByKeras],
 ]

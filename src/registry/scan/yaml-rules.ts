@@ -1,6 +1,6 @@
 /** What the YAML files of a model say to their readers, however it is spelled: loaders, files outside of it, packages from elsewhere. */
 import { isAlias, isPair, isScalar, parseAllDocuments, visit, type Alias, type Document } from 'yaml'
-import { foreignEntry } from './installs.ts'
+import { foreignEntry, isChannel } from './installs.ts'
 
 /** Something that a YAML file of a model says, and why it is told. */
 export interface Said {
@@ -34,6 +34,7 @@ export function elsewhere(line: string): Said {
 export function saidByEnvironment(text: string): readonly Said[] {
   return judged(text, ({ keys, text: entry }) => {
     if (['name', 'prefix'].includes(keys.at(-1) ?? '')) return undefined
+    if (keys.at(-1) === 'channels') return isChannel(entry) ? undefined : elsewhere(entry)
     const line = foreignEntry(entry)
     return line === undefined ? undefined : elsewhere(line)
   })
@@ -52,6 +53,17 @@ export function saidByModel(text: string): readonly Said[] {
     return environment ? { what: `environment in ${value}`, reason: 'its packages are not looked into' } : undefined
   })
 }
+
+/** What a YAML file of any name has called by those who make objects of it: Hydra (`_target_`) and Lightning (`class_path`). */
+export function saidByConfig(text: string): readonly Said[] {
+  const values = text.length > LARGEST ? undefined : valuesOf(text)
+  const said = values?.find(({ keys, text: value }) => CALLS.has(keys.at(-1) ?? '') && value.includes('.'))
+  if (said === undefined) return []
+  return [{ what: `${said.keys.at(-1)}: ${said.text.slice(0, 100)}`, reason: CALLED }]
+}
+
+const CALLS: ReadonlySet<string> = new Set(['_target_', 'class_path'])
+export const CALLED = 'whoever makes objects of the file calls what it names'
 
 function judged(text: string, judge: (value: Value) => Said | undefined): readonly Said[] {
   const values = text.length > LARGEST ? undefined : valuesOf(text)
