@@ -12,8 +12,8 @@ const UNSEEN =
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]+/g
 const TAGS = /[\u{e0000}-\u{e007f}]+/gu
 
-/** Letters after which hosts look for a person, an issue, a request, a label, an address. Entities are read before that. */
-const REFERENCE = /[@#!~%$&:.^/]|(?<=\bGH)-|(?<=^|\W)[0-9a-f]{7,40}(?=\W|$)/g
+/** Letters after which hosts look for a person, an issue, a request, a label, an address. Entities are read before that. A figure has none. */
+const REFERENCE = /[@#!~$&:^/]|%(?=[\w"'])|(?<!\d)\.|\.(?!\d)|(?<=\bGH)-|(?<=^|\W)(?=\d*[a-f])[0-9a-f]{7,40}(?=\W|$)/g
 const BREAK = '\u200b'
 
 /** One line without characters that cannot be seen, clipped. */

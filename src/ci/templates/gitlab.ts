@@ -1,6 +1,6 @@
 /** The pipeline of GitLab CI: merge requests are trained and reported, the default branch is shipped, one at a time. */
-import { commandsOf, IMAGE_KEY, imageLines } from './stages.ts'
-import type { Act, Workflow } from './stages.ts'
+import { commandsOf, IMAGE_KEY, imageLines, quoted } from './stages.ts'
+import type { Act, ImagePlace, Workflow } from './stages.ts'
 
 export const GITLAB_FILE = '.gitlab-ci.yml'
 
@@ -35,6 +35,10 @@ ${commands.stages
     workflow.image?.signed === true
       ? `\n# The image is signed by the variable ${IMAGE_KEY} (of type File, protected).`
       : ''
+  }${
+    workflow.image === undefined
+      ? ''
+      : '\n# An image in another registry than GitLab’s own needs the variables REGISTRY_USER and REGISTRY_PASSWORD (masked).'
   }
 workflow:
   rules:
@@ -70,12 +74,21 @@ function imageJob(workflow: Workflow): string[] {
   needs: [{job: merge, artifacts: false}]
   rules:
     - if: ${ofBranch(workflow)}
-  variables:
-    REGISTRY_USER: $CI_REGISTRY_USER
-    REGISTRY_PASSWORD: $CI_REGISTRY_PASSWORD
 ${workflow.image.serves ? idToken(workflow) : ''}`
-  const lines = [...commandsOf(workflow).presence, ...imageLines(workflow, workflow.image, login)]
+  const { presence } = commandsOf(workflow)
+  const lines = [...presence, ...ownLogin(workflow.image), ...imageLines(workflow, workflow.image, login)]
   return [job('push image', 'image', { lines, timeout: '1 hour', more })]
+}
+
+/** GitLab's login of the job is for its own registry, and goes to no other. */
+export function ownLogin({ repository }: Pick<ImagePlace, 'repository'>): string[] {
+  const [host = ''] = repository.split('/')
+  return [
+    `if [ "\${CI_REGISTRY:-}" = ${quoted(host)} ]; then`,
+    '  REGISTRY_USER=$CI_REGISTRY_USER',
+    '  REGISTRY_PASSWORD=$CI_REGISTRY_PASSWORD',
+    'fi',
+  ]
 }
 
 /** The canary begins with what has its image alone. */

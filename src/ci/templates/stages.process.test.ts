@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { ownLogin } from './gitlab.ts'
 import { imageLines } from './stages.ts'
 import type { ImagePlace } from './stages.ts'
 
@@ -15,6 +16,7 @@ const IMAGE: ImagePlace = {
   signed: false,
   serves: false,
 }
+type Env = Readonly<Record<string, string>>
 const LOGIN = { user: 'REGISTRY_USER', password: 'REGISTRY_PASSWORD' }
 
 describe('the lines of an image', () => {
@@ -38,9 +40,9 @@ exit "\${ENDS:-0}"
   })
   after(() => rmSync(root, { recursive: true, force: true }))
 
-  function run(shell: string, image: ImagePlace, env: Readonly<Record<string, string>>): number | null {
+  function run(shell: string, image: ImagePlace, env: Env, first: readonly string[] = []): number | null {
     for (const name of ['arguments', 'config', 'rights', 'key']) rmSync(join(root, name), { force: true })
-    const { status } = spawnSync(shell, ['-e', '-c', imageLines(PROJECT, image, LOGIN).join('\n')], {
+    const { status } = spawnSync(shell, ['-e', '-c', [...first, ...imageLines(PROJECT, image, LOGIN)].join('\n')], {
       cwd: root,
       env: { PATH: `${join(root, 'bin')}:${process.env['PATH']}`, TMPDIR: temporary, ...env },
     })
@@ -59,6 +61,20 @@ exit "\${ENDS:-0}"
       }
       assert.equal(run(shell, IMAGE, { REGISTRY_USER: 'robot', REGISTRY_PASSWORD: 'secret-12345', ENDS: '3' }), 3)
       assert.deepEqual(readdirSync(temporary), [], 'nor where the build fails')
+    })
+
+    it(`give the login of GitLab's job by ${shell} to GitLab's own registry alone`, () => {
+      const job = { CI_REGISTRY_USER: 'gitlab-ci-token', CI_REGISTRY_PASSWORD: 'of-the-job' }
+      const own = { REGISTRY_USER: 'robot', REGISTRY_PASSWORD: 'of-the-project' }
+      const authOf = (env: Env): string => {
+        assert.equal(run(shell, IMAGE, env, ownLogin(IMAGE)), 0)
+        return existsSync(join(root, 'config')) ? written('config') : ''
+      }
+      const here = authOf({ ...job, ...own, CI_REGISTRY: 'registry.example.org:5000' })
+      assert.ok(here.includes(Buffer.from('gitlab-ci-token:of-the-job').toString('base64')), here)
+      const away = authOf({ ...job, ...own, CI_REGISTRY: 'registry.gitlab.example' })
+      assert.ok(away.includes(Buffer.from('robot:of-the-project').toString('base64')), away)
+      assert.equal(authOf({ ...job, CI_REGISTRY: 'registry.gitlab.example' }), '')
     })
 
     it(`need no login by ${shell}`, () => {
