@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { agrees, inventedText, isWhole, piecesTexts, predictionsText } from '../../contract/packages/proof.ts'
+import { inventedText, isUnasked, isWhole, piecesTexts, predictionsText } from '../../contract/packages/proof.ts'
 import { proveAgain } from '../../notebook/again.ts'
 import type { Wanted } from '../../notebook/order/order.ts'
 import { replaceFiles } from '../../notebook/output/report-files.ts'
@@ -51,7 +51,7 @@ export async function run({ args, flags, out }: Invocation): Promise<number> {
   for (const line of summary(report)) out.line(line)
   out.line(`Each change and the proof: ${pageIn(folder)}`)
   out.line(`Wrote ${folder}. Next: slipway ship ${folder}`)
-  return report.proof.verdict === 'not verified' ? 1 : 0
+  return exitOf(report.proof)
 }
 
 /** Proves a package that is there, and makes its report anew: 0 where it still computes the same. */
@@ -66,7 +66,7 @@ async function proved(options: PackageOptions, folder: string, out: Invocation['
   await putReport(folder, again.files)
   out.data({ folder, proof, since })
   out.line(`Each change and the proof: ${pageIn(folder)}`)
-  return proof.verdict === 'not verified' ? 1 : 0
+  return exitOf(proof)
 }
 
 async function putReport(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
@@ -82,6 +82,11 @@ function pageIn(folder: string): string {
   return pathToFileURL(join(folder, 'report.html')).href
 }
 
+/** What was to be proved and was not, in whole or of the answers of the model, is no success. */
+function exitOf({ verdict }: Proof): number {
+  return isWhole(verdict) || verdict === 'not run' ? 0 : 1
+}
+
 function proofLines({ verdict, why, cells, predictions, asked, pieces, invented, saved }: Proof): string[] {
   const agreed = cells.filter((one) => isWhole(one.verdict)).length
   const counts = `${agreed} of ${cells.length} cells verified, predictions ${predictionsText(predictions, asked)}`
@@ -95,7 +100,7 @@ function proofLines({ verdict, why, cells, predictions, asked, pieces, invented,
     ...(single === '' ? [] : [`Rows one by one and in another order: ${single}`]),
     ...(invented === undefined ? [] : [`Made-up rows: ${inventedText(invented)}`]),
     ...depends.map((one) => `Beware: ${one}`),
-    ...(agrees(verdict) && !isWhole(verdict) ? [UNASKED] : []),
+    ...(isUnasked(verdict) ? [UNASKED] : []),
     ...unseen.slice(0, MOST_UNSEEN),
     ...rest,
   ]

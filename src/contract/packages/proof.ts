@@ -4,8 +4,8 @@
 export const VERDICTS = [
   'verified',
   'within tolerance',
-  'verified, predictions not compared',
-  'within tolerance, predictions not compared',
+  'predictions not compared, the rest verified',
+  'predictions not compared, the rest within tolerance',
   'not verified',
   'not run',
 ] as const
@@ -21,9 +21,20 @@ export function isWhole(verdict: string): boolean {
   return verdict === 'verified' || verdict === 'within tolerance'
 }
 
+/** Whether all agrees that was compared, and nobody compared answers of the model. */
+export function isUnasked(verdict: string): boolean {
+  return agrees(verdict) && !isWhole(verdict)
+}
+
+/** The verdict that an older report had for the same: it began with what agrees. */
+export function ofOlder(verdict: unknown): unknown {
+  const agreed = /^(verified|within tolerance), predictions not compared$/.exec(String(verdict))?.[1]
+  return agreed === undefined ? verdict : `predictions not compared, the rest ${agreed}`
+}
+
 /** The verdict of a proof that agrees, by what became of its predictions. */
 export function headlineOf(agreed: 'verified' | 'within tolerance', predictions: string): Headline {
-  return predictions === 'not compared' ? `${agreed}, predictions not compared` : agreed
+  return predictions === 'not compared' ? `predictions not compared, the rest ${agreed}` : agreed
 }
 
 /** Whose answers were compared. */

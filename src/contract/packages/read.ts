@@ -2,6 +2,7 @@
 import {
   agrees,
   headlineOf,
+  ofOlder,
   isWhole,
   VERDICTS,
   type AskedBy,
@@ -105,7 +106,7 @@ function reportOf(report: Given): ReadReport {
   if (!Array.isArray(report['cells'])) throw new Garbled('it has no cells')
   if (!isObject(report['files'])) throw new Garbled('it does not say which code was proved')
   const predictions = oneOf(proof['predictions'], PARTS, 'predictions')
-  const said = oneOf(proof['verdict'], VERDICTS, 'verdict')
+  const said = oneOf(ofOlder(proof['verdict']), VERDICTS, 'verdict')
   const saved = object(proof['saved'], 'it does not tell of the saved model')
   const found: ReadReport = {
     source: textOf(report['source'], 'source'),

@@ -35,12 +35,12 @@ const VERDICTS: Readonly<Record<Report['proof']['verdict'], { word: string; mean
     word: 'Verified within tolerance.',
     meaning: 'Floating-point numbers differ by at most one part in 10⁹.',
   },
-  'verified, predictions not compared': {
-    word: 'Verified, predictions not compared.',
+  'predictions not compared, the rest verified': {
+    word: 'Predictions not compared.',
     meaning: `Everything that was compared is equal. ${UNASKED}`,
   },
-  'within tolerance, predictions not compared': {
-    word: 'Verified within tolerance, predictions not compared.',
+  'predictions not compared, the rest within tolerance': {
+    word: 'Predictions not compared.',
     meaning: `Floating-point numbers differ by at most one part in 10⁹. ${UNASKED}`,
   },
   'not verified': { word: 'Not verified.', meaning: '' },

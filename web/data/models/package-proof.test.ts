@@ -136,7 +136,9 @@ test('says that nobody knows what a version was trained with, where its training
 test('says of predictions that nobody compared so in the verdict, whatever the report says of itself', () => {
   const { proof, ...rest } = packageReport()
   const told = found({ ...rest, proof: { ...proof, verdict: 'verified', predictions: 'not compared' } })
-  assert.equal(told.verdict, 'verified, predictions not compared')
+  assert.equal(told.verdict, 'predictions not compared, the rest verified')
+  const older = { ...proof, verdict: 'within tolerance, predictions not compared', predictions: 'not compared' }
+  assert.equal(found({ ...rest, proof: older }).verdict, 'predictions not compared, the rest within tolerance')
 })
 
 /** A report with one part of it another. */

@@ -2,7 +2,14 @@
 import { useQuery } from '@tanstack/react-query'
 import { packageProof } from '../../data/models/package-proof.ts'
 import type { FoundProof, PackageProof } from '../../data/models/package-proof.ts'
-import { inventedText, inWords, isWhole, piecesTexts, predictionsText } from '../../../src/contract/packages/proof.ts'
+import {
+  inventedText,
+  inWords,
+  isUnasked,
+  isWhole,
+  piecesTexts,
+  predictionsText,
+} from '../../../src/contract/packages/proof.ts'
 import type { ReadCell, ReadChange } from '../../../src/contract/packages/read.ts'
 import { plural } from '../../data/format.ts'
 import type { Tone } from '../../data/tones.ts'
@@ -142,7 +149,7 @@ function Summary({ proof }: { proof: PackageProof }) {
                   </span>,
                 ] as const,
               ]),
-          ['Predictions', verdict.endsWith('predictions not compared') ? UNASKED : predictionsText(predictions, asked)],
+          ['Predictions', isUnasked(verdict) ? UNASKED : predictionsText(predictions, asked)],
           ...(pieces === undefined ? [] : piecesTexts(pieces)).map(
             (one, at) =>
               [
