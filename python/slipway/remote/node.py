@@ -268,6 +268,7 @@ class Node:
             **{name: value for name, value in os.environ.items() if not name.startswith(own)},
             "LANG": "C.UTF-8",
             "TZ": "UTC",
+            "ORT_DISABLE_TELEMETRY": "1",
             "PATH": os.pathsep.join([os.path.dirname(self.python), os.environ.get("PATH", os.defpath)]),
             "PYTHONPATH": package,
             "PYTHONUNBUFFERED": "1",

@@ -4,7 +4,7 @@ import type { ChildProcess } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
 import { ifGone } from '../../contract/absence/absent.ts'
-import { inherited } from '../../isolation/environment.ts'
+import { ALIKE, inherited } from '../../isolation/environment.ts'
 import { confined, PACKAGE_DIR, type Plan } from '../../isolation/plan.ts'
 import type { InputField } from '../../scoring/rows/fields.ts'
 import type { Frame } from './frames.ts'
@@ -174,6 +174,6 @@ function errorOf({ message, refused = false }: Failure): Error {
 /** Little of the gateway's own environment reaches a model: no tokens, one thread for each numeric library. */
 function environment(): NodeJS.ProcessEnv {
   const threads = { OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1', MKL_NUM_THREADS: '1' }
-  const kept = inherited('LC_ALL TZ TMPDIR LD_LIBRARY_PATH')
-  return { ...kept, ...threads, PYTHONPATH: PACKAGE_DIR, PYTHONUNBUFFERED: '1' }
+  const kept = inherited('TMPDIR LD_LIBRARY_PATH')
+  return { ...kept, ...ALIKE, ...threads, PYTHONPATH: PACKAGE_DIR, PYTHONUNBUFFERED: '1' }
 }

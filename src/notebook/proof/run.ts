@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { inherited } from '../../isolation/environment.ts'
+import { ALIKE, inherited } from '../../isolation/environment.ts'
 import { confined, PACKAGE_DIR, type Plan } from '../../isolation/plan.ts'
 import { readRun, type Run } from './record.ts'
 
@@ -26,7 +26,7 @@ const SAVING_MS = 910_000
 const GRACE_MS = 10_000
 
 /** Variables of the environment that decide how Python finds packages and hardware. */
-const INHERITED = 'LC_* TZ TMPDIR LD_LIBRARY_PATH PYTHONPATH XDG_* CUDA* SCIKIT_LEARN_DATA'
+const INHERITED = 'TMPDIR LD_LIBRARY_PATH PYTHONPATH XDG_* CUDA* SCIKIT_LEARN_DATA'
 
 /** Runs a request. A process that ends without a record is told as failed, with the last of what it said. */
 export async function runRecorded(request: object, options: RunOptions): Promise<Run> {
@@ -86,6 +86,7 @@ function runPython(
       detached: true,
       env: {
         ...inherited(INHERITED),
+        ...ALIKE,
         PYTHONHASHSEED: '0',
         PYTHONDONTWRITEBYTECODE: '1',
         MPLBACKEND: 'Agg',

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { inherited } from '../../isolation/environment.ts'
+import { ALIKE, inherited } from '../../isolation/environment.ts'
 import { confined, PACKAGE_DIR, type Plan } from '../../isolation/plan.ts'
 
 const LIMIT_MS = 10 * 60_000
@@ -32,7 +32,8 @@ export async function inEnvironment({ python, module, dir, out, signal, plan }: 
   const { program, args } = confined(plan, given, { fixed: [dir], write: [out] })
   const { stdout } = await call(program, [...args], {
     env: {
-      ...inherited('LC_ALL TMPDIR TZ LD_LIBRARY_PATH'),
+      ...inherited('TMPDIR LD_LIBRARY_PATH'),
+      ...ALIKE,
       PYTHONPATH: PACKAGE_DIR,
       OMP_NUM_THREADS: '1',
       PYTHONDONTWRITEBYTECODE: '1',

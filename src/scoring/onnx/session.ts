@@ -32,6 +32,8 @@ export class OnnxSession {
 
   /** Starts the thread and loads the model; `onEnd` hears when the thread has ended. Throws `OnnxError` with the runtime's words. */
   static async open(data: ThreadData, onEnd: () => void): Promise<OnnxSession> {
+    // ONNX Runtime reads it from the process as it loads, in whichever thread
+    process.env['ORT_DISABLE_TELEMETRY'] ??= '1'
     const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: data })
     const late = setTimeout(() => void worker.terminate(), LOAD_MS)
     try {

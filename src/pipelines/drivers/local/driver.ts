@@ -6,7 +6,7 @@ import { access, mkdir, open, readFile, readdir, rename, rm, stat, writeFile } f
 import { delimiter, dirname, join } from 'node:path'
 import { ifJson, ifMissing, whileAlive } from '../../../contract/absence/absent.ts'
 import { problem, Problem } from '../../../contract/errors.ts'
-import { inherited } from '../../../isolation/environment.ts'
+import { ALIKE, inherited } from '../../../isolation/environment.ts'
 import { PACKAGE_DIR, policyOf, type Plan } from '../../../isolation/plan.ts'
 import { readState, storeCheckpoints } from '../kept.ts'
 import type { Blobs } from '../../../store/blobs/blobs.ts'
@@ -316,8 +316,7 @@ function environment(spec: AttemptSpec, dir: string, home: Readonly<Record<strin
   return {
     ...inherited(INHERITED),
     ...home,
-    LANG: 'C.UTF-8',
-    TZ: 'UTC',
+    ...ALIKE,
     PATH: [dirname(spec.python), '/usr/local/bin', '/usr/bin', '/bin'].join(delimiter),
     PYTHONPATH: PACKAGE_DIR,
     PYTHONUNBUFFERED: '1',
