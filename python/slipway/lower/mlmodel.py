@@ -119,7 +119,7 @@ def tensor_inputs(columns: list[Any]) -> list[InputColumn]:
 
 
 def read_examples(folder: Path, meta: dict[str, Any], inputs: list[InputColumn] | None) -> list[list[Any]]:
-    """Rows of the logged input example in input order; empty when there is none in a form that fits."""
+    """Rows of the logged input example in input order, None for what is missing; empty when there is none in a form that fits."""
     info = meta.get("saved_input_example_info") or {}
     path = folder / info.get("artifact_path", "")
     if inputs is None or info.get("pandas_orient") != "split" or not path.is_file():
@@ -129,7 +129,8 @@ def read_examples(folder: Path, meta: dict[str, Any], inputs: list[InputColumn] 
     if any(column.name not in names for column in inputs):
         return []
     order = [names.index(column.name) for column in inputs]
-    return [[row[i] for i in order] for row in example["data"][:100]]
+    # MLflow writes a missing text as NaN
+    return [[None if row[i] != row[i] else row[i] for i in order] for row in example["data"][:100]]
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

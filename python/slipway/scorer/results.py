@@ -62,14 +62,16 @@ def frame_of(columns: dict[Any, Any], count: int) -> pd.DataFrame:
 
 
 def encode_values(values: Any, count: int) -> bytes:
-    """Values as a payload: float64 scalars or rows where they are numeric, else JSON. Checks the number of rows."""
+    """Values as a payload: float64 scalars or rows where numeric, else JSON, as lists within lists. Checks the number of rows."""
     import numpy as np
 
     if not hasattr(values, "__len__") or isinstance(values, (str, bytes)):
         raise ValueError(f"the model answered one {type(values).__name__} for {count} rows")
-    array = values if isinstance(values, np.ndarray) else np.asarray(values)
-    if array.ndim > 2 or (isinstance(values, np.ndarray) and array.ndim == 0):
-        raise ValueError(f"the model answered an array of shape {array.shape} for {count} rows; one value or one list a row is served")
+    if isinstance(values, np.ndarray) and values.ndim == 0:
+        raise ValueError(f"the model answered one {values.dtype} for {count} rows")
+    array = array_of(values)
+    if array is None:
+        return encode_json(list(values), count)
     if array.ndim in (1, 2) and array.dtype.kind in "fiu":
         if array.dtype.kind in "iu" and array.size and outgrows_float(array):
             return encode_json(array.tolist(), count)
@@ -81,6 +83,16 @@ def encode_values(values: Any, count: int) -> bytes:
         values = np.datetime_as_string(values) if array.dtype.kind == "M" else values
         return encode_json(values.tolist(), count)
     return encode_json(list(values), count)
+
+
+def array_of(values: Any) -> np.ndarray | None:
+    """Values as an array; None for lists of unequal lengths."""
+    import numpy as np
+
+    try:
+        return np.asarray(values)
+    except ValueError:
+        return None
 
 
 def outgrows_float(array: np.ndarray) -> bool:

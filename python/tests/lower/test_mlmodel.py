@@ -169,11 +169,11 @@ class FolderCase(unittest.TestCase):
             load_boosted(self.folder / "x", "xgboost", {"model_class": "os.system"})
 
     def test_rows_of_the_example_in_the_order_of_the_inputs(self) -> None:
-        example = {"columns": ["b", "a", "more"], "data": [[1, "x", 0], [None, "y", 0]]}
+        example = {"columns": ["b", "a", "more"], "data": [[1, "x", 0], [None, "y", 0], [2, float("nan"), 0]]}
         (self.folder / "example.json").write_text(json.dumps(example))
         meta = {"saved_input_example_info": {"artifact_path": "example.json", "pandas_orient": "split"}}
         inputs = [InputColumn("a", "string"), InputColumn("b", "number")]
-        self.assertEqual(read_examples(self.folder, meta, inputs), [["x", 1], ["y", None]])
+        self.assertEqual(read_examples(self.folder, meta, inputs), [["x", 1], ["y", None], [None, 2]])
         self.assertEqual(read_examples(self.folder, meta, [InputColumn("gone", "number")]), [])
         self.assertEqual(read_examples(self.folder, meta, None), [])
         self.assertEqual(read_examples(self.folder, {}, inputs), [])

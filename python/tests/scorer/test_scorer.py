@@ -187,10 +187,21 @@ class ResultsTest(unittest.TestCase):
         self.assertEqual(self.read(pd.Series(["a", None], dtype="string"), 2), ["a", None])
         self.assertEqual(self.read([pd.NaT, math.inf, {"a": np.float32(0.5)}], 3), [None, None, {"a": 0.5}])
 
-    def test_answers_of_other_shapes_are_refused(self) -> None:
+    def test_lists_within_lists(self) -> None:
         import numpy as np
 
-        for output in (np.array(1.0), np.ones((1, 1, 1)), 3.0, None):
+        deep = np.arange(12.0).reshape(2, 3, 2)
+        self.assertEqual(self.read(deep, 2), deep.tolist())
+        self.assertEqual(self.read(deep.tolist(), 2), deep.tolist())
+        self.assertEqual(self.read([[1, 2], [3]], 2), [[1, 2], [3]])
+        self.assertEqual(self.read([np.zeros((2, 1)), np.zeros((2, 3))], 2), [[[0.0]] * 2, [[0.0] * 3] * 2])
+        with self.assertRaisesRegex(ValueError, "1 rows for 2"):
+            results.encode_result(np.ones((1, 1, 1)), 2)
+
+    def test_answers_of_no_rows_are_refused(self) -> None:
+        import numpy as np
+
+        for output in (np.array(1.0), 3.0, None):
             with self.assertRaisesRegex(ValueError, "the model answered"):
                 results.encode_result(output, 1)
 

@@ -203,7 +203,6 @@ for (const [dims, message] of [
   [[1], /has 1 rows for 2/],
   [[3], /has 3 rows for 2/],
   [[], /has 0 rows for 2/],
-  [[2, 2, 2], /has shape \[2, 2, 2\]; one value or one list a row is served/],
 ] as const) {
   test(`an output of shape [${dims.join(', ')}] is no answer to two rows`, () => {
     const tensor = floats([...dims], ...Array.from({ length: 8 }, () => 1))
@@ -211,3 +210,12 @@ for (const [dims, message] of [
     assert.throws(() => toAnswers([['y', tensor]], 2, ANSWER), message)
   })
 }
+
+test('an output of several dimensions a row answers lists within lists', () => {
+  const tensor = floats([2, 2, 3], ...Array.from({ length: 12 }, (_, i) => i))
+  const [first, second] = toScored([['y', tensor]], 2)
+  assert.deepEqual(first, { prediction: [[0, 1, 2], [3, 4, 5]], score: null }) // prettier-ignore
+  assert.deepEqual(second, { prediction: [[6, 7, 8], [9, 10, 11]], score: null }) // prettier-ignore
+  const missing = floats([1, 2, 2], 1, Number.NaN, 3, 4)
+  assert.deepEqual(toAnswers([['y', missing]], 1, ANSWER)[0]?.prediction, [[1, null], [3, 4]]) // prettier-ignore
+})

@@ -164,12 +164,13 @@ export function toAnswers(
   const at = reader(output, tensor, count)
   return Array.from({ length: count }, (_, i) => {
     const value = at(i)
-    const prediction = Array.isArray(value) ? value.map(orNull) : list ? [orNull(value)] : orNull(value)
+    const prediction = list && !Array.isArray(value) ? [orNull(value)] : orNull(value)
     return { prediction, score: scoreOf(prediction), ...(columns !== undefined && { columns }) }
   })
 }
 
 function orNull(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(orNull)
   return Number.isNaN(value) ? null : value
 }
 
@@ -177,12 +178,17 @@ function orNull(value: unknown): unknown {
 function reader(name: string, { dims, data }: TensorOf, count: number): (row: number) => unknown {
   const [rows = 0, ...rest] = dims
   if (rows !== count) throw new Error(`output "${name}" has ${rows} rows for ${count}`)
-  if (rest.filter((dim) => dim !== 1).length > 1)
-    throw new Error(`output "${name}" has shape [${dims.join(', ')}]; one value or one list a row is served`)
   const width = rest.reduce((product, dim) => product * dim, 1)
   const value = (at: number): unknown => plain(data[at])
+  if (rest.filter((dim) => dim !== 1).length > 1) return (row) => nested(rest, row * width, value)
   if (width === 1) return (row) => value(row)
   return (row) => Array.from({ length: width }, (_, j) => value(row * width + j))
+}
+
+/** The values from a place on as lists within lists of these lengths. */
+function nested([length = 0, ...rest]: readonly number[], from: number, value: (at: number) => unknown): unknown[] {
+  const width = rest.reduce((product, dim) => product * dim, 1)
+  return Array.from({ length }, (_, i) => (rest.length === 0 ? value(from + i) : nested(rest, from + i * width, value)))
 }
 
 /** A whole number stays exact; beyond 2^53 it is a bigint. */
