@@ -42,7 +42,7 @@ async function main(env: Variables): Promise<void> {
     onDrain: () => undefined,
   })
   follow(gateway, files.routing)
-  announce(gateway)
+  announce(gateway, env)
 }
 
 /** Looks at the file for as long as the process lives. */

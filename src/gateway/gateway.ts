@@ -23,6 +23,7 @@ import { metricsText } from './metrics.ts'
 import { FailedCredentials } from '../http/callers/failed-credentials.ts'
 import { Rates } from './traffic/rates.ts'
 import { listen } from './http/server.ts'
+import { isReady } from './http/targets.ts'
 import type { GatewayServer, HttpDeps, Patience } from './http/server.ts'
 import { ShadowQueue } from './engine/shadow.ts'
 import type { TlsFiles } from './http/tls.ts'
@@ -60,6 +61,10 @@ export interface Gateway {
   readonly grpcPort: number | null
   /** Loads a table and answers with it where it is not older than the present one; keeps it nowhere. */
   follow(table: RoutingTable): Promise<PushReply>
+  /** True while it is ready: see `isReady`. */
+  ready(): boolean
+  /** Says from now on that it is not ready, and goes on answering. */
+  leave(): void
   /** Answers what is open, writes the log, frees the models. */
   stop(): Promise<void>
 }
@@ -128,6 +133,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     port,
     grpcPort,
     follow: (table) => state.push(table, false),
+    ready: () => isReady(state),
+    leave: () => void (state.draining = true),
     async stop() {
       clearInterval(watch)
       await stop()
@@ -245,7 +252,8 @@ class GatewayState {
 
   async #push(table: RoutingTable, keep: boolean): Promise<PushReply> {
     if (table.epoch < this.#table.epoch) return { epoch: this.#table.epoch, failed: [] }
-    const failed = await this.#loader.load(table, true)
+    // one that answers nothing yet does not wait for what loads for minutes: native models answer meanwhile, and calls of others wait
+    const failed = await this.#loader.load(table, this.#table.source !== EMPTY_TABLE)
     this.#failed = failed
     faultPoint('gateway.loaded')
     this.#swap(table)

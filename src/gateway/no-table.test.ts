@@ -8,6 +8,7 @@ import { test } from 'node:test'
 import type { Backend } from '../scoring/rows/backend.ts'
 import { pushTable } from '../serving/fleet/admin-client.ts'
 import { endpointRoute, openTable } from './gateway.fixture.ts'
+import type { RoutingTable } from './table/table.ts'
 import { startGateway } from './gateway.ts'
 import { ProtoWriter } from './grpc/wire.ts'
 import { gatewayFile, readJsonFile } from './run-files.ts'
@@ -95,6 +96,34 @@ test('before the first table every question about endpoints is 503, with a token
   assert.equal((await ask(['GET', '/v1/models/e'])).status, 200)
   assert.deepEqual(await (await ask(['GET', '/v2/models'])).json(), { models: ['e'] })
   assert.equal((await ask(['GET', '/v1/models/f'])).status, 404)
+})
+
+test('a gateway that answers nothing yet waits for no model of its first table; later ones are there before they are swapped in', async (t) => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'slipway-first-table-'))
+  const waited: boolean[] = []
+  const gateway = await startGateway({
+    index: 0,
+    host: '127.0.0.1',
+    port: 0,
+    reusePort: false,
+    allowHosts: [],
+    version: '1.0.0',
+    onDrain: () => undefined,
+    dataDir,
+    openBackend: async (_, wait) => {
+      waited.push(wait)
+      return one
+    },
+  })
+  t.after(async () => {
+    await gateway.stop()
+    rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 })
+  })
+  const file = readJsonFile(gatewayFile(dataDir, 0)) as GatewayFile
+  const routeTo = (dir: string): RoutingTable => openTable([endpointRoute('e', [], { kind: 'native', dir })])
+  await pushTable(file, routeTo('first'))
+  await pushTable(file, routeTo('second'))
+  assert.deepEqual(waited, [false, true])
 })
 
 /** The status of a unary call about the model `e`; 14 is UNAVAILABLE. */

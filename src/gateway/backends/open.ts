@@ -26,7 +26,8 @@ export async function openBackend(variant: VariantRoute, wait: boolean, options:
     const { OnnxBackend } = await import('../../scoring/onnx/backend.ts')
     const { runtime, file, sessions, answer } = backend
     const onnx = new OnnxBackend({ runtime, file, sessions, threads: 1, inputs: variant.inputs, answer })
-    await onnx.start()
+    if (wait) await onnx.start()
+    else onnx.startLater()
     return onnx
   }
   const { PythonBackend } = await import('./python.ts')

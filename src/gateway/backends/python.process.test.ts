@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { before, test } from 'node:test'
 import type { TestContext } from 'node:test'
@@ -43,6 +44,7 @@ const row = (distance: number): Value[][] => [[distance, 60, 45, 12, 'UA']]
 
 interface Described {
   readonly batches: number
+  readonly deaths: number
   readonly rows: number
   readonly scorers: { readonly pid: number; readonly state: string }[]
 }
@@ -170,15 +172,42 @@ test('a full queue refuses with the time to wait', async () => {
   }
 })
 
-test('a scorer that outgrows its memory is replaced before it is ended', async () => {
-  const backend = pool('plain', { memoryMb: 1 })
+test('a scorer that outgrows its memory answers until its successor can', async () => {
+  const [dir, gate] = [join(pools.folder, 'slow'), join(pools.folder, 'gate')]
+  const text = `
+import os, time
+while os.path.exists(${JSON.stringify(gate)}): time.sleep(0.01)
+${PLAIN}`
+  const backend = pools.make({ python: models.python, dir: writeModel(dir, text), inputs, memoryMb: 1 })
   await backend.start()
   const before = pidOf(backend)
-  let answered = 0
+  writeFileSync(gate, '')
+  await until('its successor to load', () => describe(backend).scorers.length === 2)
+  assert.match(backend.outgrown() ?? '', /^a scorer outgrew 1 MB/)
+  assert.equal((await backend.score(row(7), limits())).length, 1, 'the successor cannot answer yet')
+  rmSync(gate)
   await until('it to be replaced', () => !describe(backend).scorers.some(({ pid }) => pid === before))
-  for (let i = 0; i < 5; i++) answered += (await backend.score(row(i), limits())).length
-  assert.equal(answered, 5)
-  await backend.close()
+  assert.equal((await backend.score(row(8), limits())).length, 1)
+})
+
+test('what outgrew its memory in the middle of a call is ended after the answer', async () => {
+  const dir = join(pools.folder, 'growing')
+  const text = `
+import time
+grown = []
+class Model:
+    def predict(self, frame):
+        if frame["distance"].iloc[0] == 5:
+            grown.append(bytearray(200_000_000))
+            time.sleep(4)
+        return frame["distance"].to_numpy()
+`
+  const backend = pools.make({ python: models.python, dir: writeModel(dir, text), inputs, memoryMb: 150 })
+  await backend.start()
+  const before = pidOf(backend)
+  assert.equal((await backend.score(row(5), limits())).length, 1)
+  await until('its end', () => !describe(backend).scorers.some(({ pid }) => pid === before))
+  assert.equal(describe(backend).deaths, 0)
 })
 
 test('a model that cannot be loaded says why, and leaves no process', async () => {
@@ -194,4 +223,23 @@ test('the scorer ends with its gateway', async () => {
   const pid = pidOf(backend)
   await backend.close()
   await until('the end of the scorer', () => !isAlive(pid, null))
+})
+
+test('language, zone and telemetry are the same on each machine', async (t) => {
+  const names = { LANG: 'de_DE.UTF-8', LC_ALL: 'de_DE.UTF-8', TZ: 'Asia/Tokyo', ORT_DISABLE_TELEMETRY: '0' }
+  const kept = Object.keys(names).map((name) => [name, process.env[name]] as const)
+  t.after(() =>
+    kept.forEach(([name, value]) => (value === undefined ? delete process.env[name] : (process.env[name] = value))),
+  )
+  Object.assign(process.env, names)
+  const text = `
+import os
+class Model:
+    def predict(self, frame):
+        return [" ".join(os.environ.get(name, "-") for name in ${JSON.stringify(Object.keys(names))})] * len(frame)
+`
+  const backend = pools.make({ python: models.python, dir: writeModel(join(pools.folder, 'env'), text), inputs })
+  await backend.start()
+  const [answer] = await backend.score(row(1), limits())
+  assert.equal(answer?.prediction, 'C.UTF-8 - UTC 1')
 })

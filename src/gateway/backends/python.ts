@@ -30,6 +30,8 @@ interface Worker {
   state: 'loading' | 'idle' | 'busy' | 'retiring' | 'dead'
   /** When it got free, ms of the monotonic clock. */
   freeAt: number
+  /** When it may be replaced for its memory, ms of the monotonic clock; Infinity while its successor loads. */
+  replaceAt: number
 }
 
 /** Deaths within this time make a crash loop. */
@@ -57,6 +59,7 @@ export class PythonBackend implements Backend {
   #deaths: number[] = []
   #retryAt: NodeJS.Timeout | undefined
   #lastError: string | null = null
+  #outgrown: string | undefined
   #closing = false
   #closed = false
   /** Callers that were about lately: waiting and running calls, the most of the last batches. */
@@ -134,6 +137,10 @@ export class PythonBackend implements Backend {
     for (const worker of this.#workers) worker.scorer.end()
   }
 
+  outgrown(): string | undefined {
+    return this.#outgrown
+  }
+
   describe(): Record<string, unknown> {
     return {
       kind: 'python',
@@ -156,6 +163,7 @@ export class PythonBackend implements Backend {
       scorer: new Scorer(this.#options, () => this.#died(worker)),
       state: 'loading',
       freeAt: 0,
+      replaceAt: 0,
     }
     this.#workers.add(worker)
     try {
@@ -176,8 +184,9 @@ export class PythonBackend implements Backend {
     if (expected) return
     const now = performance.now()
     this.#deaths = [...this.#deaths.filter((at) => now - at < LOOP_MS), now]
-    if (this.#deaths.length < this.#loopDeaths()) void this.#spawn().catch(() => undefined)
-    else this.#backOff()
+    if (this.#deaths.length >= this.#loopDeaths()) this.#backOff()
+    // the successor of one that outgrew its memory loads already
+    else if (worker.replaceAt !== Infinity) void this.#spawn().catch(() => undefined)
     this.#calls.giveUp()
   }
 
@@ -228,6 +237,7 @@ export class PythonBackend implements Backend {
   }
 
   #free(worker: Worker): void {
+    if (worker.state === 'retiring') worker.scorer.end()
     if (worker.state === 'busy') {
       worker.state = 'idle'
       worker.freeAt = performance.now()
@@ -259,21 +269,28 @@ export class PythonBackend implements Backend {
   }
 
   #checkMemory(): void {
+    const now = performance.now()
     for (const worker of this.#workers) {
-      if (worker.state !== 'idle' && worker.state !== 'busy') continue
+      if ((worker.state !== 'idle' && worker.state !== 'busy') || now < worker.replaceAt) continue
       if ((worker.scorer.residentMb() ?? 0) <= this.#options.memoryMb) continue
-      this.#lastError = `a scorer outgrew ${this.#options.memoryMb} MB and was replaced`
+      this.#outgrown = `a scorer outgrew ${this.#options.memoryMb} MB and was replaced`
+      this.#lastError = this.#outgrown
       void this.#replace(worker)
     }
   }
 
-  /** Starts the successor first, so that the pool answers all the time. */
+  /** A worker answers until its successor can, and goes on where none can be started: it is tried again later. */
   async #replace(worker: Worker): Promise<void> {
-    const before = worker.state
-    worker.state = 'retiring'
-    await this.#spawn().catch(() => undefined)
-    // A busy scorer gets its answer out; `end` is read after it.
-    if (before === 'busy' || before === 'idle') worker.scorer.end()
+    worker.replaceAt = Infinity
+    try {
+      await this.#spawn()
+    } catch {
+      worker.replaceAt = performance.now() + MAX_BACKOFF_MS
+      return
+    }
+    if (worker.state === 'idle') worker.scorer.end()
+    // a busy one ends when it has answered
+    if (worker.state !== 'dead') worker.state = 'retiring'
   }
 }
 

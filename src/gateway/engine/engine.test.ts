@@ -13,7 +13,7 @@ import { predictionsIn } from '../records/packed.ts'
 import type { LogRecord, RowRecord } from '../records/records.ts'
 import type { EndpointRoute, VariantRoute } from '../table/table.ts'
 import { goLive } from '../traffic/live.ts'
-import type { LiveEndpoint } from '../traffic/live.ts'
+import type { LiveEndpoint, LiveVariant } from '../traffic/live.ts'
 import type { Answer, Ask, ShadowJob } from './ask.ts'
 import { engine } from './engine.ts'
 import { ShadowQueue } from './shadow.ts'
@@ -218,6 +218,21 @@ test('a canary that fails again and again trips once, and gets no request after'
   assert.ok(tried >= 2 && tried <= 4, `${tried} requests met it`)
   const [trip] = trips
   assert.ok(trip?.t === 'b' && trip.ver === '2' && trip.since === 1 && /in a row failed.*it raised/.test(trip.reason))
+})
+
+test('a canary whose scorers outgrow their memory trips once, and gets no request after', () => {
+  const { answer, logged } = run()
+  const endpoint = endpointOf([
+    { role: 'stable', score: add(0) },
+    { role: 'canary', weight: 10_000, score: add(100) },
+  ])
+  assert.deepEqual(answer(endpoint, askOf([1])).results.predictions(), [101])
+  const canary = endpoint.canary as LiveVariant
+  Object.assign(canary.backend, { outgrown: () => 'a scorer outgrew 64 MB' })
+  for (let i = 0; i < 5; i++) assert.deepEqual(answer(endpoint, askOf([i])).results.predictions(), [i])
+  assert.equal(canary.breaker.reason, 'a scorer outgrew 64 MB')
+  const trips = logged.filter(({ t }) => t === 'b')
+  assert.deepEqual(trips, [{ t: 'b', ep: 'e', ver: '2', at: NOW, since: 1, reason: 'a scorer outgrew 64 MB' }])
 })
 
 test('rows that neither side takes are the caller’s mistake: nothing counts against the canary', () => {

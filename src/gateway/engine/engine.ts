@@ -34,23 +34,35 @@ interface Attempt {
 export function engine(deps: EngineDeps): Engine {
   return (endpoint, ask) => {
     const started = performance.now()
-    const variant = pick(endpoint, ask)
+    const variant = pick(deps, endpoint, ask)
     if (ask.explain) requireExplained(variant, ask)
     if (variant.route.role === 'canary') return canaryFirst(deps, { endpoint, variant, ask, started, fallback: false })
     return answer(deps, { endpoint, variant, ask, started, fallback: false })
   }
 }
 
-function pick(endpoint: LiveEndpoint, ask: Ask): LiveVariant {
+function pick(deps: EngineDeps, endpoint: LiveEndpoint, ask: Ask): LiveVariant {
   const { stable, canary } = endpoint
   if (ask.version !== undefined) return insisted(endpoint, ask.version)
   if (canary !== undefined && canary.route.weight > 0) {
     const key = ask.key ?? ask.ids[0] ?? ''
-    if (takesCanary(canary, bucket(endpoint.route.salt, key))) return canary
+    if (takesCanary(canary, bucket(endpoint.route.salt, key)) && !isOutgrown(deps, endpoint, canary)) return canary
   }
   if (stable === undefined)
     throw problem('unavailable', { what: `endpoint ${endpoint.route.name}`, detail: 'no stable version is loaded' })
   return stable
+}
+
+/** A canary that takes more memory than it may is left before it takes that of the others. */
+function isOutgrown(deps: EngineDeps, endpoint: LiveEndpoint, canary: LiveVariant): boolean {
+  const reason = canary.backend.outgrown?.()
+  if (reason === undefined) return false
+  if (canary.breaker.trip(reason)) logTrip(deps, endpoint, canary, reason)
+  return true
+}
+
+function logTrip(deps: EngineDeps, endpoint: LiveEndpoint, { route }: LiveVariant, reason: string): void {
+  deps.sinks.log({ t: 'b', ep: endpoint.route.name, ver: route.version, at: deps.clock(), since: route.since, reason })
 }
 
 function insisted(endpoint: LiveEndpoint, version: string): LiveVariant {
@@ -270,7 +282,6 @@ function blame(deps: EngineDeps, attempt: Attempt, error: unknown, reply: Answer
   const us = Math.round((performance.now() - started) * 1000)
   for (let i = 0; i < ask.ids.length; i++)
     deps.sinks.log({ t: 'c', ...common, id: ask.ids[i] as string, et: ask.times[i] as number, us, err: message })
-  if (variant.breaker.record(false))
-    deps.sinks.log({ t: 'b', ...common, since: variant.route.since, reason: `${variant.breaker.reason}: ${message}` })
+  if (variant.breaker.record(false)) logTrip(deps, endpoint, variant, `${variant.breaker.reason}: ${message}`)
   return reply
 }

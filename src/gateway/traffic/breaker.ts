@@ -36,6 +36,13 @@ export class Breaker {
     return this.#reason !== null
   }
 
+  /** Trips it for a reason that needs no counting; returns true unless it has tripped already. */
+  trip(reason: string): boolean {
+    if (this.#reason !== null) return false
+    this.#reason = reason
+    return true
+  }
+
   #said(): string {
     const [seen, failed, streak] = [this.#seen, this.#failed, this.#streak]
     const what = streak === failed ? `${streak} requests in a row failed` : `${failed} of ${seen} requests failed`

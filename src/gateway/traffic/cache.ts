@@ -64,6 +64,10 @@ export class CachedBackend implements Backend {
     return whyNotExplained(this.#backend)
   }
 
+  outgrown(): string | undefined {
+    return this.#backend.outgrown?.()
+  }
+
   close(): Promise<void> {
     return this.#backend.close()
   }

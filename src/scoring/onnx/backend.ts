@@ -45,6 +45,8 @@ export class OnnxBackend implements Backend {
   #feeds: ReturnType<typeof planFeeds> = []
   #soon = false
   #closed = false
+  /** Why it could not be started. */
+  #fault: string | undefined
   /** Sessions that are being opened. */
   #opening = 0
 
@@ -79,6 +81,14 @@ export class OnnxBackend implements Backend {
     }
   }
 
+  /** Starts the sessions without waiting; calls wait until one is ready, and are refused with the reason where none can be. */
+  startLater(): void {
+    void this.start().catch((error: Error) => {
+      this.#fault = error.message
+      this.#calls.giveUp()
+    })
+  }
+
   async #open(): Promise<void> {
     const seat: Seat = { session: undefined, busy: false }
     const answer = this.#answer
@@ -111,7 +121,7 @@ export class OnnxBackend implements Backend {
   /** Where nobody answers, nobody will. */
   #unavailable(): Problem | undefined {
     if (!this.#closed && (this.#seats.length > 0 || this.#opening > 0)) return undefined
-    const detail = 'its sessions ended and cannot be opened again'
+    const detail = this.#fault ?? 'its sessions ended and cannot be opened again'
     return problem('unavailable', { what: 'the model', detail, retry_after: 1 })
   }
 
@@ -189,6 +199,7 @@ export class OnnxBackend implements Backend {
       sessions: this.#seats.length,
       ...this.#calls.describe(),
       deaths: this.#deaths.length,
+      error: this.#fault ?? null,
     }
   }
 }

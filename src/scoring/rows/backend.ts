@@ -45,6 +45,8 @@ export interface Backend {
   unexplained?(): string | undefined
   /** What its answers look like, where the backend knows it of itself. */
   answers?(): AnswerShape
+  /** That its processes took more memory than they may, once they have; undefined until then. Absent = it has no such limit. */
+  outgrown?(): string | undefined
   /** Lets running calls end, then frees everything. */
   close(): Promise<void>
   /** Figures of the processes behind it, for the admin socket. */
