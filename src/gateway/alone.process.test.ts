@@ -4,12 +4,14 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import http from 'node:http'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, describe, it } from 'node:test'
+import { never, until } from '../../test/until.ts'
 import { writeModel } from '../cli/image/image.fixture.ts'
+import { drainSeconds } from './listening.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-alone-'))
 const running: ChildProcess[] = []
@@ -35,9 +37,21 @@ writeFileSync(
   }),
 )
 
-function start(env: Record<string, string>): ChildProcess {
+/** The same with a model in Python that never finishes loading; its process ends with the gateway's. */
+const slow = join(root, 'slow')
+mkdirSync(slow)
+writeFileSync(join(slow, 'python'), '#!/bin/sh\nexec cat <&3\n', { mode: 0o755 })
+writeFileSync(
+  join(slow, 'serve.json'),
+  JSON.stringify({
+    ...(JSON.parse(readFileSync(join(folder, 'serve.json'), 'utf8')) as object),
+    backend: { kind: 'python', dir: '.', python: join(slow, 'python'), tensor: null, workers: 1, memory_mb: 64 },
+  }),
+)
+
+function start(env: Record<string, string>, model = folder): ChildProcess {
   const settings = { SLIPWAY_HOST: '127.0.0.1', SLIPWAY_PORT: '0', SLIPWAY_DATA: join(root, 'data'), ...env }
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'alone.ts'), folder], {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'alone.ts'), model], {
     env: { PATH: process.env['PATH'], ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -98,6 +112,53 @@ describe('a gateway alone', () => {
     assert.ok(existsSync(join(root, 'data/segments')))
   })
 
+  it('lives as soon as it listens, and is ready when its model is loaded', async () => {
+    const statuses = async (port: number): Promise<number[]> =>
+      Promise.all(
+        ['/health', '/v2/health/live', '/ping', '/v2/health/ready'].map(
+          async (path) => (await fetch(`http://127.0.0.1:${port}${path}`)).status,
+        ),
+      )
+    const child = start({ SLIPWAY_NO_AUTH: '1' }, slow)
+    const lines: string[] = []
+    createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => lines.push(line))
+    await until('it to listen', () => lines.length > 0)
+    const { listening, port } = JSON.parse(lines[0] ?? '') as { listening: boolean; port: number }
+    assert.equal(listening, true)
+    assert.deepEqual(await statuses(port), [200, 200, 404, 503])
+    await never(
+      'a line that it is ready',
+      () => lines.length > 1,
+      30,
+      () => statuses(port),
+    )
+    child.kill('SIGKILL')
+    const quick = start({ SLIPWAY_NO_AUTH: '1' })
+    const told = createInterface({ input: quick.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]()
+    await told.next()
+    const second = JSON.parse(String((await told.next()).value)) as { ready: boolean; port: number }
+    assert.equal(second.ready, true)
+    assert.deepEqual(await statuses(second.port), [200, 200, 200, 200])
+  })
+
+  it('goes on answering after the signal for as long as it is told to, while it says that it is not ready', async () => {
+    const child = start({ SLIPWAY_NO_AUTH: '1', SLIPWAY_DRAIN_S: '600' })
+    const port = await ready(child)
+    child.kill('SIGTERM')
+    await until('it to say so', async () => (await fetch(`http://127.0.0.1:${port}/v2/health/ready`)).status === 503)
+    assert.equal((await predict(port, {})).status, 200)
+    assert.equal((await fetch(`http://127.0.0.1:${port}/health`)).status, 200)
+    // who does not want to wait says it twice
+    child.kill('SIGTERM')
+    assert.deepEqual(await once(child, 'exit'), [null, 'SIGTERM'])
+    assert.deepEqual(
+      [{}, { KUBERNETES_SERVICE_HOST: '10.0.0.1' }, { KUBERNETES_SERVICE_HOST: '10.0.0.1', SLIPWAY_DRAIN_S: '0' }].map(
+        drainSeconds,
+      ),
+      [0, 5, 0],
+    )
+  })
+
   it('starts on what a container before it left, also one that was killed', async () => {
     const first = start({ SLIPWAY_NO_AUTH: '1' })
     const port = await ready(first)
@@ -121,6 +182,7 @@ describe('a gateway alone', () => {
     ['nobody said who may ask', {}, /set SLIPWAY_TOKEN .*SLIPWAY_NO_AUTH=1/],
     ['the token is none', { SLIPWAY_TOKEN: 'secret' }, /SLIPWAY_TOKEN is not of the form slw_ID\.SECRET/],
     ['both are said', { SLIPWAY_TOKEN: TOKEN, SLIPWAY_NO_AUTH: '1' }, /both set/],
+    ['the time to drain is none', { SLIPWAY_NO_AUTH: '1', SLIPWAY_DRAIN_S: 'soon' }, /SLIPWAY_DRAIN_S is "soon"/],
     ['the port is none', { SLIPWAY_NO_AUTH: '1', SLIPWAY_PORT: '70000' }, /SLIPWAY_PORT is "70000"/],
   ] as const)
     it(`does not start where ${name}, and tells no secret`, async () => {

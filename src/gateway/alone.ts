@@ -35,7 +35,7 @@ async function main(folder: string, env: Variables): Promise<void> {
     openBackend: (variant, wait) => openBackend(variant, wait, { logDir: files.run, plan: null }),
     onDrain: () => undefined,
   })
-  announce(gateway)
+  announce(gateway, env)
 }
 
 function tableOf(alone: Alone, tokens: readonly TokenRoute[]): RoutingTable {

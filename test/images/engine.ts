@@ -112,7 +112,7 @@ export async function answering(port: number, logs: () => Promise<string>): Prom
   await until(
     async () => `a gateway that is well: ${await logs()}`,
     () =>
-      fetch(`http://127.0.0.1:${port}/health`).then(
+      fetch(`http://127.0.0.1:${port}/v2/health/ready`).then(
         (reply) => reply.ok,
         () => false,
       ),

@@ -274,6 +274,12 @@ export const CONFIG: readonly ConfigKey[] = [
     meaning: 'In an image for serving: 1 lets everybody ask, in place of SLIPWAY_TOKEN.',
   },
   { key: 'SLIPWAY_HOST', default: '0.0.0.0', meaning: 'In an image for serving: the address that it listens on.' },
+  {
+    key: 'SLIPWAY_DRAIN_S',
+    default: '5 in Kubernetes, else 0',
+    meaning:
+      'In an image for serving: seconds that it goes on answering after SIGTERM while it says that it is not ready.',
+  },
   { key: 'SLIPWAY_PORT', default: '4601', meaning: 'In an image for serving: the port of predictions.' },
   {
     key: 'SLIPWAY_GRPC_PORT',

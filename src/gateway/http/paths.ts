@@ -102,6 +102,8 @@ function invocations(asked: Asked, parts: readonly string[]): Target | undefined
   if (action === 'invocations') return predictTarget(asked, { name, protocol: mlflowProtocol })
   if (action === 'version') return get(asked, null, () => ({ status: 200, type: 'text/plain', body: view.version }))
   if (action !== 'ping' && action !== 'health') return undefined
+  // whoever ends a process that does not answer here has to wait for no model; `/ping` and `/v2/health/ready` tell of those
+  if (name === undefined && action === 'health') return get(asked, null, () => health(true))
   if (name === undefined)
     return get(asked, null, () => health(view.table.only?.stable?.backend.ready() ?? isReady(view)))
   const endpoint = asked.seen().endpoints.get(name)

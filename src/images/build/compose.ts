@@ -95,7 +95,14 @@ function configOf({ base, layers, run, labels, epoch, platform }: ImageParts): I
       Labels: sortedTexts({ ...before?.Labels, ...labels }),
       StopSignal: 'SIGTERM',
       ...(run.healthcheck !== undefined && {
-        Healthcheck: { Test: ['CMD', ...run.healthcheck], Interval: 10e9, Timeout: 5e9, StartPeriod: 5e9, Retries: 3 },
+        // a model in Python may take minutes to load
+        Healthcheck: {
+          Test: ['CMD', ...run.healthcheck],
+          Interval: 10e9,
+          Timeout: 5e9,
+          StartPeriod: 300e9,
+          Retries: 3,
+        },
       }),
     },
     rootfs: {

@@ -28,5 +28,5 @@ export function serveSettings(): RunSettings {
   }
 }
 
-/** Ends with 0 where the gateway says that it is well. */
-export const HEALTH = `fetch('http://127.0.0.1:' + (process.env.SLIPWAY_PORT || ${GATEWAY_PORT}) + '/health').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))`
+/** Ends with 0 where the gateway says that it answers predictions. */
+export const HEALTH = `fetch('http://127.0.0.1:' + (process.env.SLIPWAY_PORT || ${GATEWAY_PORT}) + '/v2/health/ready').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))`
