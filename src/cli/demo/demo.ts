@@ -75,6 +75,7 @@ async function openWorld(invocation: Invocation, server: ServerProcess): Promise
   const token = (await readFile(file.token_file, 'utf8')).trim()
   invocation.out.line(`Slipway runs on ${file.url}, predictions on ${file.gateway_url}; data in ${server.data}`)
   invocation.out.line(`Watch the story: ${file.loginUrl}`)
+  invocation.out.line(`The link works once, for 15 minutes. A new one: ${newLink(server.data)}`)
   const world: World = {
     out: invocation.out,
     server,
@@ -91,6 +92,10 @@ async function openWorld(invocation: Invocation, server: ServerProcess): Promise
     sent: 0,
   }
   return { world, loginUrl: file.loginUrl }
+}
+
+function newLink(data: string): string {
+  return `slipway env --link --data ${data}`
 }
 
 /** The link of the start may be used or too old by now. */
@@ -120,6 +125,7 @@ function tell(invocation: Invocation, end: Ending): void {
   out.line(`${verdict} ${end.seconds.toFixed(0)} s in all.`)
   if (end.keep) {
     out.line(`\nLook around: ${end.loginUrl}`)
+    out.line(`The link works once, for 15 minutes. A new one: ${newLink(end.data)}`)
     out.line(`Stop it: kill ${end.pid}`)
     out.line(`Use the command line: export SLIPWAY_DATA=${end.data}`)
   }
