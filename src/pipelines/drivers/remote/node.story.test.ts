@@ -6,6 +6,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { att } from '../../../../test/clusters/attempts.ts'
 import { until } from '../../../../test/until.ts'
 import { python } from '../local/attempt.fixture.ts'
 import { isAlive, startOf } from '../local/processes.ts'
@@ -52,22 +53,22 @@ const parentOf = (pid: number): number =>
 const left = (): string[] => readdirSync(join(rig.folder, 'home/.cache/slipway-node/attempts'))
 
 test('the token is in no argument and no log, and nothing is left of an attempt but the cache', async () => {
-  const { go } = await running('att_token')
-  const token = rig.launcher.jobs.get('att_token')?.job.variables['SLIPWAY_NODE_TOKEN'] ?? ''
+  const { go } = await running(att('token'))
+  const token = rig.launcher.jobs.get(att('token'))?.job.variables['SLIPWAY_NODE_TOKEN'] ?? ''
   assert.match(token, /^slw_/)
-  assert.ok(!readFileSync(`/proc/${wrapperOf('att_token')}/cmdline`, 'utf8').includes(token))
+  assert.ok(!readFileSync(`/proc/${wrapperOf(att('token'))}/cmdline`, 'utf8').includes(token))
   go()
-  assert.equal((await exitOf(driver, 'att_token')).class, 'ok')
-  await until('its program ends', () => exitCodeOf('att_token') === 0)
-  assert.ok(!`${await logOf(driver, 'att_token')} ${rig.launcher.said('att_token')}`.includes(token))
+  assert.equal((await exitOf(driver, att('token'))).class, 'ok')
+  await until('its program ends', () => exitCodeOf(att('token')) === 0)
+  assert.ok(!`${await logOf(driver, att('token'))} ${rig.launcher.said(att('token'))}`.includes(token))
   assert.deepEqual(left(), [])
 })
 
 test('the step sees neither the token of its node nor the variables of the program', async () => {
   const program = 'import os; print(sorted(name for name in os.environ if "NODE" in name)); print(os.environ["A"])'
-  await driver.submit(await attemptOf(rig, 'att_env', program, { env: { A: 'b' } }))
-  assert.equal((await exitOf(driver, 'att_env')).class, 'ok')
-  assert.equal(await logOf(driver, 'att_env'), '[]\nb\n')
+  await driver.submit(await attemptOf(rig, att('env'), program, { env: { A: 'b' } }))
+  assert.equal((await exitOf(driver, att('env'))).class, 'ok')
+  assert.equal(await logOf(driver, att('env')), '[]\nb\n')
 })
 
 test('files that the node has are not fetched again, and one that was changed there is', async () => {
@@ -81,8 +82,8 @@ test('files that the node has are not fetched again, and one that was changed th
     return rig.heard.slice(from).filter((call) => call === 'GET files').length
   }
   // the code, the table, and a list of files for each
-  assert.ok((await run('att_cold')) >= 2)
-  assert.equal(await run('att_warm'), 0)
+  assert.ok((await run(att('cold'))) >= 2)
+  assert.equal(await run(att('warm')), 0)
   const files = join(rig.folder, 'home/.cache/slipway-node/files')
   const all = readdirSync(files).flatMap((part) =>
     readdirSync(join(files, part)).map((name) => join(files, part, name)),
@@ -90,11 +91,11 @@ test('files that the node has are not fetched again, and one that was changed th
   const changed = all.filter((path) => readFileSync(path, 'utf8') === 'a,b')
   assert.equal(changed.length, 1)
   writeFileSync(changed[0] ?? '', 'a,X')
-  assert.equal(await run('att_mended'), 1)
+  assert.equal(await run(att('mended')), 1)
 })
 
 test('while the server is away the step goes on, and its log and its end come later, whole and once', async () => {
-  const { pid, go } = await running('att_away', { outputs: [] })
+  const { pid, go } = await running(att('away'), { outputs: [] })
   const back = await rig.leave()
   const calls = await missedCalls(rig.server.port)
   await calls.more(1)
@@ -102,10 +103,10 @@ test('while the server is away the step goes on, and its log and its end come la
   await untilGone(pid)
   await calls.more(3)
   await calls.close()
-  assert.ok(await isAlive({ pid: wrapperOf('att_away'), start: (await startOf(wrapperOf('att_away'))) ?? '' }))
+  assert.ok(await isAlive({ pid: wrapperOf(att('away')), start: (await startOf(wrapperOf(att('away')))) ?? '' }))
   await back()
-  assert.equal((await exitOf(driver, 'att_away')).class, 'ok')
-  assert.match(await logOf(driver, 'att_away'), /^pid \d+\nover\n$/)
+  assert.equal((await exitOf(driver, att('away'))).class, 'ok')
+  assert.match(await logOf(driver, att('away')), /^pid \d+\nover\n$/)
 })
 
 /** Breaks each connection to the port of a server that is away. */
@@ -128,22 +129,22 @@ async function missedCalls(
 }
 
 test('an attempt whose lease is lost ends its step and sends nothing', async () => {
-  const { pid, go } = await running('att_lost', { outputs: ['out'] })
-  await rig.db.tx((t) => t.run("UPDATE pipeline_nodes SET fence = 'newer' WHERE attempt = 'att_lost'"))
+  const { pid, go } = await running(att('lost'), { outputs: ['out'] })
+  await rig.db.tx((t) => t.run("UPDATE pipeline_nodes SET fence = 'newer' WHERE attempt = ?", [att('lost')]))
   const from = rig.heard.length
   await untilGone(pid)
   go()
-  await until('its program ends', () => exitCodeOf('att_lost') === 3)
-  assert.match(rig.launcher.said('att_lost'), /att_lost is left/)
+  await until('its program ends', () => exitCodeOf(att('lost')) === 3)
+  assert.match(rig.launcher.said(att('lost')), new RegExp(`${att('lost')} is left`))
   assert.ok(!rig.heard.slice(from).some((call) => call === 'PUT files' || call === 'POST end'))
   assert.deepEqual(left(), [])
 })
 
 test('a cluster that calls it failed or forgets it is not believed while its node beats', async (t) => {
-  const { go } = await running('att_lied')
+  const { go } = await running(att('lied'))
   const patient = rig.driver({ leaseMs: 60_000 })
-  const state = async (): Promise<string> => (await patient.get('att_lied', 'f')).state
-  const beatAt = async (): Promise<unknown> => (await nodeRow(rig.db, 'att_lied'))?.beat_at
+  const state = async (): Promise<string> => (await patient.get(att('lied'), 'f')).state
+  const beatAt = async (): Promise<unknown> => (await nodeRow(rig.db, att('lied')))?.beat_at
   const jump = jumping(t)
   rig.launcher.lie = { state: 'over', detail: 'FAILED' }
   try {
@@ -156,20 +157,20 @@ test('a cluster that calls it failed or forgets it is not believed while its nod
       assert.equal(await state(), 'running')
     }
     go()
-    assert.equal((await exitOf(patient, 'att_lied')).class, 'ok')
+    assert.equal((await exitOf(patient, att('lied'))).class, 'ok')
   } finally {
     rig.launcher.lie = undefined
   }
 })
 
 test('a cluster that cannot be asked ends no attempt, though it be silent', async () => {
-  const { pid, go } = await running('att_unknown')
+  const { pid, go } = await running(att('unknown'))
   rig.launcher.lie = { state: 'unknown' }
-  const wrapper = wrapperOf('att_unknown')
+  const wrapper = wrapperOf(att('unknown'))
   process.kill(wrapper, 'SIGSTOP')
   try {
     await until('it is silent for longer than its lease', async () => {
-      const status = await driver.get('att_unknown', 'f')
+      const status = await driver.get(att('unknown'), 'f')
       assert.equal(status.state, 'running')
       return status.state === 'running' && status.silent_ms > 2500
     })
@@ -179,59 +180,59 @@ test('a cluster that cannot be asked ends no attempt, though it be silent', asyn
     rig.launcher.lie = undefined
   }
   go()
-  assert.equal((await exitOf(driver, 'att_unknown')).class, 'ok')
+  assert.equal((await exitOf(driver, att('unknown'))).class, 'ok')
 })
 
 test('a program that is killed takes its step with it, and the attempt is absent once its lease is over', async () => {
-  const { pid } = await running('att_killed')
-  process.kill(wrapperOf('att_killed'), 'SIGKILL')
+  const { pid } = await running(att('killed'))
+  process.kill(wrapperOf(att('killed')), 'SIGKILL')
   await untilGone(pid)
   const patient = rig.driver({ leaseMs: 60_000 })
-  assert.equal((await patient.get('att_killed', 'f')).state, 'running', 'it may have been silent for a moment')
-  assert.equal((await overAs(driver, 'att_killed')).state, 'absent')
-  assert.match(await logOf(driver, 'att_killed'), /pid/, 'what it said is kept')
+  assert.equal((await patient.get(att('killed'), 'f')).state, 'running', 'it may have been silent for a moment')
+  assert.equal((await overAs(driver, att('killed'))).state, 'absent')
+  assert.match(await logOf(driver, att('killed')), /pid/, 'what it said is kept')
   // what it left is cleared away by the next
-  await driver.submit(await attemptOf(rig, 'att_after'))
-  await exitOf(driver, 'att_after')
+  await driver.submit(await attemptOf(rig, att('after')))
+  await exitOf(driver, att('after'))
   await until('nothing is left', () => left().length === 0)
 })
 
 test('a supervisor that is ended takes its step with it, and it is told how it ended', async () => {
-  const { pid } = await running('att_orphan')
+  const { pid } = await running(att('orphan'))
   process.kill(parentOf(pid), 'SIGKILL')
-  const exit = await exitOf(driver, 'att_orphan')
+  const exit = await exitOf(driver, att('orphan'))
   assert.deepEqual(
     [exit.class, exit.message],
     ['infrastructure', 'the supervisor of the attempt ended without a word (signal 9)'],
   )
   // or it would run on beside the attempt that comes after
   await untilGone(pid)
-  assert.match(await logOf(driver, 'att_orphan'), /pid/)
+  assert.match(await logOf(driver, att('orphan')), /pid/)
 })
 
 test('a supervisor that fails tells by what, without secrets', async () => {
   const program = 'import os; os.mkdir(os.environ["TMPDIR"] + "/../exit.json.tmp")'
-  await driver.submit(await attemptOf(rig, 'att_failed', program, { secrets: { NAME: 'IsADirectoryError' } }))
-  const { message } = await exitOf(driver, 'att_failed')
+  await driver.submit(await attemptOf(rig, att('failed'), program, { secrets: { NAME: 'IsADirectoryError' } }))
+  const { message } = await exitOf(driver, att('failed'))
   assert.equal(
     message,
     "the supervisor of the attempt ended without a word (code 1: [secret]: [Errno 21] Is a directory: 'exit.json.tmp')",
   )
-  await until('its program ends', () => exitCodeOf('att_failed') === 0)
-  assert.match(rig.launcher.said('att_failed'), /Traceback[\s\S]*in supervise[\s\S]*\[secret\]: /)
+  await until('its program ends', () => exitCodeOf(att('failed')) === 0)
+  assert.match(rig.launcher.said(att('failed')), /Traceback[\s\S]*in supervise[\s\S]*\[secret\]: /)
 })
 
 test('a second process for the same attempt is refused, and the first goes on', async () => {
-  const { go } = await running('att_twice')
-  const { job } = rig.launcher.jobs.get('att_twice') ?? assert.fail()
+  const { go } = await running(att('twice'))
+  const { job } = rig.launcher.jobs.get(att('twice')) ?? assert.fail()
   const output = join(rig.folder, 'twice.said')
   const second = startNode(job, { folder: rig.folder, home: join(rig.folder, 'home'), output })
   await until('the second one ends', () => second.exitCode !== null)
   assert.equal(second.exitCode, 3)
   assert.match(readFileSync(output, 'utf8'), /another process has taken the attempt up/)
   go()
-  assert.equal((await exitOf(driver, 'att_twice')).class, 'ok')
-  assert.match(await logOf(driver, 'att_twice'), /^pid \d+\nover\n$/)
+  assert.equal((await exitOf(driver, att('twice'))).class, 'ok')
+  assert.match(await logOf(driver, att('twice')), /^pid \d+\nover\n$/)
 })
 
 test('a signal from the cluster ends the step with its grace time, and its end is told', async () => {
@@ -241,20 +242,20 @@ def end(*_): print("tidied", flush=True); sys.exit(0)
 signal.signal(signal.SIGTERM, end)
 print("pid 0", flush=True)
 time.sleep(600)`
-  await driver.submit(await attemptOf(rig, 'att_term', program))
-  await until('its line', async () => (await logOf(driver, 'att_term')).includes('pid'))
-  await rig.launcher.stop('att_term')
-  assert.equal((await exitOf(driver, 'att_term')).class, 'cancelled')
-  assert.match(await logOf(driver, 'att_term'), /tidied/)
+  await driver.submit(await attemptOf(rig, att('term'), program))
+  await until('its line', async () => (await logOf(driver, att('term'))).includes('pid'))
+  await rig.launcher.stop(att('term'))
+  assert.equal((await exitOf(driver, att('term'))).class, 'cancelled')
+  assert.match(await logOf(driver, att('term')), /tidied/)
 })
 
 test('an attempt that is cancelled ends with its grace time, and one that is killed ends at once', async () => {
-  const cancelled = await running('att_cancel')
-  await driver.cancel('att_cancel')
-  assert.equal((await exitOf(driver, 'att_cancel')).class, 'cancelled')
+  const cancelled = await running(att('cancel'))
+  await driver.cancel(att('cancel'))
+  assert.equal((await exitOf(driver, att('cancel'))).class, 'cancelled')
   assert.ok(await isGone(cancelled.pid))
-  const killed = await running('att_kill')
-  await driver.kill('att_kill')
+  const killed = await running(att('kill'))
+  await driver.kill(att('kill'))
   await untilGone(killed.pid)
 })
 
@@ -264,21 +265,21 @@ test('what is no file of its own is no output: the attempt says so', async () =>
     'step.py': `def main(out):\n    import os\n    out.mkdir()\n    os.symlink("/etc/passwd", out / "link")\n`,
   })
   await driver.submit({
-    ...(await attemptOf(rig, 'att_link', program, { code, outputs: ['out'] })),
+    ...(await attemptOf(rig, att('link'), program, { code, outputs: ['out'] })),
     entry: 'step:main',
   })
-  const exit = await exitOf(driver, 'att_link')
+  const exit = await exitOf(driver, att('link'))
   assert.equal(exit.class, 'user')
   assert.match(exit.message, /"link" is a symbolic link; only regular files and folders are kept/)
 })
 
 test('a node without the interpreter or the version of the lock says so', async () => {
-  await driver.submit({ ...(await attemptOf(rig, 'att_python')), python: '/no/such/python' })
-  const absent = await exitOf(driver, 'att_python')
+  await driver.submit({ ...(await attemptOf(rig, att('python'))), python: '/no/such/python' })
+  const absent = await exitOf(driver, att('python'))
   assert.deepEqual([absent.class, absent.message], ['environment', '/no/such/python cannot be run on this machine'])
   const environment = { digest: `sha256:${'1'.repeat(64)}`, python_version: '3.7.99', text: '' }
-  await driver.submit({ ...(await attemptOf(rig, 'att_version')), environment })
-  const other = await exitOf(driver, 'att_version')
+  await driver.submit({ ...(await attemptOf(rig, att('version'))), environment })
+  const other = await exitOf(driver, att('version'))
   assert.equal(other.class, 'environment')
   assert.match(other.message, /locked for Python 3\.7\.99/)
 })
@@ -287,7 +288,7 @@ test('an environment is built on the node by its lock, once', async () => {
   const version = /\d+\.\d+\.\d+/.exec(readVersion())?.[0] ?? ''
   const environment = { digest: `sha256:${'2'.repeat(64)}`, python_version: version, text: '' }
   const program = 'import sys; print(sys.prefix)'
-  for (const attempt of ['att_built', 'att_again']) {
+  for (const attempt of [att('built'), att('again')]) {
     await driver.submit({ ...(await attemptOf(rig, attempt, program)), environment })
     const exit = await exitOf(driver, attempt)
     assert.equal(exit.class, 'ok', exit.message)
@@ -306,12 +307,12 @@ test('an attempt that its cluster never started ends with what the cluster says'
   }
   const [mute, patient] = [200, 60_000].map((leaseMs) => rig.driver({ leaseMs, launcher }))
   assert.ok(mute && patient)
-  await mute.submit(await attemptOf(rig, 'att_never'))
-  assert.equal((await patient.get('att_never', 'f')).state, 'running', 'its node may be on its way')
-  const exit = await exitOf(mute, 'att_never')
+  await mute.submit(await attemptOf(rig, att('never')))
+  assert.equal((await patient.get(att('never'), 'f')).state, 'running', 'its node may be on its way')
+  const exit = await exitOf(mute, att('never'))
   assert.deepEqual([exit.class, exit.message], ['infrastructure', 'mute did not start it: no node has 64 cores'])
-  await mute.kill('att_never')
-  assert.match(rig.notes.join('\n'), /mute could not be asked to end its job att_never, .*: away/)
+  await mute.kill(att('never'))
+  assert.match(rig.notes.join('\n'), new RegExp(`mute could not be asked to end its job ${att('never')}, .*: away`))
 })
 
 test('what a cluster could not be asked stands with the attempt, until it can', async () => {
@@ -328,23 +329,30 @@ test('what a cluster could not be asked stands with the attempt, until it can', 
   await rig.db.tx((t) =>
     t.run(
       `INSERT INTO pipeline_attempts (id, run_id, step, number, state, fence, driver, queued_at, silent, log_bytes)
-       VALUES ('att_unasked', 'pr', 's', 1, 'submitting', 'f', 'away', 1, 0, 0)`,
+       VALUES (?, 'pr', 's', 1, 'submitting', 'f', 'away', 1, 0, 0)`,
+      [att('unasked')],
     ),
   )
   const trouble = async (): Promise<unknown> =>
-    (await rig.db.get<{ trouble: string | null }>("SELECT trouble FROM pipeline_attempts WHERE id = 'att_unasked'"))
-      ?.trouble
+    (
+      await rig.db.get<{ trouble: string | null }>('SELECT trouble FROM pipeline_attempts WHERE id = ?', [
+        att('unasked'),
+      ])
+    )?.trouble
   const look = async (holds: (trouble: unknown) => boolean): Promise<void> =>
     void (await until('its trouble', async () => {
-      assert.equal((await away.get('att_unasked', 'f')).state, 'running')
+      assert.equal((await away.get(att('unasked'), 'f')).state, 'running')
       return holds(await trouble())
     }))
-  await away.submit(await attemptOf(rig, 'att_unasked'))
+  await away.submit(await attemptOf(rig, att('unasked')))
   await look((told) => told === 'away cannot be asked of it: no route to it')
   said.state = 'pending'
   await look((told) => told === null)
-  await away.kill('att_unasked')
-  assert.match(String(await trouble()), /^away could not be asked to end its job att_unasked, .* still: gone$/)
+  await away.kill(att('unasked'))
+  assert.match(
+    String(await trouble()),
+    new RegExp(`^away could not be asked to end its job ${att('unasked')}, .* still: gone$`),
+  )
 })
 
 function readVersion(): string {
