@@ -92,7 +92,7 @@ describe('slipway endpoints', () => {
       'iris serves iris-model: http://gateway/iris',
       '  stable version 1, 100 %, native',
       `    gates overridden by eve at ${AT}: the desk waits (auc at least 0.8)`,
-      `    since ${AT}, returned to from version 2 by a rollback of ada: worse`,
+      `    since ${AT}, rolled back from version 2 by ada: worse`,
       '    not judged: quality (no labels yet)',
       '    unwatched: its monitor is switched off',
       '  shadow version 2, 0 %, python (a pipeline)',

@@ -1,14 +1,15 @@
 /** How a version came to answer, in words, for pages and commands. */
 import type { Deployment } from '../serving.ts'
 
-/** One sentence without its end: `returned to from version 2 by a rollback of ada: too many failures`. */
+/** One sentence without its end: `rolled back from version 2 by ada: too many failures`. */
 export function deploymentText({ way, previous_version, by, reason }: Deployment): string {
   const from = previous_version === null ? '' : ` from version ${previous_version}`
   const ways: Readonly<Record<Deployment['way'], string>> = {
     deployed: `deployed by ${by} without a rollout`,
     promoted: `promoted by ${by}`,
-    rolled_back: `returned to${from} by a rollback of ${by}`,
-    demoted: `returned to${from}, which late labels spoke against, by ${by}`,
+    rolled_back: `rolled back${from} by ${by}`,
+    // what is demoted was promoted over another version
+    demoted: `brought back by ${by}, because late labels spoke against version ${previous_version ?? ''}`,
   }
   return `${ways[way]}${reason === '' ? '' : `: ${reason}`}`
 }
