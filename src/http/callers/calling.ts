@@ -18,12 +18,17 @@ export class Calling {
     this.#reads = access !== 'public' && access.verb.startsWith('read')
   }
 
-  /** True once the call has been answered or left. */
+  /** True once the call has been answered, or left if it does more than read. */
   get over(): boolean {
-    return this.#response.closed
+    return this.#response.closed && !this.left
   }
 
-  /** Calls `then` when the caller goes away before the end of its answer, if its call only reads; returns what takes that back. */
+  /** True once the caller has gone away before the end of its answer, if its call only reads. */
+  get left(): boolean {
+    return this.#reads && this.#response.closed && !this.#response.writableFinished
+  }
+
+  /** Calls `then` when the caller goes away before the end of its answer, if its call only reads and is not `left`; returns what takes that back. */
   onLeave(then: () => void): () => void {
     if (!this.#reads) return () => undefined
     const closed = (): void => {

@@ -4,6 +4,8 @@ import { describe, it } from 'node:test'
 import { startPostgres } from '../../../test/postgres.ts'
 import { databaseCases, type Opened } from '../db.cases.ts'
 import type { Tx } from '../db.ts'
+import { leavingCaller } from '../reads/caller.fixture.ts'
+import { asCaller } from '../reads/caller.ts'
 import { numbered } from '../sql/placeholders.ts'
 import { openPostgres } from './postgres.ts'
 
@@ -21,7 +23,52 @@ async function open(): Promise<Opened> {
 
 databaseCases('PostgreSQL', open)
 
+/** A read that ends with its caller alone. */
+const ENDLESS = { text: 'SELECT pg_sleep(36000)', params: [] }
+const leftAndEnds = async (read: Promise<unknown>): Promise<void> =>
+  assert.rejects(read, { code: 'bad_request', message: /the caller went away/ })
+
 describe('PostgreSQL', () => {
+  it('a read ends when its caller leaves, whatever it is doing then, and leaves its place to the next', async () => {
+    const server = await startPostgres()
+    const db = openPostgres(server.url, { longestReadMs: 36_000_000 })
+    // while it connects, while the statement is on its way, and while it runs
+    for (let turns = 0; turns < 40; turns++) {
+      const a = leavingCaller('a')
+      const reads = [1, 2, 3].map(() => leftAndEnds(asCaller(a, () => db.search(ENDLESS))))
+      for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve))
+      a.leave()
+      await Promise.all(reads)
+    }
+    assert.deepEqual(await asCaller(leavingCaller('a'), () => db.search({ text: 'SELECT 1 AS one', params: [] })), [
+      { one: 1 },
+    ])
+    await db.close()
+    await server.stop()
+  })
+
+  it('a cancel that comes before its statement is sent again', async () => {
+    const server = await startPostgres()
+    const db = openPostgres(server.url, { longestReadMs: 36_000_000 })
+    // the connection to cancel through is there
+    await db.all('SELECT 1')
+    for (let i = 0; i < 20; i++) {
+      const a = leavingCaller('a')
+      const leaves = { ...a, left: false, onLeave: (then: () => void) => (then(), () => undefined) }
+      await leftAndEnds(asCaller(leaves, () => db.search(ENDLESS)))
+    }
+    await db.close()
+    await server.stop()
+  })
+
+  it('no read begins for a caller that has left', async () => {
+    const opened = await open()
+    const a = leavingCaller('a')
+    a.leave()
+    await leftAndEnds(asCaller(a, () => opened.db.search({ text: 'SELECT 1 AS one', params: [] })))
+    await opened.close()
+  })
+
   it('transactions that would both be right alone and wrong together are run one after the other', async () => {
     const opened = await open()
     const { db } = opened

@@ -19,6 +19,8 @@ import { GatheredColumns, GatheredRows } from '../reads/columns.ts'
 import { LONGEST_MS, MOST_ROWS, tooLong } from '../reads/limits.ts'
 import { callerLeft, Turns } from '../reads/turns.ts'
 import { numbered } from '../sql/placeholders.ts'
+import { cancelUntilOver } from './cancel.ts'
+import type { Cancelling } from './cancel.ts'
 import { gather } from './gather.ts'
 import { preparedName } from './prepared.ts'
 import { Pulse } from './pulse.ts'
@@ -146,9 +148,14 @@ class PostgresDb implements Db {
 
   close(): Promise<void> {
     this.#turns.refuse(unavailable('it is closed'))
-    const pools = [this.#writers, this.#readers, this.#searchers]
-    this.#closed ??= Promise.all(pools.map((pool) => pool.end())).then(() => undefined)
+    this.#closed ??= Promise.all([this.#writers.end(), this.#closeReads()]).then(() => undefined)
     return this.#closed
+  }
+
+  /** The readers last: through them the reads of callers who have gone are cancelled. */
+  async #closeReads(): Promise<void> {
+    await this.#searchers.end()
+    await this.#readers.end()
   }
 
   async #read(sql: string, params: readonly unknown[]): Promise<pg.QueryResult<Row>> {
@@ -184,29 +191,22 @@ class PostgresDb implements Db {
     if (this.#closed !== undefined) throw unavailable('it is closed')
     assertBindable(params)
     const client = await this.#searchers.connect()
-    let cancelled: Promise<boolean> | undefined
-    const stay = caller.onLeave(() => void (cancelled = this.#cancel(client)))
+    let cancelling: Cancelling | undefined
+    const stay = caller.onLeave(() => (cancelling = cancelUntilOver(client, this.#readers)))
     let broken = false
     try {
+      // it may have left while the connection was made
+      if (caller.left) throw callerLeft()
       return await this.#pulse.during(gather(client, { text, params }, { gathered, most: this.#mostRows }))
     } catch (error) {
       broken = isUnfit(error)
       if (engineCode(error) !== CANCELLED) throw error
-      throw cancelled === undefined ? tooLong(this.#longestMs) : callerLeft()
+      throw cancelling === undefined ? tooLong(this.#longestMs) : callerLeft()
     } finally {
       stay()
       // what is cancelled late would be the next statement of the connection
-      client.release(broken || (await cancelled) === false)
+      client.release(broken || (await cancelling?.over()) === false)
     }
-  }
-
-  /** Ends what a connection is doing. False when that could not be said. */
-  #cancel(client: pg.PoolClient): Promise<boolean> {
-    const { processID } = client as unknown as { processID: number }
-    return this.#readers.query('SELECT pg_cancel_backend($1)', [processID]).then(
-      () => true,
-      () => false,
-    )
   }
 
   /** Runs the work once, with the locks that earlier runs asked for taken before it starts. */

@@ -11,7 +11,7 @@ import { Pulse } from './pulse.ts'
 
 const ONE = { text: 'SELECT 1 AS a', params: [] }
 const SILENT = { code: 'unavailable', message: 'the database is not available: it does not answer' }
-const CALLER = { key: 'c', over: false, onLeave: () => () => undefined }
+const CALLER = { key: 'c', over: false, left: false, onLeave: () => () => undefined }
 
 test('reads and writes of a server that is frozen are refused, all kinds of them, and go on when it does', async (t) => {
   const server = await startOwnPostgres()

@@ -3,13 +3,20 @@ import type { Caller } from './caller.ts'
 
 export function leavingCaller(key: string): Caller & { over: boolean; leave(): void } {
   const leaving = new Set<() => void>()
+  let left = false
   return {
     key,
     over: false,
+    get left() {
+      return left
+    },
     onLeave: (then) => {
       leaving.add(then)
       return () => leaving.delete(then)
     },
-    leave: () => leaving.forEach((then) => then()),
+    leave: () => {
+      left = true
+      leaving.forEach((then) => then())
+    },
   }
 }

@@ -72,6 +72,19 @@ test('a caller that waits too long or with too many reads is told to come back l
   assert.deepEqual(begun, ['first', 'own', 'own too', 'own as well'])
 })
 
+test('a caller that has left begins nothing, and holds no place', async () => {
+  const { ask, begun, end } = works(new Turns({ places: 1, perCaller: 1 }))
+  const [a, b] = [caller('a'), caller('b')]
+  const first = ask(a, 'first')
+  const turn = assert.rejects(ask(b, 'left as its turn came'), { code: 'bad_request' })
+  const ended = end()
+  b.leave()
+  await Promise.all([ended, turn, assert.rejects(ask(b, 'left before'), { code: 'bad_request' })])
+  const next = ask(a, 'next')
+  await end()
+  assert.deepEqual([await first, await next, begun], ['first', 'next', ['first', 'next']])
+})
+
 test('a caller that leaves gives up its turn, and what is refused at the end waits no more', async () => {
   const turns = new Turns({ places: 1, perCaller: 1 })
   const { ask, begun, end } = works(turns)

@@ -38,13 +38,16 @@ export class Turns {
 
   /**
    * Does the work once the caller has a place; undefined is the server itself. Throws `too_many_requests` for a caller with too many
-   * reads that wait, and for a read that waited too long; `bad_request` for one whose caller left meanwhile.
+   * reads that wait, and for a read that waited too long; `bad_request` for one whose caller has left.
    */
   async during<T>(caller: Caller | undefined, work: () => Promise<T>): Promise<T> {
+    refuseGone(caller)
     const key = caller?.key ?? OWN
     if (this.#mayStart(key)) this.#take(key)
     else await this.#turn(key, caller)
     try {
+      // it may have left after its turn came
+      refuseGone(caller)
       return await work()
     } finally {
       this.#give(key)
@@ -117,6 +120,10 @@ export class Turns {
 /** What a read is refused with when nobody waits for it any more; nobody hears it. */
 export function callerLeft(): Error {
   return problem('bad_request', { detail: 'the caller went away' })
+}
+
+function refuseGone(caller: Caller | undefined): void {
+  if (caller?.left === true) throw callerLeft()
 }
 
 /** Seconds after which a caller may try again. */
