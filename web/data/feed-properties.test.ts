@@ -4,8 +4,10 @@ import { test } from 'node:test'
 import { property } from '../../test/web/seeded.ts'
 import type { Seeded } from '../../test/web/seeded.ts'
 import { seriesColour, versionColour } from './colours.ts'
-import { needs, recentChanges } from './feed.ts'
-import type { FeedIncident, FeedPipelineRun, FeedRollout, FeedRun } from './feed.ts'
+import { needs } from '../../src/contract/needs/needs.ts'
+import type { FeedIncident, FeedPipelineRun, FeedRollout } from '../../src/contract/needs/needs.ts'
+import { recentChanges } from './feed.ts'
+import type { FeedRun } from './feed.ts'
 import { toneOf } from './tones.ts'
 
 const NOW = Date.parse('2026-05-03T10:00:00Z')

@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { feedIncident, feedRollout, feedRun } from './feed.fixture.ts'
-import { recentChanges, needs } from './feed.ts'
-import type { FeedIncident } from './feed.ts'
-import { healthOf } from './endpoints/health.ts'
-import type { HealthVariant } from './endpoints/health.ts'
+import { needs } from '../../src/contract/needs/needs.ts'
+import type { FeedIncident } from '../../src/contract/needs/needs.ts'
+import { recentChanges } from './feed.ts'
+import { healthOf } from '../../src/contract/needs/health.ts'
+import type { HealthVariant } from '../../src/contract/needs/health.ts'
 
 const NOW = Date.parse('2026-05-03T10:00:00Z')
 const HOUR = 3_600_000

@@ -1,6 +1,7 @@
 /** The tone of each status word: which shape and colour stand beside it. */
+import type { Health } from '../../src/contract/needs/health.ts'
 
-export type Tone = 'good' | 'bad' | 'warn' | 'info' | 'idle'
+export type Tone = Health['tone']
 
 const TONES: Readonly<Record<string, Tone>> = {
   FINISHED: 'good',

@@ -2,7 +2,16 @@
 import { useQuery } from '@tanstack/react-query'
 import { stepsOf } from '../../../src/contract/rollout-steps.ts'
 import { Evidence } from '../../charts/evidence.tsx'
-import { count, fullSentence, percent, plural, sentence, stepWord, weight, words } from '../../data/format.ts'
+import {
+  count,
+  fullSentence,
+  percent,
+  plural,
+  sentence,
+  stepWord,
+  weight,
+  words,
+} from '../../../src/contract/values/format.ts'
 import { foldSlices, SHIFT_GATE } from '../../data/endpoints/gates.ts'
 import * as read from '../../data/queries.ts'
 import type { Curve, Rollout } from '../../data/queries.ts'

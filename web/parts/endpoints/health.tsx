@@ -1,8 +1,8 @@
 /** The health of each endpoint on one line: what answers, traffic, p99, errors, open incidents. */
 import { Link } from '@tanstack/react-router'
-import { duration, figure, percent, weight } from '../../data/format.ts'
-import { healthOf } from '../../data/endpoints/health.ts'
-import type { HealthEndpoint, HealthIncident } from '../../data/endpoints/health.ts'
+import { duration, figure, percent, weight } from '../../../src/contract/values/format.ts'
+import { healthOf } from '../../../src/contract/needs/health.ts'
+import type { HealthEndpoint, HealthIncident } from '../../../src/contract/needs/health.ts'
 import { Empty } from '../page/placeholders.tsx'
 import { Status, VersionChip } from '../page/status.tsx'
 import { useWatched, WatchedWord } from '../monitoring/watched.tsx'

@@ -1,7 +1,7 @@
 /** What is written about a number can be read back: digits, units, signs and groups, for numbers of any size. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { property } from '../../test/web/seeded.ts'
+import { property } from '../../../test/web/seeded.ts'
 import {
   ago,
   bytes,

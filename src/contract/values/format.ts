@@ -1,5 +1,5 @@
-/** How numbers, sizes, money and times are written on every page; a missing one is an en dash. */
-import { DAY_MS, HOUR_MS } from '../../src/contract/ids.ts'
+/** How numbers, sizes, money and times are written for people, on pages and by commands; a missing one is an en dash. */
+import { DAY_MS, HOUR_MS } from '../ids.ts'
 
 /** Stands where there is no value. */
 export const NONE = '–'

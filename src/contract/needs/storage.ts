@@ -1,7 +1,7 @@
-/** What Home and the settings say of the store: whether the database and the files are what was written. */
-import type { StorageState } from '../../src/contract/system.ts'
-import type { Need } from './feed.ts'
-import { bytes, plural } from './format.ts'
+/** What is said of the store: whether the database and the files are what was written. */
+import type { StorageState } from '../system.ts'
+import type { Need } from './needs.ts'
+import { bytes, plural } from '../values/format.ts'
 
 /** A disk that is almost full, a damaged database, and files that are not what was written or are not there; nothing where both are sound or not known. */
 export function storageNeeds(storage: StorageState | undefined, now: number): Need[] {
@@ -9,7 +9,7 @@ export function storageNeeds(storage: StorageState | undefined, now: number): Ne
   const { database, blobs, disk } = storage
   const [newest] = blobs.corrupt
   const at = (time: string | null | undefined): string => time ?? new Date(now).toISOString()
-  const need = { status: 'high', path: '/settings', act: 'Show' }
+  const need = { status: 'high', path: '/settings', act: 'Show', command: 'slipway doctor' }
   return [
     ...(disk.low
       ? [

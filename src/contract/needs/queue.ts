@@ -1,8 +1,11 @@
-/** What Home says of the queue: steps that have waited too long, and clusters that take none. */
-import { LONG_WAIT_MS } from '../../../src/contract/runs/waits.ts'
-import type { Need } from '../feed.ts'
-import { duration, plural, sentence } from '../format.ts'
-import type { StepQueue } from '../queries.ts'
+/** What is said of the queue: steps that have waited too long, and clusters that take none. */
+import type { pipelinesApi } from '../pipelines.ts'
+import type { Reply } from '../route.ts'
+import { LONG_WAIT_MS } from '../runs/waits.ts'
+import type { Need } from './needs.ts'
+import { duration, plural, sentence } from '../values/format.ts'
+
+type StepQueue = Reply<typeof pipelinesApi.stepQueue>
 
 /** Nothing while the queue is not known. */
 export function queueNeeds(queue: StepQueue | undefined, now: number): Need[] {
@@ -20,6 +23,7 @@ export function queueNeeds(queue: StepQueue | undefined, now: number): Need[] {
             at: new Date(now - oldest).toISOString(),
             path: '/queue',
             act: 'Show the queue',
+            command: 'slipway queue',
           },
         ]
   const away = clusters
@@ -32,6 +36,7 @@ export function queueNeeds(queue: StepQueue | undefined, now: number): Need[] {
       at: new Date(now).toISOString(),
       path: '/clusters',
       act: 'Show the clusters',
+      command: 'slipway doctor',
     }))
   return [...late, ...away]
 }

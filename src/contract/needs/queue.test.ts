@@ -1,7 +1,7 @@
 /** What Home says of the queue: not of a wait that is short, nor of a cluster that answers. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { queueNeeds } from './queue-needs.ts'
+import { queueNeeds } from './queue.ts'
 
 const NOW = Date.UTC(2026, 4, 3, 12)
 const MINUTE = 60_000

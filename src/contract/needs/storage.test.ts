@@ -1,7 +1,7 @@
 /** The lines about the store: none while nothing is known to be damaged, one for each kind of damage, with the remedy. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { StorageState } from '../../src/contract/system.ts'
+import type { StorageState } from '../system.ts'
 import { databaseText, filesText, storageNeeds } from './storage.ts'
 
 const AT = '2026-05-03T03:12:00.000Z'

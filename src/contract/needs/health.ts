@@ -1,5 +1,7 @@
 /** How an endpoint is, in one word with its figures. */
-import type { Tone } from '../tones.ts'
+
+/** How good a state is. */
+type Tone = 'good' | 'bad' | 'warn' | 'info' | 'idle'
 
 export interface HealthVariant {
   readonly role: 'stable' | 'canary' | 'shadow'
