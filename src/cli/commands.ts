@@ -9,6 +9,7 @@ import { DAG_FLAGS } from './project/dag-flags.ts'
 import { SERVE_FLAGS } from './operation/serve-flags.ts'
 import { FILE_FLAG, MERGE_FLAG, PRIORITY_FLAG, PROJECT_FLAGS } from './invocation/project-flags.ts'
 import { LINE_COMMANDS } from './operation/line-commands.ts'
+import { LOOK_COMMANDS } from './operation/look-commands.ts'
 import { PACKAGE_FLAGS } from './project/package-flags.ts'
 import { SERIES_COMMANDS } from './project/series/commands.ts'
 
@@ -351,14 +352,7 @@ export const COMMANDS: readonly Command[] = [
     ],
     load: () => import('./operation/env.ts'),
   },
-  {
-    name: 'doctor',
-    summary: 'Look for what commonly goes wrong on a machine',
-    usage: '',
-    example: 'slipway doctor',
-    flags: SERVER_FLAGS,
-    load: () => import('./operation/doctor.ts'),
-  },
+  ...LOOK_COMMANDS,
   {
     name: 'backup',
     summary: 'Copy a data folder into one file while the server runs',
