@@ -1,7 +1,9 @@
 /** Artifacts of an image, wherever it lies: listed, read, and attached. */
 import { resolve } from 'node:path'
 import { describeArtifact, readArtifact, SIGNATURE_TYPE } from '../../images/attest/artifact.ts'
-import { isForCosign } from '../../images/attest/cosign.ts'
+import { isStatement } from '../../images/attest/cosign.ts'
+import { SIGNED_DOCUMENTS } from '../../images/attest/statements.ts'
+import type { AttachedDocument, SignedType } from '../../images/attest/statements.ts'
 import type { BlobFolder } from '../../images/oci/blobs.ts'
 import { Manifest, readDocument } from '../../images/oci/documents.ts'
 import type { Descriptor } from '../../images/oci/documents.ts'
@@ -24,11 +26,11 @@ export async function artifactsOf(place: Reference, digest: string, open: OpenRe
   return found
 }
 
-/** The documents of a type that are attached to a digest. */
-export async function documentsOf(
+/** The documents that are attached to a digest, of the types that are asked for. */
+async function documentsOf(
   place: Reference,
   digest: string,
-  type: string,
+  types: readonly string[],
   open: OpenRemote,
 ): Promise<{ artifact: Descriptor; document: Buffer }[]> {
   const documents: { artifact: Descriptor; document: Buffer }[] = []
@@ -37,16 +39,31 @@ export async function documentsOf(
       place.kind === 'registry' ? open({ ...place, tag: undefined, digest: listed.digest }) : layoutBlobs(place.dir)
     if ('find' in source) await source.resolve()
     const artifact = await describeArtifact(source, listed)
-    if (artifact.artifactType !== type) continue
+    if (!types.includes(artifact.artifactType ?? '')) continue
     documents.push({ artifact, document: await readArtifact(source, artifact, digest) })
   }
   return documents
 }
 
-/** The signatures that are attached to a digest, but for those that are for cosign alone. */
+/** The signatures that are attached to a digest, but for those of statements. */
 export async function signaturesOf(place: Reference, digest: string, open: OpenRemote): Promise<Buffer[]> {
-  const found = await documentsOf(place, digest, SIGNATURE_TYPE, open)
-  return found.filter(({ artifact }) => !isForCosign(artifact)).map(({ document }) => document)
+  const found = await documentsOf(place, digest, [SIGNATURE_TYPE], open)
+  return found.filter(({ artifact }) => !isStatement(artifact)).map(({ document }) => document)
+}
+
+/** The SBOM and provenance that are attached to a digest, and the bundles of statements about it. */
+export async function statedOf(
+  place: Reference,
+  digest: string,
+  open: OpenRemote,
+): Promise<{ documents: AttachedDocument[]; bundles: Buffer[] }> {
+  const found = await documentsOf(place, digest, [SIGNATURE_TYPE, ...Object.keys(SIGNED_DOCUMENTS)], open)
+  return {
+    documents: found.flatMap(({ artifact: { artifactType = '' }, document }) =>
+      artifactType in SIGNED_DOCUMENTS ? [{ type: artifactType as SignedType, document }] : [],
+    ),
+    bundles: found.flatMap(({ artifact, document }) => (isStatement(artifact) ? [document] : [])),
+  }
 }
 
 /** Attaches artifacts that lie among blobs to the image at a place. */

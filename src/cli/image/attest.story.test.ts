@@ -1,7 +1,7 @@
 /** SBOM, provenance and signatures of images: made, attached in layouts and registries, copied with the image, verified, and refused. */
 import assert from 'node:assert/strict'
 import { createHash, generateKeyPairSync } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -67,6 +67,40 @@ function attached(dir: string, type: string): Record<string, never> {
   return blob(dir, manifest.layers[0]?.digest ?? '')
 }
 
+/** Puts another document of a type in the place of the one that is attached in a layout. */
+function replaceAttached(dir: string, type: string, change: (text: string) => string): void {
+  const [artifact] = indexOf(dir).filter((one) => one.artifactType === type)
+  const manifest = blob(dir, artifact?.digest ?? '') as unknown as { layers: { digest: string; size: number }[] }
+  const [layer] = manifest.layers
+  const text = readFileSync(join(root, dir, 'blobs/sha256', (layer?.digest ?? '').slice(7)), 'utf8')
+  const put = (bytes: string) => {
+    const hex = createHash('sha256').update(bytes).digest('hex')
+    writeFileSync(join(root, dir, 'blobs/sha256', hex), bytes)
+    return { digest: `sha256:${hex}`, size: Buffer.byteLength(bytes) }
+  }
+  const changed = change(text)
+  assert.notEqual(changed, text)
+  const other = put(JSON.stringify({ ...manifest, layers: [{ ...layer, ...put(changed) }] }))
+  changeIndex(dir, (manifests) =>
+    manifests.map((one) => (one.digest === artifact?.digest ? { ...one, ...other } : one)),
+  )
+}
+
+/** Takes the bundles with statements out of a layout. */
+function dropStatements(dir: string): void {
+  const isOne = ({ digest }: Indexed): boolean => {
+    const { annotations = {} } = blob(dir, digest) as unknown as { annotations?: Record<string, string> }
+    return /cyclonedx|slsa/.test(annotations['dev.sigstore.bundle.predicateType'] ?? '')
+  }
+  changeIndex(dir, (manifests) => manifests.filter((one) => !isOne(one)))
+}
+
+function changeIndex(dir: string, change: (manifests: Indexed[]) => Indexed[]): void {
+  const file = join(root, dir, 'index.json')
+  const index = JSON.parse(readFileSync(file, 'utf8')) as { manifests: Indexed[] }
+  writeFileSync(file, JSON.stringify({ ...index, manifests: change(index.manifests) }))
+}
+
 describe('slipway image build --attest', () => {
   it('attaches a CycloneDX document with what is in the layers, the same each time', async () => {
     const bom = attached('image', 'application/vnd.cyclonedx+json')
@@ -106,7 +140,13 @@ describe('a signature of an image', () => {
     assert.equal((await slipway('verify', image, '--key', key('ours.pub'))).code, 1)
     await slipway('sign', image, '--key', key('ours'))
     const good = await slipway('verify', image, '--key', key('ours.pub'))
-    assert.deepEqual([good.code, good.lines.length], [0, 1])
+    const digest = indexOf('image').find((one) => one.artifactType === undefined)?.digest ?? ''
+    assert.equal(good.code, 0)
+    assert.deepEqual(good.lines.map((line) => line.replaceAll(digest, 'DIGEST')).toSorted(), [
+      'DIGEST is what was signed',
+      'the SBOM of DIGEST is what was signed',
+      'the provenance of DIGEST is what was signed',
+    ])
     const bad = await slipway('verify', image, '--key', key('theirs.pub'))
     assert.deepEqual([bad.code, bad.lines], [1, ['refused: none of the known keys has signed it']])
     // an image beside it is another one
@@ -117,15 +157,14 @@ describe('a signature of an image', () => {
     const [pushed] = (await slipway('push', image, `${registry.host}/team/delay:v3`)).data as [
       { digest: string; attached: number },
     ]
-    assert.equal(pushed.attached, 4)
+    assert.equal(pushed.attached, 6)
     const tag = `team/delay/${pushed.digest.replace(':', '-')}`
     const index = JSON.parse(registry.manifests.get(tag)?.bytes.toString() ?? '{}') as { manifests: Indexed[] }
     assert.deepEqual(
       index.manifests.map((one) => one.artifactType ?? '').toSorted((a, b) => (a < b ? -1 : 1)),
       [
         'application/vnd.cyclonedx+json',
-        'application/vnd.dev.sigstore.bundle.v0.3+json',
-        'application/vnd.dev.sigstore.bundle.v0.3+json',
+        ...Array.from({ length: 4 }, () => 'application/vnd.dev.sigstore.bundle.v0.3+json'),
         'application/vnd.in-toto+json',
       ],
     )
@@ -134,18 +173,43 @@ describe('a signature of an image', () => {
     const [copied] = (await slipway('copy', remote, `${registry.host}/production/delay:v3`)).data as [
       { attached: number; digest: string },
     ]
-    assert.deepEqual([copied.attached, copied.digest], [4, pushed.digest])
+    assert.deepEqual([copied.attached, copied.digest], [6, pushed.digest])
     assert.equal(
       (await slipway('verify', `${registry.host}/production/delay@${pushed.digest}`, '--key', key('ours.pub'))).code,
       0,
     )
     await slipway('pull', remote, `layout:${join(root, 'back')}:v3`)
     assert.equal((await slipway('verify', `layout:${join(root, 'back')}:v3`, '--key', key('ours.pub'))).code, 0)
-    assert.equal(indexOf('back').length, 5)
+    assert.equal(indexOf('back').length, 7)
     // signed again by another: both stay
     await slipway('sign', remote, '--key', key('theirs'))
     for (const name of ['ours', 'theirs'])
       assert.equal((await slipway('verify', remote, '--key', key(`${name}.pub`))).code, 0)
+  })
+
+  it('covers what is attached: a byte of the SBOM or of the provenance, and a document that nobody signed, are refused', async () => {
+    for (const [type, kind] of [
+      ['application/vnd.cyclonedx+json', 'SBOM'],
+      ['application/vnd.in-toto+json', 'provenance'],
+    ] as const) {
+      const changed = `changed-${kind}`
+      cpSync(join(root, 'image'), join(root, changed), { recursive: true })
+      replaceAttached(changed, type, (text) => text.replace('slipway', 'slipwa1'))
+      const verify = (...more: string[]) =>
+        slipway('verify', `layout:${join(root, changed)}:v3`, '--key', key('ours.pub'), ...more)
+      const told = await verify()
+      assert.equal(told.code, 1)
+      assert.match(told.lines.join('\n'), new RegExp(`^refused: the ${kind} of sha256:\\w+ was changed after`, 'm'))
+      assert.equal((await verify('--image-only')).code, 0)
+      // without the bundles that say what it was
+      dropStatements(changed)
+      const bare = await verify()
+      assert.equal(bare.code, 1)
+      assert.match(
+        bare.lines.join('\n'),
+        new RegExp(`^refused: the ${kind} of sha256:\\w+ is not signed by this key`, 'm'),
+      )
+    }
   })
 
   it('of another image does not hold, also where the registry says that it is attached', async () => {

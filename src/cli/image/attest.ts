@@ -5,16 +5,18 @@ import { makeArtifact, SIGNATURE_TYPE, SIGNED_FILE } from '../../images/attest/a
 import { cosignSignature } from '../../images/attest/cosign.ts'
 import { IN_TOTO_TYPE, PROVENANCE, provenanceOf } from '../../images/attest/provenance.ts'
 import { billOfMaterials, CYCLONEDX_TYPE } from '../../images/attest/sbom.ts'
+import { SIGNED_DOCUMENTS, signedDocument, stateOf } from '../../images/attest/statements.ts'
 import type { OpenImage } from '../../images/compare/difference.ts'
 import { documentBytes } from '../../images/oci/documents.ts'
 import type { BlobFolder } from '../../images/oci/blobs.ts'
 import type { Descriptor } from '../../images/oci/documents.ts'
+import { partsOf } from '../../images/oci/graph.ts'
 import { parseReference } from '../../images/oci/reference.ts'
 import type { Reference } from '../../images/oci/reference.ts'
 import { differences, SignatureFault, signFiles, verifyBundle } from '../../registry/attestation/bundle.ts'
 import { text, UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
-import { attachTo, signaturesOf } from './attached.ts'
+import { attachTo, signaturesOf, statedOf } from './attached.ts'
 import { CHECKOUT, imageMaker, platformsOf } from './maker.ts'
 import { openImage, openReference, readImage } from './opened.ts'
 import type { PackageSources } from './sources.ts'
@@ -36,42 +38,86 @@ export async function sbom(invocation: Invocation): Promise<number> {
   return 0
 }
 
-/** Signs the digest of an image with a key that stays here, and attaches the signature. */
+/** Signs the digest of an image and the documents that are attached to it with a key that stays here, and attaches the signatures. */
 export async function sign(invocation: Invocation): Promise<number> {
   const given = named(invocation, 'sign')
   const pem = await keyFile(invocation, 'sign')
   const passphraseFile = text(invocation, 'passphrase-file')
   const passphrase = passphraseFile === undefined ? undefined : (await readFile(passphraseFile, 'utf8')).trim()
-  const { root } = await openReference(given)
+  const { root, source } = await openReference(given)
+  const place = parseReference(given)
+  const open = registries()
   const bundle = inWords(() => signFiles(root.digest, [{ path: SIGNED_FILE, digest: root.digest }], pem, passphrase))
   const forCosign = inWords(() => cosignSignature(root.digest, pem, passphrase))
   const { blobs } = imageMaker(invocation)
   const artifact = await makeArtifact(blobs, root, { type: SIGNATURE_TYPE, document: Buffer.from(bundle) })
   const second = await makeArtifact(blobs, root, forCosign)
-  await attachTo(parseReference(given), blobs, [artifact, second], registries())
-  invocation.out.data({ digest: root.digest, signature: artifact.digest, cosign: second.digest })
+  const documents: Descriptor[] = []
+  for (const one of (await partsOf(source, root)).manifests)
+    for (const document of (await statedOf(place, one.digest, open)).documents) {
+      const signed = inWords(() => signedDocument(document, one.digest, pem, passphrase))
+      if (signed !== undefined) documents.push(await makeArtifact(blobs, one, signed))
+    }
+  await attachTo(place, blobs, [artifact, second, ...documents], open)
+  invocation.out.data({
+    digest: root.digest,
+    signature: artifact.digest,
+    cosign: second.digest,
+    documents: documents.map(({ digest }) => digest),
+  })
   invocation.out.line(`${given} is signed: ${root.digest}`)
+  if (documents.length > 0) invocation.out.line(`so are ${documents.length} documents that are attached to it`)
   return 0
 }
 
-/** Holds the signatures of an image against a public key: 0 where one of them is of exactly this image, else 1. */
+/**
+ * Holds the signatures of an image against a public key: 0 where one of them is of exactly this image, and the key has signed each SBOM and
+ * provenance that is attached to it as it is, else 1.
+ */
 export async function verify(invocation: Invocation): Promise<number> {
   const given = named(invocation, 'verify')
   const pem = await keyFile(invocation, 'verify')
-  const { root } = await openReference(given)
-  const found = await signaturesOf(parseReference(given), root.digest, registries())
+  const { root, source } = await openReference(given)
+  const place = parseReference(given)
+  const open = registries()
+  const found = await signaturesOf(place, root.digest, open)
   const faults = found.map((document) => faultOf(document, pem, root.digest))
-  const ok = faults.includes(undefined)
+  const isSigned = faults.includes(undefined)
+  const documents: Stated[] = []
+  const images = isSigned && invocation.flags['image-only'] !== true ? (await partsOf(source, root)).manifests : []
+  for (const { digest } of images) {
+    const stated = await statedOf(place, digest, open)
+    for (const one of stated.documents)
+      documents.push({ digest, kind: SIGNED_DOCUMENTS[one.type], state: stateOf(one, digest, { ...stated, pem }) })
+  }
+  const ok = isSigned && documents.every(({ state }) => state === 'as signed')
   invocation.out.data({
     ok,
     digest: root.digest,
     signatures: found.length,
     faults: faults.filter((one) => one !== undefined),
+    documents,
   })
-  if (ok) invocation.out.line(`${root.digest} is what was signed`)
+  if (isSigned) invocation.out.line(`${root.digest} is what was signed`)
   else if (found.length === 0) invocation.out.line(`refused: ${root.digest} is not signed`)
   else for (const fault of faults) invocation.out.line(`refused: ${fault}`)
+  for (const one of documents) invocation.out.line(statedText(one))
   return ok ? 0 : 1
+}
+
+/** A document that is attached to an image, and whether it is what the key has signed. */
+interface Stated {
+  /** Of the image. */
+  readonly digest: string
+  readonly kind: string
+  readonly state: ReturnType<typeof stateOf>
+}
+
+function statedText({ digest, kind, state }: Stated): string {
+  const what = `the ${kind} of ${digest}`
+  if (state === 'as signed') return `${what} is what was signed`
+  if (state === 'changed') return `refused: ${what} was changed after it was signed`
+  return `refused: ${what} is not signed by this key; slipway image sign signs it, --image-only does not ask for it`
 }
 
 /** What a build attaches to each of its images: a CycloneDX document and provenance. */

@@ -19,6 +19,7 @@ export const IMAGE_FLAGS: readonly Flag[] = [
       'With `build`: an image of the version that the run of the commit which is checked out in a folder has registered.',
     attest: 'With `build`: attach a CycloneDX SBOM and SLSA provenance.',
     'key FILE': 'With `sign`: the private key; with `verify` and `environments set`: the public key (PEM).',
+    'image-only': 'With `verify`: not the SBOM and the provenance that are attached to it.',
     'passphrase-file FILE': 'With `sign`: file with the passphrase of the private key.',
     'push IMAGE': 'With `build`: REGISTRY/REPOSITORY[:TAG] to push to.',
     'platform NAME ...': 'linux/amd64 or linux/arm64; several make an index (default: that of this machine).',

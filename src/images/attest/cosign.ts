@@ -19,11 +19,16 @@ export function cosignSignature(digest: string, privateKey: string, passphrase?:
   return {
     type: SIGNATURE_TYPE,
     document: Buffer.from(signStatement(statement, privateKey, passphrase)),
-    annotations: { 'dev.sigstore.bundle.content': 'dsse-envelope', [HOLDS]: PREDICATE },
+    annotations: bundleAnnotations(PREDICATE),
   }
 }
 
-/** True of an artifact that is for cosign alone. */
-export function isForCosign({ annotations }: Descriptor): boolean {
-  return annotations?.[HOLDS] === PREDICATE
+/** How a bundle with a statement of this type is told in lists. */
+export function bundleAnnotations(predicateType: string): Record<string, string> {
+  return { 'dev.sigstore.bundle.content': 'dsse-envelope', [HOLDS]: predicateType }
+}
+
+/** True of a bundle with a statement: a signature for cosign, or a document that is signed. Those of model signing do not say what they hold. */
+export function isStatement({ annotations }: Descriptor): boolean {
+  return annotations?.[HOLDS] !== undefined
 }
