@@ -105,6 +105,32 @@ describe('a push', () => {
     assert.equal(ranges, 5)
   })
 
+  it('says so where the registry has forgotten what it had, and sends it from its start', async () => {
+    const from = fresh()
+    const { root, large } = await made(from)
+    let cuts = 0
+    registry.misbehave = async (request, reply, body) => {
+      if (request.method === 'PATCH' && cuts === 0) {
+        cuts += 1
+        await body()
+        reply.writeHead(503).end()
+        return true
+      }
+      if (request.method !== 'GET' || cuts !== 1) return false
+      cuts += 1
+      reply.writeHead(404).end()
+      return true
+    }
+    const said: string[] = []
+    await push({ from, root, to: imageAt('a'), say: (line) => said.push(line) })
+    assert.equal(sha(registry.blobs.get(`a/${large}`) ?? Buffer.alloc(0)), large)
+    const short = large.slice(7, 19)
+    assert.ok(
+      said.includes(`the registry has forgotten what it had of ${short}, which is sent from its start`),
+      said.join('\n'),
+    )
+  })
+
   it('is given up where the registry never takes a part, and says so', async () => {
     const from = fresh()
     const { root } = await made(from)

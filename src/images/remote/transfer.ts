@@ -40,7 +40,7 @@ export async function push({ from, root, to, lenders = [], say }: Push): Promise
       if (!(await from.has(blob))) await bring(from, blob, lenders, say)
       yield* createReadStream(from.path(digest), { start: offset, highWaterMark: 1024 * 1024 })
     }
-    const outcome = await uploadBlob(to, blob, read, near?.reference.repository)
+    const outcome = await uploadBlob(to, blob, read, { from: near?.reference.repository, say })
     if (outcome === 'sent') say(`sent ${blob.digest.slice(7, 19)}, ${blob.size} bytes`)
     return [outcome, blob.size]
   })

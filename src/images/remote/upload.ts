@@ -13,6 +13,13 @@ export type ReadFrom = (digest: string, offset: number) => AsyncIterable<Uint8Ar
 /** What became of a blob. */
 export type Outcome = 'there' | 'mounted' | 'sent'
 
+/** How a blob is brought. */
+export interface Way {
+  /** A repository of the same registry that has it. */
+  readonly from?: string | undefined
+  readonly say?: (line: string) => void
+}
+
 /** Blobs above this are sent in parts, so that a break costs one part alone. */
 const PART = 16 * 1024 * 1024
 /** Parts that may fail one after another before the upload is given up. */
@@ -22,20 +29,28 @@ const MOST_FAILURES = 5
  * Brings a blob into the repository of `to`; what is cut off begins again where it was whole at once. Throws `upstream_failed` when the registry
  * will not take it, or says that it got another.
  */
-export async function uploadBlob(to: RemoteImage, blob: Expected, read: ReadFrom, from?: string): Promise<Outcome> {
+export async function uploadBlob(
+  to: RemoteImage,
+  blob: Expected,
+  read: ReadFrom,
+  { from, say = nothing }: Way = {},
+): Promise<Outcome> {
   for (let tries = 1; ; tries++) {
     if (await isThere(to, blob)) return tries === 1 ? 'there' : 'sent'
-    const upload = new Upload(to, blob, read)
+    const upload = new Upload(to, blob, read, say)
     try {
       if ((await upload.begin(from)) === 'mounted') return 'mounted'
       await upload.send()
       return 'sent'
     } catch (error) {
       if (!isBreak(error) || error instanceof Decided || tries >= MOST_TRIES) throw error
+      say(`${blob.digest.slice(7, 19)} was cut off, it is sent again: ${(error as Error).message}`)
       await to.session.pause(tries)
     }
   }
 }
+
+const nothing = (): void => undefined
 
 /** Uploads of one blob that are begun. */
 const MOST_TRIES = 3
@@ -72,13 +87,15 @@ class Upload {
   readonly #to: RemoteImage
   readonly #blob: Expected
   readonly #read: ReadFrom
+  readonly #say: (line: string) => void
   #location = ''
   #part = PART
 
-  constructor(to: RemoteImage, blob: Expected, read: ReadFrom) {
+  constructor(to: RemoteImage, blob: Expected, read: ReadFrom, say: (line: string) => void) {
     this.#to = to
     this.#blob = blob
     this.#read = read
+    this.#say = say
   }
 
   /** Opens the upload, or mounts the blob of another repository; a registry that has no mounts opens one too. */
@@ -150,6 +167,9 @@ class Upload {
       return Math.min(reached, this.#blob.size)
     }
     if (reply.status !== 404) throw this.#gaveUp(0)
+    this.#say(
+      `the registry has forgotten what it had of ${this.#blob.digest.slice(7, 19)}, which is sent from its start`,
+    )
     await this.begin()
     return 0
   }
