@@ -183,7 +183,7 @@ ${PLAIN}`
   const before = pidOf(backend)
   writeFileSync(gate, '')
   await until('its successor to load', () => describe(backend).scorers.length === 2)
-  assert.match(backend.outgrown() ?? '', /^a scorer outgrew 1 MB/)
+  assert.match(backend.outgrown()?.reason ?? '', /^a scorer outgrew 1 MB/)
   assert.equal((await backend.score(row(7), limits())).length, 1, 'the successor cannot answer yet')
   rmSync(gate)
   await until('it to be replaced', () => !describe(backend).scorers.some(({ pid }) => pid === before))

@@ -1,7 +1,7 @@
 /** A Python backend: a pool of scorer processes fed by work-conserving batches from one bounded queue. */
 import type { Problem } from '../../contract/errors.ts'
 import { problem } from '../../contract/errors.ts'
-import type { Backend, CallLimits } from '../../scoring/rows/backend.ts'
+import type { Backend, CallLimits, Outgrown } from '../../scoring/rows/backend.ts'
 import type { Scored } from '../../scoring/rows/scores.ts'
 import { toJson } from '../../scoring/rows/json.ts'
 import type { Value } from '../../scoring/rows/rows.ts'
@@ -59,7 +59,7 @@ export class PythonBackend implements Backend {
   #deaths: number[] = []
   #retryAt: NodeJS.Timeout | undefined
   #lastError: string | null = null
-  #outgrown: string | undefined
+  #outgrown: Outgrown | undefined
   #closing = false
   #closed = false
   /** Callers that were about lately: waiting and running calls, the most of the last batches. */
@@ -137,7 +137,7 @@ export class PythonBackend implements Backend {
     for (const worker of this.#workers) worker.scorer.end()
   }
 
-  outgrown(): string | undefined {
+  outgrown(): Outgrown | undefined {
     return this.#outgrown
   }
 
@@ -273,8 +273,9 @@ export class PythonBackend implements Backend {
     for (const worker of this.#workers) {
       if ((worker.state !== 'idle' && worker.state !== 'busy') || now < worker.replaceAt) continue
       if ((worker.scorer.residentMb() ?? 0) <= this.#options.memoryMb) continue
-      this.#outgrown = `a scorer outgrew ${this.#options.memoryMb} MB and was replaced`
-      this.#lastError = this.#outgrown
+      const reason = `a scorer outgrew ${this.#options.memoryMb} MB and was replaced`
+      this.#outgrown = { times: (this.#outgrown?.times ?? 0) + 1, reason }
+      this.#lastError = reason
       void this.#replace(worker)
     }
   }

@@ -228,7 +228,7 @@ test('a canary whose scorers outgrow their memory trips once, and gets no reques
   ])
   assert.deepEqual(answer(endpoint, askOf([1])).results.predictions(), [101])
   const canary = endpoint.canary as LiveVariant
-  Object.assign(canary.backend, { outgrown: () => 'a scorer outgrew 64 MB' })
+  Object.assign(canary.backend, { outgrown: () => ({ times: 1, reason: 'a scorer outgrew 64 MB' }) })
   for (let i = 0; i < 5; i++) assert.deepEqual(answer(endpoint, askOf([i])).results.predictions(), [i])
   assert.equal(canary.breaker.reason, 'a scorer outgrew 64 MB')
   const trips = logged.filter(({ t }) => t === 'b')

@@ -55,9 +55,9 @@ function pick(deps: EngineDeps, endpoint: LiveEndpoint, ask: Ask): LiveVariant {
 
 /** A canary that takes more memory than it may is left before it takes that of the others. */
 function isOutgrown(deps: EngineDeps, endpoint: LiveEndpoint, canary: LiveVariant): boolean {
-  const reason = canary.backend.outgrown?.()
-  if (reason === undefined) return false
-  if (canary.breaker.trip(reason)) logTrip(deps, endpoint, canary, reason)
+  const outgrown = canary.backend.outgrown?.()
+  if (outgrown === undefined || !canary.breaker.outgrew(outgrown)) return false
+  logTrip(deps, endpoint, canary, outgrown.reason)
   return true
 }
 

@@ -59,6 +59,15 @@ test('a canary of one request in five failing at random is caught in a median be
   assert.ok((caught[380] ?? Infinity) < 120, `95 in 100: ${caught[380]}`)
 })
 
+test('a process that outgrows its memory trips it once; those of before it was made do not', () => {
+  const breaker = new Breaker(BREAKER, 2)
+  assert.equal(breaker.outgrew({ times: 2, reason: 'before' }), false)
+  assert.equal(breaker.reason, null)
+  assert.equal(breaker.outgrew({ times: 3, reason: 'since' }), true)
+  assert.equal(breaker.outgrew({ times: 4, reason: 'again' }), false)
+  assert.equal(breaker.reason, 'since')
+})
+
 test('buckets split keys evenly and independently by salt', () => {
   const share = (salt: string): number =>
     Array.from({ length: 20_000 }, (_, i) => bucket(salt, `user-${i}`)).filter((b) => b < 1000).length / 20_000

@@ -1,6 +1,7 @@
 /** The breaker of a canary: takes it to weight 0 in the gateway itself, on the request that decides, before any window closes. */
 import { changeTest } from '../../stats/change.ts'
 import type { ChangeTest } from '../../stats/change.ts'
+import type { Outgrown } from '../../scoring/rows/backend.ts'
 import type { BreakerRoute } from '../table/table.ts'
 
 /**
@@ -11,12 +12,15 @@ import type { BreakerRoute } from '../table/table.ts'
 export class Breaker {
   readonly #limit: number
   readonly #test: ChangeTest
+  readonly #outgrown: number
   #seen = 0
   #failed = 0
   #streak = 0
   #reason: string | null = null
 
-  constructor(rule: BreakerRoute) {
+  /** `outgrown` = how often processes of the model had outgrown their memory before: that was judged already, or happened in another role. */
+  constructor(rule: BreakerRoute, outgrown = 0) {
+    this.#outgrown = outgrown
     this.#limit = rule.limit
     this.#test = changeTest(rule)
   }
@@ -36,9 +40,9 @@ export class Breaker {
     return this.#reason !== null
   }
 
-  /** Trips it for a reason that needs no counting; returns true unless it has tripped already. */
-  trip(reason: string): boolean {
-    if (this.#reason !== null) return false
+  /** Trips when a process has outgrown its memory since the breaker was made; returns true when this very call trips it. */
+  outgrew({ times, reason }: Outgrown): boolean {
+    if (this.#reason !== null || times <= this.#outgrown) return false
     this.#reason = reason
     return true
   }

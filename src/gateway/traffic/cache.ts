@@ -1,6 +1,6 @@
 /** Keeps answers of a version for a while: the same row with the same params is then not scored again. For endpoints that ask for it. */
 import type { AnswerShape } from '../../scoring/rows/outputs.ts'
-import type { Backend, CallLimits, Explained } from '../../scoring/rows/backend.ts'
+import type { Backend, CallLimits, Explained, Outgrown } from '../../scoring/rows/backend.ts'
 import type { Scored } from '../../scoring/rows/scores.ts'
 import { whyNotExplained } from '../../scoring/rows/backend.ts'
 import { toJson } from '../../scoring/rows/json.ts'
@@ -64,7 +64,7 @@ export class CachedBackend implements Backend {
     return whyNotExplained(this.#backend)
   }
 
-  outgrown(): string | undefined {
+  outgrown(): Outgrown | undefined {
     return this.#backend.outgrown?.()
   }
 

@@ -56,6 +56,16 @@ test('figures and breakers stay with a variant over swaps; one that begins again
   assert.notEqual(again[2], first[2])
 })
 
+test('a canary that begins again is not stopped for the memory that its processes outgrew before', () => {
+  const memory = memoryOf()
+  const outgrown = { times: 1, reason: 'a scorer outgrew 64 MB' }
+  const grown: Backend = { ...model(), outgrown: () => outgrown }
+  const canaryOf = (since: number) =>
+    goLive(table([variant('canary', '2', { since })]), new Map([['native 2', grown]]), memory, 0).only?.canary
+  assert.equal(canaryOf(2)?.breaker.outgrew(outgrown), false)
+  assert.equal(canaryOf(2)?.breaker.outgrew({ ...outgrown, times: 2 }), true)
+})
+
 test('what the table no longer names is forgotten, and nothing else', () => {
   const memory = memoryOf()
   const limits = { cache: { seconds: 9, rows: 9 } }

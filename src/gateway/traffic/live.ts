@@ -87,7 +87,7 @@ function liveVariant(endpoint: EndpointRoute, route: VariantRoute, parts: Parts)
   const statsKey = `${endpoint.name}\n${route.role}\n${route.version}`
   const breakerKey = `${endpoint.name}\n${route.version}\n${route.since}`
   const stats = memory.stats.get(statsKey) ?? new VariantStats(parts.now)
-  const breaker = memory.breakers.get(breakerKey) ?? new Breaker(ruleOf(endpoint, route))
+  const breaker = memory.breakers.get(breakerKey) ?? new Breaker(ruleOf(endpoint, route), backend.outgrown?.()?.times)
   memory.stats.set(statsKey, stats)
   memory.breakers.set(breakerKey, breaker)
   return [{ route, backend: cached(endpoint, route, backend, memory), stats, breaker }]

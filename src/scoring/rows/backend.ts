@@ -29,6 +29,13 @@ export interface CallLimits {
   readonly queue?: LimitsRoute | undefined
 }
 
+/** Processes of a model that took more memory than they may. */
+export interface Outgrown {
+  readonly times: number
+  /** Of the last of them, in words. */
+  readonly reason: string
+}
+
 export interface Backend {
   /** True when it can answer now. */
   ready(): boolean
@@ -45,8 +52,8 @@ export interface Backend {
   unexplained?(): string | undefined
   /** What its answers look like, where the backend knows it of itself. */
   answers?(): AnswerShape
-  /** That its processes took more memory than they may, once they have; undefined until then. Absent = it has no such limit. */
-  outgrown?(): string | undefined
+  /** How often its processes took more memory than they may; undefined until they have. Absent = it has no such limit. */
+  outgrown?(): Outgrown | undefined
   /** Lets running calls end, then frees everything. */
   close(): Promise<void>
   /** Figures of the processes behind it, for the admin socket. */
