@@ -346,6 +346,7 @@ describe('text', () => {
     ['conda.yaml', 'dependencies: ["conda-forge/label/../evil::numpy"]\n', 'conda-forge/label/../evil::numpy'],
     ['config.yaml', 'model:\n  _target_: os.system\n', '_target_: os.system'],
     ['config.yaml', 'model: {"\\x5ftarget_": os.system}\n', '_target_: os.system'],
+    ['broken.yaml', 'model: {_target_: os.system\n', 'unreadable YAML'],
     ['hparams.yml', 'model: {class_path: subprocess.run}\n', 'class_path: subprocess.run'],
     ['config.json', '{"a": {"_target_": "os.system"}}', '_target_: os.system'],
     ['python_env.yaml', 'dependencies: [-r other.txt]\n', '-r'],

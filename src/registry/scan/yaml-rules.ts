@@ -57,7 +57,9 @@ export function saidByModel(text: string): readonly Said[] {
 /** What a YAML file of any name has called by those who make objects of it: Hydra (`_target_`) and Lightning (`class_path`). */
 export function saidByConfig(text: string): readonly Said[] {
   const values = text.length > LARGEST ? undefined : valuesOf(text)
-  const said = values?.find(({ keys, text: value }) => CALLS.has(keys.at(-1) ?? '') && value.includes('.'))
+  // a file of any name may be large or no YAML at all; it is told where it could have something called
+  if (values === undefined) return /_target_|class_path/.test(text) ? [UNREADABLE] : []
+  const said = values.find(({ keys, text: value }) => CALLS.has(keys.at(-1) ?? '') && value.includes('.'))
   if (said === undefined) return []
   return [{ what: `${said.keys.at(-1)}: ${said.text.slice(0, 100)}`, reason: CALLED }]
 }
