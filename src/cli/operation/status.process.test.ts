@@ -145,6 +145,13 @@ it('names what it could not read, and does not say then that nothing needs atten
   })
 })
 
+it('says which lists it has not read to their end', async () => {
+  server.answer(pipelinesApi.listPipelineRuns, { items: [], next_page_token: 'more' })
+  const { lines, data } = await server.slipway('status')
+  assert.deepEqual(lines, [HEAD, 'Only the newest 100 projects are read here.', STEPS])
+  assert.partialDeepStrictEqual(data[0], { cut: ['projects'] })
+})
+
 it('lists ten needs and counts the others', async () => {
   const items = Array.from({ length: 12 }, (_, i) => rollout({ id: `r${i}`, state: 'paused', reason: 'a gate fails' }))
   server.answer(rolloutApi.list, { items })

@@ -39,12 +39,13 @@ export async function run(invocation: Invocation): Promise<number> {
     ...qualityNeeds(read.endpoints),
   ]
   const endpoints = read.endpoints.map((one) => ({ ...one, watched: read.watched?.get(one.name) ?? null }))
-  out.data({ server: info, needs: open, endpoints, steps: read.queue ?? null, unread })
+  out.data({ server: info, needs: open, endpoints, steps: read.queue ?? null, unread, cut: read.cut })
   out.line(
     `Slipway ${info.version} at ${info.url}, predictions at ${info.gateway_url}; ${KINDS[info.database]}, up for ${duration(now - Date.parse(info.started_at))}`,
   )
   for (const { what, why } of unread) out.line(`Not read: ${what}: ${why}`)
-  tellNeeds(out, open, { now, isKnown: unread.length === 0 })
+  for (const what of read.cut) out.line(`Only the newest ${MOST} ${what} are read here.`)
+  tellNeeds(out, open, { now, isKnown: unread.length === 0 && read.cut.length === 0 })
   tellEndpoints(out, read)
   if (read.queue !== undefined) out.line(stepsLine(read.queue))
   return 0
@@ -82,6 +83,13 @@ async function readAll(client: Client, unread: Unread[]) {
     queue,
     environments,
     incidents: incidents?.items ?? [],
+    // open incidents come first: behind a page that ends with one there are more
+    cut: [
+      ...(incidents?.next_page_token === undefined || incidents.items.at(-1)?.state === 'resolved'
+        ? []
+        : ['open incidents']),
+      ...(newest?.next_page_token === undefined ? [] : ['projects']),
+    ],
     rollouts: rollouts ?? [],
     newest: newest?.items ?? [],
     endpoints: endpoints?.items ?? [],
