@@ -23,6 +23,8 @@ export interface Code {
   readonly projectFile: string
   /** Files that name the project file, and so may read it. */
   readonly namesProjectFile: ReadonlySet<string>
+  /** Files from which the environment is made: its own digest is part of the key. */
+  readonly environmentFiles?: readonly string[]
 }
 
 /** What of a step says which code it runs. */
@@ -65,10 +67,19 @@ export function closureOf(start: Start, code: Code): Closure {
       : [...texts.flatMap(sourcesIn), ...read.flatMap((source) => source.namedSources)]
   const named = textsOf([start.run, ...texts]).some((text) => text.includes(code.projectFile))
   const withProject = named || reached.some(({ path }) => code.namesProjectFile.has(path))
-  const counted = reached.filter(({ path }) => path !== IGNORE_FILE && (withProject || path !== code.projectFile))
+  const apart = new Set([IGNORE_FILE, ...(withProject ? [] : [code.projectFile])])
+  if (dynamic.length === 0)
+    for (const path of unnamed(code.environmentFiles ?? [], [
+      ...texts.flatMap(wordsOf),
+      ...read.flatMap(({ words }) => words),
+    ]))
+      apart.add(path)
+  const counted = reached.filter(({ path }) => !apart.has(path))
+  const isPlain =
+    dynamic.length === 0 && read.every(({ plain }) => plain?.foreign.every((root) => isOwn(root, code.sources)))
   return {
     files: Object.fromEntries(counted.map(({ path, digest }) => [path, digest])),
-    meant: meantBy(counted, code.sources, verbatim),
+    meant: meantBy(counted, code.sources, { verbatim, isPlain }),
     warnings: [...new Set(dynamic)].map((how) => `${how}: every file of the project is part of the key`),
   }
 }
@@ -77,15 +88,40 @@ function hasKey(value: unknown, key: string): boolean {
   return typeof value === 'object' && value !== null && key in value
 }
 
-/** What stands in the key where more or less than a file's bytes counts: comments do not, whether it may be run does. */
+/** How the code that a step reaches reads itself. */
+interface Reading {
+  /** Ends of paths of sources whose bytes count. */
+  readonly verbatim: readonly string[]
+  /** None of it, and no library that it uses, reads descriptions and type hints. */
+  readonly isPlain: boolean
+}
+
+/** The paths that no word of the code names: it would read what it knows of by a name. */
+function unnamed(paths: readonly string[], words: readonly string[]): string[] {
+  const said = new Set(words)
+  return paths.filter((path) => !wordsOf(path).some((word) => said.has(word)))
+}
+
+/** Whether a module is one of the project. */
+function isOwn(root: string, sources: Code['sources']): boolean {
+  return moduleFile(root, sources) !== undefined || ROOTS.some((folder) => hasBelow(`${folder}${root}/`, sources))
+}
+
+function hasBelow(folder: string, sources: Code['sources']): boolean {
+  for (const path of sources.keys()) if (path.startsWith(folder)) return true
+  return false
+}
+
+/** What stands in the key where more or less than a file's bytes counts: comments do not, whether it may be run does; see `Source`. */
 function meantBy(
   files: readonly TreeFile[],
   sources: Code['sources'],
-  verbatim: readonly string[],
+  { verbatim, isPlain }: Reading,
 ): Record<string, string> {
   const meant = files.map(({ path, digest, executable }) => {
     const bytes = verbatim.some((end) => path.endsWith(end))
-    const text = (bytes ? undefined : sources.get(path)?.meaning) ?? digest
+    const source = bytes ? undefined : sources.get(path)
+    const text = (isPlain ? source?.plain?.meaning : source?.meaning) ?? digest
     return { path, digest, meaning: executable ? `${text} executable` : text }
   })
   return Object.fromEntries(meant.flatMap(({ path, digest, meaning }) => (meaning === digest ? [] : [[path, meaning]])))

@@ -11,6 +11,12 @@ const LIB: Files = { 'lib/inlib.py': 'V = 2\n' }
 const SCRIPT: Files = { 'scripts/inner.py': 'print(2)\n' }
 const data = (path: string): Case => [path, { [path]: 'before' }, { [path]: 'after' }]
 
+/** A step whose packages come from a file. */
+const required = (more = '', entry = '"step:main"'): Files => ({
+  'slipway.yaml': `project: p\npython: {requirements: requirements.txt}\npipeline: {steps: {a: {run: ${entry}, outputs: [o]${more}}}}\n`,
+})
+const REQUIRED: Files = { ...required(), 'requirements.txt': '' }
+
 /** Files that are no Python: the code may read each of them. */
 const DATA: readonly Case[] = [
   ...[
@@ -23,9 +29,6 @@ const DATA: readonly Case[] = [
     '.env',
     'conf/.hidden/y.yaml',
     'notebooks/model.ipynb',
-    'pyproject.toml',
-    'requirements.txt',
-    'uv.lock',
     'LICENSE',
     'README.md',
     'docs/guide.txt',
@@ -35,6 +38,19 @@ const DATA: readonly Case[] = [
     'weights.bin',
     'ü/ä.csv',
   ].map(data),
+  ['requirements from which no package comes', ...data('requirements.txt').slice(1)] as unknown as Case,
+  ['a file of tools from which no package comes', ...data('pyproject.toml').slice(1)] as unknown as Case,
+  ['a lock from which no package comes', ...data('uv.lock').slice(1)] as unknown as Case,
+  [
+    'requirements, where the code names them',
+    { ...REQUIRED, ...step('open("requirements.txt")') },
+    { 'requirements.txt': '# why\n' },
+  ],
+  [
+    'requirements, where a param names them',
+    { ...required(', params: {x: requirements.txt}'), 'requirements.txt': '' },
+    { 'requirements.txt': '# why\n' },
+  ],
   ['a new file of data', {}, { 'data/new.csv': '1' }],
   ['a file of data that is gone', { 'data/old.csv': '1' }, { 'data/old.csv': null }],
   ['a program that may be run at last', { 'tool.sh': 'echo' }, { 'tool.sh': '#!echo' }],
@@ -150,6 +166,11 @@ const UNFOLLOWED: readonly Case[] = [
   ['a source that is too long to be read', step(`x = "${'x'.repeat(1024 * 1024)}"`), PLUGIN],
   ['a command', run('[python, -m, step]'), PLUGIN],
   [
+    'requirements, for a command',
+    { ...required('', '[python, step.py]'), 'requirements.txt': '' },
+    { 'requirements.txt': '# why\n' },
+  ],
+  [
     'a command of a folder called tests',
     { ...run('[python, tests/run_it.py]'), 'tests/run_it.py': '1' },
     { 'tests/run_it.py': '2' },
@@ -209,6 +230,15 @@ const UNCHANGED: readonly Case[] = [
     'strict reads',
     PLAIN,
     { 'slipway.yaml': PLAIN['slipway.yaml']?.replace('pipeline:', 'pipeline:\n  reads: strict') ?? '' },
+  ],
+  ['a comment in the requirements', REQUIRED, { 'requirements.txt': '# why\n' }],
+  [
+    'a section for a tool, beside the packages',
+    {
+      'slipway.yaml': PLAIN['slipway.yaml']?.replace('python: {packages: []}\n', '') ?? '',
+      'pyproject.toml': '[project]\nname = "p"\n',
+    },
+    { 'pyproject.toml': '[project]\nname = "p"\n[tool.ruff]\nline-length = 100\n' },
   ],
   ['a module that nothing imports', {}, { 'pkg/unused.py': 'V = "2"\n' }],
   ['a new module that nothing imports', {}, { 'pkg/new.py': 'V = 2\n', 'tests/test_new.py': '' }],

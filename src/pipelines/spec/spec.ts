@@ -80,7 +80,7 @@ export interface StepSpec {
 }
 
 /** Of the reading of code that finds which files count. A version that was read by older ones is read anew before it runs. */
-export const CODE_RULES = 2
+export const CODE_RULES = 3
 
 /** Immutable; two specs with equal content have the same digest. */
 export interface PipelineSpec {
@@ -135,9 +135,13 @@ export async function compileSpec(blobs: Blobs, text: string, tree: string, file
   const code = await readCode(blobs, tree, file)
   const steps = Object.entries(project.pipeline.steps)
   const byPath = new Map(code.files.map((file) => [file.path, file]))
+  const texts = new Map<string, string>()
   const read = async (path: string): Promise<string | undefined> => {
     const found = byPath.get(path)
-    return found === undefined ? undefined : textIn(path, await blobs.bytes(found.digest))
+    if (found === undefined) return undefined
+    const text = textIn(path, await blobs.bytes(found.digest))
+    texts.set(path, text)
+    return text
   }
   const asked = await environmentOf(project, lineOf, read)
   // where the section was left out nobody knows what it asks for
@@ -152,6 +156,7 @@ export async function compileSpec(blobs: Blobs, text: string, tree: string, file
     )
   const { model, endpoint } = project
   const plan = rolloutPlan(project)
+  const environmentFiles = sourcesOf(environment, texts)
   return {
     rules: CODE_RULES,
     project: project.project,
@@ -163,7 +168,7 @@ export async function compileSpec(blobs: Blobs, text: string, tree: string, file
     ...takenSources(project),
     steps: steps.map(([name, step]) =>
       compileStep(name, step, {
-        code,
+        code: { ...code, environmentFiles },
         declared: project.pipeline.params,
         sources: project.sources,
         on: project.pipeline.on,
@@ -183,6 +188,12 @@ export async function compileSpec(blobs: Blobs, text: string, tree: string, file
     ...madeSets(project),
     ...(project.search !== undefined && { search: planOf(project.search, project.pipeline.params ?? {}) }),
   }
+}
+
+/** The files from which an environment is made, of those that were read for it, path → text. */
+function sourcesOf({ kind, files }: EnvRequest, texts: ReadonlyMap<string, string>): string[] {
+  const sources = new Set(kind === 'packages' ? [] : Object.values(files))
+  return [...texts].flatMap(([path, text]) => (sources.has(text) ? [path] : []))
 }
 
 type LineOf = Located['lineOf']

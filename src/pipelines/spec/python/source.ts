@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto'
 import { dynamicIn, namedSources, readsSources } from './dynamic.ts'
 import { definedNames, importsOf, type Import } from './imports.ts'
+import { plainOf } from './plain.ts'
+import { spelling } from './spelling.ts'
 import { tokensOf, Unreadable, type Token } from './tokens.ts'
 
 export interface Source {
@@ -10,8 +12,10 @@ export interface Source {
   readonly dynamic: readonly string[]
   /** Names in its texts that may be modules: `a.b` anywhere, a lone word where it is the whole text. */
   readonly words: readonly string[]
-  /** Equal for sources that differ in comments and white space alone; undefined where it cannot be read. */
+  /** Equal for sources that differ in comments, white space and kinds of quotes alone; undefined where it cannot be read. */
   readonly meaning: string | undefined
+  /** As `meaning`, without descriptions, type hints and the order of imports; undefined where it may read them. */
+  readonly plain: { readonly meaning: string; readonly foreign: readonly string[] } | undefined
   /** It may read the text of sources, so that comments in them count. */
   readonly readsSources: boolean
   /** Ends of paths of sources that it names, and so may read. */
@@ -30,7 +34,8 @@ export function readSource(text: string | null): Source {
       dynamic: dynamicIn(tokens),
       words: tokens.flatMap(wordsIn),
       defined: definedNames(tokens),
-      meaning: meaningOf(tokens),
+      meaning: meaningOf('python', tokens),
+      plain: plainMeaning(tokens),
       readsSources: readsSources(tokens),
       namedSources: namedSources(tokens),
     }
@@ -46,10 +51,18 @@ export function wordsOf(text: string): string[] {
   return text.match(/[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|^[A-Za-z_]\w*(?=:)/g) ?? []
 }
 
-function meaningOf(tokens: readonly Token[]): string {
+function meaningOf(form: string, tokens: readonly Token[]): string {
   const hash = createHash('sha256')
-  for (const { kind, text } of tokens) hash.update(`${kind} ${text.length} ${text}\n`)
-  return `python:${hash.digest('hex')}`
+  for (const { kind, text } of tokens) {
+    const meant = kind === 'text' ? spelling(text) : text
+    hash.update(`${kind} ${meant.length} ${meant}\n`)
+  }
+  return `${form}:${hash.digest('hex')}`
+}
+
+function plainMeaning(tokens: readonly Token[]): Source['plain'] {
+  const plain = plainOf(tokens)
+  return plain && { meaning: meaningOf('python-plain', plain.tokens), foreign: plain.foreign }
 }
 
 function wordsIn({ kind, text, inner = [] }: Token): string[] {
@@ -63,6 +76,7 @@ function unreadable(why: string): Source {
     dynamic: [`text that cannot be read (${why})`],
     words: [],
     meaning: undefined,
+    plain: undefined,
     readsSources: true,
     namedSources: [],
     defined: new Set(['*']),
