@@ -242,6 +242,25 @@ test('what is missing is said in one line with the remedy', async (t) => {
   }
 })
 
+test('a packed copy says that it cannot run and what can, and packing is refused with the same', async (t) => {
+  const c = checkout(t)
+  rmSync(join(c.home, 'package-lock.json'))
+  const { code, err } = await start(c, ['--version'])
+  assert.equal(code, 3)
+  assert.match(
+    err,
+    /is no checkout but a packed copy, .* clone the repository, and "npm install --global \." in it brings the command/,
+  )
+  assert.ok(!existsSync(join(c.home, 'npm.calls')))
+  const { private: isPrivate, scripts } = JSON.parse(readFileSync(resolve(launcher, '../package.json'), 'utf8')) as {
+    private: boolean
+    scripts: { prepack: string }
+  }
+  const packed = spawnSync('sh', ['-c', scripts.prepack], { encoding: 'utf8' })
+  assert.deepEqual([isPrivate, packed.status], [true, 1])
+  assert.match(packed.stderr, /clone the repository/)
+})
+
 test('a Node too old to install with is named with its version', async (t) => {
   const c = checkout(t)
   script(c.bin, 'node', '#!/bin/sh\n[ "$1" != -v ] || echo v18.19.0\n[ "$1" = -v ]\n')
