@@ -1,7 +1,7 @@
 /** Simulated rollouts: how often equal versions are stopped, how soon bad ones are; writes the curves into the guide of rollouts. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Plan } from '../../src/contract/rollout-plan.ts'
+import { Plan } from '../../src/contract/rollout/plan.ts'
 import { quantileOf, stoppedWithin, study } from '../../src/rollout/simulation/study.ts'
 import type { StudyResult } from '../../src/rollout/simulation/study.ts'
 import { madeUp } from '../../src/rollout/simulation/world.ts'

@@ -2,11 +2,11 @@
 import type { z } from 'zod'
 import { MonitorSettings } from '../contract/monitoring.ts'
 import type { monitoringApi } from '../contract/monitoring.ts'
-import type { Watched } from '../contract/endpoint-view.ts'
+import type { Watched } from '../contract/serving/endpoint-view.ts'
 import type { pipelinesApi, Step } from '../contract/pipelines.ts'
 import type { registryApi } from '../contract/registry.ts'
 import type { Rollout } from '../contract/rollout.ts'
-import { Plan } from '../contract/rollout-plan.ts'
+import { Plan } from '../contract/rollout/plan.ts'
 import type { Reply } from '../contract/route.ts'
 import type { Endpoint } from '../contract/serving.ts'
 

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ABSENT, copies, defaults, edges } from './edges.cases.ts'
-import { Plan } from './rollout-plan.ts'
-import { stepsOf } from './rollout-steps.ts'
+import { Plan } from './rollout/plan.ts'
+import { stepsOf } from './rollout/steps.ts'
 import { rolloutApi } from './rollout.ts'
 
 const text = (size: number): string => 'x'.repeat(size)

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { may } from './access.ts'
 import { allOf, byId, byName, id, listOf, page, time } from './fields.ts'
-import { Plan } from './rollout-plan.ts'
+import { Plan } from './rollout/plan.ts'
 import { replayOf, rules } from './replay.ts'
 import { route } from './route.ts'
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { migratedSqlite } from '../../test/databases.ts'
-import { Plan } from '../contract/rollout-plan.ts'
+import { Plan } from '../contract/rollout/plan.ts'
 import { SYSTEM } from '../auth/tokens.ts'
 import { newest, QUICK } from './bench.fixture.ts'
 import type { RolloutBench } from './bench.fixture.ts'

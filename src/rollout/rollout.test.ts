@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { digestOf } from '../../test/outcomes.ts'
-import { Plan } from '../contract/rollout-plan.ts'
+import { Plan } from '../contract/rollout/plan.ts'
 import { prng } from '../stats/prng.ts'
 import { decide } from './gates/decide.ts'
 import { freshEvidence, observe, RULES } from './evidence/evidence.ts'

@@ -1,6 +1,6 @@
 /** Routes that say what differs between two runs, and when a run was lost. */
 import { toTime } from '../contract/fields.ts'
-import { retentionApi } from '../contract/retention.ts'
+import { retentionApi } from '../contract/tracking/retention.ts'
 import { mount } from '../http/mount.ts'
 import type { Mounted } from '../http/mount.ts'
 import type { Tracking } from './context/context.ts'

@@ -1,8 +1,8 @@
 /** The routes of saved searches. */
 import type { z } from 'zod'
 import { toTime } from '../contract/fields.ts'
-import { searchesApi } from '../contract/searches.ts'
-import type { SavedSearch as WireSearch } from '../contract/searches.ts'
+import { searchesApi } from '../contract/tracking/searches.ts'
+import type { SavedSearch as WireSearch } from '../contract/tracking/searches.ts'
 import { mount } from '../http/mount.ts'
 import type { Mounted } from '../http/mount.ts'
 import { tableRows } from './native.ts'

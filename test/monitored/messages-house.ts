@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 
 import { monitoringApi, MonitorSettings } from '../../src/contract/monitoring.ts'
-import { searchesApi } from '../../src/contract/searches.ts'
+import { searchesApi } from '../../src/contract/tracking/searches.ts'
 import { servingApi } from '../../src/contract/serving.ts'
 import { startPostgres } from '../postgres.ts'
 import { startTestServer } from '../server.ts'

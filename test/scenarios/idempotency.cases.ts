@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { authApi } from '../../src/contract/auth.ts'
-import { searchesApi } from '../../src/contract/searches.ts'
+import { searchesApi } from '../../src/contract/tracking/searches.ts'
 import { openPostgres } from '../../src/store/postgres/postgres.ts'
 import { startTestServer, type TestServer } from '../server.ts'
 

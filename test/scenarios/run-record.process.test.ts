@@ -8,7 +8,7 @@ import { after, it } from 'node:test'
 import { promisify } from 'node:util'
 import { startTestApp } from '../app.ts'
 import { createClient } from '../../src/client/client.ts'
-import { retentionApi } from '../../src/contract/retention.ts'
+import { retentionApi } from '../../src/contract/tracking/retention.ts'
 import { trackingApi } from '../../src/contract/tracking.ts'
 import { repositoryIn } from '../programs/repository.ts'
 

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
-import { searchesApi } from '../../src/contract/searches.ts'
+import { searchesApi } from '../../src/contract/tracking/searches.ts'
 import { startTestServer } from '../server.ts'
 
 const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')

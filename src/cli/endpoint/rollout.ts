@@ -1,7 +1,7 @@
 /** `slipway rollout`: plays a plan through before it is used, on made-up or on recorded traffic; or steers what is under way. */
 import { readUserText } from '../../contract/absence/user-file.ts'
 import { rolloutApi } from '../../contract/rollout.ts'
-import type { Plan } from '../../contract/rollout-plan.ts'
+import type { Plan } from '../../contract/rollout/plan.ts'
 import { parseProject } from '../../pipelines/spec/parse.ts'
 import { rolloutPlan } from '../../pipelines/spec/project.ts'
 import { quantileOf, study } from '../../rollout/simulation/study.ts'

@@ -1,5 +1,5 @@
 /** `slipway gc`: deletes blobs that nothing reaches, or says which would go. */
-import { retentionApi } from '../../contract/retention.ts'
+import { retentionApi } from '../../contract/tracking/retention.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { connect } from '../invocation/server.ts'
 

@@ -1,8 +1,8 @@
 /** `slipway retention`: rules about runs that may go, what one would remove, and applying it now. */
 import type { z } from 'zod'
 import type { Client } from '../../client/client.ts'
-import { retentionApi } from '../../contract/retention.ts'
-import type { Removal } from '../../contract/retention.ts'
+import { retentionApi } from '../../contract/tracking/retention.ts'
+import type { Removal } from '../../contract/tracking/retention.ts'
 import { number, text, UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { connect } from '../invocation/server.ts'

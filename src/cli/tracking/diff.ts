@@ -1,5 +1,5 @@
 /** `slipway diff`: what changed between two tracked runs. */
-import { retentionApi } from '../../contract/retention.ts'
+import { retentionApi } from '../../contract/tracking/retention.ts'
 import { UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { connect } from '../invocation/server.ts'

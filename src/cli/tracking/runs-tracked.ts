@@ -1,6 +1,6 @@
 /** The part of `slipway runs` that searches tracked runs, by a filter or by a saved search, and keeps searches. */
-import { searchesApi } from '../../contract/searches.ts'
-import type { SavedSearch } from '../../contract/searches.ts'
+import { searchesApi } from '../../contract/tracking/searches.ts'
+import type { SavedSearch } from '../../contract/tracking/searches.ts'
 import { trackingApi } from '../../contract/tracking.ts'
 import type { RunRow } from '../../contract/tracking.ts'
 import type { z } from 'zod'

@@ -1,5 +1,5 @@
 /** A pipeline as it is kept and run: the project file's meaning with the code that each step depends on. */
-import type { Plan } from '../../contract/rollout-plan.ts'
+import type { Plan } from '../../contract/rollout/plan.ts'
 import { Problem } from '../../contract/errors.ts'
 import type { DriverName } from '../../contract/values/drivers.ts'
 import { isBare, requestOf, sourceWarnings, type EnvRequest, type ReadFile } from '../../envs/request.ts'

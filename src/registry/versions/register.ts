@@ -2,7 +2,7 @@
 import type { Principal, Role } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
 import type { Gate, GateResult, Verdict } from '../../contract/registry.ts'
-import type { Plan } from '../../contract/rollout-plan.ts'
+import type { Plan } from '../../contract/rollout/plan.ts'
 import { modelYaml } from '../../contract/values/yaml.ts'
 import { enqueue } from '../../jobs/queue.ts'
 import type { Tx } from '../../store/db.ts'

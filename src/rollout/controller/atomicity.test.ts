@@ -1,7 +1,7 @@
 /** A change of a rollout of which a statement fails is not made at all; one that is made is told once the gateways answer by it. */
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
-import { Plan } from '../../contract/rollout-plan.ts'
+import { Plan } from '../../contract/rollout/plan.ts'
 import { moveAlias } from '../../registry/aliases/aliases.ts'
 import { SYSTEM } from '../../auth/tokens.ts'
 import { writeVariants } from '../../serving/endpoints/variants.ts'

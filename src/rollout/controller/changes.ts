@@ -1,8 +1,8 @@
 /** Changes of a rollout: each is one transaction with the endpoint's variants, done only if the rollout still is where it was judged. */
 import { SYSTEM } from '../../auth/tokens.ts'
 import type { Principal } from '../../contract/access.ts'
-import { stepsOf } from '../../contract/rollout-steps.ts'
-import type { Plan } from '../../contract/rollout-plan.ts'
+import { stepsOf } from '../../contract/rollout/steps.ts'
+import type { Plan } from '../../contract/rollout/plan.ts'
 import { faultPoint } from '../../store/fault.ts'
 import type { Tx } from '../../store/db.ts'
 import { evidenceOf, planOf } from '../context/context.ts'

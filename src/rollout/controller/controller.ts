@@ -1,7 +1,7 @@
 /** The controller: begins rollouts that are asked for, judges those under way, carries decisions out. Safe to run twice and to be killed anywhere. */
 import { Problem } from '../../contract/errors.ts'
 import { abandon, changeModel, close, end, forward, moveTo, promote, stateAt } from './changes.ts'
-import { stepsOf } from '../../contract/rollout-steps.ts'
+import { stepsOf } from '../../contract/rollout/steps.ts'
 import { frozen } from './freeze.ts'
 import { rivalsOf } from './challengers.ts'
 import { planOf } from '../context/context.ts'

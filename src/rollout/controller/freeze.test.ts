@@ -1,7 +1,7 @@
 /** Calendars of freezes: where a window begins and ends, in a time zone whose clock changes; a freeze by hand goes before them. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { Plan } from '../../contract/rollout-plan.ts'
+import { Plan } from '../../contract/rollout/plan.ts'
 import { openTemporaryStore } from '../../store/open.ts'
 import type { RolloutRow } from '../context/context.ts'
 import { frozen, frozenEndpoint, shownFreeze } from './freeze.ts'

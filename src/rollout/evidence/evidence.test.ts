@@ -1,7 +1,7 @@
 /** What each observation adds to the evidence: which counts, which tests, from when on an answer is slow, how many slices. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Plan } from '../../contract/rollout-plan.ts'
+import { Plan } from '../../contract/rollout/plan.ts'
 import { freshEvidence, lossOf, lossOptions, observe, OLDEST_RULES, RULES, versusOptions } from './evidence.ts'
 import type { Evidence, Observation } from './evidence.ts'
 

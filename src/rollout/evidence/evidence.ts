@@ -1,5 +1,5 @@
 /** The evidence of a rollout: sequential tests fed by observations in order. Plain data; the same observations give the same bits. */
-import type { Plan } from '../../contract/rollout-plan.ts'
+import type { Plan } from '../../contract/rollout/plan.ts'
 import { DEFAULTS } from './defaults.ts'
 import { slowThreshold } from '../../stats/latency.ts'
 import { countValue } from './metrics.ts'

@@ -1,7 +1,7 @@
 /** Metrics of the business: levels that hold however often one looks, gates against their e-process, ends of an A/B. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Plan } from '../../contract/rollout-plan.ts'
+import { Plan } from '../../contract/rollout/plan.ts'
 import { near } from '../../stats/near.fixture.ts'
 import { prng } from '../../stats/prng.ts'
 import { wealth } from './gamblers.fixture.ts'

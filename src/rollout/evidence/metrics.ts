@@ -1,6 +1,6 @@
 /** Metrics of the business: values of both versions, compared as they come, each metric a gate. */
 import type { GateState } from '../../contract/rollout.ts'
-import type { Plan, PlanMetric } from '../../contract/rollout-plan.ts'
+import type { Plan, PlanMetric } from '../../contract/rollout/plan.ts'
 import { differenceTest, freshDifference } from '../../stats/sequential.ts'
 import type { DifferenceEvidence, DifferenceState } from '../../stats/sequential.ts'
 import { alphaOf } from './spending.ts'

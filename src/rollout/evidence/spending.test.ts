@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { near } from '../../stats/near.fixture.ts'
-import { Plan } from '../../contract/rollout-plan.ts'
+import { Plan } from '../../contract/rollout/plan.ts'
 import { alphaOf, breakerOf } from './spending.ts'
 import type { Spender } from './spending.ts'
 

@@ -1,5 +1,5 @@
 /** How the chance of a false rejection is spent over the tests of a rollout: fixed shares whose sum is the plan's alpha. */
-import type { Plan } from '../../contract/rollout-plan.ts'
+import type { Plan } from '../../contract/rollout/plan.ts'
 import { DEFAULTS } from './defaults.ts'
 
 /** Parts of alpha. Failures get most: a caller meets them. A share that a plan does not use is not given to others, so that a slice or a limit added later changes nothing. */

@@ -1,6 +1,6 @@
 /** Whether an A/B splits its users as the plan asks for. Pure, so that a verdict replays. */
 import type { GateState } from '../../contract/rollout.ts'
-import type { Plan } from '../../contract/rollout-plan.ts'
+import type { Plan } from '../../contract/rollout/plan.ts'
 import { sharesTest } from '../../stats/shares.ts'
 import type { SharesState } from '../../stats/shares.ts'
 

@@ -1,7 +1,7 @@
 /** What is decided, as tables: of a step, of gates, of rivals, of people and of time; nothing measured is never a success. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Plan } from '../../contract/rollout-plan.ts'
+import { Plan } from '../../contract/rollout/plan.ts'
 import type { GateState } from '../../contract/rollout.ts'
 import { decide, isReady, stepName } from './decide.ts'
 import type { Decided, Rival, Situation } from './decide.ts'

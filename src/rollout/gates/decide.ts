@@ -1,7 +1,7 @@
 /** What to do next: a pure function of the plan, the step, the counts and the gates. Zero measurements are never success. */
 import type { GateState } from '../../contract/rollout.ts'
-import { stepsOf } from '../../contract/rollout-steps.ts'
-import type { Plan } from '../../contract/rollout-plan.ts'
+import { stepsOf } from '../../contract/rollout/steps.ts'
+import type { Plan } from '../../contract/rollout/plan.ts'
 import type { Counts } from '../evidence/evidence.ts'
 import { metricGateName } from '../evidence/metrics.ts'
 import type { Outcome } from '../evidence/metrics.ts'

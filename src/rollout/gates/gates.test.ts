@@ -1,7 +1,7 @@
 /** Each gate against its e-process written out: products of likelihood ratios and of bets, without the code that keeps them. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Plan } from '../../contract/rollout-plan.ts'
+import { Plan } from '../../contract/rollout/plan.ts'
 import type { GateState } from '../../contract/rollout.ts'
 import { near } from '../../stats/near.fixture.ts'
 import { prng } from '../../stats/prng.ts'

@@ -1,10 +1,10 @@
 /** Reads the evidence: the state of each gate against its boundary. Pure, so that a verdict replays. */
 import { isDeepStrictEqual } from 'node:util'
 import type { GateState } from '../../contract/rollout.ts'
-import { stepsOf } from '../../contract/rollout-steps.ts'
+import { stepsOf } from '../../contract/rollout/steps.ts'
 import type { NotJudged } from '../../contract/serving.ts'
-import { VERSUS_STABLE } from '../../contract/rollout-plan.ts'
-import type { Plan } from '../../contract/rollout-plan.ts'
+import { VERSUS_STABLE } from '../../contract/rollout/plan.ts'
+import type { Plan } from '../../contract/rollout/plan.ts'
 import { eBenjaminiHochberg } from '../../stats/false-discovery.ts'
 import { differenceTest, rateTest } from '../../stats/sequential.ts'
 import type { DifferenceState, Evidence as RateEvidence } from '../../stats/sequential.ts'

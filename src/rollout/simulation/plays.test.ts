@@ -1,7 +1,7 @@
 /** A plan played through row by row: when it looks, what a row counts for, how each end comes about. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Plan } from '../../contract/rollout-plan.ts'
+import { Plan } from '../../contract/rollout/plan.ts'
 import { prng } from '../../stats/prng.ts'
 import { rowOf as row } from './rows.fixture.ts'
 import { simulate } from './simulate.ts'

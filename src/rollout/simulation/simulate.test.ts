@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Plan } from '../../contract/rollout-plan.ts'
+import { Plan } from '../../contract/rollout/plan.ts'
 import { prng } from '../../stats/prng.ts'
 import { simulate } from './simulate.ts'
 import { quantileOf, stoppedWithin, study } from './study.ts'

@@ -1,7 +1,7 @@
 /** Plays a plan through on rows before it is used: the same evidence, gates, breaker and decisions as a rollout that is under way. */
 import { HOUR_MS } from '../../contract/ids.ts'
-import { stepsOf } from '../../contract/rollout-steps.ts'
-import type { Plan } from '../../contract/rollout-plan.ts'
+import { stepsOf } from '../../contract/rollout/steps.ts'
+import type { Plan } from '../../contract/rollout/plan.ts'
 import { Breaker } from '../../gateway/traffic/breaker.ts'
 import type { Prng } from '../../stats/prng.ts'
 import { decide } from '../gates/decide.ts'

@@ -1,7 +1,7 @@
 /** Studies and their rows: what is counted of many runs, and what a fault does to made-up and recorded rows. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Plan } from '../../contract/rollout-plan.ts'
+import { Plan } from '../../contract/rollout/plan.ts'
 import { prng } from '../../stats/prng.ts'
 import { rowOf } from './rows.fixture.ts'
 import type { SimRow } from './simulate.ts'

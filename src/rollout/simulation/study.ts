@@ -1,5 +1,5 @@
 /** Many simulated rollouts of one plan, and what they tell of it: how often it stops what is equal, how soon it stops what is not. */
-import type { Plan } from '../../contract/rollout-plan.ts'
+import type { Plan } from '../../contract/rollout/plan.ts'
 import { prng } from '../../stats/prng.ts'
 import type { Prng } from '../../stats/prng.ts'
 import { simulate } from './simulate.ts'

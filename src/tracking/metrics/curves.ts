@@ -2,7 +2,7 @@
 import type { z } from 'zod'
 import type { Principal } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
-import type { RunCurve } from '../../contract/run-table.ts'
+import type { RunCurve } from '../../contract/tracking/run-table.ts'
 import { wireValue } from '../context/points.ts'
 import type { Tracking } from '../context/context.ts'
 import { requireRun } from '../runs/runs.ts'

@@ -1,8 +1,8 @@
 /** What tables and charts of many runs read: keys, groups, curves, comparisons, saved searches. */
 import { keepPreviousData, queryOptions } from '@tanstack/react-query'
 import type { Reply } from '../../../src/contract/route.ts'
-import type { runTableApi } from '../../../src/contract/run-table.ts'
-import type { searchesApi } from '../../../src/contract/searches.ts'
+import type { runTableApi } from '../../../src/contract/tracking/run-table.ts'
+import type { searchesApi } from '../../../src/contract/tracking/searches.ts'
 import type { trackingApi } from '../../../src/contract/tracking.ts'
 import { call } from '../api.ts'
 import { get } from '../get.ts'

@@ -1,6 +1,6 @@
 /** The newest rollout of an endpoint: where it stands, each gate's evidence, its verdicts in words, what a person may do. */
 import { useQuery } from '@tanstack/react-query'
-import { stepsOf } from '../../../src/contract/rollout-steps.ts'
+import { stepsOf } from '../../../src/contract/rollout/steps.ts'
 import { Evidence } from '../../charts/evidence.tsx'
 import {
   count,

@@ -1,7 +1,7 @@
 /** Views of the runs that are kept under a name: opened, saved, replaced, deleted. The command line knows them too. */
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useId, useState } from 'react'
-import type { searchesApi } from '../../../src/contract/searches.ts'
+import type { searchesApi } from '../../../src/contract/tracking/searches.ts'
 import { call } from '../../data/api.ts'
 import { savedViews } from '../../data/runs/queries.ts'
 import type { SavedView } from '../../data/runs/queries.ts'

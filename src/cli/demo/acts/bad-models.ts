@@ -1,5 +1,5 @@
 /** Act 4: a model that is wrong for one carrier, and one that fails every fifth request: both are stopped, no caller notices. */
-import { Plan } from '../../../contract/rollout-plan.ts'
+import { Plan } from '../../../contract/rollout/plan.ts'
 import { candidate } from '../stage/candidates.ts'
 import { driveRollout, flightsOf, replayVerdicts, startRollout } from '../stage/world.ts'
 import type { Notebook, World } from '../stage/world.ts'

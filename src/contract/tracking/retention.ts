@@ -1,8 +1,8 @@
 /** Routes of retention: rules about runs that may go, what a rule would remove, and the collection of blobs. */
 import { z } from 'zod'
-import { may } from './access.ts'
-import { byId, done, id, listOf, name, page, time } from './fields.ts'
-import { route } from './route.ts'
+import { may } from '../access.ts'
+import { byId, done, id, listOf, name, page, time } from '../fields.ts'
+import { route } from '../route.ts'
 
 const READ = may('read', 'runs')
 const MANAGE = may('manage', 'runs')

@@ -1,9 +1,9 @@
 /** Routes of tables and charts of many runs: which keys there are, groups with their figures, curves of many runs at once. */
 import { z } from 'zod'
-import { may } from './access.ts'
-import { allOf, id, time } from './fields.ts'
-import { route } from './route.ts'
-import { MetricValue } from './tracking.ts'
+import { may } from '../access.ts'
+import { allOf, id, time } from '../fields.ts'
+import { route } from '../route.ts'
+import { MetricValue } from '../tracking.ts'
 
 const RUNS = may('read', 'runs')
 

@@ -1,6 +1,6 @@
 /** The plan of a rollout: which steps, which gates, who must agree, when nothing may change. Data, as the project file and the API write it. */
 import { z } from 'zod'
-import { stepsOf } from './rollout-steps.ts'
+import { stepsOf } from './steps.ts'
 
 /** Smallest limit of a gate: evidence against less is no number any more. */
 const LEAST = 1e-6

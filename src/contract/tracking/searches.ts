@@ -1,9 +1,9 @@
 /** Routes of saved searches: a filter with its order, columns and grouping under a name, shared by the UI, the CLI and alerts. */
 import { z } from 'zod'
-import { may } from './access.ts'
-import { byId, done, id, listOf, name, page, time } from './fields.ts'
-import { route } from './route.ts'
-import { RunRow } from './tracking.ts'
+import { may } from '../access.ts'
+import { byId, done, id, listOf, name, page, time } from '../fields.ts'
+import { route } from '../route.ts'
+import { RunRow } from '../tracking.ts'
 
 const READ = may('read', 'runs')
 const WRITE = may('write', 'runs')
