@@ -2,7 +2,7 @@
 import type { z } from 'zod'
 import { MonitorSettings } from '../contract/monitoring.ts'
 import type { monitoringApi } from '../contract/monitoring.ts'
-import type { Watched } from '../contract/serving/endpoint-view.ts'
+import type { Watched } from '../contract/endpoint-view.ts'
 import type { pipelinesApi, Step } from '../contract/pipelines.ts'
 import type { registryApi } from '../contract/registry.ts'
 import type { Rollout } from '../contract/rollout.ts'

@@ -1,7 +1,7 @@
 /** Routes of monitoring: labels, profiles, checks, performance, incidents and reactions. */
 import { z } from 'zod'
 import { INCIDENT_KINDS } from './monitors/incident-kinds.ts'
-import { Watched } from './serving/endpoint-view.ts'
+import { Watched } from './endpoint-view.ts'
 import { CheckLimit, UntimelyRows } from './monitors/untimely.ts'
 import { may } from './access.ts'
 import { allOf, byId, byName, id, listOf, page, time } from './fields.ts'

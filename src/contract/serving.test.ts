@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ABSENT, defaults, edges } from './edges.cases.ts'
-import { endpointViewApi } from './serving/endpoint-view.ts'
+import { endpointViewApi } from './endpoint-view.ts'
 import { Limits, servingApi, Variant } from './serving.ts'
 
 const text = (size: number): string => 'x'.repeat(size)

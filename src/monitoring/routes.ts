@@ -1,6 +1,6 @@
 /** Routes of monitoring. */
 import { ifFound } from '../contract/absence/absent.ts'
-import { endpointViewApi } from '../contract/serving/endpoint-view.ts'
+import { endpointViewApi } from '../contract/endpoint-view.ts'
 import type { Principal } from '../contract/access.ts'
 import { HOUR_MS } from '../contract/ids.ts'
 import { toTime } from '../contract/fields.ts'

@@ -1,6 +1,6 @@
 /** Routes of serving on the control process. */
 import type { Principal } from '../contract/access.ts'
-import { endpointViewApi } from '../contract/serving/endpoint-view.ts'
+import { endpointViewApi } from '../contract/endpoint-view.ts'
 import type { Clock } from '../contract/ids.ts'
 import { servingApi } from '../contract/serving.ts'
 import { events } from '../http/events.ts'

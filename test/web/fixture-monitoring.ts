@@ -1,5 +1,5 @@
 /** Recorded replies of monitoring and cost for the browser tests, shaped by the contract. */
-import type { endpointViewApi } from '../../src/contract/serving/endpoint-view.ts'
+import type { endpointViewApi } from '../../src/contract/endpoint-view.ts'
 import type { costApi } from '../../src/contract/cost.ts'
 import type { monitoringApi } from '../../src/contract/monitoring.ts'
 import type { Reply } from '../../src/contract/route.ts'

@@ -1,5 +1,5 @@
 /** Recorded replies for tables and charts of many runs, for latency over time, and the files of runs. */
-import type { endpointViewApi } from '../../src/contract/serving/endpoint-view.ts'
+import type { endpointViewApi } from '../../src/contract/endpoint-view.ts'
 import type { Reply } from '../../src/contract/route.ts'
 import type { runTableApi } from '../../src/contract/tracking/run-table.ts'
 import type { searchesApi } from '../../src/contract/tracking/searches.ts'

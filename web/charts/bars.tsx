@@ -1,5 +1,5 @@
 /** Two distributions over the same bins, side by side: shares at baseline and now. */
-import { percent } from '../../src/contract/values/format.ts'
+import { percent } from '../../src/contract/text/format.ts'
 import { useWidth } from './width.ts'
 import { ValueAxis } from './value-axis.tsx'
 import { linear, ticks } from './scales/scale.ts'

@@ -1,6 +1,6 @@
 /** A third number over two others: shaded surface, level lines, and the dots it was made from. */
 import { useMemo } from 'react'
-import { figure } from '../../src/contract/values/format.ts'
+import { figure } from '../../src/contract/text/format.ts'
 import { useWidth } from './width.ts'
 import { levelLine, surface } from './scales/contour.ts'
 import type { Piece } from './scales/contour.ts'

@@ -1,5 +1,5 @@
 /** A sequential test as it grew: evidence over observations on a logarithmic axis, its boundary a line that means failure. */
-import { count, figure } from '../../src/contract/values/format.ts'
+import { count, figure } from '../../src/contract/text/format.ts'
 import { Captioned } from './captioned.tsx'
 import { ValueAxis } from './value-axis.tsx'
 import { decades, extent, linear, linePath, logarithmic } from './scales/scale.ts'

@@ -1,6 +1,6 @@
 /** Rows × columns of effects in units of their limit: the stronger the colour the larger the effect; hatched where there is not enough data; alerts carry a mark. */
 import { useLayoutEffect, useRef } from 'react'
-import { figure } from '../../src/contract/values/format.ts'
+import { figure } from '../../src/contract/text/format.ts'
 import { shade } from './scales/shade.ts'
 
 export interface HeatRow {

@@ -2,7 +2,7 @@
 import { useEffect, useRef } from 'react'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
-import { figure } from '../../src/contract/values/format.ts'
+import { figure } from '../../src/contract/text/format.ts'
 import { resolvedColour } from '../data/theme.ts'
 import { clockTexts, localTime, isolatedPoints, markTexts, strongMarks } from './scales/axes.ts'
 import type { Value } from './curves/values.ts'

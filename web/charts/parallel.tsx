@@ -1,5 +1,5 @@
 /** Parallel coordinates: an axis for each number, a line for each run. */
-import { figure } from '../../src/contract/values/format.ts'
+import { figure } from '../../src/contract/text/format.ts'
 import { useWidth } from './width.ts'
 import { axisFor } from './scales/domain.ts'
 import { linear, linePath } from './scales/scale.ts'

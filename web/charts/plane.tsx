@@ -1,5 +1,5 @@
 /** A plane of two numbers: the places of points on it, and its axes with their names. */
-import { figure } from '../../src/contract/values/format.ts'
+import { figure } from '../../src/contract/text/format.ts'
 import { axisFor } from './scales/domain.ts'
 import type { AxisScale } from './scales/domain.ts'
 import type { Scale } from './scales/scale.ts'

@@ -1,5 +1,5 @@
 /** A quality metric by window with its interval, and below how many predictions had labels. */
-import { count, eventTime, figure, interval, percent } from '../../src/contract/values/format.ts'
+import { count, eventTime, figure, interval, percent } from '../../src/contract/text/format.ts'
 import { Captioned } from './captioned.tsx'
 import { ValueAxis } from './value-axis.tsx'
 import { extent, linear, linePath, ticks } from './scales/scale.ts'

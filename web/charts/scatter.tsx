@@ -1,5 +1,5 @@
 /** Dots by two numbers. */
-import { figure } from '../../src/contract/values/format.ts'
+import { figure } from '../../src/contract/text/format.ts'
 import { useWidth } from './width.ts'
 import { PlaneAxes, planeOf } from './plane.tsx'
 

@@ -1,5 +1,5 @@
 /** Shapes on a plain map: longitude to the right, latitude up, no tiles of anybody. */
-import { figure } from '../../src/contract/values/format.ts'
+import { figure } from '../../src/contract/text/format.ts'
 import type { Place, Shape } from '../data/geojson.ts'
 import { useWidth } from './width.ts'
 import { extent, linear } from './scales/scale.ts'

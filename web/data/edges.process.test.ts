@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { QueryClient, QueryObserver } from '@tanstack/react-query'
-import { ago, bytes, count, duration, figure, money, percent } from '../../src/contract/values/format.ts'
+import { ago, bytes, count, duration, figure, money, percent } from '../../src/contract/text/format.ts'
 import { appendLog } from './log-text.ts'
 import { inlinesOf } from './markdown.ts'
 import { followChanges } from './live.ts'

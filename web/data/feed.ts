@@ -1,7 +1,7 @@
 /** What Home says has changed lately, joined from incidents, rollouts, pipelines and runs. */
 import { isRecent } from '../../src/contract/needs/needs.ts'
 import type { FeedIncident, FeedPipelineRun, FeedRollout } from '../../src/contract/needs/needs.ts'
-import { sentence, words } from '../../src/contract/values/format.ts'
+import { sentence, words } from '../../src/contract/text/format.ts'
 
 /** Something that happened. */
 export interface Change {

@@ -1,7 +1,7 @@
 /** Cost: where does the money go? */
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
-import { count, duration, figure, money, percent, plural, sentence } from '../../src/contract/values/format.ts'
+import { count, duration, figure, money, percent, plural, sentence } from '../../src/contract/text/format.ts'
 import { Empty, Loaded } from '../parts/page/placeholders.tsx'
 import { Figures, Page, Panel } from '../parts/page/page.tsx'
 import { TimeCell } from '../parts/table/time-cell.tsx'

@@ -2,7 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { isRouteUnknown } from '../data/api.ts'
-import { plural } from '../../src/contract/values/format.ts'
+import { plural } from '../../src/contract/text/format.ts'
 import { imageNeeds, needs, qualityNeeds } from '../../src/contract/needs/needs.ts'
 import type { Need } from '../../src/contract/needs/needs.ts'
 import { recentChanges } from '../data/feed.ts'

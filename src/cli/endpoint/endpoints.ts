@@ -1,7 +1,7 @@
 /** `slipway endpoints`: endpoints with their variants and rollouts. */
 import type { Client } from '../../client/client.ts'
 import { deploymentText, notJudgedText } from '../../contract/serving/deployment-text.ts'
-import type { Watched } from '../../contract/serving/endpoint-view.ts'
+import type { Watched } from '../../contract/endpoint-view.ts'
 import { rolloutApi } from '../../contract/rollout.ts'
 import { servingApi } from '../../contract/serving.ts'
 import type { Reply } from '../../contract/route.ts'

@@ -1,8 +1,8 @@
 /** Whether endpoints are watched, as commands say it. */
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Client } from '../../client/client.ts'
-import { endpointViewApi } from '../../contract/serving/endpoint-view.ts'
-import type { Unwatched, Watched } from '../../contract/serving/endpoint-view.ts'
+import { endpointViewApi } from '../../contract/endpoint-view.ts'
+import type { Unwatched, Watched } from '../../contract/endpoint-view.ts'
 import { monitoringApi } from '../../contract/monitoring.ts'
 import type { Output } from '../invocation/output.ts'
 

@@ -1,7 +1,7 @@
 /** `slipway status`: what needs someone first, then the endpoints and the steps; what cannot be read is named, and not said to be nothing. */
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, it } from 'node:test'
-import { endpointViewApi } from '../../contract/serving/endpoint-view.ts'
+import { endpointViewApi } from '../../contract/endpoint-view.ts'
 import { problem } from '../../contract/errors.ts'
 import { imagesApi } from '../../contract/images/images.ts'
 import { monitoringApi } from '../../contract/monitoring.ts'

@@ -2,7 +2,7 @@
 import { DAY_MS } from '../ids.ts'
 import type { imagesApi } from '../images/images.ts'
 import type { Reply } from '../route.ts'
-import { plural, sentence, stepWord } from '../values/format.ts'
+import { plural, sentence, stepWord } from '../text/format.ts'
 
 type StandingFault = Reply<typeof imagesApi.listEnvironments>['faults'][number]
 

@@ -3,7 +3,7 @@ import type { pipelinesApi } from '../pipelines.ts'
 import type { Reply } from '../route.ts'
 import { LONG_WAIT_MS } from '../runs/waits.ts'
 import type { Need } from './needs.ts'
-import { duration, plural, sentence } from '../values/format.ts'
+import { duration, plural, sentence } from '../text/format.ts'
 
 type StepQueue = Reply<typeof pipelinesApi.stepQueue>
 

@@ -1,7 +1,7 @@
 /** What is said of the store: whether the database and the files are what was written. */
 import type { StorageState } from '../system.ts'
 import type { Need } from './needs.ts'
-import { bytes, plural } from '../values/format.ts'
+import { bytes, plural } from '../text/format.ts'
 
 /** A disk that is almost full, a damaged database, and files that are not what was written or are not there; nothing where both are sound or not known. */
 export function storageNeeds(storage: StorageState | undefined, now: number): Need[] {

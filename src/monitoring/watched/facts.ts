@@ -1,7 +1,7 @@
 /** Reads the facts of an endpoint's monitor, and the state that follows from them. */
 import { ifRefused } from '../../contract/absence/absent.ts'
 import { toTime } from '../../contract/fields.ts'
-import type { Watched } from '../../contract/serving/endpoint-view.ts'
+import type { Watched } from '../../contract/endpoint-view.ts'
 import { LONGEST } from '../../stats/lengths.ts'
 import type { Reader } from '../../store/db.ts'
 import { endpointNames } from '../../serving/context/rows.ts'

@@ -1,7 +1,7 @@
 /** Keeps since when endpoints are not watched, tells each change in one line of the log, and opens an incident after a day. */
 import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
 import type { Severity } from '../../contract/monitors/severities.ts'
-import type { Unwatched } from '../../contract/serving/endpoint-view.ts'
+import type { Unwatched } from '../../contract/endpoint-view.ts'
 import { Problem } from '../../contract/errors.ts'
 import type { Db, SqlValue, Tx } from '../../store/db.ts'
 import { endpointRow } from '../../serving/context/rows.ts'

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { HOUR_MS } from '../../contract/ids.ts'
-import { UNWATCHED } from '../../contract/serving/endpoint-view.ts'
-import type { Unwatched } from '../../contract/serving/endpoint-view.ts'
+import { UNWATCHED } from '../../contract/endpoint-view.ts'
+import type { Unwatched } from '../../contract/endpoint-view.ts'
 import { verdictOf } from './state.ts'
 import type { WatchFacts } from './state.ts'
 

@@ -1,6 +1,6 @@
 /** Whether an endpoint is watched, derived from the facts of its monitor in this one place. */
 import { HOUR_MS } from '../../contract/ids.ts'
-import type { Unwatched, Watched } from '../../contract/serving/endpoint-view.ts'
+import type { Unwatched, Watched } from '../../contract/endpoint-view.ts'
 import { LONGEST, MIN_ROWS } from '../../stats/lengths.ts'
 import type { Lack } from '../../stats/lengths.ts'
 import { REACH } from '../profiles/arrivals.ts'

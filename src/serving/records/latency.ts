@@ -1,6 +1,6 @@
 /** Latency of an endpoint's variants over time, from the prediction log. */
 import type { z } from 'zod'
-import type { Latency } from '../../contract/serving/endpoint-view.ts'
+import type { Latency } from '../../contract/endpoint-view.ts'
 import { problem } from '../../contract/errors.ts'
 import { toTime } from '../../contract/fields.ts'
 import type { Db } from '../../store/db.ts'

@@ -1,5 +1,5 @@
 /** What is written at the marks of a chart's axes, and which points stand alone. */
-import { figure } from '../../../src/contract/values/format.ts'
+import { figure } from '../../../src/contract/text/format.ts'
 import type { Value } from '../curves/values.ts'
 
 const DAY = 86_400

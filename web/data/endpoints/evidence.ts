@@ -1,5 +1,5 @@
 /** Free-form evidence as lines a person can read. */
-import { eventTime, figure, words } from '../../../src/contract/values/format.ts'
+import { eventTime, figure, words } from '../../../src/contract/text/format.ts'
 
 const ITEMS = 6
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d/

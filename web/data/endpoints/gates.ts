@@ -1,5 +1,5 @@
 /** What each gate of a rollout compares, in words, and how its figures are written. */
-import { figure, percent } from '../../../src/contract/values/format.ts'
+import { figure, percent } from '../../../src/contract/text/format.ts'
 
 interface GateText {
   /** What is measured; the plan's limit, or stable, is what it is measured against. */

@@ -1,6 +1,6 @@
 /** How the verdicts of a change are called and coloured, and how its figures are written. */
 import type { ChangeReport, MetricDelta } from '../../../src/contract/changes/report.ts'
-import { figure, interval } from '../../../src/contract/values/format.ts'
+import { figure, interval } from '../../../src/contract/text/format.ts'
 import type { Tone } from '../tones.ts'
 
 /** The word of each verdict, with its tone. */

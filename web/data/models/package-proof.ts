@@ -4,7 +4,7 @@ import type { registryApi } from '../../../src/contract/registry.ts'
 import { differing, sinceProof, verdictHere, type Difference } from '../../../src/contract/packages/proof.ts'
 import { readReport, readTraining, type ReadReport } from '../../../src/contract/packages/read.ts'
 import { call, fileText } from '../api.ts'
-import { bytes } from '../../../src/contract/values/format.ts'
+import { bytes } from '../../../src/contract/text/format.ts'
 
 /** Where `save` of a package puts the report, among the files of the model. */
 export const REPORT = 'package-report.json'

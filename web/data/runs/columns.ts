@@ -1,7 +1,7 @@
 /** Columns of the table of runs: what a run offers, which are shown at first, their values and their order. */
 
 import { filterName } from './completion.ts'
-import { figure } from '../../../src/contract/values/format.ts'
+import { figure } from '../../../src/contract/text/format.ts'
 
 /** The newest run first. */
 export const NEWEST = 'attributes.start_time DESC'

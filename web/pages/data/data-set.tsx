@@ -1,7 +1,7 @@
 /** A data set: what its version holds, what made it and what keeps it, and what differs from another version. */
 import { useQuery } from '@tanstack/react-query'
 import { Link, useParams, useSearch } from '@tanstack/react-router'
-import { bytes, count, fullSentence } from '../../../src/contract/values/format.ts'
+import { bytes, count, fullSentence } from '../../../src/contract/text/format.ts'
 import { pageOf } from '../../data/page-links.ts'
 import * as read from '../../data/data-sets.ts'
 import type { DataSetVersion, OneDataSet } from '../../data/data-sets.ts'

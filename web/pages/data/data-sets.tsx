@@ -1,7 +1,7 @@
 /** Data sets: each with its newest version. */
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { bytes, count } from '../../../src/contract/values/format.ts'
+import { bytes, count } from '../../../src/contract/text/format.ts'
 import * as read from '../../data/data-sets.ts'
 import type { DataSetRow } from '../../data/data-sets.ts'
 import { ListPage } from '../../parts/page/list-page.tsx'

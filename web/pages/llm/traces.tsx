@@ -1,7 +1,7 @@
 /** Traces: what did the application do, for whom, and where did it fail? */
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
-import { count, duration, figure } from '../../../src/contract/values/format.ts'
+import { count, duration, figure } from '../../../src/contract/text/format.ts'
 import { Empty } from '../../parts/page/placeholders.tsx'
 import { Page, Panel } from '../../parts/page/page.tsx'
 import { PagedList, rowsOf } from '../../parts/table/paged-list.tsx'

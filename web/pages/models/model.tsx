@@ -1,7 +1,7 @@
 /** A model: its versions, and every move of its aliases. */
 import { useQuery } from '@tanstack/react-query'
 import { Link, Navigate, useParams } from '@tanstack/react-router'
-import { bytes } from '../../../src/contract/values/format.ts'
+import { bytes } from '../../../src/contract/text/format.ts'
 import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
 import { AskedGates } from '../../parts/model/asked-gates.tsx'
 import { ModelDescription } from '../../parts/model/description.tsx'

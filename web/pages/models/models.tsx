@@ -1,7 +1,7 @@
 /** Models: what is in production of each. */
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { count } from '../../../src/contract/values/format.ts'
+import { count } from '../../../src/contract/text/format.ts'
 import { firstWords } from '../../data/markdown.ts'
 import { Empty } from '../../parts/page/placeholders.tsx'
 import { ListPage } from '../../parts/page/list-page.tsx'

@@ -1,7 +1,7 @@
 /** Incidents: open ones first, each in one sentence. */
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
-import { eventTime, plural } from '../../../src/contract/values/format.ts'
+import { eventTime, plural } from '../../../src/contract/text/format.ts'
 import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
 import { Page, Panel } from '../../parts/page/page.tsx'
 import { Status } from '../../parts/page/status.tsx'

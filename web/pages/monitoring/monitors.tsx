@@ -1,7 +1,7 @@
 /** Monitoring: which endpoint to look at. */
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { eventTime } from '../../../src/contract/values/format.ts'
+import { eventTime } from '../../../src/contract/text/format.ts'
 import { Empty } from '../../parts/page/placeholders.tsx'
 import { ListPage } from '../../parts/page/list-page.tsx'
 import { WatchedWord } from '../../parts/monitoring/watched.tsx'

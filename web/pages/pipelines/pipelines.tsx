@@ -1,7 +1,7 @@
 /** Pipelines: what runs and ran, newest first. */
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { duration } from '../../../src/contract/values/format.ts'
+import { duration } from '../../../src/contract/text/format.ts'
 import { Empty } from '../../parts/page/placeholders.tsx'
 import { ListPage } from '../../parts/page/list-page.tsx'
 import { Status } from '../../parts/page/status.tsx'

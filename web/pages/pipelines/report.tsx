@@ -2,7 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link, useParams, useSearch } from '@tanstack/react-router'
 import type { Baseline, ChangeReport } from '../../../src/contract/changes/report.ts'
-import { fullSentence } from '../../../src/contract/values/format.ts'
+import { fullSentence } from '../../../src/contract/text/format.ts'
 import { VERDICTS } from '../../data/models/changes.ts'
 import * as read from '../../data/queries.ts'
 import { ChangeCalibration, ChangeCosts } from '../../parts/change/change-costs.tsx'

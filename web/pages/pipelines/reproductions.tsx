@@ -1,7 +1,7 @@
 /** Reproductions: whether each model in production can be made again, what of it has rotted, and how it came out the last time. */
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { fullSentence } from '../../../src/contract/values/format.ts'
+import { fullSentence } from '../../../src/contract/text/format.ts'
 import * as read from '../../data/pipelines/reproduction-queries.ts'
 import type { Reproducible } from '../../data/pipelines/reproduction-queries.ts'
 import { ListPage } from '../../parts/page/list-page.tsx'

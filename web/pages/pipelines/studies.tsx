@@ -1,7 +1,7 @@
 /** Searches: every study over the params of a pipeline, newest first. */
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { figure } from '../../../src/contract/values/format.ts'
+import { figure } from '../../../src/contract/text/format.ts'
 import * as read from '../../data/queries.ts'
 import type { StudyRow } from '../../data/queries.ts'
 import { ListPage } from '../../parts/page/list-page.tsx'

@@ -1,7 +1,7 @@
 /** A trigger: what it watches, what it has noticed and started, and the calls that came to its address. */
 import { useQuery } from '@tanstack/react-query'
 import { Link, useParams } from '@tanstack/react-router'
-import { duration, fullSentence } from '../../../src/contract/values/format.ts'
+import { duration, fullSentence } from '../../../src/contract/text/format.ts'
 import * as read from '../../data/pipelines/trigger-queries.ts'
 import type { Trigger } from '../../data/pipelines/trigger-queries.ts'
 import { OnePage } from '../../parts/page/one-page.tsx'

@@ -2,7 +2,7 @@
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useCallback, useMemo } from 'react'
-import { count } from '../../../src/contract/values/format.ts'
+import { count } from '../../../src/contract/text/format.ts'
 import { SelectionActions } from '../../parts/runs/selection-actions.tsx'
 import { ColumnPicker } from '../../parts/runs/column-picker.tsx'
 import { Empty, Failure, Loading } from '../../parts/page/placeholders.tsx'

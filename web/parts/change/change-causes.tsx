@@ -1,6 +1,6 @@
 /** What of a change may be why its model differs: data, packages, and which steps ran. */
 import type { ChangeReport } from '../../../src/contract/changes/report.ts'
-import { count, duration, figure, percent, plural } from '../../../src/contract/values/format.ts'
+import { count, duration, figure, percent, plural } from '../../../src/contract/text/format.ts'
 import { Panel } from '../page/page.tsx'
 import { Empty } from '../page/placeholders.tsx'
 import { Status } from '../page/status.tsx'

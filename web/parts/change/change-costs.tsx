@@ -1,6 +1,6 @@
 /** What a change costs and weighs beside the baselines, and how well its scores can be believed. */
 import type { ChangeReport } from '../../../src/contract/changes/report.ts'
-import { bytes, count, duration, figure, money } from '../../../src/contract/values/format.ts'
+import { bytes, count, duration, figure, money } from '../../../src/contract/text/format.ts'
 import { Panel } from '../page/page.tsx'
 import { Empty } from '../page/placeholders.tsx'
 import { DataTable } from '../table/data-table.tsx'

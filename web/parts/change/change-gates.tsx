@@ -1,6 +1,6 @@
 /** Gates and metrics of a change beside production and the merge base, with the differences and their intervals. */
 import type { BaselineName, ChangeReport, MetricDelta } from '../../../src/contract/changes/report.ts'
-import { count, figure, interval } from '../../../src/contract/values/format.ts'
+import { count, figure, interval } from '../../../src/contract/text/format.ts'
 import { deltaText, deltaTone, signed } from '../../data/models/changes.ts'
 import { Panel } from '../page/page.tsx'
 import { Empty } from '../page/placeholders.tsx'

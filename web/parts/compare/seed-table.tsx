@@ -1,7 +1,7 @@
 /** Groups of runs that differ by their seed alone: the mean of each metric with its 95 % interval. */
 import { halfWidth } from '../../charts/curves/bands.ts'
 import { seriesColour } from '../../data/colours.ts'
-import { count, figure } from '../../../src/contract/values/format.ts'
+import { count, figure } from '../../../src/contract/text/format.ts'
 import type { RunRow } from '../../data/queries.ts'
 import type { SeedGroup } from '../../data/runs/seeds.ts'
 import { Panel } from '../page/page.tsx'

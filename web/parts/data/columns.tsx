@@ -1,6 +1,6 @@
 /** The columns of a version: how the values of each lie. */
 import { Histogram } from '../../charts/histogram.tsx'
-import { count, figure, fullSentence, percent } from '../../../src/contract/values/format.ts'
+import { count, figure, fullSentence, percent } from '../../../src/contract/text/format.ts'
 import type { DataSetVersion } from '../../data/data-sets.ts'
 import { Empty } from '../page/placeholders.tsx'
 import { DataTable } from '../table/data-table.tsx'

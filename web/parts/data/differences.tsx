@@ -1,6 +1,6 @@
 /** What differs from one version of a data set to another: columns, rows, and how far each column moved. */
 import { useQuery } from '@tanstack/react-query'
-import { count, figure, percent, plural } from '../../../src/contract/values/format.ts'
+import { count, figure, percent, plural } from '../../../src/contract/text/format.ts'
 import * as read from '../../data/data-sets.ts'
 import type { DataDifference, OneDataSet } from '../../data/data-sets.ts'
 import { Facts, Panel } from '../page/page.tsx'

@@ -2,7 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { budgetOf } from '../../data/endpoints/budget.ts'
 import type { Budget } from '../../data/endpoints/budget.ts'
-import { count, percent } from '../../../src/contract/values/format.ts'
+import { count, percent } from '../../../src/contract/text/format.ts'
 import * as read from '../../data/queries.ts'
 import { Empty, Loaded } from '../page/placeholders.tsx'
 import { Panel } from '../page/page.tsx'

@@ -1,5 +1,5 @@
 /** The metrics of the business by side: what each version reached, and the difference with its interval, valid whenever one looks. */
-import { count, figure, interval, words } from '../../../src/contract/values/format.ts'
+import { count, figure, interval, words } from '../../../src/contract/text/format.ts'
 import type { Rollout } from '../../data/queries.ts'
 import { Scroll } from '../page/page.tsx'
 import { Status } from '../page/status.tsx'

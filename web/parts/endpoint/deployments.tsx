@@ -1,7 +1,7 @@
 /** Which versions an endpoint has answered with: by whom, when and why each came, and what was not judged of it. */
 import { useQuery } from '@tanstack/react-query'
 import { deploymentText, notJudgedText } from '../../../src/contract/serving/deployment-text.ts'
-import { sentence } from '../../../src/contract/values/format.ts'
+import { sentence } from '../../../src/contract/text/format.ts'
 import * as read from '../../data/queries.ts'
 import type { Deployment } from '../../data/queries.ts'
 import { Loaded } from '../page/placeholders.tsx'

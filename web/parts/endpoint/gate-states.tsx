@@ -1,5 +1,5 @@
 /** The gates of a rollout now: what was compared, both figures, how sure, and how near to failing. */
-import { count, figure, interval, words } from '../../../src/contract/values/format.ts'
+import { count, figure, interval, words } from '../../../src/contract/text/format.ts'
 import { comparisonText, failingFirst, foldSlices, gateFigure, nearness } from '../../data/endpoints/gates.ts'
 import { Scroll } from '../page/page.tsx'
 import { Status } from '../page/status.tsx'

@@ -1,7 +1,7 @@
 /** The newest logged predictions of an endpoint, each with its row on demand. */
 import { useQuery } from '@tanstack/react-query'
 import { valueText } from '../../data/endpoints/evidence.ts'
-import { duration, eventTime, figure } from '../../../src/contract/values/format.ts'
+import { duration, eventTime, figure } from '../../../src/contract/text/format.ts'
 import * as read from '../../data/queries.ts'
 import type { Prediction } from '../../data/queries.ts'
 import { Empty, Loaded } from '../page/placeholders.tsx'

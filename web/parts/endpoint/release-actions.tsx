@@ -1,7 +1,7 @@
 /** What a person may do to a rollout: approve, resume, promote, abort; in a freeze an act says that it overrides it. */
 import type { rolloutApi } from '../../../src/contract/rollout.ts'
 import { call } from '../../data/api.ts'
-import { stepWord } from '../../../src/contract/values/format.ts'
+import { stepWord } from '../../../src/contract/text/format.ts'
 import type { Rollout } from '../../data/queries.ts'
 import { Confirm } from '../form/confirm.tsx'
 import { frozenSentence, useFrozen } from './freeze.tsx'

@@ -11,7 +11,7 @@ import {
   stepWord,
   weight,
   words,
-} from '../../../src/contract/values/format.ts'
+} from '../../../src/contract/text/format.ts'
 import { foldSlices, SHIFT_GATE } from '../../data/endpoints/gates.ts'
 import * as read from '../../data/queries.ts'
 import type { Curve, Rollout } from '../../data/queries.ts'

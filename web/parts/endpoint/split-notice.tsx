@@ -1,5 +1,5 @@
 /** An A/B test whose users do not arrive in the shares of the plan: what that means and what to do. */
-import { count, fullSentence } from '../../../src/contract/values/format.ts'
+import { count, fullSentence } from '../../../src/contract/text/format.ts'
 import { SPLIT_GATE } from '../../data/endpoints/gates.ts'
 import type { Rollout } from '../../data/queries.ts'
 import { Status } from '../page/status.tsx'

@@ -1,9 +1,9 @@
 /** A form with an endpoint's inputs that asks for a prediction, and the commands that ask the same elsewhere. */
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useId, useState } from 'react'
-import type { endpointViewApi } from '../../../src/contract/serving/endpoint-view.ts'
+import type { endpointViewApi } from '../../../src/contract/endpoint-view.ts'
 import { call } from '../../data/api.ts'
-import { duration } from '../../../src/contract/values/format.ts'
+import { duration } from '../../../src/contract/text/format.ts'
 import * as read from '../../data/queries.ts'
 import { rowOf, textsOf } from '../../data/endpoints/input-row.ts'
 import type { InputField } from '../../data/endpoints/input-row.ts'

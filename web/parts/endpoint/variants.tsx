@@ -1,5 +1,5 @@
 /** What answers an endpoint: each variant with its share, how it is served and its live figures. */
-import { count, duration, figure, percent, weight } from '../../../src/contract/values/format.ts'
+import { count, duration, figure, percent, weight } from '../../../src/contract/text/format.ts'
 import { Empty } from '../page/placeholders.tsx'
 import { Status, VersionChip } from '../page/status.tsx'
 import { TimeCell } from '../table/time-cell.tsx'

@@ -2,7 +2,7 @@
 import { useMutation } from '@tanstack/react-query'
 import type { rolloutApi } from '../../../src/contract/rollout.ts'
 import { call } from '../../data/api.ts'
-import { eventTime, plural } from '../../../src/contract/values/format.ts'
+import { eventTime, plural } from '../../../src/contract/text/format.ts'
 import type { Rollout } from '../../data/queries.ts'
 import { GateStates } from './gate-states.tsx'
 import { Status } from '../page/status.tsx'

@@ -1,6 +1,6 @@
 /** The health of each endpoint on one line: what answers, traffic, p99, errors, open incidents. */
 import { Link } from '@tanstack/react-router'
-import { duration, figure, percent, weight } from '../../../src/contract/values/format.ts'
+import { duration, figure, percent, weight } from '../../../src/contract/text/format.ts'
 import { healthOf } from '../../../src/contract/needs/health.ts'
 import type { HealthEndpoint, HealthIncident } from '../../../src/contract/needs/health.ts'
 import { Empty } from '../page/placeholders.tsx'

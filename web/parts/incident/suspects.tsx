@@ -1,7 +1,7 @@
 /** Suspected causes, best first, each with what speaks for it. */
 import { Link } from '@tanstack/react-router'
 import { evidenceLines } from '../../data/endpoints/evidence.ts'
-import { eventTime, percent, words } from '../../../src/contract/values/format.ts'
+import { eventTime, percent, words } from '../../../src/contract/text/format.ts'
 import { pageOf } from '../../data/page-links.ts'
 import { Empty } from '../page/placeholders.tsx'
 import { Facts } from '../page/page.tsx'

@@ -1,6 +1,6 @@
 /** What happened in order: drift, deploys, pipeline runs, labels, actions. */
 import { Link } from '@tanstack/react-router'
-import { eventTime, words } from '../../../src/contract/values/format.ts'
+import { eventTime, words } from '../../../src/contract/text/format.ts'
 import { pageOf } from '../../data/page-links.ts'
 import { RelativeTime } from '../page/relative-time.tsx'
 

@@ -1,6 +1,6 @@
 /** What a watched search found: the runs, each with its page, and how many it may find. */
 import { Link } from '@tanstack/react-router'
-import { plural } from '../../../src/contract/values/format.ts'
+import { plural } from '../../../src/contract/text/format.ts'
 import type { Incident } from '../../data/queries.ts'
 import { Panel } from '../page/page.tsx'
 import { RelativeTime } from '../page/relative-time.tsx'

@@ -1,7 +1,7 @@
 /** How long merges to the main branch take until their version is promoted, and where the time goes. */
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { duration, plural } from '../../../src/contract/values/format.ts'
+import { duration, plural } from '../../../src/contract/text/format.ts'
 import * as read from '../../data/queries.ts'
 import type { MergeTime } from '../../data/queries.ts'
 import { Facts, Figures, Panel } from '../page/page.tsx'

@@ -1,6 +1,6 @@
 /** What the inputs add to the scores of an endpoint, now and in the first days of its version. */
 import type { AttributionCheck } from '../../../src/contract/monitoring.ts'
-import { count, figure, percent } from '../../../src/contract/values/format.ts'
+import { count, figure, percent } from '../../../src/contract/text/format.ts'
 import { CheckTable } from './checks.tsx'
 import { Panel } from '../page/page.tsx'
 import { DataTable } from '../table/data-table.tsx'

@@ -1,5 +1,5 @@
 /** Checks of features in windows: value against limit with the sample, or how much is missing for a judgement. */
-import { count, eventTime, figure, words } from '../../../src/contract/values/format.ts'
+import { count, eventTime, figure, words } from '../../../src/contract/text/format.ts'
 import { Empty } from '../page/placeholders.tsx'
 import { Status } from '../page/status.tsx'
 import { DataTable } from '../table/data-table.tsx'

@@ -1,7 +1,7 @@
 /** One feature now and at baseline: its distribution, figures, new values and checks. */
 import { useQuery } from '@tanstack/react-query'
 import { Bars } from '../../charts/bars.tsx'
-import { count, figure, words } from '../../../src/contract/values/format.ts'
+import { count, figure, words } from '../../../src/contract/text/format.ts'
 import * as read from '../../data/queries.ts'
 import type { Feature } from '../../data/queries.ts'
 import { CheckTable } from './checks.tsx'

@@ -1,6 +1,6 @@
 /** Quality by slice over the whole range, the worst first. */
 import { useQueries } from '@tanstack/react-query'
-import { count, figure, interval, percent } from '../../../src/contract/values/format.ts'
+import { count, figure, interval, percent } from '../../../src/contract/text/format.ts'
 import { METRIC_NAMES } from '../../data/endpoints/metric-names.ts'
 import * as read from '../../data/queries.ts'
 import type { Performance } from '../../data/queries.ts'

@@ -1,5 +1,5 @@
 /** Says of an endpoint which of its rows did not come in time, and what became of them; nothing where all did. */
-import { count, eventTime } from '../../../src/contract/values/format.ts'
+import { count, eventTime } from '../../../src/contract/text/format.ts'
 
 interface Times {
   readonly late: number

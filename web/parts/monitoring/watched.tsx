@@ -1,6 +1,6 @@
 /** Whether endpoints are watched: a word for tables, and a notice with the reason and the remedy for the pages of one endpoint. */
 import { useQuery } from '@tanstack/react-query'
-import { fullSentence } from '../../../src/contract/values/format.ts'
+import { fullSentence } from '../../../src/contract/text/format.ts'
 import * as read from '../../data/queries.ts'
 import type { Watched } from '../../data/queries.ts'
 import { RelativeTime } from '../page/relative-time.tsx'

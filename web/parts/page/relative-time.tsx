@@ -1,6 +1,6 @@
 /** Times: relative ones that keep up with the clock, the exact one on hover. */
 import { useSyncExternalStore } from 'react'
-import { ago, exact } from '../../../src/contract/values/format.ts'
+import { ago, exact } from '../../../src/contract/text/format.ts'
 
 const TICK_MS = 15_000
 let now = Date.now()

@@ -1,7 +1,7 @@
 /** A status as shape, word and colour; a version with its own colour. */
 import { Link } from '@tanstack/react-router'
 import { versionColour } from '../../data/colours.ts'
-import { words } from '../../../src/contract/values/format.ts'
+import { words } from '../../../src/contract/text/format.ts'
 import { toneOf } from '../../data/tones.ts'
 import type { Tone } from '../../data/tones.ts'
 

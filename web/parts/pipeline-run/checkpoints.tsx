@@ -1,7 +1,7 @@
 /** What a step has kept of its work: which checkpoints lie ready, what each attempt made and went on from, and what that did not save. */
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { bytes, count, duration, NONE } from '../../../src/contract/values/format.ts'
+import { bytes, count, duration, NONE } from '../../../src/contract/text/format.ts'
 import { keptCheckpoints } from '../../data/pipelines/checkpoints.ts'
 import type { Kept } from '../../data/pipelines/checkpoints.ts'
 import type { Step } from '../../data/queries.ts'

@@ -2,7 +2,7 @@
 import { useState } from 'react'
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { itemText } from '../../../src/contract/values/item-text.ts'
-import { count, duration, sentence } from '../../../src/contract/values/format.ts'
+import { count, duration, sentence } from '../../../src/contract/text/format.ts'
 import { statesOf, stepItems } from '../../data/pipelines/items.ts'
 import type { Item, ItemState } from '../../data/pipelines/items.ts'
 import type { Step } from '../../data/queries.ts'

@@ -1,5 +1,5 @@
 /** The limits of time of a step that has not ended, and what is left of each. */
-import { duration, fullSentence } from '../../../src/contract/values/format.ts'
+import { duration, fullSentence } from '../../../src/contract/text/format.ts'
 import type { Step } from '../../data/queries.ts'
 import { Facts, Panel } from '../page/page.tsx'
 

@@ -1,6 +1,6 @@
 /** How far a re-run from raw data gave the same. */
 import { Link } from '@tanstack/react-router'
-import { figure, fullSentence, words } from '../../../src/contract/values/format.ts'
+import { figure, fullSentence, words } from '../../../src/contract/text/format.ts'
 import { gradeMeaning } from '../../data/pipelines/reproduction-queries.ts'
 import type { PipelineRun } from '../../data/queries.ts'
 import { Panel } from '../page/page.tsx'

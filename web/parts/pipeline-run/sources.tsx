@@ -1,5 +1,5 @@
 /** What declared sources gave a run: where it was read, which state of it, how much, and whether it was too old. */
-import { bytes, count, duration, fullSentence } from '../../../src/contract/values/format.ts'
+import { bytes, count, duration, fullSentence } from '../../../src/contract/text/format.ts'
 import type { PipelineRun } from '../../data/queries.ts'
 import { useContents, VersionLinks } from '../data/version-link.tsx'
 import type { Contents } from '../data/version-link.tsx'

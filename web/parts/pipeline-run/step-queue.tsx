@@ -1,6 +1,6 @@
 /** How steps stand in line: what runs, what waits and for how long, what of the machine is taken, what failed. */
 import { useQuery } from '@tanstack/react-query'
-import { bytes, count, duration } from '../../../src/contract/values/format.ts'
+import { bytes, count, duration } from '../../../src/contract/text/format.ts'
 import * as read from '../../data/queries.ts'
 import { Figures, Panel } from '../page/page.tsx'
 import { Loaded } from '../page/placeholders.tsx'

@@ -1,7 +1,7 @@
 /** One step: its log as it is written, its attempts, and why it ran or was taken from the cache. */
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { bytes, count, duration, NONE, sentence } from '../../../src/contract/values/format.ts'
+import { bytes, count, duration, NONE, sentence } from '../../../src/contract/text/format.ts'
 import * as read from '../../data/queries.ts'
 import type { Step } from '../../data/queries.ts'
 import { Loaded } from '../page/placeholders.tsx'

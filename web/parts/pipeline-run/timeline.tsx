@@ -1,6 +1,6 @@
 /** The steps of a run over time: what each waited for its place, how long it was being started, and how long it ran. */
 import { Link } from '@tanstack/react-router'
-import { duration, NONE, plural } from '../../../src/contract/values/format.ts'
+import { duration, NONE, plural } from '../../../src/contract/text/format.ts'
 import { spent, timelineOf } from '../../data/pipelines/timeline.ts'
 import type { Lane, Phase, Timeline } from '../../data/pipelines/timeline.ts'
 import type { PipelineRun } from '../../data/queries.ts'

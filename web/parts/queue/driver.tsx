@@ -1,6 +1,6 @@
 /** One place where steps run: whether it answers, its version, what starts and runs there, and what went wrong last. */
 import type { ReactNode } from 'react'
-import { count, fullSentence, NONE, plural } from '../../../src/contract/values/format.ts'
+import { count, fullSentence, NONE, plural } from '../../../src/contract/text/format.ts'
 import type { DriverState } from '../../data/pipelines/queue.ts'
 import { Facts, Panel } from '../page/page.tsx'
 import { RelativeTime } from '../page/relative-time.tsx'

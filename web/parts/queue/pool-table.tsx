@@ -2,7 +2,7 @@
 import { Link } from '@tanstack/react-router'
 import type { poolsApi } from '../../../src/contract/pipelines/pools.ts'
 import { call } from '../../data/api.ts'
-import { count, plural } from '../../../src/contract/values/format.ts'
+import { count, plural } from '../../../src/contract/text/format.ts'
 import type { Pool } from '../../data/pipelines/queue.ts'
 import { Confirm } from '../form/confirm.tsx'
 import { RelativeTime } from '../page/relative-time.tsx'

@@ -1,7 +1,7 @@
 /** Steps that hold places: where each runs, since when, and its share of the machine. */
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { bytes, count, NONE, percent } from '../../../src/contract/values/format.ts'
+import { bytes, count, NONE, percent } from '../../../src/contract/text/format.ts'
 import { runningSteps } from '../../data/pipelines/queue.ts'
 import type { RunningStep } from '../../data/pipelines/queue.ts'
 import * as read from '../../data/queries.ts'

@@ -2,7 +2,7 @@
 import { useState } from 'react'
 import { previewOf, treeOf } from '../../data/runs/artifacts.ts'
 import type { StoredFile, TreeNode } from '../../data/runs/artifacts.ts'
-import { bytes, plural } from '../../../src/contract/values/format.ts'
+import { bytes, plural } from '../../../src/contract/text/format.ts'
 import { ArtifactPreview } from './artifact-preview.tsx'
 import { Empty } from '../page/placeholders.tsx'
 import { Panel } from '../page/page.tsx'

@@ -1,7 +1,7 @@
 /** The runs inside a run, as nested runs of MLflow's clients and sweeps are. */
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { duration, plural } from '../../../src/contract/values/format.ts'
+import { duration, plural } from '../../../src/contract/text/format.ts'
 import * as read from '../../data/queries.ts'
 import type { Run } from '../../data/queries.ts'
 import { Panel } from '../page/page.tsx'

@@ -1,7 +1,7 @@
 /** The pipeline step that made a run: its log, and what its pipeline run has cost. */
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { money } from '../../../src/contract/values/format.ts'
+import { money } from '../../../src/contract/text/format.ts'
 import * as read from '../../data/queries.ts'
 import type { Run } from '../../data/queries.ts'
 import { LiveLog } from '../text/live-log.tsx'

@@ -1,5 +1,5 @@
 /** Last metrics and params of a run, as lists in which one can look for a name. */
-import { figure } from '../../../src/contract/values/format.ts'
+import { figure } from '../../../src/contract/text/format.ts'
 import type { Run } from '../../data/queries.ts'
 import { Empty } from '../page/placeholders.tsx'
 import { LongText } from '../page/long-text.tsx'

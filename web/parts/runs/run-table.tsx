@@ -2,7 +2,7 @@
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { useEffect, useMemo, useRef } from 'react'
 import { Sparkline } from '../../charts/sparkline.tsx'
-import { duration } from '../../../src/contract/values/format.ts'
+import { duration } from '../../../src/contract/text/format.ts'
 import type { RunRow } from '../../data/queries.ts'
 import { cellOf, cellText, nextOrder, orderState, titleOf } from '../../data/runs/columns.ts'
 import type { RunCurve } from '../../data/runs/queries.ts'

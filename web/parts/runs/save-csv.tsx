@@ -1,7 +1,7 @@
 /** Saves what a search of runs finds as a CSV file. */
 import { useMutation } from '@tanstack/react-query'
 import { csvOf } from '../../data/runs/csv.ts'
-import { count } from '../../../src/contract/values/format.ts'
+import { count } from '../../../src/contract/text/format.ts'
 import { pageOfRuns } from '../../data/queries.ts'
 import type { RunRow, RunsQuery } from '../../data/queries.ts'
 import { ErrorText } from '../form/error-text.tsx'

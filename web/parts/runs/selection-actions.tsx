@@ -1,6 +1,6 @@
 /** What is done to the chosen runs together: compared, tagged, put into the bin, taken back. */
 import { Link } from '@tanstack/react-router'
-import { plural } from '../../../src/contract/values/format.ts'
+import { plural } from '../../../src/contract/text/format.ts'
 import { each, send } from '../../data/mlflow.ts'
 import { Confirm } from '../form/confirm.tsx'
 import { Edit } from '../form/edit-text.tsx'

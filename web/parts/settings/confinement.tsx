@@ -1,6 +1,6 @@
 /** Whether other people's code is kept from what is the server's: promise by promise, as the server tried it at its start. */
 import type { Isolation } from '../../../src/contract/system.ts'
-import { plural } from '../../../src/contract/values/format.ts'
+import { plural } from '../../../src/contract/text/format.ts'
 import { Status } from '../page/status.tsx'
 
 export function Confinement({ isolation: { layers, held, open, detail } }: { readonly isolation: Isolation }) {

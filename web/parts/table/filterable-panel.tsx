@@ -1,7 +1,7 @@
 /** A panel of named values: many of them scroll inside it, and a field narrows them down. */
 import { useState } from 'react'
 import type { ReactNode } from 'react'
-import { count } from '../../../src/contract/values/format.ts'
+import { count } from '../../../src/contract/text/format.ts'
 import { Panel } from '../page/page.tsx'
 
 export interface FilterablePanelProps<T> {

@@ -1,6 +1,6 @@
 /** Where in a log the shown part stands, and the ways to another: earlier, later, any place, another attempt. */
 import { useId } from 'react'
-import { bytes, percent } from '../../../src/contract/values/format.ts'
+import { bytes, percent } from '../../../src/contract/text/format.ts'
 import { sliderStep, WINDOW } from '../../data/log-parts.ts'
 import type { Shown } from '../../data/log-parts.ts'
 

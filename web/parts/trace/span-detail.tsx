@@ -1,5 +1,5 @@
 /** One span: what went in, what came out, events, and everything else that was noted. */
-import { duration, plural } from '../../../src/contract/values/format.ts'
+import { duration, plural } from '../../../src/contract/text/format.ts'
 import { spanParts, plainText } from '../../data/traces/spans.ts'
 import type { Span } from '../../data/traces/queries.ts'
 import { Facts, Panel } from '../page/page.tsx'

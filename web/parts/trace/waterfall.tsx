@@ -1,5 +1,5 @@
 /** Spans as bars over time, each below its parent: which call took how long, and inside which other. */
-import { duration } from '../../../src/contract/values/format.ts'
+import { duration } from '../../../src/contract/text/format.ts'
 import { Status } from '../page/status.tsx'
 
 export interface WaterfallRow {

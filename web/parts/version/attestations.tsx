@@ -1,7 +1,7 @@
 /** The attestations of a version: how each reproduction came out, and whether what was signed of it holds. */
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { fullSentence } from '../../../src/contract/values/format.ts'
+import { fullSentence } from '../../../src/contract/text/format.ts'
 import { attestations, SHOWN } from '../../data/models/attestations.ts'
 import type { Attestation, Attestations } from '../../data/models/attestations.ts'
 import { gradeMeaning } from '../../data/pipelines/reproduction-queries.ts'

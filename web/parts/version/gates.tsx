@@ -2,7 +2,7 @@
 import { useMutation } from '@tanstack/react-query'
 import type { registryApi } from '../../../src/contract/registry.ts'
 import { call } from '../../data/api.ts'
-import { count, figure, interval } from '../../../src/contract/values/format.ts'
+import { count, figure, interval } from '../../../src/contract/text/format.ts'
 import type { Version } from '../../data/queries.ts'
 import { Empty } from '../page/placeholders.tsx'
 import { Status } from '../page/status.tsx'

@@ -11,7 +11,7 @@ import {
   predictionsText,
 } from '../../../src/contract/packages/proof.ts'
 import type { ReadCell, ReadChange } from '../../../src/contract/packages/read.ts'
-import { plural } from '../../../src/contract/values/format.ts'
+import { plural } from '../../../src/contract/text/format.ts'
 import type { Tone } from '../../data/tones.ts'
 import { Facts, Panel } from '../page/page.tsx'
 import { Empty, Failure, Loading } from '../page/placeholders.tsx'

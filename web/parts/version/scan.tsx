@@ -1,5 +1,5 @@
 /** What a walk over the files of a version found, without loading any of them. */
-import { bytes, count, plural } from '../../../src/contract/values/format.ts'
+import { bytes, count, plural } from '../../../src/contract/text/format.ts'
 import type { Version } from '../../data/queries.ts'
 import { Empty } from '../page/placeholders.tsx'
 import { Status } from '../page/status.tsx'

@@ -1,8 +1,8 @@
 /** Routes that the page of an endpoint needs beside the endpoint itself: its latency over time, whether it is watched, a prediction to try it. */
 import { z } from 'zod'
-import { may } from '../access.ts'
-import { allOf, byName, time, VARIANT_ROLES } from '../fields.ts'
-import { route } from '../route.ts'
+import { may } from './access.ts'
+import { allOf, byName, time, VARIANT_ROLES } from './fields.ts'
+import { route } from './route.ts'
 
 const column = z.array(z.number().nullable()).describe('ms inside the gateway, one a window; null without requests')
 
