@@ -13,7 +13,7 @@ import { tableUses } from './tables.ts'
 /** Source files that may lie directly in one folder. */
 export const MOST_FLAT = 25
 /** Lines that `app.ts` stays below. */
-export const APP_LINES = 200
+export const APP_LINES = 300
 
 /** What breaks one rule, and how to say it to whoever broke it. */
 export interface Rule {

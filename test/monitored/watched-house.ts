@@ -7,7 +7,7 @@ import { join } from 'node:path'
 
 import { auditLog } from '../../src/auth/audit.ts'
 import { SYSTEM } from '../../src/auth/tokens.ts'
-import type { Watched } from '../../src/contract/serving/endpoint-view.ts'
+import type { Watched } from '../../src/contract/endpoint-view.ts'
 import { HOUR_MS, makeIds } from '../../src/contract/ids.ts'
 import { monitoringApi } from '../../src/contract/monitoring.ts'
 import { servingApi } from '../../src/contract/serving.ts'
