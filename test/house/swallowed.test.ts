@@ -57,8 +57,12 @@ const MEANT: Readonly<Record<string, readonly [count: number, reason: string]>> 
   'src/store/blobs/trees.ts': [1, 'what cannot be linked is copied, and the copy tells what is wrong'],
   'src/store/kept-replies.ts': [2, 'the reply goes out although it is not kept'],
   'src/store/postgres/notices.ts': [3, 'it connects again until it can; whoever shows something reads it anew'],
+  'src/store/postgres/cancel.ts': [
+    1,
+    'a cancel that may not have arrived is told by a connection that is not used again',
+  ],
   'src/store/postgres/postgres.ts': [
-    3,
+    2,
     'a connection that cannot be made clean is not used again; the first error is told',
   ],
   'src/store/postgres/snapshot.ts': [1, 'statistics of the planner'],

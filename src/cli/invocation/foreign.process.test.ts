@@ -82,6 +82,7 @@ const WORDS: Readonly<Record<string, readonly string[]>> = {
   'models MODEL': ['iris'],
   'models MODEL VERSION': ['iris', '1'],
   'models policy': ['policy', 'iris'],
+  status: [],
   endpoints: [],
   'endpoints ENDPOINT': ['iris'],
   'batch-predict': ['iris@production', rows, join(root, 'out.csv')],
