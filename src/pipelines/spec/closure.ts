@@ -67,16 +67,17 @@ export function closureOf(start: Start, code: Code): Closure {
       : [...texts.flatMap(sourcesIn), ...read.flatMap((source) => source.namedSources)]
   const named = textsOf([start.run, ...texts]).some((text) => text.includes(code.projectFile))
   const withProject = named || reached.some(({ path }) => code.namesProjectFile.has(path))
-  const apart = new Set([IGNORE_FILE, ...(withProject ? [] : [code.projectFile])])
-  if (dynamic.length === 0)
-    for (const path of unnamed(code.environmentFiles ?? [], [
-      ...texts.flatMap(wordsOf),
-      ...read.flatMap(({ words }) => words),
-    ]))
-      apart.add(path)
-  const counted = reached.filter(({ path }) => !apart.has(path))
   const isPlain =
     dynamic.length === 0 && read.every(({ plain }) => plain?.foreign.every((root) => isOwn(root, code.sources)))
+  const words = [...texts.flatMap(wordsOf), ...read.flatMap((source) => source.words)]
+  const sources = dynamic.length > 0 ? [] : unnamed(code.environmentFiles ?? [], words)
+  const apart = new Set([
+    IGNORE_FILE,
+    ...(withProject ? [] : [code.projectFile]),
+    // a library that is not known may find its own section there
+    ...sources.filter((path) => isPlain || !path.endsWith('pyproject.toml')),
+  ])
+  const counted = reached.filter(({ path }) => !apart.has(path))
   return {
     files: Object.fromEntries(counted.map(({ path, digest }) => [path, digest])),
     meant: meantBy(counted, code.sources, { verbatim, isPlain }),

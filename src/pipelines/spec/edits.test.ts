@@ -17,6 +17,12 @@ const required = (more = '', entry = '"step:main"'): Files => ({
 })
 const REQUIRED: Files = { ...required(), 'requirements.txt': '' }
 
+/** A step whose packages come from the file of a project of Python. */
+const PROJECT: Files = {
+  'slipway.yaml': PLAIN['slipway.yaml']?.replace('python: {packages: []}\n', '') ?? '',
+  'pyproject.toml': '[project]\nname = "p"\n',
+}
+
 /** Files that are no Python: the code may read each of them. */
 const DATA: readonly Case[] = [
   ...[
@@ -41,6 +47,11 @@ const DATA: readonly Case[] = [
   ['requirements from which no package comes', ...data('requirements.txt').slice(1)] as unknown as Case,
   ['a file of tools from which no package comes', ...data('pyproject.toml').slice(1)] as unknown as Case,
   ['a lock from which no package comes', ...data('uv.lock').slice(1)] as unknown as Case,
+  [
+    'a section for a tool, beside packages of which one may read it',
+    { ...PROJECT, ...step('import kedro') },
+    { 'pyproject.toml': `${PROJECT['pyproject.toml']}[tool.kedro]\npackage_name = "p"\n` },
+  ],
   [
     'requirements, where the code names them',
     { ...REQUIRED, ...step('open("requirements.txt")') },
@@ -234,11 +245,8 @@ const UNCHANGED: readonly Case[] = [
   ['a comment in the requirements', REQUIRED, { 'requirements.txt': '# why\n' }],
   [
     'a section for a tool, beside the packages',
-    {
-      'slipway.yaml': PLAIN['slipway.yaml']?.replace('python: {packages: []}\n', '') ?? '',
-      'pyproject.toml': '[project]\nname = "p"\n',
-    },
-    { 'pyproject.toml': '[project]\nname = "p"\n[tool.ruff]\nline-length = 100\n' },
+    PROJECT,
+    { 'pyproject.toml': `${PROJECT['pyproject.toml']}[tool.ruff]\nline-length = 100\n` },
   ],
   ['a module that nothing imports', {}, { 'pkg/unused.py': 'V = "2"\n' }],
   ['a new module that nothing imports', {}, { 'pkg/new.py': 'V = 2\n', 'tests/test_new.py': '' }],
