@@ -38,12 +38,12 @@ export function writeTable(dataDir: string, table: RoutingTable): void {
   writeFileSync(join(dataDir, 'run/routing.json'), JSON.stringify(table))
 }
 
-/** Starts a gateway on a free port, with the table and what `options` say otherwise. */
+/** Starts a gateway on a free port, with the table, undefined for none, and what `options` say otherwise. */
 export function startTestGateway(
-  table: RoutingTable,
+  table: RoutingTable | undefined,
   options: Pick<GatewayOptions, 'dataDir' | 'openBackend'> & Partial<GatewayOptions>,
 ): Promise<Gateway> {
-  writeTable(options.dataDir, table)
+  if (table !== undefined) writeTable(options.dataDir, table)
   return startGateway({
     index: 0,
     host: '127.0.0.1',

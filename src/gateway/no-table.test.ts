@@ -7,9 +7,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Backend } from '../scoring/rows/backend.ts'
 import { pushTable } from '../serving/fleet/admin-client.ts'
-import { endpointRoute, openTable } from './gateway.fixture.ts'
+import { endpointRoute, openTable, startTestGateway } from './gateway.fixture.ts'
 import type { RoutingTable } from './table/table.ts'
-import { startGateway } from './gateway.ts'
 import { ProtoWriter } from './grpc/wire.ts'
 import { gatewayFile, readJsonFile } from './run-files.ts'
 import type { GatewayFile } from './run-files.ts'
@@ -49,15 +48,8 @@ const ASKED: readonly [method: string, path: string, body?: object][] = [
 
 test('before the first table every question about endpoints is 503, with a token and without; afterwards it is answered', async (t) => {
   const dataDir = mkdtempSync(join(tmpdir(), 'slipway-no-table-'))
-  const gateway = await startGateway({
-    index: 0,
-    host: '127.0.0.1',
-    port: 0,
+  const gateway = await startTestGateway(undefined, {
     grpcPort: 0,
-    reusePort: false,
-    allowHosts: [],
-    version: '1.0.0',
-    onDrain: () => undefined,
     dataDir,
     openBackend: async () => one,
   })
@@ -101,14 +93,7 @@ test('before the first table every question about endpoints is 503, with a token
 test('a gateway that answers nothing yet waits for no model of its first table; later ones are there before they are swapped in', async (t) => {
   const dataDir = mkdtempSync(join(tmpdir(), 'slipway-first-table-'))
   const waited: boolean[] = []
-  const gateway = await startGateway({
-    index: 0,
-    host: '127.0.0.1',
-    port: 0,
-    reusePort: false,
-    allowHosts: [],
-    version: '1.0.0',
-    onDrain: () => undefined,
+  const gateway = await startTestGateway(undefined, {
     dataDir,
     openBackend: async (_, wait) => {
       waited.push(wait)

@@ -1,6 +1,7 @@
 /** `slipway status`: what needs someone first, then the endpoints and the steps; what cannot be read is named, and not said to be nothing. */
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, it } from 'node:test'
+import { SOUND } from '../../contract/needs/storage.fixture.ts'
 import { endpointViewApi } from '../../contract/endpoint-view.ts'
 import { problem } from '../../contract/errors.ts'
 import { imagesApi } from '../../contract/images/images.ts'
@@ -41,18 +42,7 @@ beforeEach(() => {
     started_at: AT,
     now: NOW,
   })
-  server.answer(storageApi.state, {
-    disk: { free_bytes: 5e9, least_bytes: 2 ** 28, low: false },
-    database: { kind: 'sqlite', state: 'sound', detail: '', remedy: null, looked_at: AT, checksums: null },
-    blobs: {
-      corrupt: [],
-      corrupt_count: 0,
-      missing_count: 0,
-      looked_at: null,
-      compared_at: null,
-      round: { began_at: null, ended_at: null, blobs: 0, bytes: 0 },
-    },
-  })
+  server.answer(storageApi.state, SOUND)
   const share = { taken: 2, total: 8 }
   server.answer(pipelinesApi.stepQueue, {
     cpus: share,

@@ -2,29 +2,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { StorageState } from '../system.ts'
+import { LOOKED_AT as AT, SOUND } from './storage.fixture.ts'
 import { databaseText, filesText, storageNeeds } from './storage.ts'
 
-const AT = '2026-05-03T03:12:00.000Z'
 const NOW = Date.parse('2026-05-03T10:00:00.000Z')
-const SOUND: StorageState = {
-  disk: { free_bytes: 5e9, least_bytes: 2 ** 28, low: false },
-  database: {
-    kind: 'sqlite',
-    state: 'sound',
-    detail: 'quick_check of 90 tables found nothing',
-    remedy: null,
-    looked_at: AT,
-    checksums: null,
-  },
-  blobs: {
-    corrupt: [],
-    corrupt_count: 0,
-    missing_count: 0,
-    looked_at: null,
-    compared_at: null,
-    round: { began_at: null, ended_at: null, blobs: 0, bytes: 0 },
-  },
-}
 const file = (digit: string) => ({
   digest: `sha256:${digit.repeat(64)}`,
   size: 1,
