@@ -245,7 +245,8 @@ class Exchanges {
     const { route } = mounted
     const { asCaller } = this.#options
     const work = (): unknown => mounted.handle(call)
-    const result = await (asCaller === undefined ? work() : asCaller(new Calling(response, call.who, route), work))
+    const calling = new Calling(response, call.who, route)
+    const result = await (asCaller === undefined ? work() : asCaller(calling, () => calling.during(work)))
     if (route.method !== 'GET' && route.access !== 'public') this.#options.changed?.({ kind: route.access.resource })
     return result instanceof Raw ? result : encode(route.status ?? 200, result)
   }

@@ -37,6 +37,15 @@ test('a read whose caller goes away is left, and is not work of the server itsel
   assert.deepEqual([call.left, call.over, told, later], [true, false, 1, 0])
 })
 
+test('what a read has begun is work of the server itself once the read is over, whoever left it', async () => {
+  const { call } = await callOf('read', false)
+  assert.equal(await call.during(() => call.left), true)
+  assert.deepEqual([call.left, call.over], [false, true])
+  const failed = (await callOf('read', false)).call
+  await assert.rejects(failed.during(() => Promise.reject(new Error('no'))))
+  assert.deepEqual([failed.left, failed.over], [false, true])
+})
+
 test('a write whose caller goes away is finished as work of the server itself', async () => {
   const { call, told } = await callOf('write', false)
   assert.deepEqual([call.left, call.over, told], [false, true, 0])

@@ -10,6 +10,7 @@ export class Calling {
   readonly key: string
   readonly #response: ServerResponse
   readonly #reads: boolean
+  #handled = false
 
   constructor(response: ServerResponse, who: Principal, { access }: Route) {
     this.key = who.id
@@ -18,14 +19,26 @@ export class Calling {
     this.#reads = access !== 'public' && access.verb.startsWith('read')
   }
 
-  /** True once the call has been answered, or left if it does more than read. */
+  /** True once the call has been answered or left, unless it is `left` and at work still. */
   get over(): boolean {
     return this.#response.closed && !this.left
   }
 
-  /** True once the caller has gone away before the end of its answer, if its call only reads. */
+  /**
+   * True once the caller has gone away before the end of its answer, if its call only reads and is at work still. What it has begun besides, as a loop
+   * of the server, goes on after it and is not its own any more.
+   */
   get left(): boolean {
-    return this.#reads && this.#response.closed && !this.#response.writableFinished
+    return this.#reads && !this.#handled && this.#response.closed && !this.#response.writableFinished
+  }
+
+  /** Does the work of the call. */
+  async during<T>(work: () => T): Promise<Awaited<T>> {
+    try {
+      return await work()
+    } finally {
+      this.#handled = true
+    }
   }
 
   /** Calls `then` when the caller goes away before the end of its answer, if its call only reads and is not `left`; returns what takes that back. */

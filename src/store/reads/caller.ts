@@ -5,9 +5,9 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 export interface Caller {
   /** Who calls: the reads of one key share what one caller may take. */
   readonly key: string
-  /** True once the call has been answered, or left by a caller whose call is finished all the same; what goes on in its name is the server's own work. */
+  /** True once the call has been answered or left, and is not at work for its caller any more; what goes on in its name is the server's own work. */
   readonly over: boolean
-  /** True once the caller has gone away without its answer, and nothing is to be done for it any more. */
+  /** True once the caller has gone away without its answer, while its call is at work: nothing is to be done for it any more. */
   readonly left: boolean
   /** Calls `then` when the caller goes away without its answer, unless it has left already; returns what takes that back. */
   onLeave(then: () => void): () => void
