@@ -1,6 +1,7 @@
 /** The ci room: what a change did to the model, for the reports that continuous integration posts. */
 import type { Mounted } from '../http/mount.ts'
 import type { Changes } from '../pipelines/changes.ts'
+import { Comparisons } from '../registry/gates/change.ts'
 import type { Endpoints } from '../serving/endpoints/endpoints.ts'
 import { mergeTimes } from './merges.ts'
 import type { MergesDeps } from './merges.ts'
@@ -34,6 +35,7 @@ export function ciRoom({ pipelines, serving, rollout, data, ...deps }: CiRoomDep
       ...deps,
       ...merges,
       changes: pipelines.changes,
+      comparisons: new Comparisons(deps.registry),
       treeDiffs: data.treeDiffs,
       async latencyOf(project, model, version) {
         const endpoints = await serving.list(project)

@@ -56,7 +56,7 @@ export interface RegistryRoomDeps extends Pick<RegistryDeps, 'usedBy' | 'overrid
   /** Hosts that webhooks may reach although they are private, and the private key, as PEM, by which reproductions are attested; absent = none. */
   readonly started: { readonly egressAllow?: readonly string[]; readonly signingKey?: string }
   /** Ports of what scores models: replays of native models, proofs and exports of ONNX graphs. */
-  readonly scoring: Required<Pick<RegistryDeps, 'scoreNative'>> &
+  readonly scoring: Required<Pick<RegistryDeps, 'scoreNative' | 'scorer'>> &
     Pick<LoweringDeps, 'exporting'> & {
       readonly prove: LoweringDeps['proveOnnx']
       readonly verifyNative: Parameters<typeof replaying>[0]
@@ -107,10 +107,11 @@ export function registryRoom({
   ...deps
 }: RegistryRoomDeps): RegistryRoom {
   const { db } = deps
-  const { scoreNative, prove: proveOnnx, exporting, verifyNative } = scoring
+  const { scoreNative, scorer, prove: proveOnnx, exporting, verifyNative } = scoring
   const registry: Registry = {
     ...deps,
     scoreNative,
+    scorer,
     modelsDir: join(dataDir, 'models'),
     ...(signingKey !== undefined && { signer: openSigner(signingKey) }),
   }

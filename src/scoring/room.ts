@@ -11,9 +11,12 @@ export interface ScoringDeps {
 /** Ports only: scoring has no routes and no loops. */
 export type ScoringRoom = ReturnType<typeof onnxServing> & {
   readonly scoreNative: typeof scoreNative
+  /** Address of the module that exports it, for threads. */
+  readonly scorer: string
   readonly verifyNative: typeof verifyApart
 }
 
 export function scoringRoom({ cacheFolder }: ScoringDeps): ScoringRoom {
-  return { ...onnxServing(cacheFolder), scoreNative, verifyNative: verifyApart }
+  const scorer = new URL('./native/score.ts', import.meta.url).href
+  return { ...onnxServing(cacheFolder), scoreNative, scorer, verifyNative: verifyApart }
 }

@@ -2,7 +2,14 @@
 import { ifFound } from '../../contract/absence/absent.ts'
 import type { Principal } from '../../contract/access.ts'
 import { BASELINES } from '../../contract/changes/report.ts'
-import type { Baseline, BaselineName, Beside, ChangeReport, ChangedMetric } from '../../contract/changes/report.ts'
+import type {
+  Baseline,
+  BaselineName,
+  Beside,
+  Calibration,
+  ChangeReport,
+  ChangedMetric,
+} from '../../contract/changes/report.ts'
 import { problem } from '../../contract/errors.ts'
 import { PRODUCTION } from '../../contract/registry.ts'
 import type { GateResult } from '../../contract/registry.ts'
@@ -14,8 +21,8 @@ import { isClean } from '../../pipelines/spec/sources.ts'
 import { aliasVersion } from '../../registry/aliases/aliases.ts'
 import { findVersion, metricsOf, requireVersion } from '../../registry/context/context.ts'
 import type { Registry, VersionRow } from '../../registry/context/context.ts'
-import { compareVersions, ownCalibration } from '../../registry/gates/change.ts'
-import type { Comparison } from '../../registry/gates/change.ts'
+import type { Comparisons } from '../../registry/gates/change.ts'
+import type { Comparison } from '../../registry/gates/comparison.ts'
 import { getVersion } from '../../registry/versions/read.ts'
 import { compareData, type TreeDiffs } from './data.ts'
 import { diffPackages } from './packages.ts'
@@ -25,6 +32,7 @@ export interface ReportDeps {
   readonly registry: Registry
   readonly envs: Pick<Envs, 'lock'>
   readonly changes: Changes
+  readonly comparisons: Pick<Comparisons, 'of'>
   /** Port: what differs between two tables by their content; undefined where they cannot be compared. */
   readonly treeDiffs: TreeDiffs
   /** 95th percentile of a version in the gateways now, ms; null where it answers nothing. */
@@ -187,7 +195,7 @@ async function bothOf<T>(
 }
 
 async function comparedFigures(
-  { registry }: ReportDeps,
+  { comparisons }: ReportDeps,
   candidate: VersionRow | null,
   against: Pair,
   gated: readonly string[],
@@ -201,7 +209,7 @@ async function comparedFigures(
       calibration: { candidate: null, production: null, merge_base: null },
     }
   }
-  const found = await bothOf(against, (other) => compareVersions(registry, { candidate, other, gated }))
+  const { calibration, found } = await comparedWith(comparisons, { candidate, gated }, against)
   const looked = [...new Set([found.production, found.merge_base].flatMap((one) => one?.looked ?? []))]
   return {
     metrics: metricRows(metricsOf(candidate), found, gated),
@@ -214,11 +222,24 @@ async function comparedFigures(
         ? 'no baseline could be scored on the rows of the candidate'
         : `looked at ${looked.join(', ')}`,
     calibration: {
-      candidate: await ownCalibration(registry, candidate),
+      candidate: calibration,
       production: found.production?.calibration ?? null,
       merge_base: found.merge_base?.calibration ?? null,
     },
   }
+}
+
+/** The candidate's own calibration, and it against each baseline; a version that is both is compared once. */
+async function comparedWith(
+  comparisons: ReportDeps['comparisons'],
+  asked: { readonly candidate: VersionRow; readonly gated: readonly string[] },
+  against: Pair,
+): Promise<{ calibration: Calibration | null; found: Record<BaselineName, Comparison | null> }> {
+  const others: VersionRow[] = []
+  const places = await bothOf(against, (row) => Promise.resolve(others.push(row) - 1))
+  const { calibration, others: compared } = await comparisons.of({ ...asked, others })
+  const at = (place: number | null): Comparison | null => (place === null ? null : (compared[place] ?? null))
+  return { calibration, found: { production: at(places.production), merge_base: at(places.merge_base) } }
 }
 
 /** What a baseline has and the candidate has not: it may have got another name, and nothing else tells that it is no longer measured. */

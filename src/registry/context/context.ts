@@ -33,6 +33,8 @@ export interface RegistryDeps {
   readonly modelsDir: string
   /** Scores rows with a lowered model; without it no incumbent is scored on a candidate's hold-out. */
   readonly scoreNative?: ScoreNative
+  /** Address of a module that exports it as \`scoreNative\`, for threads; without it no version is scored there. */
+  readonly scorer?: string
   /** What answers with a version now (of any version when it is null), for example `endpoint "flights"`; such are not deleted or renamed. */
   readonly usedBy?: (model: string, version: number | null) => Promise<string | null>
   /** Where a version answers now although its gates did not hold, by whose override; times are ms. */

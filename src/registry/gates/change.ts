@@ -1,133 +1,99 @@
-/** Holds a version against another one for people to read: metrics with intervals, slices that became worse, calibration. */
-import type { Calibration, MetricDelta, WorseSlice } from '../../contract/changes/report.ts'
-import { benjaminiHochberg } from '../../stats/false-discovery.ts'
-import { brier } from '../../stats/metrics.ts'
+/** A version held against others for people to read: computed on a thread of its own, and kept by what decides it. */
+import { createHash } from 'node:crypto'
+import { problem } from '../../contract/errors.ts'
+import { onThread } from '../../jobs/thread.ts'
+import { treeTableFile } from '../../store/blobs/trees.ts'
 import { metricsOf } from '../context/context.ts'
 import type { Registry, VersionRow } from '../context/context.ts'
-import { pairedDifference, unpairedDifference } from './compare.ts'
-import type { Evaluation } from './evaluation.ts'
-import { readScores, scoreIncumbent } from './incumbent.ts'
-import { direction } from './inputs.ts'
-import { isRowMetric } from './row-metrics.ts'
-import { pairedFindings } from './slice-gates.ts'
-import { incumbentOf, loadEvaluation } from './verdicts.ts'
+import { layOutNative } from '../context/native.ts'
+import type { Bytes, Compared, ComparisonTask } from './comparison.ts'
+import type { ApartTask, ComparedApart } from './comparison-thread.ts'
 
-export interface Comparison {
-  readonly metrics: Readonly<Record<string, MetricDelta>>
-  readonly slices: readonly Omit<WorseSlice, 'baseline'>[]
-  /** Columns whose values were looked at, and by which metric; empty where none could be. */
-  readonly looked: readonly string[]
-  /** Of the other version, on the rows of the candidate; null where it cannot be scored there. */
-  readonly calibration: Calibration | null
+/** A candidate, the versions that it is held against, and the metrics that its gates name. */
+export interface Change {
+  readonly candidate: VersionRow
+  readonly others: readonly VersionRow[]
+  readonly gated: readonly string[]
 }
 
-/** Two-sided 95 %, said as the one-sided confidence that gates use. */
-const ONE_SIDED = 0.975
-/** A column with more values is an identifier and no slice. */
-const MOST_VALUES = 200
-/** Share of the slices called worse that are not. */
-const FALSE_CALLS = 0.05
-const BINS = 10
+/** Answers that are kept; what is compared never changes. */
+const MOST_KEPT = 100
 
-/** The candidate against another version: on the candidate's own hold-out where the other can be scored there. */
-export async function compareVersions(
-  room: Registry,
-  { candidate, other, gated }: { candidate: VersionRow; other: VersionRow; gated: readonly string[] },
-): Promise<Comparison> {
-  const evaluation = await pairedEvaluation(room, candidate, other)
-  const metrics = metricsOf(candidate)
-  const rows = other.evaluation === null ? null : await loadEvaluation(room, other.evaluation)
-  const incumbent = { ...incumbentOf(other), rows }
-  const judged = { metrics, evaluation, signature: null, data: [], incumbents: {} }
-  const found = Object.keys(metrics).flatMap((metric): [string, MetricDelta][] => {
-    const gate = { metric, not_worse_than: 'other', margin: 0, confidence: ONE_SIDED }
-    const value = incumbent.metrics[metric]
-    const difference = pairedDifference(gate, judged) ?? unpairedDifference(gate, judged, incumbent)
-    if (value === undefined || difference === undefined) return []
-    return [[metric, shown(metric, value, difference, difference.sameRows ? (evaluation?.y.length ?? null) : null)]]
+export class Comparisons {
+  readonly #room: Registry
+  readonly #kept = new Map<string, Promise<Compared>>()
+  /** One comparison after the other: each takes a core and its tables in memory. */
+  #last: Promise<unknown> = Promise.resolve()
+
+  readonly #most: number
+
+  constructor(room: Registry, most = MOST_KEPT) {
+    this.#room = room
+    this.#most = most
+  }
+
+  /** What `compareTables` finds, computed once for two who ask at once. Throws what it throws, and `not_found` and `corrupt_blob` of tables. */
+  of(change: Change): Promise<Compared> {
+    const key = decidedBy(change)
+    const kept = this.#kept.get(key)
+    if (kept !== undefined) return kept
+    const found = this.#last.then(() => compareApart(this.#room, change))
+    const forget = (): unknown => this.#kept.delete(key)
+    this.#last = found.then(() => undefined, forget)
+    const [oldest] = this.#kept.keys()
+    if (this.#kept.size >= this.#most && oldest !== undefined) this.#kept.delete(oldest)
+    this.#kept.set(key, found)
+    return found
+  }
+}
+
+/** A digest of all that decides the answer. */
+function decidedBy({ candidate, others, gated }: Change): string {
+  const text = JSON.stringify([
+    [candidate.evaluation, candidate.holdout, candidate.metrics],
+    // without a native form of its own the tree says where one of before lies
+    others.map((one) => [one.evaluation, one.metrics, one.lowering_state, one.lowering_tree, one.tree]),
+    gated,
+  ])
+  return createHash('sha256').update(text).digest('hex')
+}
+
+async function compareApart(room: Registry, { candidate, others, gated }: Change): Promise<Compared> {
+  const task: ComparisonTask = {
+    candidate: {
+      metrics: metricsOf(candidate),
+      evaluation: await tableOf(room, candidate.evaluation),
+      holdout: others.length === 0 ? null : await tableOf(room, candidate.holdout),
+    },
+    others: await Promise.all(
+      others.map(async (other) => ({
+        metrics: metricsOf(other),
+        evaluation: await tableOf(room, other.evaluation),
+        native: room.scorer === undefined ? null : await layOutNative(room, other),
+      })),
+    ),
+    gated,
+  }
+  const { compared, refused } = await onThread<ComparedApart>({
+    file: new URL('./comparison-thread.ts', import.meta.url),
+    task: { ...task, scorer: room.scorer ?? null } satisfies ApartTask,
+    what: 'compares versions',
   })
-  const metric = [...gated, 'roc_auc', ...Object.keys(metrics)].find((one) => one in metrics && isRowMetric(one))
-  return {
-    metrics: Object.fromEntries(found),
-    ...worse(evaluation, metric),
-    calibration: evaluation?.incumbent == null ? null : calibrationOf(evaluation.y, evaluation.incumbent),
-  }
+  if (refused !== undefined) throw problem(refused.code, refused.data)
+  if (compared === undefined) throw new Error('the thread that compares versions said nothing')
+  return compared
 }
 
-/** The calibration of a version on its own hold-out; null where no rows were left, or they are of no class. */
-export async function ownCalibration(room: Registry, version: VersionRow): Promise<Calibration | null> {
-  const evaluation = version.evaluation === null ? null : await loadEvaluation(room, version.evaluation)
-  return evaluation === null ? null : calibrationOf(evaluation.y, evaluation.score)
-}
-
-async function pairedEvaluation(room: Registry, candidate: VersionRow, other: VersionRow): Promise<Evaluation | null> {
-  const written = candidate.evaluation === null ? null : await loadEvaluation(room, candidate.evaluation)
-  if (written === null) return null
-  const scores = await scoreIncumbent(room, candidate, other)
-  // what the step itself wrote there is of whichever version it was given
-  return { ...written, incumbent: scores === null ? null : await readScores(room, scores) }
-}
-
-function shown(
-  metric: string,
-  value: number,
-  { estimate, low, high, method }: { estimate: number; low: number; high: number; method: string },
-  n: number | null,
-): MetricDelta {
-  const sign = direction(metric)
-  const known = low < high
-  return {
-    value,
-    delta: sign * estimate,
-    better: !known || (low <= 0 && high >= 0) ? null : low > 0,
-    interval: known ? (sign > 0 ? [low, high] : [-high, -low]) : null,
-    n,
-    method,
+/** The table of a tree, held against its digest piece by piece: of a large one the whole at once would hold the loop. */
+async function tableOf({ blobs }: Registry, tree: string | null): Promise<Bytes> {
+  const file = tree === null ? undefined : await treeTableFile(blobs, tree)
+  if (file === undefined) return null
+  const { size, stream } = await blobs.read(file.digest)
+  const bytes = new Uint8Array(new SharedArrayBuffer(size))
+  let at = 0
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    bytes.set(chunk, at)
+    at += chunk.length
   }
-}
-
-function worse(evaluation: Evaluation | null, metric: string | undefined): Pick<Comparison, 'slices' | 'looked'> {
-  if (evaluation?.incumbent == null || metric === undefined) return { slices: [], looked: [] }
-  const columns = Object.entries(evaluation.slices).filter(([, column]) => new Set(column).size <= MOST_VALUES)
-  const found = columns.flatMap(([slice, column]) =>
-    pairedFindings(evaluation, column, metric).map((one) => ({ ...one, slice })),
-  )
-  const q = benjaminiHochberg(found.map((one) => one.p))
-  const slices = found
-    .filter((one, i) => one.estimate < 0 && (q[i] ?? 1) < FALSE_CALLS)
-    .map(({ slice, value, n, estimate, low, high }) => ({
-      metric,
-      slice,
-      value,
-      n,
-      delta: estimate,
-      interval: [low, high] as [number, number],
-      harm: (-estimate * n) / evaluation.y.length,
-    }))
-  return {
-    slices: slices.toSorted((a, b) => b.harm - a.harm),
-    looked: columns.map(([slice]) => `${metric} by ${slice}`),
-  }
-}
-
-/** Null without rows, and where the scores are no probabilities of a class. */
-function calibrationOf(labels: Float64Array, scores: Float64Array): Calibration | null {
-  const n = labels.length
-  const classes = labels.every((y) => y === 0 || y === 1) && scores.every((score) => score >= 0 && score <= 1)
-  if (n === 0 || !classes) return null
-  const bins = Array.from({ length: BINS }, () => ({ score: 0, label: 0 }))
-  for (let i = 0; i < n; i++) {
-    const bin = bins[Math.min(BINS - 1, Math.floor((scores[i] ?? 0) * BINS))]
-    if (bin === undefined) continue
-    bin.score += scores[i] ?? 0
-    bin.label += labels[i] ?? 0
-  }
-  const mean = (of: Float64Array): number => of.reduce((sum, one) => sum + one, 0) / n
-  return {
-    brier: brier({ scores, labels }),
-    ece: bins.reduce((sum, { score, label }) => sum + Math.abs(score - label), 0) / n,
-    n,
-    mean_score: mean(scores),
-    base_rate: mean(labels),
-  }
+  return bytes
 }

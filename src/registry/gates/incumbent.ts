@@ -2,8 +2,7 @@
 import { csvRows } from '../../store/csv.ts'
 import { treeTable } from '../../store/blobs/trees.ts'
 import { layOutNative } from '../context/native.ts'
-import type { Cell } from '../context/context.ts'
-import type { Registry, VersionRow } from '../context/context.ts'
+import type { Cell, Registry, ScoreNative, VersionRow } from '../context/context.ts'
 
 /**
  * The digest of a blob with the incumbent's scores (little-endian doubles) in the order of the predictions' rows; null when it cannot be
@@ -18,16 +17,35 @@ export async function scoreIncumbent(
   if (scoreNative === undefined || candidate.holdout === null || candidate.evaluation === null) return null
   const dir = await layOutNative(room, incumbent)
   const [holdout, predictions] = await Promise.all([
-    readTable(room, candidate.holdout),
-    readTable(room, candidate.evaluation),
+    readText(room, candidate.holdout),
+    readText(room, candidate.evaluation),
   ])
   if (dir === null || holdout === undefined || predictions === undefined) return null
-  const order = align(holdout, predictions)
+  const scores = scoreAligned(alignTables(holdout, predictions), dir, scoreNative)
+  return scores === null ? null : (await room.blobs.put(new Uint8Array(scores.buffer))).digest
+}
+
+/** A hold-out, and for each row of its predictions the row of it; undefined where they are not of the same rows. */
+export interface Aligned {
+  readonly holdout: Table
+  readonly order: readonly number[] | undefined
+}
+
+/** Two CSV texts as tables of the same rows. */
+export function alignTables(holdout: string, predictions: string): Aligned {
+  const table = tableOf(holdout)
+  return { holdout: table, order: align(table, tableOf(predictions)) }
+}
+
+/** Scores of the rows in the order of the predictions; null where the rows lack an input or are not the same. */
+export function scoreAligned(
+  { holdout, order }: Aligned,
+  dir: string,
+  scoreNative: ScoreNative,
+): Float64Array<ArrayBuffer> | null {
   if (order === undefined) return null
   const scores = scoreNative(dir, (input, kind) => column(holdout, input, kind), holdout.rows.length)
-  if (scores === undefined) return null
-  const aligned = Float64Array.from(order, (row) => scores[row] ?? Number.NaN)
-  return (await room.blobs.put(new Uint8Array(aligned.buffer))).digest
+  return scores === undefined ? null : Float64Array.from(order, (row) => scores[row] ?? Number.NaN)
 }
 
 interface Table {
@@ -35,10 +53,12 @@ interface Table {
   readonly rows: readonly (readonly string[])[]
 }
 
-async function readTable(room: Registry, tree: string): Promise<Table | undefined> {
-  const table = await treeTable(room.blobs, tree)
-  if (table === undefined) return undefined
-  const [header = [], ...rows] = csvRows(table.toString('utf8'))
+async function readText(room: Registry, tree: string): Promise<string | undefined> {
+  return (await treeTable(room.blobs, tree))?.toString('utf8')
+}
+
+function tableOf(text: string): Table {
+  const [header = [], ...rows] = csvRows(text)
   return { header, rows }
 }
 

@@ -144,8 +144,13 @@ export async function filesOfTrees(blobs: Blobs, digests: readonly string[]): Pr
 
 /** The table of a tree: the tree itself where it is one file, else its first CSV. Undefined where it has none. */
 export async function treeTable(blobs: Blobs, digest: string): Promise<Buffer | undefined> {
-  const file = (await treeFiles(blobs, digest)).find(({ path }) => path === '' || path.endsWith('.csv'))
+  const file = await treeTableFile(blobs, digest)
   return file === undefined ? undefined : blobs.bytes(file.digest)
+}
+
+/** The file that `treeTable` reads. */
+export async function treeTableFile(blobs: Pick<Blobs, 'bytes'>, digest: string): Promise<TreeFile | undefined> {
+  return (await treeFiles(blobs, digest)).find(({ path }) => path === '' || path.endsWith('.csv'))
 }
 
 /**
