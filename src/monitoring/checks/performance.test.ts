@@ -238,6 +238,30 @@ describe('slices', () => {
   })
 })
 
+test('a large window, whose figures a thread computes, has those of plain counting, by slice too', async () => {
+  const rows = Array.from({ length: 5004 }, (_, i): Row => {
+    const label = i % 4 === 0 ? {} : { label: i % 3 === 0 ? 1 : 0 }
+    return { et: START + i * HOUR_MS, score: (i % 7) / 10, carrier: ['UA', 'AA', ''][i % 3], ...label }
+  })
+  const name = await endpoint(rows)
+  const [items, again] = await Promise.all([ask(name), ask(name)])
+  assert.equal(items[0], again[0], 'two who ask at once share them')
+  const labelled = rows.filter((row) => row.label !== undefined)
+  const base = pick(items, 'base_rate')
+  assert.deepEqual([base.n, base.labelled, base.from], [5004, labelled.length, new Date(START).toISOString()])
+  near(base.estimate ?? 0, mean(labelled.map(({ label }) => label!)), 1e-12)
+  near(pick(items, 'brier').estimate ?? 0, mean(labelled.map(({ score, label }) => (score - label!) ** 2)), 1e-12)
+  near(pick(items, 'mean_score').estimate ?? 0, mean(rows.map(({ score }) => score)), 1e-12)
+  const slices = (await ask(name, { slice: 'carrier' })).filter((one) => one.metric === 'base_rate')
+  assert.deepEqual(
+    slices.map(({ value, n, estimate }) => [value, n, estimate]),
+    [
+      ['AA', 1668, 0],
+      ['UA', 1668, 1],
+    ],
+  )
+})
+
 test('figures of a window change with its rows and labels, and with what is due', async () => {
   const name = await endpoint([rowAt(START, { label: 1 }), rowAt(START + 1, { label: 0 })])
   const first = await ask(name)

@@ -1,5 +1,6 @@
 /** Answered predictions with their scores and labels, kept in memory by day of event time: only days that changed are read again. */
 import { DAY_MS } from '../../contract/ids.ts'
+import { forInTurns, turnOfLoop } from '../../http/callers/turns.ts'
 import type { Db, Reader, Sql, Tx } from '../../store/db.ts'
 import { answeringVersions, scoredSql } from '../../serving/records/queries.ts'
 import { joined, raw, searchAll, sql } from '../../store/sql/sql.ts'
@@ -58,12 +59,27 @@ export interface ScoredDay {
 export async function scoredDays(db: Db, query: ScoredQuery): Promise<ScoredDay[]> {
   const wanted = await changedDays(db, query)
   const days = daysOf(db, query)
-  for (const span of spans(wanted.filter(({ day, seq }) => days.get(day)?.seq !== seq)))
-    for (const [day, found] of await readDays(db, query, span)) days.set(day, found)
+  const isKnown = ({ day, seq }: DayRow): boolean => days.get(day)?.seq === seq
+  // held here as well: whoever asks meanwhile may have some of them forgotten
+  const mine = new Map(wanted.filter(isKnown).map(({ day }) => [day, days.get(day)?.rows ?? []]))
+  for (const span of spans(wanted.filter((one) => !mine.has(one.day))))
+    for (const [day, read] of await readDays(db, query, span)) {
+      days.set(day, read)
+      mine.set(day, read.rows)
+    }
   const { from = -Infinity, to = Infinity, version } = query
   const has = (row: ScoredRow): boolean =>
     row.event_time >= from && row.event_time < to && (version === undefined || row.version === version)
-  const found = wanted.map(({ day, seq }) => ({ day, seq, rows: days.get(day)?.rows.filter(has) ?? [] }))
+  const found: ScoredDay[] = []
+  for (const { day, seq } of wanted) {
+    const rows: ScoredRow[] = []
+    const all = mine.get(day) ?? []
+    await forInTurns(all.length, (at) => {
+      const row = all[at] as ScoredRow
+      if (has(row)) rows.push(row)
+    })
+    found.push({ day, seq, rows })
+  }
   forget(db)
   return found
 }
@@ -146,22 +162,33 @@ async function readDays(db: Db, query: ScoredQuery, span: readonly DayRow[]): Pr
   )
   const seqs = new Map(span.map(({ day, seq }) => [day, seq]))
   const days = new Map<number, { seq: number; rows: ScoredRow[] }>(span.map(({ day, seq }) => [day, { seq, rows: [] }]))
-  for (const one of packed) if (seqs.has(one.day)) days.get(one.day)?.rows.push(...unpack(one))
+  for (const one of packed) if (seqs.has(one.day)) await unpack(one, days.get(one.day)?.rows ?? [])
   return days
 }
 
-function unpack({ version, ...packed }: Packed): ScoredRow[] {
-  const times = JSON.parse(packed.times) as number[]
-  const scores = JSON.parse(packed.scores) as number[]
-  const labels = JSON.parse(packed.labels) as (number | null)[]
-  const slices = JSON.parse(packed.slices) as unknown[]
-  return times.map((event_time, i) => ({
-    event_time,
-    version,
-    score: scores[i] ?? 0,
-    label: labels[i] ?? null,
-    value: textOf(slices[i]),
-  }))
+/** Adds the rows to `into`, some of them a turn of the loop. */
+async function unpack({ version, ...packed }: Packed, into: ScoredRow[]): Promise<void> {
+  const times = await parsed<number>(packed.times)
+  const scores = await parsed<number>(packed.scores)
+  const labels = await parsed<number | null>(packed.labels)
+  const slices = await parsed<unknown>(packed.slices)
+  await forInTurns(times.length, (i) =>
+    into.push({
+      event_time: times[i] ?? 0,
+      version,
+      score: scores[i] ?? 0,
+      label: labels[i] ?? null,
+      value: textOf(slices[i]),
+    }),
+  )
+}
+
+/** Texts of more letters are parsed in a turn of their own. */
+const LONG = 64 * 1024
+
+async function parsed<T>(text: string): Promise<T[]> {
+  if (text.length > LONG) await turnOfLoop()
+  return JSON.parse(text) as T[]
 }
 
 function textOf(value: unknown): string {
