@@ -113,5 +113,7 @@ describe('a rollout is shown', () => {
     assert.deepEqual(await ids({ limit: 1, under_way: 'true' }), ['2 shadow'])
     const { id } = await newest(bench.db, 'listed')
     assert.deepEqual(await ids({ limit: 1, page_token: id }), ['1 promoted'])
+    const listed = await listRollouts(bench.db, SYSTEM, { endpoint: 'listed', limit: 1 })
+    assert.deepEqual(listed.items, [await getRollout(bench.db, id)], 'each as it is shown by itself')
   })
 })

@@ -5,6 +5,7 @@ import { problem } from '../contract/errors.ts'
 import { toTime } from '../contract/fields.ts'
 import type { Rollout } from '../contract/rollout.ts'
 import { stepsOf } from '../contract/rollout/steps.ts'
+import { turnOfLoop } from '../http/callers/turns.ts'
 import type { Reader } from '../store/db.ts'
 import type { Series } from './evidence/curve.ts'
 import { rivalsOf } from './controller/challengers.ts'
@@ -17,7 +18,7 @@ import { evidenceOf, planOf, requireRollout } from './context/context.ts'
 import type { RolloutRow } from './context/context.ts'
 import { judge, verdictsOf } from './controller/verdicts.ts'
 import { endpointNamesSql, endpointRow } from '../serving/context/rows.ts'
-import { all, fetchAll, sql } from '../store/sql/sql.ts'
+import { all, fetchAll, raw, sql } from '../store/sql/sql.ts'
 
 type Shown = z.output<typeof Rollout>
 
@@ -42,6 +43,10 @@ async function isVisible(reader: Reader, who: Principal, endpoint: string): Prom
   return (await endpointRow(reader, endpoint))?.project === who.project
 }
 
+/** Columns of a rollout in a list: of its curve, which may have hundreds of kilobytes, none is shown there. */
+const LISTED = `id, endpoint, model, version, stable_version, state, step, plan, slices, reason, created_at, created_by, finished_at,
+  first_event, last_event, seq, evidence, '[]' AS curve, step_from, breaker, approvals, group_id, canary_at, split_epoch, step_at`
+
 /** Rollouts that the caller sees, newest first. */
 export async function listRollouts(
   reader: Reader,
@@ -62,10 +67,15 @@ export async function listRollouts(
   ]
   const rows = await fetchAll<RolloutRow>(
     reader,
-    sql`SELECT * FROM rollouts WHERE ${all(conditions)} ORDER BY id DESC LIMIT ${query.limit + 1}`,
+    sql`SELECT ${raw(LISTED)} FROM rollouts WHERE ${all(conditions)} ORDER BY id DESC LIMIT ${query.limit + 1}`,
   )
   const page = rows.slice(0, query.limit)
-  const items = await Promise.all(page.map((row) => shown(reader, row, query.now)))
+  const items: Shown[] = []
+  for (const row of page) {
+    items.push(await shown(reader, row, query.now))
+    // all of them at once would hold the loop: each has its evidence and verdicts judged and parsed
+    await turnOfLoop()
+  }
   const last = page.at(-1)
   return { items, ...(rows.length > query.limit && last && { next_page_token: last.id }) }
 }

@@ -15,6 +15,7 @@ for (const [name, value] of Object.entries({
   'things that JSON has no word for': [...Array<unknown>(300).fill(undefined), Number.NaN, () => 1],
   'what writes itself': { list: Array.from({ length: 300 }, () => new Date(0)), own: { toJSON: () => LONG } },
   'a list that is made': { runs: new MadeList(1000, (i) => LONG[i]), more: 1 },
+  'few items that hold much': { items: Array.from({ length: 60 }, (_, i) => ({ i, own: Array<number>(190).fill(i) })) },
   'nothing but a list': { runs: Array<number>(201).fill(1) },
 }))
   test(`${name}: as JSON.stringify`, async () => {
@@ -32,6 +33,7 @@ for (const value of [
   { list: Array(200).fill(1) },
   { own: { toJSON: () => LONG } },
   { few: new MadeList(3, (i) => i) },
+  { items: Array.from({ length: 20 }, (_, i) => ({ i, own: Array<number>(190).fill(i) })) },
 ])
   test(`${JSON.stringify(value).slice(0, 30)} is written at once`, () =>
     assert.equal(jsonText(value), JSON.stringify(value)))

@@ -2,10 +2,11 @@
 import { MadeList } from './made-list.ts'
 import { TURN_MS, turnOfLoop } from './turns.ts'
 
-/** A list of more items is written in slices. */
+/** A list of more items is written in slices, and one whose items hold so many values between them. */
 const LONG = 200
+const HEAVY = 10_000
 
-/** So many items are written between two looks at the clock: twice as many as before while that is quick, ms. */
+/** So many items are written between two looks at the clock: twice as many as before while that is quick, ms, else half as many. */
 const BETWEEN = 20
 const MOST_BETWEEN = 200
 const QUICK_MS = 1
@@ -19,10 +20,25 @@ export function jsonText(value: unknown): string | Promise<Buffer> {
 }
 
 function holdsLong(value: unknown, deep: number): boolean {
-  if (isList(value)) return value.length > LONG
+  if (isList(value)) return value.length > LONG || (value.length > 1 && valuesIn(value, HEAVY) >= HEAVY)
   if (!isPlain(value) || deep === 0) return false
   for (const key in value) if (typeof value[key] === 'object' && holdsLong(value[key], deep - 1)) return true
   return false
+}
+
+/** How deep values are counted: deeper ones are of no use to a caller. */
+const DEEPEST_COUNTED = 20
+
+/** How many values it holds, counted up to about `most`. */
+function valuesIn(value: unknown, most: number, deep = DEEPEST_COUNTED): number {
+  if (deep === 0 || !(Array.isArray(value) || isPlain(value))) return 1
+  let count = 1
+  for (const key in value) {
+    if (count >= most) break
+    const inside: unknown = (value as Record<string, unknown>)[key]
+    count += typeof inside === 'object' ? valuesIn(inside, most - count, deep - 1) : 1
+  }
+  return count
 }
 
 /** A list, or one whose items are made as they are written. */
@@ -75,7 +91,7 @@ class Slices {
       this.#text += at === 0 ? text.slice(0, -1) : `,${text.slice(1, -1)}`
       at += size
       const now = performance.now()
-      size = now - began < QUICK_MS ? Math.min(2 * size, MOST_BETWEEN) : BETWEEN
+      size = now - began < QUICK_MS ? Math.min(2 * size, MOST_BETWEEN) : Math.max(1, Math.min(size >> 1, BETWEEN))
       if (now - this.#since > TURN_MS) await this.#pause()
     }
     this.#text += ']'

@@ -2,6 +2,7 @@
 import type { z } from 'zod'
 import type { RecordedRow } from '../../contract/rollout.ts'
 import { problem } from '../../contract/errors.ts'
+import { mapInTurns } from '../../http/callers/turns.ts'
 import { slicesOf } from '../observations/hooks.ts'
 import { comparedAnswers } from '../../serving/records/queries.ts'
 import type { RolloutDeps } from '../context/context.ts'
@@ -31,7 +32,7 @@ export async function recordedRows(
     wish.endpoint,
     rows.map((row) => row.id),
   )
-  return rows.toReversed().map((row) => ({
+  return mapInTurns(rows.toReversed(), (row) => ({
     at: row.event_time,
     stable: row.score,
     candidate: row.candidate,

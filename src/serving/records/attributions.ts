@@ -2,6 +2,7 @@
 import type { z } from 'zod'
 import type { Attributions } from '../../contract/serving.ts'
 import { shareDistance, sharesOf } from '../../stats/moved-shares.ts'
+import { forInTurns } from '../../http/callers/turns.ts'
 import type { Db } from '../../store/db.ts'
 import { EXPLAINED_PREFIX, unpackExplained } from './explained.ts'
 import { requireEndpoint, versionsOf } from '../context/rows.ts'
@@ -78,11 +79,12 @@ export async function contributionSums(
   )
   const versions = await versionsOf(db, query.endpoint)
   const sums: ContributionSums = { rows: rows.length, signed: new Map(), absolute: new Map() }
-  for (const row of rows) {
-    const { explanation } = unpackExplained(row.prediction)
-    const names = versions.get(row.version)?.inputs ?? []
+  await forInTurns(rows.length, (at) => {
+    const { version: made = '', prediction = '' } = rows[at] ?? {}
+    const { explanation } = unpackExplained(prediction)
+    const names = versions.get(made)?.inputs ?? []
     explanation?.contributions.forEach((value, i) => add(sums, names[i]?.name ?? String(i), [value].flat()))
-  }
+  })
   return sums
 }
 

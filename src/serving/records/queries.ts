@@ -1,6 +1,6 @@
 /** Reads of the prediction log for other rooms. Times are ms; `from` is inclusive, `until` exclusive, but where it says otherwise. */
 import type { VariantRole } from '../../gateway/table/table.ts'
-import type { Reader, Sql, SqlValue } from '../../store/db.ts'
+import type { Db, Reader, Sql, SqlValue } from '../../store/db.ts'
 import { fetchAll, inList, joined, raw, sql } from '../../store/sql/sql.ts'
 
 /** A time of an endpoint's event times. */
@@ -77,7 +77,7 @@ export interface ComparedAnswer {
 
 /** The newest rows that `stable` answered by itself, newest first; with a `shadow` only those that it scored too. */
 export function comparedAnswers(
-  reader: Reader,
+  db: Pick<Db, 'search'>,
   wish: {
     readonly endpoint: string
     readonly stable: string
@@ -85,14 +85,14 @@ export function comparedAnswers(
     readonly limit: number
   },
 ): Promise<ComparedAnswer[]> {
-  return reader.all<ComparedAnswer>(
-    `SELECT p.id, p.event_time, p.latency_us, p.score, p.inputs, s.score AS candidate, s.error, s.latency_us AS candidate_us
+  return db.search<ComparedAnswer>({
+    text: `SELECT p.id, p.event_time, p.latency_us, p.score, p.inputs, s.score AS candidate, s.error, s.latency_us AS candidate_us
        FROM predictions p LEFT JOIN shadow_predictions s ON s.endpoint = p.endpoint AND s.id = p.id AND s.version = ?
       WHERE p.endpoint = ? AND p.version = ? AND p.role = 'stable' AND p.status < 400 AND p.fallback = 0
         ${wish.shadow === undefined ? '' : 'AND s.id IS NOT NULL'}
       ORDER BY p.event_time DESC, p.id DESC LIMIT ?`,
-    [wish.shadow ?? '', wish.endpoint, wish.stable, wish.limit],
-  )
+    params: [wish.shadow ?? '', wish.endpoint, wish.stable, wish.limit],
+  })
 }
 
 /** An answered row as profiles count it. `inputs` is JSON of the row in the order of the version's inputs. */
