@@ -31,11 +31,11 @@ const DEEPEST_COUNTED = 20
 
 /** How many values it holds, counted up to about `most`. */
 function valuesIn(value: unknown, most: number, deep = DEEPEST_COUNTED): number {
-  if (deep === 0 || !(Array.isArray(value) || isPlain(value))) return 1
+  const isArray = Array.isArray(value)
+  if (deep === 0 || !(isArray || isPlain(value))) return 1
   let count = 1
-  for (const key in value) {
+  for (const inside of isArray ? (value as readonly unknown[]) : Object.values(value)) {
     if (count >= most) break
-    const inside: unknown = (value as Record<string, unknown>)[key]
     count += typeof inside === 'object' ? valuesIn(inside, most - count, deep - 1) : 1
   }
   return count

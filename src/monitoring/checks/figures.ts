@@ -12,6 +12,7 @@ export type PerformanceItem = z.output<typeof Performance>
 /** What of a query decides the figures of a window. Times are ms, event time. */
 export interface WindowQuery {
   readonly from?: number
+  readonly to?: number
   readonly bucket: 'day' | 'week' | 'month' | 'all'
   /** An input whose values divide the rows. */
   readonly slice?: string

@@ -12,7 +12,8 @@ import { putLabels } from '../labels/labels.ts'
 import { ingest, testDeps } from '../room.fixture.ts'
 import type { MonitoringDeps } from '../context/context.ts'
 import { performance } from './performance.ts'
-import type { PerformanceItem, PerformanceQuery } from './performance.ts'
+import type { PerformanceQuery } from './performance.ts'
+import type { PerformanceItem } from './figures.ts'
 
 /** A Wednesday in a month of thirty days. */
 const START = Date.UTC(2026, 3, 15)

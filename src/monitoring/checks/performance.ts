@@ -13,7 +13,6 @@ import type { WindowTask } from './packed-rows.ts'
 /** Times are ms, event time; `from` inclusive, `to` exclusive. */
 export interface PerformanceQuery extends WindowQuery {
   readonly endpoint: string
-  readonly to?: number
 }
 
 interface Kept {
