@@ -11,6 +11,8 @@ import type { Aligned } from './incumbent.ts'
 import { direction } from './inputs.ts'
 import { isRowMetric } from './row-metrics.ts'
 import { pairedFindings } from './slice-gates.ts'
+import { textOf } from './tables.ts'
+import type { Bytes } from './tables.ts'
 
 export interface Comparison {
   readonly metrics: Readonly<Record<string, MetricDelta>>
@@ -28,9 +30,6 @@ const MOST_VALUES = 200
 /** Share of the slices called worse that are not. */
 const FALSE_CALLS = 0.05
 const BINS = 10
-
-/** A table of predictions or rows as it lies in its blob; null where a version has none. */
-export type Bytes = Uint8Array | null
 
 /** A version that the candidate is held against. */
 export interface Other {
@@ -63,9 +62,8 @@ export function compareTables(
   { candidate, others, gated }: ComparisonTask,
   scoreNative: ScoreNative | undefined,
 ): Compared {
-  const text = textOf(candidate.evaluation)
-  const evaluation = text === null ? null : readEvaluation(text)
-  const score = scorerOn(text, textOf(candidate.holdout), scoreNative)
+  const evaluation = evaluationOf(candidate.evaluation)
+  const score = scorerOn(candidate, scoreNative)
   return {
     calibration: evaluation === null ? null : calibrationOf(evaluation.y, evaluation.score),
     others: others.map((other) => {
@@ -76,20 +74,19 @@ export function compareTables(
   }
 }
 
-function textOf(bytes: Bytes): string | null {
-  return bytes === null ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+function evaluationOf(bytes: Bytes): Evaluation | null {
+  return bytes === null ? null : readEvaluation(textOf(bytes))
 }
 
 /** Scores others on the rows of the candidate, whose tables are read once. */
 function scorerOn(
-  predictions: string | null,
-  holdout: string | null,
+  { evaluation: predictions, holdout }: ComparisonTask['candidate'],
   scoreNative: ScoreNative | undefined,
 ): (other: Other) => Float64Array | null {
   let tables: Aligned | undefined
   return ({ native }) => {
     if (predictions === null || holdout === null || scoreNative === undefined || native === null) return null
-    tables ??= alignTables(holdout, predictions)
+    tables ??= alignTables(textOf(holdout), textOf(predictions))
     return scoreAligned(tables, native, scoreNative)
   }
 }
@@ -99,8 +96,7 @@ function against(
   metrics: Readonly<Record<string, number>>,
   { other, gated }: { readonly other: Other; readonly gated: readonly string[] },
 ): Comparison {
-  const text = textOf(other.evaluation)
-  const rows = text === null ? null : readEvaluation(text)
+  const rows = evaluationOf(other.evaluation)
   const incumbent = { version: 'other', metrics: other.metrics, signature: null, rows }
   const judged = { metrics, evaluation, signature: null, data: [], incumbents: {} }
   const found = Object.keys(metrics).flatMap((metric): [string, MetricDelta][] => {

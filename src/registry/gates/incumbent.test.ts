@@ -12,8 +12,8 @@ import { placeOf } from '../context/layout.ts'
 import { openRegistry } from '../opened.fixture.ts'
 import type { Opened } from '../opened.fixture.ts'
 import { registerVersion } from '../versions/register.ts'
-import { readScores, scoreIncumbent } from './incumbent.ts'
-import { judgeVersion, readVerdict } from './verdicts.ts'
+import { scoreIncumbent } from './incumbent.ts'
+import { judgeVersion, readVerdict, replayVerdict } from './verdicts.ts'
 
 let opened: Opened
 let bench: Bench
@@ -55,7 +55,9 @@ const room = (): Registry => ({ ...bench.room, scoreNative })
 
 async function scoresOf(of: Partial<VersionRow> = {}): Promise<number[] | null> {
   const digest = await scoreIncumbent(room(), { ...candidate, ...of }, incumbent)
-  return digest === null ? null : [...(await readScores(bench.room, digest))]
+  if (digest === null) return null
+  const { buffer, byteOffset, byteLength } = await bench.room.blobs.bytes(digest)
+  return [...new Float64Array(buffer.slice(byteOffset, byteOffset + byteLength))]
 }
 
 test('rows are found by id, and come back in the order of the predictions', async () => {
@@ -113,4 +115,40 @@ test('a verdict judges by those scores and not by what the step wrote', async ()
   const blind = await judgeVersion(bench.room, await requireVersion(bench.room.db, 'm', version))
   assert.equal(blind.results[0]?.value, 0.75, 'without an evaluator the scores of the step are all there is')
   assert.equal(blind.passed, true)
+})
+
+test('large tables are scored and judged on a thread, once for what decides it, and anew in a replay', async () => {
+  const scorer = `data:text/javascript,${encodeURIComponent(`
+    import { isMainThread } from 'node:worker_threads'
+    export const scoreNative = (_, columns) =>
+      isMainThread ? undefined : Float64Array.from(columns('x', 'number'), (cell) => Number(cell) / 100)`)}`
+  let reads = 0
+  const { blobs } = bench.room
+  const read = (digest: string) => (reads++, blobs.read(digest))
+  const counted = Object.create(blobs, {
+    read: { value: read },
+    bytes: { value: (digest: string) => blobs.bytes(digest) },
+    put: { value: (bytes: Uint8Array) => blobs.put(bytes) },
+    has: { value: (digest: string) => blobs.has(digest) },
+  }) as Registry['blobs']
+  const large: Registry = { ...bench.room, blobs: counted, scorer, scoreNative: () => assert.fail('the main thread') }
+  const gates: Gate[] = [{ metric: 'mae', not_worse_than: 'production', margin: 0, confidence: 0.95 }]
+  const ids = Array.from({ length: 1500 }, (_, i) => `${i}-${'r'.repeat(40)}`)
+  const asks = {
+    ...(await wanted(bench, { model: 'm', auc: 0.95, gates })),
+    holdout: await table(`id,x\n${ids.map((id, i) => `${id},${(i % 2) * 100}`).join('\n')}\n`),
+    evaluation: await table(`id,y,score\n${ids.map((id, i) => `${id},${i % 2},${0.25 + (i % 2) / 2}`).join('\n')}\n`),
+    metrics: { mae: 0.25 },
+  }
+  const { version, results } = await registerVersion(large, root, asks)
+  assert.equal(results[0]?.value, -0.25)
+  assert.match(String(results[0].evidence['method']), /same rows/)
+  const row = await requireVersion(bench.room.db, 'm', version)
+  const before = reads
+  assert.ok(before > 0)
+  assert.deepEqual((await judgeVersion(large, row)).results, results)
+  assert.equal(reads, before)
+  const { same } = await replayVerdict(large, row.verdict_id ?? '')
+  assert.equal(same, true)
+  assert.ok(reads > before)
 })

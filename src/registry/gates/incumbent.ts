@@ -1,8 +1,10 @@
 /** Scores the version in place on the candidate's own hold-out, so that both are judged on the same rows. */
 import { csvRows } from '../../store/csv.ts'
-import { treeTable } from '../../store/blobs/trees.ts'
 import { layOutNative } from '../context/native.ts'
 import type { Cell, Registry, ScoreNative, VersionRow } from '../context/context.ts'
+import { apart } from './apart.ts'
+import { Kept } from './kept.ts'
+import { areSmall, tableOf, textOf } from './tables.ts'
 
 /**
  * The digest of a blob with the incumbent's scores (little-endian doubles) in the order of the predictions' rows; null when it cannot be
@@ -13,16 +15,50 @@ export async function scoreIncumbent(
   candidate: VersionRow,
   incumbent: VersionRow,
 ): Promise<string | null> {
-  const { scoreNative } = room
-  if (scoreNative === undefined || candidate.holdout === null || candidate.evaluation === null) return null
+  if (room.scoreNative === undefined || candidate.holdout === null || candidate.evaluation === null) return null
   const dir = await layOutNative(room, incumbent)
-  const [holdout, predictions] = await Promise.all([
-    readText(room, candidate.holdout),
-    readText(room, candidate.evaluation),
-  ])
-  if (dir === null || holdout === undefined || predictions === undefined) return null
-  const scores = scoreAligned(alignTables(holdout, predictions), dir, scoreNative)
-  return scores === null ? null : (await room.blobs.put(new Uint8Array(scores.buffer))).digest
+  if (dir === null) return null
+  const found = await scoresOn(room, { dir, holdout: candidate.holdout, evaluation: candidate.evaluation })
+  return found === null ? null : (await room.blobs.put(new Uint8Array(found.buffer))).digest
+}
+
+/** The tables of a candidate, and the folder of the native form that is to score them. */
+export interface ScoreTask {
+  readonly dir: string
+  readonly holdout: Uint8Array
+  readonly predictions: Uint8Array
+}
+
+type Scores = Float64Array<ArrayBuffer> | null
+
+/** Scores that were computed on threads, by the trees that decide them: a version is judged again and again. */
+const kept = new WeakMap<Registry['blobs'], Kept<Scores>>()
+const MOST_KEPT = 20
+
+interface Rows {
+  readonly dir: string
+  readonly holdout: string
+  readonly evaluation: string
+}
+
+async function scoresOn(room: Registry, of: Rows): Promise<Scores> {
+  const { scoreNative, scorer } = room
+  if (scorer === undefined || (await areSmall(room, [of.holdout, of.evaluation]))) {
+    const score = await scoreTask(room, of)
+    if (score === null || scoreNative === undefined) return null
+    return scoreAligned(alignTables(textOf(score.holdout), textOf(score.predictions)), of.dir, scoreNative)
+  }
+  const known = kept.get(room.blobs) ?? new Kept<Scores>(MOST_KEPT)
+  kept.set(room.blobs, known)
+  return known.of(JSON.stringify(of), async () => {
+    const score = await scoreTask(room, of)
+    return score === null ? null : apart({ score, scorer }, 'scores a hold-out')
+  })
+}
+
+async function scoreTask(room: Registry, { dir, holdout, evaluation }: Rows): Promise<ScoreTask | null> {
+  const [rows, predictions] = await Promise.all([tableOf(room, holdout), tableOf(room, evaluation)])
+  return rows === null || predictions === null ? null : { dir, holdout: rows, predictions }
 }
 
 /** A hold-out, and for each row of its predictions the row of it; undefined where they are not of the same rows. */
@@ -33,8 +69,8 @@ export interface Aligned {
 
 /** Two CSV texts as tables of the same rows. */
 export function alignTables(holdout: string, predictions: string): Aligned {
-  const table = tableOf(holdout)
-  return { holdout: table, order: align(table, tableOf(predictions)) }
+  const table = csvTable(holdout)
+  return { holdout: table, order: align(table, csvTable(predictions)) }
 }
 
 /** Scores of the rows in the order of the predictions; null where the rows lack an input or are not the same. */
@@ -53,11 +89,7 @@ interface Table {
   readonly rows: readonly (readonly string[])[]
 }
 
-async function readText(room: Registry, tree: string): Promise<string | undefined> {
-  return (await treeTable(room.blobs, tree))?.toString('utf8')
-}
-
-function tableOf(text: string): Table {
+function csvTable(text: string): Table {
   const [header = [], ...rows] = csvRows(text)
   return { header, rows }
 }
@@ -80,10 +112,4 @@ function column(table: Table, input: string, kind: 'number' | 'string'): Cell[] 
     if (cell === '') return null
     return kind === 'number' ? Number(cell) : cell
   })
-}
-
-/** The scores of a blob that `scoreIncumbent` wrote. */
-export async function readScores(room: Registry, digest: string): Promise<Float64Array> {
-  const bytes = await room.blobs.bytes(digest)
-  return new Float64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
 }

@@ -6,14 +6,17 @@ import type { Gate, GateResult, Verdict } from '../../contract/registry.ts'
 import { compareReplay } from '../../contract/replay.ts'
 import type { Replay } from '../../contract/replay.ts'
 import type { Reader, Tx } from '../../store/db.ts'
-import { treeTable } from '../../store/blobs/trees.ts'
-import { readEvaluation } from './evaluation.ts'
-import type { Evaluation } from './evaluation.ts'
-import { judge, RULES } from './gates.ts'
+import { apart } from './apart.ts'
+import { RULES } from './gates.ts'
 import type { ApprovalFact, Incumbent, ScanFacts } from './inputs.ts'
 import { approvalFacts } from './approval-facts.ts'
-import { readScores, scoreIncumbent } from './incumbent.ts'
+import { scoreIncumbent } from './incumbent.ts'
+import { judgeTables } from './judgement.ts'
+import type { JudgeTask } from './judgement.ts'
+import { Kept } from './kept.ts'
 import { heldTo } from './policy.ts'
+import { areSmall, tableOf } from './tables.ts'
+import type { Bytes } from './tables.ts'
 import { metricsOf, requireModel, requireVersion, signatureOf } from '../context/context.ts'
 import type { Registry, VersionRow } from '../context/context.ts'
 import { refuseLowering, startLowering } from '../context/lowering-job.ts'
@@ -144,28 +147,44 @@ async function scoresOf(room: Registry, version: VersionRow, { incumbents }: Sto
     : scoreIncumbent(room, version, await requireVersion(room.db, version.model, incumbent.version))
 }
 
-async function judgeInputs(room: Registry, inputs: StoredInputs): Promise<GateResult[]> {
-  const written = inputs.evaluation === null ? null : await loadEvaluation(room, inputs.evaluation)
-  const scores = inputs.incumbent_scores
-  const evaluation =
-    written === null || scores === null ? written : { ...written, incumbent: await readScores(room, scores) }
-  return judge(inputs.gates, { ...inputs, evaluation, incumbents: await withRows(room, inputs) })
+/** Results of large tables, by the inputs that decide them: a version is judged whenever it is looked at. */
+const kept = new WeakMap<Registry['blobs'], Kept<GateResult[]>>()
+const MOST_KEPT = 100
+
+/** Judges the inputs; `anew` where what was found before must not count. */
+async function judgeInputs(room: Registry, inputs: StoredInputs, anew = false): Promise<GateResult[]> {
+  const trees = incumbentTrees(inputs)
+  if (await areSmall(room, [inputs.evaluation, ...trees.values()]))
+    return judgeTables(await taskOf(room, inputs, trees))
+  const judged = async (): Promise<GateResult[]> =>
+    apart({ judge: await taskOf(room, inputs, trees), scorer: null }, 'judges a version')
+  if (anew) return judged()
+  const known = kept.get(room.blobs) ?? new Kept<GateResult[]>(MOST_KEPT)
+  kept.set(room.blobs, known)
+  return known.of(JSON.stringify(inputs), judged)
 }
 
-/** The incumbents with the rows of their own hold-outs, which give the errors of their figures where hold-outs differ. */
-async function withRows(room: Registry, { gates, incumbents }: StoredInputs): Promise<Record<string, Incumbent>> {
+async function taskOf(room: Registry, inputs: StoredInputs, trees: Map<string, string | null>): Promise<JudgeTask> {
+  const { gates, evaluation, incumbent_scores: scores, ...facts } = inputs
+  const tables: Record<string, Bytes> = {}
+  for (const [alias, tree] of trees) tables[alias] = await tableOf(room, tree)
+  return {
+    gates,
+    facts,
+    evaluation: await tableOf(room, evaluation),
+    scores: scores === null ? null : await room.blobs.bytes(scores),
+    tables,
+  }
+}
+
+/** By alias the rows of the incumbents' own hold-outs, which give the errors of their figures where hold-outs differ. */
+function incumbentTrees({ gates, incumbents }: StoredInputs): Map<string, string | null> {
   const compared = new Set(gates.flatMap((gate) => ('not_worse_than' in gate ? [gate.not_worse_than] : [])))
-  const found = Object.entries(incumbents).map(async ([alias, one]): Promise<[string, Incumbent]> => {
-    const tree = compared.has(alias) ? (one.evaluation ?? null) : null
-    return [alias, { ...one, rows: tree === null ? null : await loadEvaluation(room, tree) }]
-  })
-  return Object.fromEntries(await Promise.all(found))
-}
-
-/** The predictions of a tree; null where it has no table. */
-export async function loadEvaluation(room: Registry, tree: string): Promise<Evaluation | null> {
-  const table = await treeTable(room.blobs, tree)
-  return table === undefined ? null : readEvaluation(table.toString('utf8'))
+  const found = Object.entries(incumbents).map(([alias, one]): [string, string | null] => [
+    alias,
+    compared.has(alias) ? (one.evaluation ?? null) : null,
+  ])
+  return new Map(found)
 }
 
 function namedNow(reader: Reader, model: string, alias: string): Promise<VersionRow | undefined> {
@@ -187,7 +206,7 @@ function namedLast(reader: Reader, model: string, alias: string): Promise<Versio
 }
 
 /** A version as gates compare with it; its rows are read where they are needed. */
-export function incumbentOf(row: VersionRow): Incumbent {
+function incumbentOf(row: VersionRow): Incumbent {
   const { evaluation } = row
   return { version: String(row.version), metrics: metricsOf(row), signature: signatureOf(row), evaluation }
 }
@@ -268,7 +287,7 @@ function shown(row: VerdictRow): Verdict {
 export async function replayVerdict(room: Registry, id: string): Promise<Replay<Verdict>> {
   const row = await requireVerdict(room.db, id)
   const stored = shown(row)
-  const gates = await judgeInputs(room, JSON.parse(row.inputs) as StoredInputs)
+  const gates = await judgeInputs(room, JSON.parse(row.inputs) as StoredInputs, true)
   // through JSON, as the stored one went
   const replayed = JSON.parse(
     JSON.stringify({ ...stored, gates, passed: gates.every((one) => one.outcome === 'passed'), rules: RULES }),
