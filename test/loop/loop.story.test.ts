@@ -42,7 +42,7 @@ const ASKED: Readonly<Record<string, (attempt: number) => string>> = {
   '/v1/rollouts/:id': () => `/v1/rollouts/${ROLLOUT}`,
   '/v1/rollouts/:id/curve': () => `/v1/rollouts/${ROLLOUT}/curve`,
   '/v1/rollouts/:id/exposures': () => `/v1/rollouts/${ROLLOUT}/exposures?limit=1000`,
-  '/v1/models/:name/versions/:version': () => '/v1/models/m/versions/2',
+  '/v1/models/:name/versions/:version': (i) => `/v1/models/m/versions/${6 - i}`,
   '/v1/runs': () => '/v1/runs?limit=1000',
   '/v1/runs/compare': () => `/v1/runs/compare?ids=${runs(50)}`,
   '/v1/runs/:id/diff/:other': () => `/v1/runs/${runId(0)}/diff/${runId(1)}`,

@@ -92,36 +92,30 @@ async function seedRollouts(t: Tx): Promise<void> {
   const text = JSON.stringify(evidence)
   const gates = JSON.stringify(
     Array.from({ length: 24 }, (_, i) => ({
-      ...{ gate: 'quality', slice: `x0=${String.fromCodePoint(65 + i)}`, n: 1000, evidence: 2.5, boundary: 20 },
-      ...{ state: 'open', candidate: 0.1, stable: 0.2, interval: [0, 1], threshold: 0.01 },
+      gate: 'quality',
+      slice: `x0=${String.fromCodePoint(65 + i)}`,
+      n: 1000,
+      evidence: 2.5,
+      boundary: 20,
+      state: 'open',
+      candidate: 0.1,
+      stable: 0.2,
+      interval: [0, 1],
+      threshold: 0.01,
     })),
   )
   const points = Array.from({ length: 300 }, (_, n) => ({ n: 100 * n, evidence: n / 7 }))
   const curve = JSON.stringify(
     Array.from({ length: 24 }, (_, i) => ({ gate: 'quality', slice: `${i}`, boundary: 20, points })),
   )
-  const rollouts = Array.from({ length: 200 }, (_, i) => [
-    ...[
-      rolloutId(i),
-      'busy',
-      'm',
-      '1',
-      '1',
-      'promoted',
-      3,
-      JSON.stringify(plan),
-      '["x0"]',
-      '',
-      DAY + i,
-      'ann',
-      DAY + i,
-      0,
-    ],
-    ...[text, curve, JSON.stringify(evidence.counts), DAY],
-  ])
-  const columns =
-    'id, endpoint, model, version, stable_version, state, step, plan, slices, reason, created_at, created_by, finished_at, seq'
-  await insertRows(t, `INSERT INTO rollouts (${columns}, evidence, curve, step_from, canary_at)`, rollouts)
+  const made = Array.from({ length: 200 }, (_, i) => [rolloutId(i), DAY + i, DAY + i])
+  const same = [JSON.stringify(plan), text, curve, JSON.stringify(evidence.counts), DAY]
+  await insertRows(
+    t,
+    `INSERT INTO rollouts (id, created_at, finished_at, plan, evidence, curve, step_from, canary_at, endpoint, model, version,
+       stable_version, state, step, slices, reason, created_by, seq)`,
+    made.map((own) => [...own, ...same, 'busy', 'm', '1', '1', 'promoted', 3, '["x0"]', '', 'ann', 0]),
+  )
   const inputs = JSON.stringify({
     plan,
     from: evidence.counts,
@@ -133,7 +127,7 @@ async function seedRollouts(t: Tx): Promise<void> {
   await insertRows(
     t,
     'INSERT INTO rollout_verdicts (id, rollout_id, at, step, decision, reason, gates, seq, inputs)',
-    rollouts.flatMap((_, i) =>
+    made.flatMap((_, i) =>
       Array.from({ length: 8 }, (_, k) => [`vdt_${i}_${k}`, rolloutId(i), DAY + k, k, 'advance', '', gates, k, inputs]),
     ),
   )
@@ -187,8 +181,16 @@ async function putTables(blobs: Blobs, folder: string): Promise<Trees> {
 /** One tree that asks whether `x0` is over a half. */
 function writeNative(folder: string): void {
   const json = {
-    ...{ format: 'slipway.native/1', estimator: 'sklearn.Tree', output: 'predict', classes: null, versions: {} },
-    ...{ inputs: [inputOf('x0', 'number')], tables: [], blocks: [{ input: 0, steps: [] }], width: 1, model: ONE_TREE },
+    format: 'slipway.native/1',
+    estimator: 'sklearn.Tree',
+    output: 'predict',
+    classes: null,
+    versions: {},
+    inputs: [inputOf('x0', 'number')],
+    tables: [],
+    blocks: [{ input: 0, steps: [] }],
+    width: 1,
+    model: ONE_TREE,
   }
   writeDocument(folder, 'model', json, {
     roots: Int32Array.of(0),
@@ -202,6 +204,12 @@ function writeNative(folder: string): void {
   })
 }
 
+/** Asked whenever a version is looked at. */
+const GATES = [
+  { metric: 'roc_auc', not_worse_than: 'production', margin: 0.01, confidence: 0.95 },
+  { metric: 'roc_auc', at_least: 0.3, slice: 'a' },
+]
+
 /** A pipeline without steps. */
 const SPEC = JSON.stringify({ project: 'default', tree: '', steps: [], rules: 1 })
 
@@ -209,7 +217,8 @@ const SPEC = JSON.stringify({ project: 'default', tree: '', steps: [], rules: 1 
 async function seedModel(t: Tx, { evaluation, holdout, native }: Trees): Promise<void> {
   await t.run(
     `INSERT INTO registered_models (name, project, description, created_at, updated_at, created_by, last_version, gates)
-     VALUES ('m', 'default', '', 1, 1, 'ann', 6, '[]')`,
+     VALUES ('m', 'default', '', 1, 1, 'ann', 6, ?)`,
+    [JSON.stringify(GATES)],
   )
   await t.run("INSERT INTO model_aliases (model, alias, version, moved_at) VALUES ('m', 'production', 1, 1)")
   await t.run(
