@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { Problem, type ErrorCode, type ProblemData } from '../../contract/errors.ts'
 import type { ScoreNative } from '../context/context.ts'
 import { compareTables, type ComparisonTask } from './comparison.ts'
-import { alignTables, scoreAligned, type ScoreTask } from './incumbent.ts'
+import { alignTables, scoreAligned, type ScoreTask } from './scores.ts'
 import { judgeTables, type JudgeTask } from './judgement.ts'
 import { textOf } from './tables.ts'
 
