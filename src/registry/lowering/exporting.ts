@@ -4,10 +4,10 @@ import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import type { Plan } from '../../isolation/plan.ts'
 import type { Blobs } from '../../store/blobs/blobs.ts'
 import { exists } from '../context/layout.ts'
-import { inEnvironment } from './model-python.ts'
+import { inEnvironment, LimitReached } from './model-python.ts'
+import type { ModelPlace } from './model-python.ts'
 import { flavorsOf, onnxFile } from './onnx.ts'
 
 /** What of a graph is the model's answer: see the routing table's OnnxAnswer. */
@@ -70,12 +70,7 @@ export async function exportsOf(dir: string): Promise<'flavor' | 'given' | null>
   return null
 }
 
-interface Exportable extends ExportDeps {
-  readonly dir: string
-  readonly python: string
-  readonly signal: AbortSignal
-  readonly plan: Plan | null
-}
+type Exportable = ModelPlace & ExportDeps
 
 interface Result {
   readonly ok: boolean
@@ -86,7 +81,8 @@ interface Result {
 
 /** The graph that answers for a version, stored; or the reason why Python does. Rejects when the program was ended from outside. */
 export async function exportModel(blobs: Blobs, out: string, from: Exportable): Promise<ServedGraph | string> {
-  const { dir, python, signal, readInputs, replay, plan } = from
+  const { readInputs, replay, ...place } = from
+  const { dir } = place
   try {
     const inputs = await readInputs(dir)
     if (inputs.dims !== undefined || inputs.list === true)
@@ -95,7 +91,12 @@ export async function exportModel(blobs: Blobs, out: string, from: Exportable): 
   } catch (error) {
     return (error as Error).message
   }
-  await inEnvironment({ python, module: 'slipway.export', dir, out, signal, plan })
+  try {
+    await inEnvironment({ ...place, module: 'slipway.export', out })
+  } catch (error) {
+    if (!(error instanceof LimitReached) || place.signal.aborted) throw error
+    return `exporting ${error.message}`
+  }
   const result = JSON.parse(await readFile(join(out, 'result.json'), 'utf8')) as Result
   if (!result.ok || result.file === undefined || result.origin === undefined)
     return result.reason ?? 'it was not exported'

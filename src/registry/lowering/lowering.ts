@@ -13,7 +13,8 @@ import { keepNative, layOutNative } from '../context/native.ts'
 import { exportModel, exportsOf, graphOf } from './exporting.ts'
 import type { ExportAnswer, ExportDeps, ServedGraph } from './exporting.ts'
 import { onnxFile } from './onnx.ts'
-import { inEnvironment } from './model-python.ts'
+import { inEnvironment, LimitReached } from './model-python.ts'
+import type { ModelLimits, ModelPlace } from './model-python.ts'
 import { heldTo } from '../gates/policy.ts'
 import { findVersion, requireModel, requireVersion } from '../context/context.ts'
 import { ensureScan, handleScanning, scanReason } from '../scan/scanning.ts'
@@ -39,6 +40,8 @@ export interface LoweringDeps {
   readonly proveOnnx: (dir: string, file: string) => Promise<number>
   /** How what reads models is confined; absent or null = not at all. */
   readonly plan?: Plan | null
+  /** What a module that reads a model may take; absent = 600 s of processor time, 60 minutes. */
+  readonly limits?: ModelLimits
   /** What an export needs; absent = none is made. */
   readonly exporting?: ExportDeps
 }
@@ -127,7 +130,8 @@ async function lower(room: Registry, row: VersionRow, deps: Lowering): Promise<L
   const file = await onnxFile(dir)
   if (file !== null) return graphOrPython(dir, file, deps)
   const python = await deps.python(row, dir)
-  const place = { dir, python, signal: deps.signal, plan: deps.plan ?? null }
+  const { signal, plan = null, limits } = deps
+  const place: ModelPlace = { dir, python, signal, plan, ...(limits !== undefined && { limits }) }
   const lowered = await within(room, dir, (out) =>
     lowerInto(out, { ...place, verify: deps.verify, keep: () => keepNative(room, out) }),
   )
@@ -163,20 +167,15 @@ async function graphOrPython(dir: string, file: string, deps: LoweringDeps): Pro
   }
 }
 
-interface Lowerable {
-  readonly dir: string
-  readonly python: string
+interface Lowerable extends ModelPlace {
   readonly verify: LoweringDeps['verify']
   readonly keep: () => Promise<string>
-  readonly signal: AbortSignal
-  readonly plan: Plan | null
 }
 
-async function lowerInto(out: string, { dir, python, verify, keep, signal, plan }: Lowerable): Promise<Lowered> {
-  const command = { python, module: 'slipway.lower', dir, out, signal, plan }
-  const stdout = await inEnvironment(command).catch((error: unknown) => {
-    if (!ranOut(error) || signal.aborted) throw error
-    return JSON.stringify({ ok: false, reason: 'lowering it took longer than it may' })
+async function lowerInto(out: string, { verify, keep, ...place }: Lowerable): Promise<Lowered> {
+  const stdout = await inEnvironment({ ...place, module: 'slipway.lower', out }).catch((error: unknown) => {
+    if (!(error instanceof LimitReached) || place.signal.aborted) throw error
+    return JSON.stringify({ ok: false, reason: `lowering ${error.message}` })
   })
   const result = await readResult(out, stdout)
   if (!result.ok) return { state: 'python', ...blank, reason: result.reason ?? 'it was not lowered' }
@@ -257,20 +256,14 @@ async function laidOut(
   return { dir, native: native === null ? null : { dir: native }, onnx, python, reason: row.lowering_reason }
 }
 
-/** True when a signal ended the program that was not our own limit of time. */
+/** True when a signal ended the program that was not of our own limits. */
 function wasKilled(error: unknown): boolean {
-  const { killed, signal } = error as { killed?: boolean; signal?: string | null }
-  return killed !== true && typeof signal === 'string'
+  return typeof (error as { signal?: string | null }).signal === 'string'
 }
 
 /** True when something outside, as the package index, could not be reached. */
 function isUnavailable(error: unknown): boolean {
   return error instanceof Problem && error.code === 'unavailable'
-}
-
-/** True when our own limit of time ended the program. */
-function ranOut(error: unknown): boolean {
-  return (error as { killed?: boolean }).killed === true
 }
 
 function message(error: unknown): string {

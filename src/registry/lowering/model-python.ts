@@ -6,31 +6,62 @@ import { promisify } from 'node:util'
 import { ALIKE, inherited } from '../../isolation/environment.ts'
 import { confined, PACKAGE_DIR, type Plan } from '../../isolation/plan.ts'
 
-const LIMIT_MS = 10 * 60_000
 const call = promisify(execFile)
 
-/** A module that reads a model in its environment. */
-export interface ModelCommand {
+/** How much a module may take. */
+export interface ModelLimits {
+  /** Of processor time, whole s: how busy the machine is besides does not count. */
+  readonly cpuSeconds: number
+  /** Of the clock, ms: for what waits and never ends. */
+  readonly wallMs: number
+}
+
+const LIMITS: ModelLimits = { cpuSeconds: 600, wallMs: 60 * 60_000 }
+
+/** Time between the signal that may be caught and the one that may not, s of processor time. */
+const GRACE_S = 30
+
+// a limit of the machine that is lower cannot be raised, and holds as well; a core file of a model would be of its size
+const WITH_LIMITS = `ulimit -S -c 0
+ulimit -S -t "$1" 2>/dev/null
+ulimit -H -t "$2" 2>/dev/null
+shift 2
+exec "$@"`
+
+/** A module took more than its limits allow. It says nothing of the model: the machine may have been slow. */
+export class LimitReached extends Error {}
+
+/** A model, and how what reads it is run. */
+export interface ModelPlace {
   readonly python: string
-  /** A module of slipway, run as `MODULE DIR OUT`. */
-  readonly module: string
   /** Folder of the model, which it may read. */
   readonly dir: string
-  /** Folder of what it makes, which it may write. */
-  readonly out: string
   readonly signal: AbortSignal
   /** How it is confined; null = not at all. */
   readonly plan: Plan | null
+  /** Default: 600 s of processor time, 60 minutes. */
+  readonly limits?: ModelLimits
+}
+
+/** A module that reads a model in its environment. */
+export interface ModelCommand extends ModelPlace {
+  /** A module of slipway, run as `MODULE DIR OUT`. */
+  readonly module: string
+  /** Folder of what it makes, which it may write. */
+  readonly out: string
 }
 
 /**
- * What it printed. Rejects as execFile does when it fails, is ended by the signal, or takes more than ten minutes; with a plain Error where
- * it has left links, which would show what lies elsewhere.
+ * What it printed. Rejects as execFile does when it fails or is ended by the signal; with `LimitReached` when it takes more than it may;
+ * with a plain Error where it has left links, which would show what lies elsewhere.
  */
-export async function inEnvironment({ python, module, dir, out, signal, plan }: ModelCommand): Promise<string> {
+export async function inEnvironment(command: ModelCommand): Promise<string> {
+  const { python, module, dir, out, signal, plan, limits = LIMITS } = command
   const given = { program: python, args: ['-m', module, dir, out] }
   const { program, args } = confined(plan, given, { fixed: [dir], write: [out] })
-  const { stdout } = await call(program, [...args], {
+  const { cpuSeconds, wallMs } = limits
+  const seconds = [String(cpuSeconds), String(cpuSeconds + GRACE_S)]
+  const { stdout } = await call('/bin/sh', ['-c', WITH_LIMITS, 'sh', ...seconds, program, ...args], {
     env: {
       ...inherited('TMPDIR LD_LIBRARY_PATH'),
       ...ALIKE,
@@ -38,12 +69,24 @@ export async function inEnvironment({ python, module, dir, out, signal, plan }: 
       OMP_NUM_THREADS: '1',
       PYTHONDONTWRITEBYTECODE: '1',
     },
-    timeout: LIMIT_MS,
+    timeout: wallMs,
+    // what reads a model may be in its hands, and would not have to mind another
+    killSignal: 'SIGKILL',
     signal,
     maxBuffer: 16 * 1024 * 1024,
+  }).catch((error: unknown) => {
+    throw limitOf(error, limits) ?? error
   })
   await refuseLinks(out)
   return stdout
+}
+
+/** The limit that ended a program; undefined where something else did. */
+function limitOf(error: unknown, { cpuSeconds, wallMs }: ModelLimits): LimitReached | undefined {
+  const { signal, killed } = error as { signal?: string | null; killed?: boolean }
+  if (signal === 'SIGXCPU') return new LimitReached(`it took more than ${cpuSeconds} s of CPU`, { cause: error })
+  if (killed === true) return new LimitReached(`it took longer than ${wallMs / 60_000} minutes`, { cause: error })
+  return undefined
 }
 
 async function refuseLinks(folder: string): Promise<void> {
