@@ -37,14 +37,32 @@ export function queueCases(name: string, open: () => Promise<Opened>): void {
       const deps = { now: () => now, newId: () => `j${String(++ids).padStart(5, '0')}` }
       return db.tx((t) => enqueue(t, { kind: 'k', payload: 0, ...job }, deps))
     }
-    const take = (now: number, more: { worker?: string; limit?: number; kinds?: string[] } = {}): Promise<Job[]> =>
-      db.tx((t) => claim(t, { worker: 'w', kinds: ['k'], leaseMs: 1000, limit: 10, now, ...more }))
+    const take = (
+      now: number,
+      more: { worker?: string; limit?: number; kinds?: string[]; most?: Map<string, number> } = {},
+    ): Promise<Job[]> => db.tx((t) => claim(t, { worker: 'w', kinds: ['k'], leaseMs: 1000, limit: 10, now, ...more }))
     const one = async (now: number): Promise<Job> => {
       const [job] = await take(now, { limit: 1 })
       assert.ok(job)
       return job
     }
     const idsOf = (jobs: readonly Job[]): string[] => jobs.map((job) => job.id)
+
+    it('no more of a kind are taken than told, oldest first, lost ones among them; the next is of another kind', async () => {
+      const [lost, first, second] = [
+        await ask({ kind: 'a' }, 1),
+        await ask({ kind: 'a' }, 2),
+        await ask({ kind: 'a' }, 3),
+      ]
+      const [other, more] = [await ask({ kind: 'b' }, 4), await ask({ kind: 'b' }, 5)]
+      const kinds = ['a', 'b']
+      assert.deepEqual(idsOf(await take(1, { kinds })), [lost])
+      const most = new Map([['a', 2]])
+      assert.deepEqual(idsOf(await take(5000, { kinds, most })), [lost, first, other, more])
+      assert.deepEqual([...most], [['a', 2]])
+      assert.deepEqual(await take(5001, { kinds: ['a'], most: new Map([['a', 0]]) }), [])
+      assert.deepEqual(idsOf(await take(5002, { kinds: ['a'] })), [second])
+    })
 
     it('a job that is asked for has what was said, and what is usual for the rest', async () => {
       const plain = await ask({ payload: undefined }, 7)

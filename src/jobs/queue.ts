@@ -101,6 +101,8 @@ export interface Claim {
   readonly now: number
   readonly leaseMs: number
   readonly limit: number
+  /** How many more of a kind may be taken, ≥ 0; a kind without an entry has `limit` alone. */
+  readonly most?: ReadonlyMap<string, number>
 }
 
 /**
@@ -112,10 +114,14 @@ export async function claim(t: Tx, claim: Claim): Promise<Job[]> {
   await t.lock('jobs.claim')
   await buryExhausted(t, claim)
   const claimed: Job[] = []
+  const most = new Map(claim.most)
   while (claimed.length < claim.limit) {
-    const row = (await takeOne(t, claim, EXPIRED)) ?? (await takeOne(t, claim, DUE))
+    const kinds = claim.kinds.filter((kind) => (most.get(kind) ?? 1) > 0)
+    if (kinds.length === 0) break
+    const row = (await takeOne(t, { ...claim, kinds }, EXPIRED)) ?? (await takeOne(t, { ...claim, kinds }, DUE))
     if (row === undefined) break
     claimed.push(parsed(row))
+    most.set(row.kind, (most.get(row.kind) ?? Infinity) - 1)
   }
   return claimed
 }

@@ -261,6 +261,33 @@ export function workerCases(name: string, open: () => Promise<Opened>): void {
       await worker.stop()
     })
 
+    it('no more of a kind at the same time than it may have; the others wait in order, and leave the places to other kinds', async () => {
+      for (let i = 0; i < 12; i++) await ask({ kind: 'heavy', payload: i, run_at: NOW - 100 + i })
+      const order: unknown[] = []
+      const [go, light] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+      let [running, highest] = [0, 0]
+      const { worker } = made(async () => light.resolve(), { pollMs: 5 })
+      const heavy: Handler = async ({ payload }) => {
+        order.push(payload)
+        running += 1
+        highest = Math.max(highest, running)
+        await go.promise
+        running -= 1
+      }
+      worker.register('heavy', heavy, 2)
+      worker.start()
+      await until('two that run', () => running >= 2)
+      await ask()
+      await light.promise
+      await never('a third of them runs', () => running > 2, 20)
+      go.resolve()
+      await until('the end of all', async () => (await listJobs(db, 'done')).length === 13)
+      await worker.stop()
+      assert.equal(highest, 2)
+      const all = Array.from({ length: 12 }, (_, i) => i)
+      assert.deepEqual(order, all)
+    })
+
     it('the lease of a running job is renewed to a whole time from now', async () => {
       let now = NOW
       const id = await ask()

@@ -77,6 +77,7 @@ export class Worker {
   readonly #db: Db
   readonly #options: Required<Omit<WorkerOptions, 'id'>>
   readonly #handlers = new Map<string, Handler>()
+  readonly #most = new Map<string, number>()
   readonly #running = new Map<string, Running>()
   #timer: NodeJS.Timeout | undefined
   #heartbeat: NodeJS.Timeout | undefined
@@ -104,10 +105,14 @@ export class Worker {
     this.#clock = watchClock(this.#options.now, this.#options.steady)
   }
 
-  /** Sets the handler of a kind of jobs. Throws when it has one already. */
-  register(kind: string, handler: Handler): this {
+  /**
+   * Sets the handler of a kind of jobs; no more than `most` of them run at the same time, ≥ 1, and the others wait in their order
+   * without a place. Default: as many as there are places. Throws when the kind has a handler already.
+   */
+  register(kind: string, handler: Handler, most?: number): this {
     if (this.#handlers.has(kind)) throw new Error(`jobs of kind ${kind} have a handler already`)
     this.#handlers.set(kind, handler)
+    if (most !== undefined) this.#most.set(kind, most)
     return this
   }
 
@@ -164,7 +169,8 @@ export class Worker {
 
   async #look(): Promise<void> {
     const { leaseMs, concurrency, pollMs } = this.#options
-    const kinds = [...this.#handlers.keys()]
+    const most = this.#room()
+    const kinds = [...this.#handlers.keys()].filter((kind) => (most.get(kind) ?? 1) > 0)
     const limit = concurrency - this.#running.size
     if (kinds.length === 0 || limit <= 0) return
     await this.#handleJump()
@@ -176,11 +182,21 @@ export class Worker {
       this.#sleep(Math.min(pollMs, (next ?? Infinity) - now()))
       return
     }
-    const claimed = await this.#db.tx((t) => claim(t, { worker: this.id, kinds, now: now(), leaseMs, limit }))
+    const claimed = await this.#db.tx((t) => claim(t, { worker: this.id, kinds, now: now(), leaseMs, limit, most }))
     faultPoint('jobs.claimed')
     for (const job of claimed) this.#run(job)
     if (claimed.length === 0) this.#sleep(Math.min(pollMs, 50))
     else this.#again = true
+  }
+
+  /** How many more may run of each kind that has a bound. */
+  #room(): Map<string, number> {
+    const room = new Map(this.#most)
+    for (const { job } of this.#running.values()) {
+      const left = room.get(job.kind)
+      if (left !== undefined) room.set(job.kind, left - 1)
+    }
+    return room
   }
 
   /** Handles a jump of the wall clock: after one forward our own leases seem to have run out, after one back jobs seem to lie in the future. */

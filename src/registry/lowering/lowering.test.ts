@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { until } from '../../../test/until.ts'
+import { never, until } from '../../../test/until.ts'
 import { auditLog } from '../../auth/audit.ts'
 import { makeIds } from '../../contract/ids.ts'
 import { Worker } from '../../jobs/worker.ts'
@@ -85,5 +85,37 @@ describe('lowering', () => {
     )
     const broken = await lowered('broken', 'echo "ImportError: no such module" >&2; exit 1')
     assert.deepEqual([broken.lowering_state, broken.lowering_reason], ['failed', 'ImportError: no such module'])
+  })
+
+  it('is done for two versions at a time, each in its turn, that of a deploy too', async (t) => {
+    await interpreter(`echo '{"ok": true}' > "$4/result.json"`)
+    const models = ['many-a', 'many-b', 'many-c', 'many-d']
+    for (const model of models) await registerVersion(room, root, await wanted(bench, { model }))
+    const begun: string[] = []
+    const go = Promise.withResolvers<undefined>()
+    const worker = new Worker(store.db, { backoffMs: 1, pollMs: 5 })
+    handleLowering(room, worker, {
+      python: async ({ model }) => {
+        begun.push(model)
+        await go.promise
+        return python
+      },
+      verify: async () => ({ ok: true, n: 7, worst_ulp: 0, reason: null }),
+      proveOnnx: async () => 0,
+    })
+    worker.start()
+    t.after(() => {
+      go.resolve(undefined)
+      return worker.stop()
+    })
+    await until('two that are lowered', () => begun.length >= 2)
+    const deployed = versionFiles(room, { python: async () => python }, 'many-d', '1')
+    await never('a third is lowered', () => begun.length > 2, 20)
+    go.resolve(undefined)
+    assert.ok((await deployed).native !== null)
+    const states = async (): Promise<string[]> =>
+      Promise.all(models.map(async (model) => (await requireVersion(room.db, model, '1')).lowering_state))
+    await until('the end of all', async () => (await states()).every((state) => state === 'native'))
+    assert.deepEqual(begun.toSorted(), models)
   })
 })

@@ -5,7 +5,7 @@ import { ifFound, ifMissing } from '../../contract/absence/absent.ts'
 import { Problem } from '../../contract/errors.ts'
 import type { Plan } from '../../isolation/plan.ts'
 import { getJob } from '../../jobs/queue.ts'
-import type { Worker } from '../../jobs/worker.ts'
+import type { Handler, Worker } from '../../jobs/worker.ts'
 import { layOut } from '../context/layout.ts'
 import { LOWER, lowerAgain, lowerLater, refuseLowering, wantLowering } from '../context/lowering-job.ts'
 import type { LowerJob } from '../context/lowering-job.ts'
@@ -56,10 +56,13 @@ export interface VersionFiles {
   readonly reason: string | null
 }
 
+/** Versions that are lowered at the same time: each keeps a core busy, and the machine answers calls besides. */
+const MOST = 2
+
 /** Registers the jobs that scan and lower new versions. */
 export function handleLowering(room: Registry, worker: Worker, deps: LoweringDeps): void {
   handleScanning(room, worker)
-  worker.register(LOWER, async (job, context) => {
+  const handle: Handler = async (job, context) => {
     const { model, version, wanted = false } = job.payload as LowerJob
     const row = await findVersion(room.db, model, version)
     if (row?.lowering_state !== 'pending') return
@@ -93,7 +96,8 @@ export function handleLowering(room: Registry, worker: Worker, deps: LoweringDep
         ],
       ),
     )
-  })
+  }
+  worker.register(LOWER, handle, MOST)
 }
 
 /** Whether a version's gates refuse it: by its newest verdict, or, before there is one, by how they judge it now. */
