@@ -17,7 +17,7 @@ from slipway.refusal import Refused
 class Lowered:
     """The finished description: base columns, spec and arrays as the files keep them, and what the probes need.
 
-    `row_by_row`: None, "model" where only the final estimator multiplies matrices, "all" where parts before it do too.
+    `row_by_row`: None where nothing multiplies matrices; else the number of the steps of the pipeline that come before what does.
     `plants` are pairs of columns and the arrays of the trees or linear model that reads them.
     """
 
@@ -25,7 +25,7 @@ class Lowered:
     spec: dict[str, Any]
     arrays: dict[str, Any]
     plants: list[Any]
-    row_by_row: str | None
+    row_by_row: int | None
     reference: Callable[[Any, Any], Any] | None
     vocabulary: dict[int, list[str]]
 
@@ -34,8 +34,8 @@ class Lowered:
         return self.spec.get("trees", 0) + sum(node.get("trees", 0) for node in self.spec.get("nodes", ()))
 
 
-def close(state: Lowering, model: Estimator, lowered: Result) -> Lowered:
-    """The finished description of a lowered final estimator."""
+def close(state: Lowering, model: Estimator, lowered: Result, apart: int) -> Lowered:
+    """The finished description of a lowered final estimator; `apart` steps before it treat each row apart from the others."""
     matrix, spec, arrays = lowered
     reference, hidden = spec.pop("reference", None), spec.pop("hidden", None)
     if hidden is not None and state.output == "predict_proba":
@@ -43,11 +43,11 @@ def close(state: Lowering, model: Estimator, lowered: Result) -> Lowered:
     flat = spec["type"] != "graph" and not state.graph.places
     if flat:
         dense = spec["type"] == "linear" and not spec.pop("sparse")
-        return Lowered(matrix.columns, spec, arrays, [(matrix.columns, arrays)], "model" if dense else None, reference, {})
+        return Lowered(matrix.columns, spec, arrays, [(matrix.columns, arrays)], apart if dense else None, reference, {})
     part = embed(state, model, lowered)
     kept: Spec = {"missing": "allow", "infinite": "allow"} | settle(model, state, part.raw, spec)
     columns, nodes, slots, result = state.graph.finish(part.raw)
     kept |= {"nodes": nodes, "slots": slots, "result": result}
     del kept["raw"]
     plants = state.graph.plants + [([c], {}) for c in columns]
-    return Lowered(columns, kept, state.graph.arrays, plants, "all" if state.row_by_row else None, reference, state.vocabulary)
+    return Lowered(columns, kept, state.graph.arrays, plants, apart if state.row_by_row else None, reference, state.vocabulary)

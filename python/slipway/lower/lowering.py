@@ -96,9 +96,11 @@ def describe(loaded: LoadedModel) -> Description:
     if not steps and hasattr(model, "check_inputs"):
         model.check_inputs(inputs, frame)
     matrix = start(state, first(steps, model))
+    apart = 0
     for step in steps:
         matrix = lower_transformer(state, step, matrix)
-    lowered = close(state, model, lower_estimator(state, model, matrix))
+        apart += not (state.row_by_row or state.sums_by_row)
+    lowered = close(state, model, lower_estimator(state, model, matrix), apart)
     for i, column in enumerate(inputs):
         column.kind = column.kind or "number"
         column.missing = state.missing.get(i, "nan")

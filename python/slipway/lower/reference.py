@@ -25,7 +25,7 @@ class Reference:
     """scikit-learn's own answers for rows of input values.
 
     What goes through a dense matrix product is asked one row at a time: BLAS rounds a row differently in blocks of different
-    height, and one row is what an endpoint is asked for.
+    height, and one row is what an endpoint is asked for. The steps before it treat each row apart, and get all rows at once.
     """
 
     def __init__(self, steps: list[Estimator], model: Estimator, inputs: list[InputColumn], lowered: Lowered, frame: bool) -> None:
@@ -51,23 +51,15 @@ class Reference:
         """(raw, predictions, probabilities or None) for rows; raises what scikit-learn raises."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            matrix = self.table(rows)
-            by_row = self.lowered.row_by_row
-            if by_row == "all":
-                return stack_answers([self.ask(self.through(one_row(matrix, i))) for i in range(len(rows))])
-            matrix = self.through(matrix)
+            apart = self.lowered.row_by_row
+            whole, alone = (self.steps, []) if apart is None else (self.steps[:apart], self.steps[apart:])
+            matrix = through(whole, self.table(rows))
             if matrix.shape[0] != len(rows):
                 hint = "a vectorizer of texts takes one column of a table by a ColumnTransformer"
                 raise Refused(f"it makes {matrix.shape[0]} rows of {len(rows)}: {hint}")
-            if by_row is None:
+            if apart is None:
                 return self.ask(matrix)
-            return stack_answers([self.ask(one_row(matrix, i)) for i in range(len(rows))])
-
-    def through(self, matrix: Any) -> Any:
-        """The rows after every transformer of the pipeline."""
-        for step in self.steps:
-            matrix = step.transform(matrix)
-        return matrix
+            return stack_answers([self.ask(through(alone, one_row(matrix, i))) for i in range(len(rows))])
 
     def ask(self, matrix: Any) -> Answers:
         """The final estimator's answers for a matrix."""
@@ -91,6 +83,13 @@ class Reference:
         if self.classes is not None:
             return shares
         return model._raw_predict(matrix) if type(model).__name__.startswith("Hist") else predictions
+
+
+def through(steps: list[Estimator], matrix: Any) -> Any:
+    """The rows after these transformers of the pipeline."""
+    for step in steps:
+        matrix = step.transform(matrix)
+    return matrix
 
 
 def stack_answers(parts: list[Answers]) -> Answers:

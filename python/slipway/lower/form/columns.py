@@ -19,7 +19,11 @@ UNSEEN_TEXT = "\u0000unseen"
 
 @dataclass
 class Lowering:
-    """What lowering has learnt so far: the inputs (kind None = not yet known) and the category tables."""
+    """What lowering has learnt so far: the inputs (kind None = not yet known) and the category tables.
+
+    `row_by_row` says that something multiplied matrices, `sums_by_row` that something added along rows, so that what a row is
+    answered may depend on the rows beside it.
+    """
 
     inputs: list[Any]
     lower_part: Callable[[Lowering, Any, Matrix], Part]
@@ -28,6 +32,7 @@ class Lowering:
     missing: dict[int, str] = field(default_factory=dict)
     graph: Graph = field(default_factory=Graph)
     row_by_row: bool = False
+    sums_by_row: bool = False
     output: str = "predict"
     texts: list[Any] = field(default_factory=list)
     vocabulary: dict[int, list[str]] = field(default_factory=dict)

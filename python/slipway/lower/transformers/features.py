@@ -66,6 +66,7 @@ def lower_normalizer(state: Lowering, normalizer: Estimator, matrix: Matrix) -> 
         if order is None:
             raise Refused(f"{class_path(normalizer)}: NumPy adds {len(matrix.columns)} squares in an order that is not known")
     found = refs(state, checked(state, normalizer, matrix))
+    state.sums_by_row = state.sums_by_row or not matrix.sparse
     node = {"op": "normal", "norm": normalizer.norm, "order": order, "sparse": matrix.sparse, "from": found}
     return Matrix(values(state.graph.add(node, len(found))), matrix.sparse)
 
