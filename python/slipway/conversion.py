@@ -46,6 +46,8 @@ def run_conversion(command: Conversion, argv: list[str] | None) -> int:
         result["ok"] = True
     except Refused as refusal:
         result["reason"] = str(refusal)
+    except MemoryError as fault:
+        result |= {"reason": f"it ran out of memory: {fault}".removesuffix(": "), "out_of_memory": True}
     except Exception as fault:  # noqa: BLE001 a model that nobody foresaw is still one that Python serves
         traceback.print_exc()
         result["reason"] = command.unforeseen(fault)

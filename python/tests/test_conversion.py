@@ -54,6 +54,14 @@ class ConversionCase(unittest.TestCase):
         self.assertEqual((found["ok"], found["reason"]), (False, "odd: KeyError('k')"))
         self.assertIn("Traceback", printed)
 
+    def test_a_want_of_memory_says_nothing_of_the_model(self) -> None:
+        def convert(*_: Any) -> dict[str, Any]:
+            raise MemoryError("Unable to allocate 9 TiB")
+
+        found, _ = self.run_command(convert)
+        self.assertEqual((found["ok"], found["out_of_memory"]), (False, True))
+        self.assertEqual(found["reason"], "it ran out of memory: Unable to allocate 9 TiB")
+
     def test_wrong_arguments_end_the_command(self) -> None:
         with contextlib.redirect_stderr(io.StringIO()) as printed, self.assertRaises(SystemExit) as ended:
             run_conversion(Conversion("c", "Converts.", 5, dict, lambda *_: {}, repr), ["model"])

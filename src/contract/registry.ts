@@ -126,6 +126,7 @@ export type Verdict = z.output<typeof Verdict>
 export const Lowering = z.object({
   state: z.enum(['pending', 'native', 'onnx', 'python', 'failed']),
   reason: z.string().nullable(),
+  retry_at: time.nullable().optional().describe('when lowering is tried again; null where it is not'),
   probes: z.number().int().nullable(),
   worst_ulp: z.number().nullable(),
   onnx: z

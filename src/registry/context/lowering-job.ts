@@ -12,6 +12,8 @@ export interface LowerJob {
   readonly version: number
   /** The version is in use or about to be: its gates are not asked. */
   readonly wanted?: boolean
+  /** Tries that something ended before they said anything of the model; Python serves it meanwhile. */
+  readonly tries?: number
 }
 
 /** Why a version that was refused is not lowered. */
@@ -57,13 +59,33 @@ export async function lowerAgain(t: Tx, key: Key): Promise<void> {
   await wantLowering(t, key)
 }
 
+/** What is open to lowering: what was not lowered yet, and what Python serves until it is tried again. */
+const OPEN = "model = ? AND version = ? AND (lowering_state = 'pending' OR lowering_retry_at IS NOT NULL)"
+
 /** Has a version lowered later that could not be for want of a network; until then `reason` says so. */
 export async function lowerLater(t: Tx, job: LowerJob, reason: string, at: number): Promise<void> {
-  const { model, version, wanted = false } = job
+  const { model, version } = job
+  await t.run(`UPDATE model_versions SET lowering_reason = ?, lowering_retry_at = ? WHERE ${OPEN}`, [
+    reason,
+    at,
+    model,
+    version,
+  ])
+  await askAt(t, job, at)
+}
+
+/** Has Python serve a version, for the `reason`; with `at`, ms, it is lowered again then. */
+export async function leaveToPython(t: Tx, job: LowerJob, reason: string, at: number | null): Promise<void> {
+  const { model, version } = job
   await t.run(
-    "UPDATE model_versions SET lowering_reason = ?, lowering_retry_at = ? WHERE model = ? AND version = ? AND lowering_state = 'pending'",
+    `UPDATE model_versions SET lowering_state = 'python', lowering_reason = ?, lowering_retry_at = ? WHERE ${OPEN}`,
     [reason, at, model, version],
   )
+  if (at !== null) await askAt(t, job, at)
+}
+
+async function askAt(t: Tx, job: LowerJob, at: number): Promise<void> {
+  const { model, version, wanted = false } = job
   const key = `${model}/${version}${wanted ? ' wanted' : ''}`
   await enqueue(t, { kind: LOWER, key, lane: `${LOWER}:${model}/${version}`, payload: job, run_at: at })
 }
@@ -71,7 +93,7 @@ export async function lowerLater(t: Tx, job: LowerJob, reason: string, at: numbe
 /** Says of a version that it is not lowered for now. */
 export async function refuseLowering(t: Tx, { model, version }: Key): Promise<void> {
   await t.run(
-    "UPDATE model_versions SET lowering_reason = ? WHERE model = ? AND version = ? AND lowering_state = 'pending'",
+    `UPDATE model_versions SET lowering_state = 'pending', lowering_reason = ?, lowering_retry_at = NULL WHERE ${OPEN}`,
     [REFUSED, model, version],
   )
 }

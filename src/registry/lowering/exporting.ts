@@ -6,9 +6,10 @@ import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { Blobs } from '../../store/blobs/blobs.ts'
 import { exists } from '../context/layout.ts'
-import { inEnvironment, LimitReached } from './model-python.ts'
+import { inEnvironment } from './model-python.ts'
 import type { ModelPlace } from './model-python.ts'
 import { flavorsOf, onnxFile } from './onnx.ts'
+import { OutOfMemory } from './tries.ts'
 
 /** What of a graph is the model's answer: see the routing table's OnnxAnswer. */
 export interface ExportAnswer {
@@ -77,6 +78,8 @@ interface Result {
   readonly reason: string | null
   readonly origin?: 'exported' | 'given'
   readonly file?: string
+  /** It ran out of memory, which says nothing of the model. */
+  readonly out_of_memory?: true
 }
 
 /** The graph that answers for a version, stored; or the reason why Python does. Rejects when the program was ended from outside. */
@@ -91,13 +94,9 @@ export async function exportModel(blobs: Blobs, out: string, from: Exportable): 
   } catch (error) {
     return (error as Error).message
   }
-  try {
-    await inEnvironment({ ...place, module: 'slipway.export', out })
-  } catch (error) {
-    if (!(error instanceof LimitReached) || place.signal.aborted) throw error
-    return `exporting ${error.message}`
-  }
+  await inEnvironment({ ...place, module: 'slipway.export', out })
   const result = JSON.parse(await readFile(join(out, 'result.json'), 'utf8')) as Result
+  if (result.out_of_memory === true) throw new OutOfMemory(result.reason ?? 'it ran out of memory')
   if (!result.ok || result.file === undefined || result.origin === undefined)
     return result.reason ?? 'it was not exported'
   const folder = result.origin === 'given' ? dir : out

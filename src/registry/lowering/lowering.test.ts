@@ -1,6 +1,7 @@
 /** Lowering as a job: what a signal ended is tried again, what the model itself cannot do is kept with its reason. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -12,8 +13,10 @@ import { openTemporaryStore } from '../../store/open.ts'
 import { root, wanted } from '../bench.cases.ts'
 import { handleLowering, versionFiles } from './lowering.ts'
 import type { LoweringDeps } from './lowering.ts'
+import { getVersion } from '../versions/read.ts'
 import { registerVersion } from '../versions/register.ts'
 import { requireVersion } from '../context/context.ts'
+import { refuseLowering } from '../context/lowering-job.ts'
 import type { Registry, VersionRow } from '../context/context.ts'
 
 describe('lowering', () => {
@@ -41,15 +44,27 @@ describe('lowering', () => {
   async function lowered(
     model: string,
     script: string,
-    verify: LoweringDeps['verify'] = async () => ({ ok: true, n: 7, worst_ulp: 0, reason: null }),
+    more: Partial<LoweringDeps> & { readonly attempts?: number } = {},
   ): Promise<VersionRow> {
+    const { attempts = 0, pauses = [1, 2], ...given } = more
     await interpreter(script)
     const { version } = await registerVersion(room, root, await wanted(bench, { model }))
     const worker = new Worker(store.db, { backoffMs: 1, pollMs: 10 })
-    handleLowering(room, worker, { python: async () => python, verify, proveOnnx: async () => 0 })
+    const verify = async () => ({ ok: true, n: 7, worst_ulp: 0, reason: null })
+    handleLowering(room, worker, {
+      python: async () => python,
+      verify,
+      proveOnnx: async () => 0,
+      pauses,
+      ...given,
+    })
+    // as a server leaves it that ended so often
+    await store.db.tx((one) => one.run('UPDATE jobs SET attempts = ? WHERE key = ?', [attempts, `${model}/${version}`]))
     worker.start()
-    const isOver = async (): Promise<boolean> =>
-      (await requireVersion(room.db, model, version)).lowering_state !== 'pending'
+    const isOver = async (): Promise<boolean> => {
+      const { lowering_state, lowering_retry_at: at } = await requireVersion(room.db, model, version)
+      return lowering_state !== 'pending' && (at === null || at > Date.now() + 60_000)
+    }
     try {
       await until('the end of its lowering', isOver)
     } finally {
@@ -62,22 +77,91 @@ describe('lowering', () => {
     const marker = join(store.dataDir, 'tried')
     const script = `[ -e ${marker} ] || { touch ${marker}; kill -TERM $$; sleep 5; }\necho '{"ok": true}' > "$4/result.json"`
     const row = await lowered('killed-once', script)
-    assert.deepEqual([row.lowering_state, row.lowering_probes], ['native', 7])
+    assert.deepEqual([row.lowering_state, row.lowering_probes, row.lowering_retry_at], ['native', 7, null])
     const files = await versionFiles(room, { python: async () => python }, 'killed-once', '1')
     assert.ok(files.native !== null && files.python === null)
   })
 
-  it('fails with a reason when it is ended every time', async () => {
-    const row = await lowered('killed-always', 'kill -KILL $$')
-    assert.equal(row.lowering_state, 'failed')
-    await assert.rejects(versionFiles(room, { python: async () => python }, 'killed-always', '1'), /cannot be served/)
+  it('says when it is tried again, and Python serves the version meanwhile', async () => {
+    const before = Date.now()
+    const row = await lowered('killed-first', 'kill -KILL $$', { pauses: [3_600_000, 7_200_000] })
+    assert.equal(row.lowering_state, 'python')
+    const at = row.lowering_retry_at ?? assert.fail('it is not tried again')
+    assert.ok(at >= before + 3_600_000)
+    const { lowering } = await getVersion(room, root, 'killed-first', '1')
+    assert.deepEqual([lowering.state, lowering.retry_at], ['python', new Date(at).toISOString()])
+    const when = new Date(at).toISOString().slice(0, 16).replace('T', ' ')
+    assert.equal(
+      row.lowering_reason,
+      `lowering: it was killed, as for want of memory (SIGKILL); it is tried again at ${when} UTC, try 2 of 3`,
+    )
+    const job = await store.db.get<{ run_at: number; payload: string }>(
+      "SELECT run_at, payload FROM jobs WHERE kind = 'lower' AND key = 'killed-first/1' AND state = 'waiting'",
+    )
+    assert.deepEqual(
+      { ...job },
+      { run_at: at, payload: JSON.stringify({ model: 'killed-first', version: 1, tries: 1 }) },
+    )
+    const files = await versionFiles(room, { python: async () => python }, 'killed-first', '1')
+    assert.deepEqual([files.native, files.python], [null, python])
+  })
+
+  it('is given up after three tries with growing pauses, and Python serves the version', async () => {
+    const tries = join(store.dataDir, 'tries')
+    const row = await lowered('killed-always', `echo try >> ${tries}; kill -KILL $$`)
+    assert.equal(readFileSync(tries, 'utf8'), 'try\n'.repeat(3))
+    const why = 'it was killed, as for want of memory (SIGKILL)'
+    assert.deepEqual(
+      [row.lowering_state, row.lowering_reason, row.lowering_retry_at],
+      ['python', `lowering was given up after 3 tries: ${why}`, null],
+    )
+    const files = await versionFiles(room, { python: async () => python }, 'killed-always', '1')
+    assert.equal(files.python, python)
+  })
+
+  it('is tried again when a limit ended it or its memory ran out, and not when the model is refused', async () => {
+    const reason = async (model: string, script: string, limits?: LoweringDeps['limits'], pauses = [1, 2]) =>
+      (await lowered(model, script, { pauses, ...(limits && { limits }) })).lowering_reason
+    assert.equal(
+      await reason('spins', 'while :; do :; done', { cpuSeconds: 1, wallMs: 3_600_000 }, [1]),
+      'lowering was given up after 2 tries: it took more than 1 s of CPU',
+    )
+    assert.equal(
+      await reason('waits', 'exec sleep 3600', { cpuSeconds: 600, wallMs: 60 }),
+      'lowering was given up after 3 tries: it took longer than 0.001 minutes',
+    )
+    const full = '{"ok": false, "reason": "it ran out of memory", "out_of_memory": true}'
+    assert.equal(
+      await reason('full', `echo '${full}' > "$4/result.json"`),
+      'lowering was given up after 3 tries: it ran out of memory',
+    )
+    const tries = join(store.dataDir, 'refused')
+    await reason('refused', `echo try >> ${tries}; echo '{"ok": false, "reason": "no"}' > "$4/result.json"`)
+    assert.equal(readFileSync(tries, 'utf8'), 'try\n')
+  })
+
+  it('is given up when the server ended in each of three tries, and a version that its gates refuse by then is not lowered', async () => {
+    const row = await lowered('crashes', 'exit 1', { attempts: 3 })
+    assert.deepEqual(
+      [row.lowering_state, row.lowering_reason, row.lowering_retry_at],
+      ['python', 'lowering was given up after 3 tries: the server that did it ended', null],
+    )
+    const again = await lowered('crashed', `echo '{"ok": true}' > "$4/result.json"`, { attempts: 2 })
+    assert.equal(again.lowering_state, 'native')
+    await lowered('killed-refused', 'kill -KILL $$', { pauses: [3_600_000, 7_200_000] })
+    await store.db.tx((one) => refuseLowering(one, { model: 'killed-refused', version: 1 }))
+    const refused = await requireVersion(room.db, 'killed-refused', '1')
+    assert.deepEqual([refused.lowering_state, refused.lowering_retry_at], ['pending', null])
+    assert.match(refused.lowering_reason ?? '', /gates do not hold/)
   })
 
   it('keeps why a model is served by Python, and why one cannot be', async () => {
     const refused = await lowered('odd', `echo '{"ok": false, "reason": "no native form"}' > "$4/result.json"`)
     assert.deepEqual([refused.lowering_state, refused.lowering_reason], ['python', 'no native form'])
-    const unreadable = await lowered('unreadable', `echo '{"ok": true}' > "$4/result.json"`, async () => {
-      throw new Error('native model, raw: 1 values, expected 10000')
+    const unreadable = await lowered('unreadable', `echo '{"ok": true}' > "$4/result.json"`, {
+      verify: async () => {
+        throw new Error('native model, raw: 1 values, expected 10000')
+      },
     })
     assert.deepEqual(
       [unreadable.lowering_state, unreadable.lowering_reason],

@@ -13,8 +13,9 @@ import { keepNative, layOutNative } from '../context/native.ts'
 import { exportModel, exportsOf, graphOf } from './exporting.ts'
 import type { ExportAnswer, ExportDeps, ServedGraph } from './exporting.ts'
 import { onnxFile } from './onnx.ts'
-import { inEnvironment, LimitReached } from './model-python.ts'
+import { inEnvironment } from './model-python.ts'
 import type { ModelLimits, ModelPlace } from './model-python.ts'
+import { endedBy, giveUp, OutOfMemory, PAUSES_MS, tryAgain } from './tries.ts'
 import { heldTo } from '../gates/policy.ts'
 import { findVersion, requireModel, requireVersion } from '../context/context.ts'
 import { ensureScan, handleScanning, scanReason } from '../scan/scanning.ts'
@@ -42,6 +43,8 @@ export interface LoweringDeps {
   readonly plan?: Plan | null
   /** What a module that reads a model may take; absent = 600 s of processor time, 60 minutes. */
   readonly limits?: ModelLimits
+  /** Pauses before what ended early is tried again, one for each further try, ms; absent = 1 and 15 minutes. */
+  readonly pauses?: readonly number[]
   /** What an export needs; absent = none is made. */
   readonly exporting?: ExportDeps
 }
@@ -62,21 +65,34 @@ const MOST = 2
 /** Registers the jobs that scan and lower new versions. */
 export function handleLowering(room: Registry, worker: Worker, deps: LoweringDeps): void {
   handleScanning(room, worker)
+  const { pauses = PAUSES_MS } = deps
   const handle: Handler = async (job, context) => {
-    const { model, version, wanted = false } = job.payload as LowerJob
+    const asked = job.payload as LowerJob
+    const { model, version, wanted = false, tries } = asked
     const row = await findVersion(room.db, model, version)
-    if (row?.lowering_state !== 'pending') return
+    if (row === undefined || !isOpen(row, tries)) return
     if (!wanted && (await isRefused(room, row))) {
       await context.finish((t) => refuseLowering(t, row))
+      return
+    }
+    // a server that ended without a word did so with this job, as often as it was begun
+    if (job.attempts > pauses.length + 1) {
+      const why = job.last_error?.split('\n')[0] ?? 'the server that did it ended'
+      await context.finish((t) => giveUp(t, asked, why, job.attempts - 1))
       return
     }
     const found: Lowered | undefined = await lower(room, row, { ...deps, signal: context.signal }).catch(
       async (error: unknown) => {
         // ended from outside, it says nothing about the model
-        if (context.signal.aborted || (wasKilled(error) && job.attempts < job.max_attempts)) throw error
+        if (context.signal.aborted) throw error
+        const why = endedBy(error)
+        if (why !== undefined) {
+          await context.finish((t) => tryAgain(t, asked, why, { now: room.clock(), pauses }))
+          return undefined
+        }
         if (!isUnavailable(error)) return { state: 'failed' as const, ...blank, reason: message(error) }
         const reason = `waits for the network, and is tried again every minute: ${message(error)}`
-        await context.finish((t) => lowerLater(t, { model, version, wanted }, reason, room.clock() + RETRY_MS))
+        await context.finish((t) => lowerLater(t, asked, reason, room.clock() + RETRY_MS))
         return undefined
       },
     )
@@ -98,6 +114,12 @@ export function handleLowering(room: Registry, worker: Worker, deps: LoweringDep
     )
   }
   worker.register(LOWER, handle, MOST)
+}
+
+/** Whether a job may lower a version: one that was not, or, for the job of a further try, one that waits for it. */
+function isOpen(row: VersionRow, tries: number | undefined): boolean {
+  if (row.lowering_state === 'pending') return true
+  return row.lowering_state === 'python' && row.lowering_retry_at !== null && tries !== undefined
 }
 
 /** Whether a version's gates refuse it: by its newest verdict, or, before there is one, by how they judge it now. */
@@ -177,11 +199,7 @@ interface Lowerable extends ModelPlace {
 }
 
 async function lowerInto(out: string, { verify, keep, ...place }: Lowerable): Promise<Lowered> {
-  const stdout = await inEnvironment({ ...place, module: 'slipway.lower', out }).catch((error: unknown) => {
-    if (!(error instanceof LimitReached) || place.signal.aborted) throw error
-    return JSON.stringify({ ok: false, reason: `lowering ${error.message}` })
-  })
-  const result = await readResult(out, stdout)
+  const result = await readResult(out, await inEnvironment({ ...place, module: 'slipway.lower', out }))
   if (!result.ok) return { state: 'python', ...blank, reason: result.reason ?? 'it was not lowered' }
   // what cannot be replayed at all has not proved equal either
   const replayed = await verify(out).catch((error: unknown) => ({
@@ -194,9 +212,18 @@ async function lowerInto(out: string, { verify, keep, ...place }: Lowerable): Pr
   return { state: 'native', reason: null, probes: replayed.n, ulp: replayed.worst_ulp, tree: await keep() }
 }
 
-async function readResult(out: string, stdout: string): Promise<{ ok: boolean; reason?: string }> {
+interface Result {
+  readonly ok: boolean
+  readonly reason?: string
+  /** It ran out of memory, which says nothing of the model. */
+  readonly out_of_memory?: true
+}
+
+async function readResult(out: string, stdout: string): Promise<Result> {
   const text = (await ifMissing(readFile(join(out, 'result.json'), 'utf8'))) ?? stdout
-  return JSON.parse(text) as { ok: boolean; reason?: string }
+  const result = JSON.parse(text) as Result
+  if (result.out_of_memory === true) throw new OutOfMemory(result.reason ?? 'it ran out of memory')
+  return result
 }
 
 /** Pause before a version that wants for a network is tried again, ms. */
@@ -258,11 +285,6 @@ async function laidOut(
   const onnx = row.lowering_state === 'onnx' ? await graphOf(room.blobs, row.lowering_onnx, dir) : null
   const python = native === null && onnx === null ? await deps.python(row, dir) : null
   return { dir, native: native === null ? null : { dir: native }, onnx, python, reason: row.lowering_reason }
-}
-
-/** True when a signal ended the program that was not of our own limits. */
-function wasKilled(error: unknown): boolean {
-  return typeof (error as { signal?: string | null }).signal === 'string'
 }
 
 /** True when something outside, as the package index, could not be reached. */

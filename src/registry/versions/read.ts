@@ -159,6 +159,7 @@ async function showVersion(reader: Reader, row: VersionRow): Promise<Shown<typeo
     lowering: {
       state: row.lowering_state,
       reason: row.lowering_reason,
+      retry_at: row.lowering_retry_at === null ? null : toTime(row.lowering_retry_at),
       probes: row.lowering_probes,
       worst_ulp: row.lowering_ulp,
       onnx: row.lowering_onnx === null ? null : shownGraph(servedGraph(row.lowering_onnx)),
