@@ -171,6 +171,23 @@ describe('lowering', () => {
     assert.deepEqual([broken.lowering_state, broken.lowering_reason], ['failed', 'ImportError: no such module'])
   })
 
+  it('is waited for by a deploy for a time; then Python serves the version, unless its files would harm', async () => {
+    await registerVersion(room, root, await wanted(bench, { model: 'slow' }))
+    const files = (): ReturnType<typeof versionFiles> =>
+      versionFiles(room, { python: async () => python, waitMs: -1 }, 'slow', '1')
+    const { native, onnx, reason, ...found } = await files()
+    assert.deepEqual(
+      [found.python, native, onnx, reason],
+      [python, null, null, 'its native form was not proved yet when it was deployed'],
+    )
+    const { tree, lowering_state } = await requireVersion(room.db, 'slow', '1')
+    assert.equal(lowering_state, 'pending')
+    await store.db.tx((one) => one.run("UPDATE model_scans SET verdict = 'malicious' WHERE tree = ?", [tree]))
+    await assert.rejects(files(), /slow\/1 cannot be served: /)
+    // so that no other test lowers it
+    await store.db.tx((one) => one.run("DELETE FROM jobs WHERE key = 'slow/1'"))
+  })
+
   it('is done for two versions at a time, each in its turn, that of a deploy too', async (t) => {
     await interpreter(`echo '{"ok": true}' > "$4/result.json"`)
     const models = ['many-a', 'many-b', 'many-c', 'many-d']

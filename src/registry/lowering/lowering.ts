@@ -231,14 +231,24 @@ const RETRY_MS = 60_000
 const POLL_MS = 50
 const WAIT_MS = 10 * 60_000
 
-/** The files of a version for serving, once it is lowered or known to need Python. Throws a plain Error with the reason otherwise. */
+/** What lays a version out. */
+export interface FilesDeps extends Pick<LoweringDeps, 'python'> {
+  /** Longest wait for its native form, ms; absent = ten minutes. */
+  readonly waitMs?: number
+}
+
+/**
+ * The files of a version for serving, once it is lowered or known to need Python; those for Python where it is not lowered after ten
+ * minutes. Throws a plain Error with the reason where it cannot be served.
+ */
 export async function versionFiles(
   room: Registry,
-  deps: Pick<LoweringDeps, 'python'>,
+  deps: FilesDeps,
   model: string,
   version: string,
 ): Promise<VersionFiles> {
-  const until = room.clock() + WAIT_MS
+  const { waitMs = WAIT_MS } = deps
+  const until = room.clock() + waitMs
   let asked: string | undefined
   for (;;) {
     // before the version is read: what the try said is there then
@@ -253,9 +263,28 @@ export async function versionFiles(
       if (files !== null) return files
       await room.db.tx((t) => lowerAgain(t, row))
     }
-    if (room.clock() > until) throw new Error(`${model}/${version} was not lowered within ${WAIT_MS / 60_000} minutes`)
+    if (room.clock() > until) {
+      const files = await unlowered(room, deps, row)
+      if (files !== null) return files
+      throw new Error(`${model}/${version} was not lowered within ${waitMs / 60_000} minutes`)
+    }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
   }
+}
+
+/** What Python serves while a version waits for its native form; null where it has none to wait for, or no files. */
+async function unlowered(
+  room: Registry,
+  deps: Pick<LoweringDeps, 'python'>,
+  row: VersionRow,
+): Promise<VersionFiles | null> {
+  if (row.tree === null || row.lowering_state !== 'pending') return null
+  // the job has not come to it, perhaps: what would harm is never loaded
+  const scan = await ensureScan(room, row)
+  if (scan?.verdict === 'malicious')
+    throw new Error(`${row.model}/${row.version} cannot be served: ${scanReason(scan)}`)
+  const files = await laidOut(room, deps, row, row.tree)
+  return files && { ...files, reason: 'its native form was not proved yet when it was deployed' }
 }
 
 /** A version that was refused is lowered when it is wanted all the same, and one that waits is tried at once; but once is enough. */
