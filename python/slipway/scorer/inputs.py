@@ -1,7 +1,8 @@
 """What a model is fed, out of the payload of a PREDICT frame.
 
 Rows: number of rows (u32), length of a JSON text (u32), the JSON text, then columns of float64 one after another. The JSON text holds
-`texts` (one list a column of texts), `whole` (by place, columns of whole numbers that float64 cannot hold) and `params`.
+`texts` (one list a column of texts), `nan` and `beside` (by place, rows whose missing text is NaN, and NaN from pandas 3 on; any other is
+None), `whole` (by place, columns of whole numbers that float64 cannot hold) and `params`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import struct
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -49,11 +51,13 @@ class Inputs:
         integers = extra.get("whole", {})
         if len(numbers) != count * (len(self.columns) - len(self._texts)):
             raise ValueError(f"{len(numbers)} numbers for {count} rows of {len(self.columns) - len(self._texts)} columns")
+        marks = {} if self._listed else marked_missing(extra)
         values: list[ColumnValues] = []
         at = 0
         for i in range(len(self.columns)):
             if i in self._texts:
-                values.append(next(texts))
+                column = next(texts)
+                values.append(with_nan(column, marks.get(i, [])) if self.columns[i]["dtype"] == "string" else column)
             else:
                 values.append(exact(integers.get(str(i)), numbers[at : at + count]))
                 at += count
@@ -87,18 +91,17 @@ class Inputs:
         return pd.DataFrame(data, copy=False)
 
     def _series(self, dtype: str, values: Any) -> Any:
-        """Missing values: NaN in numbers, texts and whole numbers (which then are floats), None in booleans, NaT in times."""
+        """Missing values: NaN in numbers and whole numbers (which then are floats), None in booleans, NaT in times; texts are as they come."""
         import numpy as np
         import pandas as pd
 
         if dtype == "string":
-            series = np.array(values, dtype=object)
-            series[[value is None for value in values]] = np.nan
-            return series
+            whole = pandas_major() >= 3 and None not in values and any(isinstance(value, str) for value in values)
+            return pd.Series(values, dtype="str" if whole else object)  # as pandas 3 infers it for texts without None
         if dtype == "binary":
             return pd.Series([None if value is None else from_base64(value) for value in values], dtype=object)
         if dtype == "datetime":
-            mixed = {"format": "mixed"} if int(pd.__version__.split(".")[0]) >= 2 else {}
+            mixed = {"format": "mixed"} if pandas_major() >= 2 else {}
             return pd.to_datetime(pd.Series(values, dtype=object), utc=True, **mixed).dt.tz_localize(None)
         if dtype == "double":
             return values
@@ -111,6 +114,30 @@ class Inputs:
         if np.isnan(values).any():
             return values
         return values.astype("int32" if dtype == "integer" else "int64")
+
+
+def marked_missing(extra: dict[str, Any]) -> dict[int, list[int]]:
+    """By place of a column the rows whose missing text is NaN to this pandas; the others are None."""
+    found: dict[int, list[int]] = {}
+    for kind in ("nan", "beside"):
+        for place, rows in extra.get(kind, {}).items():
+            if kind == "nan" or pandas_major() >= 3:
+                found.setdefault(int(place), []).extend(rows)
+    return found
+
+
+def pandas_major() -> int:
+    """The major version of pandas."""
+    import pandas as pd
+
+    return int(pd.__version__.split(".")[0])
+
+
+def with_nan(values: list[Any], rows: list[int]) -> list[Any]:
+    """A column of texts with NaN in these rows."""
+    for row in rows:
+        values[row] = math.nan
+    return values
 
 
 def lacks_value(values: ColumnValues, kind: str) -> bool:

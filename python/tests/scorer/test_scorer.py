@@ -47,8 +47,32 @@ class FramesTest(unittest.TestCase):
         data, _ = self.build([nan, nan, nan, nan], [None])
         self.assertTrue(all(math.isnan(value) for value in data.iloc[0][["x", "f", "n"]]))
         self.assertIsNone(data["on"][0])
-        self.assertTrue(math.isnan(data["c"][0]))
+        self.assertIsNone(data["c"][0])
         self.assertEqual(str(data["n"].dtype), "float64")
+
+    def test_missing_texts_are_none_or_nan_as_they_are_marked(self) -> None:
+        columns = [{"name": "b", "kind": "string", "dtype": "binary"}, {"name": "c", "kind": "string", "dtype": "string"}]
+
+        def said(texts: list[Any], **marks: Any) -> tuple[str, str]:
+            extra = json.dumps({"texts": [[None] * len(texts), texts], **marks}).encode()
+            data, _ = inputs.Inputs(columns, None).build(inputs.COUNTS.pack(len(texts), len(extra)) + extra)
+            self.assertEqual(data["b"].tolist(), [None] * len(texts))
+            return str(data["c"].dtype), repr(data["c"].tolist())
+
+        three = inputs.pandas_major() >= 3
+        text = "str" if three else "object"
+        self.assertEqual(said([None, None]), ("object", "[None, None]"))
+        self.assertEqual(said([None, None], nan={"1": [0, 1]}), ("object", "[nan, nan]"))
+        self.assertEqual(said(["a", None, None], nan={"0": [0], "1": [1, 2]}), (text, "['a', nan, nan]"))
+        self.assertEqual(said(["a", None], beside={"1": [1]}), (text, "['a', nan]") if three else ("object", "['a', None]"))
+        self.assertEqual(said(["a", "b"]), (text, "['a', 'b']"))
+        self.assertEqual(said(["a", None]), ("object", "['a', None]"), "of two calls that were merged")
+
+    def test_a_list_of_texts_lacks_them_as_none(self) -> None:
+        columns = [{"name": "x0", "kind": "string", "dtype": "string"}]
+        extra = json.dumps({"texts": [["a", None]], "beside": {"0": [1]}}).encode()
+        data, _ = inputs.Inputs(columns, None, listed=True).build(inputs.COUNTS.pack(2, len(extra)) + extra)
+        self.assertEqual(data, ["a", None])
 
     def test_whole_numbers_that_float64_cannot_hold(self) -> None:
         columns = [{"name": "n", "kind": "integer", "dtype": "long"}]

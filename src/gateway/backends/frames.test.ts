@@ -95,6 +95,24 @@ test('texts go as JSON beside the numbers, true and false as 1 and 0, params wit
   assert.deepEqual(numbers, [1, 2, 3, 1, 0, Number.NaN])
 })
 
+test('missing texts that are NaN to pandas, or to pandas 3 alone, are marked by place and row', () => {
+  const inputs = [field('n', 'number'), field('t', 'string'), field('u', 'string')]
+  const rows: Value[][] = [
+    [Number.NaN, Number.NaN, null],
+    [1, undefined, null],
+    [2, 'a', null],
+    [3, undefined, null],
+  ]
+  assert.deepEqual(JSON.parse(parts(inputs, rows).extra), {
+    texts: [
+      [null, null, 'a', null],
+      [null, null, null, null],
+    ],
+    nan: { 1: [0] },
+    beside: { 1: [1, 3] },
+  })
+})
+
 test('a column with a whole number that a double cannot hold goes with every digit too, by its place', () => {
   const inputs = [field('t', 'string'), field('a', 'integer', 'long'), field('b', 'integer', 'long')]
   const rows: Value[][] = [

@@ -81,23 +81,29 @@ export class FrameReader {
 }
 
 /**
- * The payload of PREDICT: u32 rows, u32 length of a JSON text {texts, whole, params}, that text, then the number columns as float64.
- * `whole` has, by place, the columns with whole numbers that float64 cannot hold.
+ * The payload of PREDICT: u32 rows, u32 length of a JSON text {texts, nan, beside, whole, params}, that text, then the number columns as
+ * float64. `whole` has, by place, the columns with whole numbers that float64 cannot hold; `nan` and `beside`, by place, the rows whose
+ * missing text is NaN, and NaN from pandas 3 on. Any other missing text is None.
  */
 export function encodeRows(
   inputs: readonly InputField[],
   rows: readonly (readonly Value[])[],
   params: Readonly<Record<string, unknown>> | null,
 ): Buffer {
-  const texts: (Value | undefined)[][] = []
-  const whole: Record<string, (Value | undefined)[]> = {}
+  const texts: Value[][] = []
+  const some: Record<'nan' | 'beside' | 'whole', Record<string, unknown[]>> = { nan: {}, beside: {}, whole: {} }
   let numbers = 0
   inputs.forEach((input, i) => {
-    if (input.kind === 'string') texts.push(rows.map((row) => row[i]))
-    else numbers++
-    if (input.kind === 'integer' && rows.some((row) => typeof row[i] === 'bigint')) whole[i] = rows.map((row) => row[i])
+    if (input.kind === 'string') {
+      const column = rows.map((row) => row[i])
+      texts.push(column)
+      keep(some.nan, i, placesOf(column, Number.isNaN))
+      keep(some.beside, i, placesOf(column, isUndefined))
+    } else numbers++
+    if (input.kind === 'integer' && rows.some((row) => typeof row[i] === 'bigint'))
+      some.whole[i] = rows.map((row) => row[i])
   })
-  const extra = extraText(texts, whole, params)
+  const extra = extraText(texts, some, params)
   const extraBytes = Buffer.byteLength(extra)
   const payload = Buffer.allocUnsafe(8 + extraBytes + numbers * rows.length * 8)
   payload.writeUInt32LE(rows.length, 0)
@@ -111,10 +117,22 @@ export function encodeRows(
   return payload
 }
 
-function extraText(texts: unknown[], whole: object, params: unknown): string {
-  const large = Object.keys(whole).length > 0
-  if (texts.length === 0 && params === null && !large) return ''
-  return toJson({ texts, ...(large && { whole }), ...(params !== null && { params }) })
+function isUndefined(value: Value): boolean {
+  return value === undefined
+}
+
+function placesOf(column: readonly Value[], is: (value: Value) => boolean): number[] {
+  return column.flatMap((value, i) => (is(value) ? [i] : []))
+}
+
+function keep(into: Record<string, unknown[]>, place: number, rows: unknown[]): void {
+  if (rows.length > 0) into[place] = rows
+}
+
+function extraText(texts: unknown[], some: Readonly<Record<string, object>>, params: unknown): string {
+  const used = Object.entries(some).filter(([, columns]) => Object.keys(columns).length > 0)
+  if (texts.length === 0 && params === null && used.length === 0) return ''
+  return toJson({ texts, ...Object.fromEntries(used), ...(params !== null && { params }) })
 }
 
 function toNumber(value: Value | undefined): number {

@@ -21,8 +21,9 @@ for (const [cell, kind, value] of [
   ['inf', 'number', Infinity],
   ['-Infinity', 'number', -Infinity],
   ['nan', 'number', null],
-  ['NULL', 'string', null],
-  ['', 'string', null],
+  ['NULL', 'string', Number.NaN],
+  ['', 'string', Number.NaN],
+  ['', 'boolean', null],
   ['None ', 'string', 'None '],
   ['0x10', 'number', '0x10'],
   ['1e', 'number', '1e'],
@@ -51,7 +52,7 @@ test('CSV by its header: columns in any order, others beside them, quotes, a byt
   const text = '\ufeffc,more,x,n,on\r\n"a,""b""\n c",z,0.5,7,true\r\n,,-1,9007199254740993,false\n'
   assert.deepEqual(rowsOfCsv(text, FIELDS).values(FIELDS), [
     [0.5, 7, true, 'a,"b"\n c'],
-    [-1, 9007199254740993n, false, null],
+    [-1, 9007199254740993n, false, Number.NaN],
   ])
 })
 

@@ -103,7 +103,8 @@ export function rowsOfCsv(
 
 /** The value that a cell stands for; a text that is none of its kind stays a text, which the check of the row refuses. */
 export function csvValue(cell: string, kind: InputField['kind']): unknown {
-  if (MISSING.has(cell)) return null
+  // pandas reads a missing text of a file as NaN, whatever stands beside it
+  if (MISSING.has(cell)) return kind === 'string' ? Number.NaN : null
   if (kind === 'string') return cell
   if (kind === 'boolean')
     return /^(?:[Tt]rue|TRUE)$/.test(cell) ? true : /^(?:[Ff]alse|FALSE)$/.test(cell) ? false : cell

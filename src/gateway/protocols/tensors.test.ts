@@ -145,7 +145,7 @@ test('a tensor an input, by name, in any order, of shape [n] or [n, 1]', () => {
   ])
   assert.deepEqual(found, [
     [0.5, 2n ** 62n, true, 'a'],
-    [null, -5, false, null],
+    [null, -5, false, undefined],
   ])
 })
 

@@ -102,7 +102,7 @@ export function toTensors(feeds: readonly Feed[], rows: readonly (readonly Value
   )
 }
 
-type Put = (data: TensorData, at: number, value: Value, name: string) => void
+type Put = (data: TensorData, at: number, value: Exclude<Value, undefined>, name: string) => void
 
 const putNumber: Put = (data, at, value) => {
   ;(data as Float64Array)[at] = value === null ? Number.NaN : Number(value)
@@ -130,7 +130,7 @@ const PUT: Readonly<Record<string, Put>> = {
     ;(data as Uint8Array)[at] = value === null ? missing(name) : value === true ? 1 : 0
   },
   string: (data, at, value) => {
-    ;(data as string[])[at] = value === null ? '' : String(value)
+    ;(data as string[])[at] = value === null || Number.isNaN(value) ? '' : String(value)
   },
 }
 

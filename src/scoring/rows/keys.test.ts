@@ -8,6 +8,8 @@ import type { Value } from './rows.ts'
 const DIFFERENT: readonly Value[][] = [
   [],
   [null],
+  [undefined],
+  [Number.NaN],
   [null, null],
   [0],
   [-0],

@@ -30,10 +30,70 @@ function forms(names: readonly string[], lists: readonly (readonly unknown[])[])
   ]
 }
 
-/** A column as its values, whatever it is held in; NaN stands for a missing number there. */
+/** A column as its values, whatever it is held in; NaN stands for a missing number in an array of numbers. */
 function plain(column: ArrayLike<unknown>): unknown[] {
-  return Array.from(column, (value) => (value !== value ? null : value))
+  return Array.from(column, (value) => (value !== value && column instanceof Float64Array ? null : value))
 }
+
+const NONE = null
+const NAN = Number.NaN
+const BESIDE = undefined
+
+test('missing texts of a call are told apart as a DataFrame of its rows has them', () => {
+  // what MLflow 3.17 and 2.22 make of `dataframe_records` with pandas 2 and 3; undefined is an absent key
+  const columns: [given: unknown[], taken: unknown[]][] = [
+    [[null], [NONE]],
+    [
+      [null, null],
+      [NONE, NONE],
+    ],
+    [
+      ['a', null, null],
+      ['a', BESIDE, BESIDE],
+    ],
+    [
+      [null, ''],
+      [BESIDE, ''],
+    ],
+    [[undefined], [NAN]],
+    [
+      [undefined, 'a'],
+      [NAN, 'a'],
+    ],
+    [
+      [null, undefined],
+      [NAN, NAN],
+    ],
+    [
+      [undefined, null, 'a'],
+      [NAN, BESIDE, 'a'],
+    ],
+    [
+      [NAN, null],
+      [NAN, NAN],
+    ],
+  ]
+  const text = field('c', 'string', 'string', false)
+  for (const [given, taken] of columns) {
+    for (const rows of forms(
+      ['c'],
+      given.map((value) => [value]),
+    )) {
+      // prettier-ignore
+      assert.deepEqual(
+        rows.values([text]),
+        taken.map((value) => [value]),
+        inspect(given),
+      )
+      assert.deepEqual(rows.columns([text]), [taken], inspect(given))
+    }
+  }
+  const rows = listRows(['c', 't'], [[NAN, undefined], ['a', null]]) // prettier-ignore
+  const time = field('t', 'string', 'datetime', false)
+  assert.deepEqual(rows.values([time, text]), [[null, NAN], [null, 'a']], 'times are missing in one way') // prettier-ignore
+  assert.deepEqual(rowOf({ rows: rows.values([text]) }, 0), [null], 'the log has one word for it')
+  assert.deepEqual(rowOf({ columns: [['a', BESIDE]] }, 1), [null])
+})
 
 test('three forms of rows give the same values, by row and by column', () => {
   const lists = [
@@ -45,9 +105,9 @@ test('three forms of rows give the same values, by row and by column', () => {
   ]
   const expected = [
     [1.5, 2, 'x'],
-    [null, 2n ** 60n, null],
+    [null, 2n ** 60n, undefined],
     [null, -3, 'é'],
-    [-Infinity, null, null],
+    [-Infinity, null, Number.NaN],
     [7, 0, ''],
   ]
   for (const rows of forms(['a', 'b', 'c'], lists)) {

@@ -5,9 +5,10 @@ import { toJson } from './json.ts'
 
 /**
  * One value: missing is null. Numbers may be ±Infinity, never NaN (NaN is missing). A whole number beyond ±2^53 is a bigint
- * within the range of int64.
+ * within the range of int64. A missing text is one of three, told apart for models of Python: null reaches them as None, NaN as NaN, and
+ * undefined as None where pandas is older than 3, else as NaN.
  */
-export type Value = number | string | boolean | bigint | null
+export type Value = number | string | boolean | bigint | null | undefined
 
 /** A row as a protocol handed it over: values by input name. */
 export type Named = Readonly<Record<string, unknown>>
@@ -17,7 +18,8 @@ export interface Rows {
   readonly count: number
   /**
    * The rows by the inputs of a model. A field that is absent is refused when it is required; `null`, and "NaN" for a number, is a
-   * missing value. Nothing is coerced between kinds. Fields that the model does not know are ignored.
+   * missing value. Nothing is coerced between kinds. Fields that the model does not know are ignored. Missing texts are what MLflow's
+   * scoring server makes of them in a call of these rows; which one is decided here, for rows are merged and split later on.
    * Throws `invalid_field` that names the first fault, with all of them (up to 20) in `issues`.
    */
   values(inputs: readonly InputField[]): Value[][]
@@ -31,13 +33,14 @@ export type ValueColumn = Float64Array | readonly Value[]
 /** Rows of one request as a backend takes them. */
 export type Batch = { readonly rows: Value[][] } | { readonly columns: readonly ValueColumn[] }
 
-/** Row i of a batch. */
+/** Row i of a batch, in which every missing value is null. */
 export function rowOf(batch: Batch, i: number): Value[] {
-  if ('rows' in batch) return batch.rows[i] as Value[]
-  return batch.columns.map((column) => {
-    const value = column[i] as Value
-    return Number.isNaN(value) ? null : value
-  })
+  if ('rows' in batch) return (batch.rows[i] as Value[]).map(orNull)
+  return batch.columns.map((column) => orNull(column[i]))
+}
+
+function orNull(value: Value): Value {
+  return value === undefined || Number.isNaN(value) ? null : value
 }
 
 /** The columns of rows that have `width` values each. */
@@ -141,7 +144,7 @@ function readColumn(count: number, input: InputField, item: (i: number) => unkno
   const numbers = new Float64Array(count)
   for (let i = 0; i < count; i++) {
     const value = readValue(item(i), input)
-    if (value === undefined) return undefined
+    if (value === REFUSED) return undefined
     // beyond what a double holds
     if (typeof value === 'bigint') return readList(count, input, item)
     numbers[i] = value === null ? Number.NaN : (value as number)
@@ -149,49 +152,80 @@ function readColumn(count: number, input: InputField, item: (i: number) => unkno
   return numbers
 }
 
+/** What `readValue` gives for a value that is refused. */
+const REFUSED = Symbol('refused')
+
+/**
+ * Tells the missing texts of one column of a call apart as pandas does when it makes a DataFrame of it. Absent ones are NaN. One of them makes
+ * all NaN where the call has no text in the column, and a text makes them all NaN from pandas 3 on.
+ */
+function settleTexts(values: readonly Value[], put: (i: number, value: Value) => void): void {
+  const texts = values.some((value) => typeof value === 'string')
+  if (!texts && !values.some(Number.isNaN)) return
+  values.forEach((value, i) => {
+    if (value === null) put(i, texts ? undefined : Number.NaN)
+  })
+}
+
+function isText({ kind, dtype }: InputField): boolean {
+  return kind === 'string' && dtype === 'string'
+}
+
 function readList(count: number, input: InputField, item: (i: number) => unknown): Value[] | undefined {
   const values: Value[] = []
   for (let i = 0; i < count; i++) {
     const value = readValue(item(i), input)
-    if (value === undefined) return undefined
+    if (value === REFUSED) return undefined
     values.push(value)
   }
+  if (isText(input)) settleTexts(values, (i, value) => (values[i] = value))
   return values
 }
 
 function read(count: number, inputs: readonly InputField[], cell: CellOf): Value[][] {
   const rows: Value[][] = []
   let faults: Fault[] | undefined
+  const lacking = new Set<number>()
   for (let i = 0; i < count; i++) {
     const values: Value[] = []
     for (let j = 0; j < inputs.length; j++) {
       const input = inputs[j] as InputField
       const item = cell(i, j)
       const value = readValue(item, input)
-      if (value === undefined) (faults ??= []).push(fault(item, input, count > 1 ? i : -1))
+      if (value === null && isText(input)) lacking.add(j)
+      if (value === REFUSED) (faults ??= []).push(fault(item, input, count > 1 ? i : -1))
       else values.push(value)
     }
     if (faults !== undefined && faults.length >= MAX_ISSUES) break
     rows.push(values)
   }
   if (faults !== undefined) throw refused(faults)
+  for (const j of lacking) {
+    const column = rows.map((row) => row[j])
+    settleTexts(column, (i, value) => ((rows[i] as Value[])[j] = value))
+  }
   return rows
 }
 
-/** The value as the model takes it, or undefined when it is refused. */
-function readValue(given: unknown, input: InputField): Value | undefined {
+/** The value as the model takes it, or that it is refused. */
+function readValue(given: unknown, input: InputField): Value | typeof REFUSED {
   if (given === null) return null
-  if (given === undefined) return input.required ? undefined : null
+  if (given === undefined) return input.required ? REFUSED : isText(input) ? Number.NaN : null
   switch (input.kind) {
     case 'number':
-      return readNumber(given)
+      return orRefused(readNumber(given))
     case 'integer':
-      return readInteger(given, RANGES[input.dtype])
+      return orRefused(readInteger(given, RANGES[input.dtype]))
     case 'string':
-      return typeof given === 'string' ? given : undefined
+      if (typeof given === 'string') return given
+      return !Number.isNaN(given) ? REFUSED : isText(input) ? Number.NaN : null
     case 'boolean':
-      return typeof given === 'boolean' ? given : undefined
+      return typeof given === 'boolean' ? given : REFUSED
   }
+}
+
+function orRefused(value: Value): Value | typeof REFUSED {
+  return value === undefined ? REFUSED : value
 }
 
 function readNumber(given: unknown): Value | undefined {

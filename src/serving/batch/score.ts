@@ -80,7 +80,7 @@ function fit(
   const names = source.columns.map(({ name }) => name)
   const known = names.map((name) => inputs.find((input) => input.name === name))
   const valuesOf = (row: SourceRow): unknown[] =>
-    row.cells.map((cell, j) => (known[j] === undefined ? null : source.value(cell, known[j])))
+    row.cells.map((cell, j) => (known[j] === undefined ? null : valueOf(source, cell, known[j])))
   if (rows.every((row) => row.fault === undefined)) {
     try {
       const all = listRows(names, rows.map(valuesOf)).values(inputs)
@@ -96,6 +96,11 @@ function fit(
     else fitting.push({ index, values })
   }
   return fitting
+}
+
+/** A value of a cell. A missing text of a file is NaN, as pandas reads it, so that a row's answer hangs on no rows beside it. */
+function valueOf(source: Source, cell: unknown, input: InputField): unknown {
+  return source.value(cell, input) ?? (input.kind === 'string' ? Number.NaN : null)
 }
 
 /** The values of one row, or why it does not fit. */
