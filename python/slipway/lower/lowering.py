@@ -26,7 +26,7 @@ from slipway.lower.verification import verification
 from slipway.lower.versions import versions
 from slipway.refusal import Refused, class_path
 
-FORMAT = "slipway.native/1"
+FORMAT = "slipway.native/2"
 #: Rows that the library refuses, kept at most in the verification.
 REFUSED_ROWS = 1000
 #: Rows that are asked before a model counts as one that answers none.
@@ -101,9 +101,8 @@ def describe(loaded: LoadedModel) -> Description:
         matrix = lower_transformer(state, step, matrix)
         apart += not (state.row_by_row or state.sums_by_row)
     lowered = close(state, model, lower_estimator(state, model, matrix), apart)
-    for i, column in enumerate(inputs):
+    for column in inputs:
         column.kind = column.kind or "number"
-        column.missing = state.missing.get(i, "nan")
     return Description(steps, model, inputs, frame, output, state.tables, lowered)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from slipway.lower.form.columns import UNSEEN_TEXT
+from slipway.lower.form.columns import UNSEEN_TEXT, kind_of_missing
 from slipway.lower.form.inputs import InputColumn
 from slipway.lower.form.trees import CATEGORICAL
 from slipway.lower.form.types import Arrays, Column, Row, Step, Table
@@ -50,7 +50,8 @@ class Probes:
         self.points: list[set[float]] = [set() for _ in inputs]
         self.keys: list[list[Any]] = [[] for _ in inputs]
         self.vocabulary = lowered.vocabulary
-        self.allow_missing = [True] * len(inputs)
+        #: The missing values that are drawn of each input.
+        self.missing: list[list[Any]] = [missing_values(column) for column in inputs]
         self.allow_unseen = [True] * len(inputs)
         self.find_keys(tables, lowered.columns)
         for columns, arrays in lowered.plants:
@@ -99,8 +100,8 @@ class Probes:
     def value(self, i: int) -> Any:
         """One random value of an input."""
         column, roll = self.inputs[i], self.random.random()
-        if roll < 0.1 and self.allow_missing[i] and column.kind != "boolean":
-            return None
+        if roll < 0.1 and self.missing[i]:
+            return self.missing[i][0] if len(self.missing[i]) == 1 else self.random.choice(self.missing[i])
         if column.kind == "boolean":
             return roll < 0.55
         if i in self.vocabulary:
@@ -153,21 +154,25 @@ def category_limit(arrays: Arrays) -> int:
     return 32 * max(8, len(sets) // max(1, int((arrays["flags"] & CATEGORICAL != 0).sum())))
 
 
+def missing_values(column: InputColumn) -> list[Any]:
+    """The missing values that a caller's may reach the model as."""
+    if column.kind == "boolean":
+        return []
+    return [math.nan, None] if column.kind == "string" else [None]
+
+
 def find_limits(probes: Probes, reference: Reference, inputs: list[InputColumn]) -> list[Row]:
     """Asks scikit-learn what it refuses; marks inputs as required and returns the refused rows."""
-    probes.allow_missing = [False] * len(inputs)
+    probes.missing = [[] for _ in inputs]
     probes.allow_unseen = [False] * len(inputs)
     tried = [probes.row() for _ in range(BASES_TRIED)]
     base = next((row for row in tried if not fails(reference, [row])), tried[0])
     refused = []
     for i, column in enumerate(inputs):
-        missing, unseen = ([*base[:i], v, *base[i + 1 :]] for v in (None, probes.unseen(i)))
-        column.required = column.kind == "boolean" or fails(reference, [missing])
-        probes.allow_missing[i] = not column.required
-        if column.required:
-            refused.append(missing)
+        refused += missing_limits(probes, reference, base, i)
         if column.kind != "boolean" and (column.kind == "string" or probes.keys[i]):
-            unseen = unseen if column.kind != "integer" else [*base[:i], math.floor(unseen[i]), *base[i + 1 :]]
+            unseen = probes.unseen(i)
+            unseen = [*base[:i], unseen if column.kind != "integer" else math.floor(unseen), *base[i + 1 :]]
             probes.allow_unseen[i] = not fails(reference, [unseen])
             if not probes.allow_unseen[i]:
                 refused.append(unseen)
@@ -176,3 +181,15 @@ def find_limits(probes: Probes, reference: Reference, inputs: list[InputColumn])
             if fails(reference, [infinite]):
                 refused.append(infinite)
     return refused
+
+
+def missing_limits(probes: Probes, reference: Reference, base: Row, i: int) -> list[Row]:
+    """Marks which missing values an input takes; the rows with those that it does not."""
+    column = probes.inputs[i]
+    rows = {kind_of_missing(v): [*base[:i], v, *base[i + 1 :]] for v in (missing_values(column) or [None])}
+    taken = [kind for kind, row in rows.items() if column.kind != "boolean" and not fails(reference, [row])]
+    column.required = not taken
+    probes.missing[i] = [rows[kind][i] for kind in taken]
+    if column.kind == "string":
+        column.missing = "both" if len(taken) != 1 else taken[0]
+    return [row for kind, row in rows.items() if kind not in taken]

@@ -108,8 +108,7 @@ def one_row(matrix: Any, i: int) -> Any:
 def series(column: InputColumn, values: list[Any]) -> pd.Series:
     """One input column as pandas would hold it."""
     if column.kind == "string":
-        absent = None if column.missing == "none" else math.nan
-        return pd.Series([absent if v is None else v for v in values], dtype=object)
+        return pd.Series(values, dtype=object)
     if column.kind == "boolean":
         return pd.Series(values, dtype=bool)
     numbers = [math.nan if v is None else v for v in values]

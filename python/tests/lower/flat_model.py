@@ -46,6 +46,11 @@ def read_arrays(folder: Path, name: str) -> tuple[dict[str, Any], dict[str, list
     return document, found
 
 
+def kind_of(value: Any) -> str | None:
+    """Which missing value of Python it is: none, nan, or no missing value at all."""
+    return "none" if value is None else "nan" if value != value else None
+
+
 class FlatModel:
     """A lowered model; `raw(row)` gives its raw scores, `shares(row)` probabilities, `predict(row)` what the library predicts."""
 
@@ -82,6 +87,9 @@ class FlatModel:
         """The columns that one block fills."""
         value = row[block["input"]]
         spec = self.document["inputs"][block["input"]]
+        kind = kind_of(value)
+        if kind and (spec["required"] or (spec["kind"] == "string" and spec["missing"] not in ("both", kind))):
+            raise RowRefused(f"{spec['name']} is {value}")
         if value is not None and spec["float32"]:
             value = float32(value)
         if value is None and spec["kind"] != "string":
@@ -97,20 +105,24 @@ class FlatModel:
         """One step on one value; steps on texts first."""
         op = step["op"]
         if op == "fill_text":
-            return step["value"] if value is None else value
+            return step["value"] if kind_of(value) == step["missing"] else value
         if op == "note":
-            self.notes.append(value or "")
+            self.notes.append(value if isinstance(value, str) else "")
             return float(len(self.notes) - 1)
         if op == "encode":
-            table = self.document["tables"][step["table"]]
-            absent = value is None or value != value
-            code = table["missing"] if absent else dict(zip(table["keys"], table["codes"])).get(value, table["unseen"])
-            if code == "error":
-                raise RowRefused(f"{value!r} is no category")
-            return number(code)
-        if op == "is_missing" and (value is None or isinstance(value, str)):
-            return 1.0 if value is None else 0.0
+            return self.encode(self.document["tables"][step["table"]], value)
+        if op == "is_missing" and "missing" in step:
+            return 1.0 if kind_of(value) == step["missing"] else 0.0
         return number_step(step, value)
+
+    def encode(self, table: dict[str, Any], value: Any) -> float:
+        """The code of a category."""
+        codes = {"nan": table["missing"], "none": table.get("missing_none")}
+        kind = kind_of(value)
+        code = codes[kind] if kind else dict(zip(table["keys"], table["codes"])).get(value, table["unseen"])
+        if code == "error":
+            raise RowRefused(f"{value!r} is no category")
+        return number(code)
 
     def trees(self, spec: dict[str, Any], x: list[float], prefix: str) -> list[float]:
         """A sum of trees over features."""

@@ -77,13 +77,6 @@ class ColumnsCase(unittest.TestCase):
         with self.assertRaisesRegex(Refused, "reads a computed column as text"):
             state.expect(Column(-1, value=4), "text", self)
 
-    def test_an_input_has_one_missing_value(self) -> None:
-        state = state_of("string")
-        state.expect_missing(Column(0), "none")
-        state.expect_missing(Column(0), "none")
-        with self.assertRaisesRegex(Refused, "input x0 is read with both NaN and None"):
-            state.expect_missing(Column(0), "nan")
-
     def test_numbers_that_json_lacks_are_texts(self) -> None:
         values = (math.nan, math.inf, -math.inf, np.float32(0.5), True)
         self.assertEqual([columns.number(value) for value in values], ["NaN", "Infinity", "-Infinity", 0.5, 1.0])

@@ -22,6 +22,7 @@ try:
         feature_extraction,
         frozen,
         gaussian_process,
+        impute,
         linear_model,
         model_selection,
         neighbors,
@@ -43,7 +44,7 @@ class FactsCase(LoweringCase):
         self.assertEqual((result["output"], result["trees"], result["features"], result["probes"]), ("predict_proba", 1, 4, 30))
         self.assertEqual(result["bytes"], sum((native / f"model.{end}").stat().st_size for end in ("json", "bin")))
         document, arrays = read_arrays(native, "model")
-        self.assertEqual((document["format"], document["classes"]), ("slipway.native/1", ["fine", "late"]))
+        self.assertEqual((document["format"], document["classes"]), ("slipway.native/2", ["fine", "late"]))
         self.assertEqual([spec["name"] for spec in document["inputs"]], NUMBERS)
         self.assertEqual(set(document["versions"]) & {"python", "numpy", "scikit-learn"}, {"python", "numpy", "scikit-learn"})
         self.assertEqual(len(arrays["feature"]), model.tree_.node_count)
@@ -112,6 +113,64 @@ class FactsCase(LoweringCase):
         for row in ([None, 1.0, 1.0, 1.0], [1.0, math.inf, 1.0, 1.0]):
             with self.assertRaises(RowRefused):
                 FlatModel(native).raw(row)
+
+
+class MissingTextCase(LoweringCase):
+    """None and NaN are two values to scikit-learn, and a caller's null may be either."""
+
+    def steps(self) -> dict[str, list[Any]]:
+        """What may stand before a model of texts, some of which were missing in training."""
+        one_hot = preprocessing.OneHotEncoder(handle_unknown="ignore")
+        ordinal = preprocessing.OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2)
+        fill = impute.SimpleImputer(strategy="most_frequent")
+        word = impute.SimpleImputer(strategy="constant", fill_value="none", missing_values=None)
+        marked = impute.SimpleImputer(strategy="most_frequent", add_indicator=True)
+        marks = compose.ColumnTransformer([("fill", marked, [0]), ("rest", "passthrough", [1])])
+        hot = [preprocessing.OneHotEncoder(handle_unknown="ignore")]
+        found = {"one-hot": [one_hot], "strict": [preprocessing.OneHotEncoder()], "ordinal": [ordinal]}
+        found |= {"fill": [fill, *hot], "word": [word, *hot], "both": [impute.SimpleImputer(strategy="most_frequent"), word, *hot]}
+        return found | {"two encoders": [ordinal, preprocessing.OneHotEncoder(handle_unknown="ignore")], "marks": [marks, *hot]}
+
+    def test_each_is_answered_as_the_library_does(self) -> None:
+        lowered = 0
+        for absent in (None, math.nan):
+            table = make_table(gaps=("carrier", "origin"))[TEXTS].astype(object)
+            table = table.where(table.notna(), absent)
+            for name, steps in self.steps().items():
+                with self.subTest(name, absent=absent):
+                    lowered += self.compare(steps, table)
+        self.assertGreaterEqual(lowered, 11)
+
+    def compare(self, steps: list[Any], table: Any) -> bool:
+        """Compares the answers to every missing value in every column; False for steps that cannot be fitted or have no native form."""
+        model = pipeline.make_pipeline(*steps, linear_model.Ridge())
+        try:
+            model.fit(table, make_target())
+        except (TypeError, ValueError):  # an imputer that looks for None refuses NaN, and the other way about
+            return False
+        result, native = self.lower(model, table)
+        if not result["ok"]:
+            return False
+        flat = FlatModel(native)
+        for row in ([first, second] for first in ("UA", None, math.nan) for second in ("JFK", None, math.nan)):
+            try:
+                wanted = float(model.predict(pd.DataFrame([row], columns=TEXTS, dtype=object))[0])
+            except ValueError:
+                with self.assertRaises(RowRefused, msg=row):
+                    flat.raw(row)
+                continue
+            self.assertAlmostEqual(flat.predict(row), wanted, places=9, msg=str(row))
+        return True
+
+    def test_the_verification_asks_both(self) -> None:
+        table = make_table(gaps=("carrier",))[TEXTS]
+        model = pipeline.make_pipeline(preprocessing.OneHotEncoder(handle_unknown="ignore"), linear_model.Ridge()).fit(table, make_target())
+        _, native = self.lower(model, table, probes=200)
+        document, arrays = read_arrays(native, "verify")
+        self.assertEqual(document["format"], "slipway.native.verify/2")
+        self.assertLessEqual({-1, -2, 0}, set(arrays["input0"]))
+        places = [arrays["input0"][:document["rows"]].index(place) for place in (-1, -2)]
+        self.assertNotEqual(*(arrays["raw"][place] for place in places))
 
 
 class RefusalCase(LoweringCase):

@@ -12,6 +12,7 @@ from typing import Any
 try:
     import numpy as np
 
+    from slipway.lower.form.columns import UNSEEN_TEXT
     from slipway.lower.form.inputs import InputColumn
     from slipway.lower.form.types import Column
     from slipway.lower.lowered import Lowered
@@ -105,11 +106,11 @@ class ProbesCase(unittest.TestCase):
         draws = Probes(inputs, tables, lowered_of(columns, []), 0)
         rows = [draws.row() for _ in range(400)]
         texts, numbers = ({row[i] for row in rows} for i in range(2))
-        self.assertLess({"a", "b", None}, texts)
-        self.assertEqual(len(texts), 4)
+        self.assertLess({"a", "b", None, math.nan}, texts)
+        self.assertEqual(len(texts), 5)
         self.assertEqual(numbers, {1, 4, 5, None})
         draws.allow_unseen = [False, False]
-        self.assertEqual({draws.row()[0] for _ in range(200)}, {"a", "b", None})
+        self.assertEqual({draws.row()[0] for _ in range(200)}, {"a", "b", None, math.nan})
 
     def test_values_have_the_kind_of_their_input(self) -> None:
         inputs = [InputColumn("f", "number", float32=True), InputColumn("b", "boolean"), InputColumn("i", "integer")]
@@ -123,7 +124,7 @@ class ProbesCase(unittest.TestCase):
     def test_texts_hold_terms_of_the_vocabulary(self) -> None:
         lowered = lowered_of([Column(0, ({"op": "note"},))], [], vocabulary={0: ["storm", "gate"]})
         draws = Probes([InputColumn("t", "string")], [], lowered, 0)
-        texts = [draws.row()[0] or "" for _ in range(200)]
+        texts = [text if isinstance(text, str) else "" for text in (draws.row()[0] for _ in range(200))]
         self.assertGreater(sum("storm" in text.lower() for text in texts), 50)
         self.assertIn("", texts)
 
@@ -150,7 +151,7 @@ class LimitsCase(unittest.TestCase):
     def test_an_input_that_must_be_there(self) -> None:
         x, y = InputColumn("x", "number"), InputColumn("y", "number")
         draws, refused = self.limits(lambda row: row[0] is None, x, y)
-        self.assertEqual((x.required, y.required, draws.allow_missing), (True, False, [False, True]))
+        self.assertEqual((x.required, y.required, draws.missing), (True, False, [[], [None]]))
         self.assertEqual([row[0] for row in refused], [None])
 
     def test_an_infinity(self) -> None:
@@ -158,8 +159,17 @@ class LimitsCase(unittest.TestCase):
         self.assertEqual(refused, [[math.inf]])
 
     def test_an_unseen_category(self) -> None:
-        draws, refused = self.limits(lambda row: row[0] not in ("a", "b", None), InputColumn("t", "string"))
+        draws, refused = self.limits(lambda row: row[0] not in ("a", "b", None, math.nan), InputColumn("t", "string"))
         self.assertEqual((draws.allow_unseen, len(refused)), ([False], 1))
+
+    def test_a_text_is_asked_with_both_missing_values_of_python(self) -> None:
+        taken: dict[tuple[Any, ...], Any] = {("a",): None, ("a", None): "none", ("a", math.nan): "nan", ("a", None, math.nan): "both"}
+        for values, kind in taken.items():
+            text = InputColumn("t", "string")
+            draws, refused = self.limits(lambda row, values=values: row[0] not in (*values, "b"), text)  # type: ignore[misc]
+            self.assertEqual((text.required, text.missing if kind else None), (kind is None, kind))
+            self.assertEqual(set(draws.missing[0]), set(values) - {"a"})
+            self.assertEqual({row[0] for row in refused}, {None, math.nan, UNSEEN_TEXT} - set(values))
 
     def test_sifting_keeps_exactly_the_rows_that_are_answered(self) -> None:
         roll = random.Random(2)

@@ -39,7 +39,7 @@ export class NativeBackend implements Backend {
 
   score(rows: readonly Value[][]): Scored[] {
     if (rows.length >= BATCH_ROWS) return this.#many(rows)
-    return rows.map((row) => this.#one(this.#inOrder ? row : this.#places.map((place) => row[place] ?? null)))
+    return rows.map((row) => this.#one(this.#inOrder ? row : this.#places.map((place) => row[place])))
   }
 
   scoreColumns(columns: readonly ValueColumn[], count: number): Results {
@@ -49,7 +49,7 @@ export class NativeBackend implements Backend {
 
   explain(rows: readonly Value[][]): Explained[] {
     return rows.map((row) => {
-      const { base, contributions } = this.#model.explainRow(this.#places.map((place) => row[place] ?? null))
+      const { base, contributions } = this.#model.explainRow(this.#places.map((place) => row[place]))
       const byInput = Array.from({ length: this.#width }, () => plain(base.map(() => 0)))
       this.#places.forEach((place, i) => (byInput[place] = plain(contributions.map((one) => one[i] ?? 0))))
       return { base: plain(base), contributions: byInput }

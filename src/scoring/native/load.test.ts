@@ -121,6 +121,73 @@ test('values that the Python model would refuse are refused by name', () => {
   )
 })
 
+/** A sum over one text: its code, 10 where it is NaN, 100 where it is None, and 1000 times its code once NaN is filled with "a". */
+function texts(more: Json = {}): Json {
+  const code = { op: 'encode', table: 0 }
+  const steps = [
+    [code],
+    [{ op: 'is_missing', missing: 'nan' }, { op: 'multiply', value: 10 }],
+    [{ op: 'is_missing', missing: 'none' }, { op: 'multiply', value: 100 }],
+    [{ op: 'fill_text', value: 'a', missing: 'nan' }, code, { op: 'multiply', value: 1000 }],
+  ] // prettier-ignore
+  return {
+    format: 'slipway.native/2',
+    estimator: 'L',
+    output: 'predict',
+    classes: null,
+    versions: { pandas: '2.3.3' },
+    inputs: [{ ...inputOf('t', 'string'), missing: 'both' }],
+    tables: [{ kind: 'text', keys: ['a', 'b'], codes: [1, 2], missing: 3, missing_none: 4, unseen: 'error' }],
+    blocks: steps.map((own) => ({ input: 0, steps: own })),
+    width: 4,
+    model: { type: 'linear', orders: ['sequential'], intercept: [0], outputs: 1, missing: 'allow', infinite: 'allow', link: 'identity', decide: null }, // prettier-ignore
+    ...more,
+  }
+}
+
+test('None and NaN are two values of a text, and a null beside a text is the one that pandas makes of it', () => {
+  const ones = { coefficients: Float64Array.of(1, 1, 1, 1) }
+  const answersOf = (more: Json, values: readonly NativeValue[] = ['b', Number.NaN, null, undefined]): unknown[] => {
+    const native = loadNative(write(texts(more), ones))
+    const alone = values.map((value) => native.predictRow([value]).prediction)
+    assert.deepEqual([...native.predictBatch([values], values.length).predictions], alone)
+    return alone
+  }
+  const [text, nan, none] = [2002, 3 + 10 + 1000, 4 + 100 + 4000]
+  assert.deepEqual(answersOf({}), [text, nan, none, none])
+  assert.deepEqual(answersOf({ versions: { pandas: '3.1.1' } }), [text, nan, none, nan])
+  const only = (missing: string): Json => ({ inputs: [{ ...inputOf('t', 'string'), missing }] })
+  assert.deepEqual(answersOf(only('nan'), ['b', Number.NaN]), [text, nan])
+  assert.deepEqual(answersOf(only('none'), [null, undefined]), [none, none])
+  for (const [kind, value] of [
+    ['nan', null],
+    ['nan', undefined],
+    ['none', Number.NaN],
+  ] as const)
+    // prettier-ignore
+    assert.match(refusal(() => answersOf(only(kind), [value]), 'invalid_field'), /^t: got null, expected text/)
+})
+
+test('the first version of the format reads every missing text as the one that its input names', () => {
+  const ones = { coefficients: Float64Array.of(1, 1, 0, 0) }
+  const steps = [[{ op: 'encode', table: 0 }], [{ op: 'is_missing' }], [], []]
+  const blocks = [...steps.slice(0, 2), [{ op: 'fill_text', value: 'a' }, { op: 'encode', table: 0 }], steps[0]!] // prettier-ignore
+  for (const missing of ['nan', 'none']) {
+    const native = loadNative(
+      write(
+        texts({
+          format: 'slipway.native/1',
+          inputs: [{ ...inputOf('t', 'string'), missing }],
+          tables: [{ kind: 'text', keys: ['a', 'b'], codes: [1, 2], missing: 3, unseen: 'error' }],
+          blocks: blocks.map((own) => ({ input: 0, steps: own })),
+        }),
+        ones,
+      ),
+    )
+    for (const value of [null, undefined, Number.NaN]) assert.equal(native.predictRow([value]).prediction, 4)
+  }
+})
+
 test('a classifier turns its score into labels and probabilities', () => {
   const json = model()
   json['classes'] = ['fine', 'late']

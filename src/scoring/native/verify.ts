@@ -9,7 +9,7 @@ import { loadNative } from './load.ts'
 import type { NativeBatch, NativeModel, NativePrediction } from './model.ts'
 
 const HEADER = z.object({
-  format: z.literal('slipway.native.verify/1'),
+  format: z.enum(['slipway.native.verify/2', 'slipway.native.verify/1']),
   rows: z.int().min(0),
   refused: z.int().min(0),
   texts: z.array(z.string()),
@@ -73,7 +73,7 @@ function readProbes(model: NativeModel, document: NativeDocument): Probe {
   const all = rows + refused
   const columns = model.inputs.map((input, i): NativeValue[] => {
     if (input.kind === 'string')
-      return Array.from(ints(document, `input${i}`, all), (at) => (at < 0 ? null : textAt(texts, at)))
+      return Array.from(ints(document, `input${i}`, all), (at) => (at < 0 ? missingText(at) : textAt(texts, at)))
     const numbers = floats(document, `input${i}`, all)
     return Array.from(numbers, (v): NativeValue => (input.kind === 'boolean' ? booleanOf(v) : v))
   })
@@ -88,6 +88,11 @@ function readProbes(model: NativeModel, document: NativeDocument): Probe {
     probabilities:
       classes === null || !model.shares ? undefined : floats(document, 'probabilities', rows * classes.length),
   }
+}
+
+/** The places of a missing text are -1, NaN, and -2, None. */
+function missingText(at: number): NativeValue {
+  return at === -1 ? Number.NaN : null
 }
 
 function textAt(texts: readonly string[], at: number): string {

@@ -29,7 +29,6 @@ class Lowering:
     lower_part: Callable[[Lowering, Any, Matrix], Part]
     tables: list[dict[str, Any]] = field(default_factory=list)
     groups: int = 0
-    missing: dict[int, str] = field(default_factory=dict)
     graph: Graph = field(default_factory=Graph)
     row_by_row: bool = False
     sums_by_row: bool = False
@@ -56,12 +55,6 @@ class Lowering:
             name = "a computed column" if column.value is not None else f"input {self.inputs[column.source].name}"
             raise Refused(f"{class_path(who)} reads {name} as {kind}, but it is {found}")
 
-    def expect_missing(self, column: Column, kind: str) -> None:
-        """Fixes how a missing value of an input arrives in Python: nan or none."""
-        name = self.inputs[column.source].name
-        if self.missing.setdefault(column.source, kind) != kind:
-            raise Refused(f"input {name} is read with both NaN and None as missing value")
-
     def add_table(self, table: dict[str, Any]) -> int:
         """Keeps a category table and returns its number."""
         self.tables.append(table)
@@ -74,6 +67,11 @@ def number(value: Any) -> float | str:
     if math.isnan(value):
         return "NaN"
     return value if math.isfinite(value) else ("Infinity" if value > 0 else "-Infinity")
+
+
+def kind_of_missing(value: object) -> str:
+    """What the format calls the missing text of Python that this is: none, or nan for any other."""
+    return "none" if value is None else "nan"
 
 
 def is_nan(value: object) -> bool:

@@ -17,11 +17,11 @@ Step: TypeAlias = "dict[str, Any]"
 Spec: TypeAlias = "dict[str, Any]"
 #: Arrays by the name that the binary file keeps them under.
 Arrays: TypeAlias = "dict[str, Array]"
-#: Values of one row in the order of the inputs; None is missing.
+#: Values of one row in the order of the inputs; None is missing, and so is NaN where a text belongs: models tell them apart.
 Row: TypeAlias = "list[Any]"
 #: What a category becomes: a number, the text of one that JSON lacks, or "error" where the library refuses.
 Code: TypeAlias = "float | int | str"
-#: A table of categories: `kind`, `keys`, `codes`, and the codes of what is `missing` and `unseen`.
+#: A table of categories: `kind`, `keys`, `codes`, and the codes of what is `missing` (of texts NaN, and None `missing_none`) and `unseen`.
 Table: TypeAlias = "dict[str, Any]"
 #: One tree: arrays leaf (bool), feature, threshold, left, right, flags, leaves (nodes × width), bitsets, cover.
 Tree: TypeAlias = "dict[str, Array]"

@@ -15,8 +15,8 @@ from slipway.lower.form.columns import UNSEEN_TEXT, Lowering, is_nan, number, th
 from slipway.lower.form.types import Array, Code, Column, Estimator, Matrix, Row, Table
 from slipway.refusal import Refused, class_path
 
-#: Of one column: its categories, the encoder's rows for them, and its rows for a missing and an unseen value (None where it refuses).
-Answers: TypeAlias = "tuple[list[Any], list[Array], Array | None, Array | None]"
+#: Of one column: its categories, the encoder's rows for them, and its rows for NaN, None and an unseen value (None where it refuses).
+Answers: TypeAlias = "tuple[list[Any], list[Array], Array | None, Array | None, Array | None]"
 
 
 def category_kind(encoder: Estimator, j: int) -> str | None:
@@ -58,11 +58,7 @@ def encode_rows(encoder: Estimator, kinds: list[str], rows: list[Row]) -> Array 
 
 
 def encoder_answers(encoder: Estimator, kinds: list[str]) -> Iterator[Answers]:
-    """What an encoder says for every category, a missing value and an unseen one.
-
-    Yields for each column (keys, rows of output for the keys, output for missing, output for unseen); outputs are None
-    where the encoder refuses.
-    """
+    """What an encoder says for every category, NaN, None and an unseen value, for each column in turn. Of numbers only NaN is missing."""
     count = len(encoder.categories_)
     known = [[v for v in c.tolist() if v is not None and not is_nan(v)] for c in encoder.categories_]
     first = [k[0] if k else missing_value(encoder, j) for j, k in enumerate(known)]
@@ -73,10 +69,10 @@ def encoder_answers(encoder: Estimator, kinds: list[str]) -> Iterator[Answers]:
         raise Refused(f"{class_path(encoder)} refuses its own categories")
     for j in range(count):
         unseen = UNSEEN_TEXT if kinds[j] == "text" else max([float(v) for v in known[j]], default=0.0) + 1.5
-        single = [encode_rows(encoder, kinds, [[*first[:j], v, *first[j + 1 :]]]) for v in (missing_value(encoder, j), unseen)]
+        single = [encode_rows(encoder, kinds, [[*first[:j], v, *first[j + 1 :]]]) for v in (math.nan, None, unseen)]
         rows = [] if answers is None else list(answers[: len(known[j])])
-        missing, unknown = (None if one is None else one[0] for one in single)
-        yield known[j], rows, missing, unknown
+        missing, none, unknown = (None if one is None else one[0] for one in single)
+        yield known[j], rows, missing, none, unknown
 
 
 def key(value: Any) -> Code:
@@ -92,22 +88,21 @@ def encoder_kinds(state: Lowering, encoder: Estimator, matrix: Matrix) -> list[s
         state.expect(column, kind, encoder)
         if column.hot is not None or column.value is not None:
             raise Refused(f"{class_path(encoder)} on one-hot or computed columns")
-        if kind == "text" and any(v is None or is_nan(v) for v in encoder.categories_[j].tolist()):
-            state.expect_missing(column, "none" if missing_value(encoder, j) is None else "nan")
         kinds.append(kind)
     return kinds
 
 
 def code_table(kind: str, answers: Answers, place: int | slice, code: Callable[[Any], Code]) -> Table:
     """The table of one column: `code` of what stands at `place` in the encoder's rows of output."""
-    keys, rows, missing, unseen = answers
-    return {
+    keys, rows, missing, none, unseen = answers
+    table = {
         "kind": kind,
         "keys": [key(one) for one in keys],
         "codes": [code(row[place]) for row in rows],
         "missing": "error" if missing is None else code(missing[place]),
         "unseen": "error" if unseen is None else code(unseen[place]),
     }
+    return table | ({"missing_none": "error" if none is None else code(none[place])} if kind == "text" else {})
 
 
 def lower_ordinal_encoder(state: Lowering, encoder: Estimator, matrix: Matrix) -> Matrix:
@@ -140,7 +135,7 @@ def encode(state: Lowering, column: Column, table: Table) -> Column:
     known = [i for i, code in enumerate(folded) if code != "error" or table["unseen"] != "error"]
     if len(known) != len(folded):
         raise Refused("an encoder that refuses codes of the encoder before it")
-    merged = dict(earlier, codes=folded, missing=second(earlier["missing"]), unseen=second(earlier["unseen"]))
+    merged = dict(earlier, codes=folded) | {k: second(earlier[k]) for k in ("missing", "missing_none", "unseen") if k in earlier}
     step = {"op": "encode", "table": state.add_table(merged)}
     return replace(column, steps=(*column.steps[:-1], step))
 

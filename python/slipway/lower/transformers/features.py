@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from slipway.lower.form.columns import Lowering, flat, number, refs, then, values
+from slipway.lower.form.columns import Lowering, flat, kind_of_missing, number, refs, then, values
 from slipway.lower.form.dot import ORDERS, TRIALS, dot_orders
 from slipway.lower.form.types import Array, Column, Estimator, Matrix
 from slipway.lower.transformers.scalers import numeric, plain
@@ -93,8 +93,7 @@ def lower_missing_indicator(state: Lowering, indicator: Estimator, matrix: Matri
         column = flat(state, matrix.columns[j])
         if state.kind(column) == "text" or text:
             state.expect(column, "text", indicator)
-            state.expect_missing(column, "none" if absent is None else "nan")
-            out.append(then(column, {"op": "is_missing"}))
+            out.append(then(column, {"op": "is_missing", "missing": kind_of_missing(absent)}))
         else:
             state.expect(column, "number", indicator)
             out.append(then(column, {"op": "is_missing", "value": number(absent)}))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from slipway.lower.form.columns import Lowering, flat, is_nan, number, then
+from slipway.lower.form.columns import Lowering, flat, is_nan, kind_of_missing, number, then
 from slipway.lower.form.types import Array, Column, Estimator, Matrix, Step
 from slipway.refusal import Refused, class_path
 
@@ -87,7 +87,8 @@ def lower_imputer(state: Lowering, imputer: Estimator, matrix: Matrix) -> Matrix
     if getattr(imputer, "indicator_", None) is not None:
         for j in imputer.indicator_.features_:
             column = flat(state, matrix.columns[j])
-            mark = {"op": "is_missing"} if state.kind(column) == "text" else {"op": "is_missing", "value": number(absent)}
+            text = state.kind(column) == "text"
+            mark = {"op": "is_missing"} | ({"missing": kind_of_missing(absent)} if text else {"value": number(absent)})
             filled.append(then(column, mark))
     return Matrix(filled, matrix.sparse)
 
@@ -100,8 +101,7 @@ def impute_column(state: Lowering, imputer: Estimator, column: Column, fill: Any
     if text:
         if absent is not None and not is_nan(absent):
             raise Refused(f"{class_path(imputer)} with missing_values={absent!r} on text")
-        state.expect_missing(column, "none" if absent is None else "nan")
-        return then(column, {"op": "fill_text", "value": fill})
+        return then(column, {"op": "fill_text", "value": fill, "missing": kind_of_missing(absent)})
     if absent is None or not isinstance(absent, (int, float, np.number)):
         raise Refused(f"{class_path(imputer)} with missing_values={absent!r} on numbers")
     checks = [{"op": "finite"}] if is_nan(absent) else [{"op": "finite"}, {"op": "present"}]

@@ -56,7 +56,8 @@ export const NUMBER_STEPS = [
   z.object({ op: z.literal('divide'), value: FLOAT }),
   z.object({ op: z.literal('clip'), low: FLOAT, high: FLOAT }),
   z.object({ op: z.literal('impute'), missing: FLOAT, value: FLOAT }),
-  z.object({ op: z.literal('is_missing'), value: FLOAT.optional() }),
+  /** `missing`, of a text: which of Python's missing values is meant; absent = both. */
+  z.object({ op: z.literal('is_missing'), value: FLOAT.optional(), missing: z.enum(['nan', 'none']).optional() }),
   z.object({ op: z.literal('above'), value: FLOAT }),
   z.object({ op: z.literal('bin'), edges: z.array(FLOAT) }),
   z.object({ op: z.literal('interpolate'), x: z.array(FLOAT), y: z.array(FLOAT) }),

@@ -1,10 +1,12 @@
-/** The flat form of a lowered model, `slipway.native/1`, as its JSON says it. */
+/** The flat form of a lowered model, `slipway.native/2`, as its JSON says it; folders of its first version are read too. */
 
 import { z } from 'zod'
 import { malformed } from './document.ts'
 import { DOT_ORDERS, GRAPH_NODE, LINKS, NUMBER_STEPS, TREES_FIELDS } from './graph-ir.ts'
 
-export const FORMAT = 'slipway.native/1'
+export const FORMAT = 'slipway.native/2'
+/** Knew one missing value an input: whatever a caller's is, it is read as that one. */
+export const OLD_FORMAT = 'slipway.native/1'
 
 /** A float; JSON has no NaN and no infinities, so those are text. */
 const FLOAT = z
@@ -19,7 +21,8 @@ const INPUT = z.object({
   kind: z.enum(['number', 'integer', 'string', 'boolean']),
   float32: z.boolean(),
   required: z.boolean(),
-  missing: z.enum(['nan', 'none']),
+  /** Of a text: which of Python's missing values the model takes. */
+  missing: z.enum(['nan', 'none', 'both']),
 })
 
 const TABLE = z.object({
@@ -27,12 +30,15 @@ const TABLE = z.object({
   keys: z.array(z.union([z.string(), z.number()])),
   codes: z.array(CODE),
   missing: CODE,
+  /** The code of None; absent = that of NaN, which `missing` is. */
+  missing_none: CODE.optional(),
   unseen: CODE,
 })
 
 const STEP = z.discriminatedUnion('op', [
   ...NUMBER_STEPS,
-  z.object({ op: z.literal('fill_text'), value: z.string() }),
+  /** `missing`: which of Python's missing values it fills; absent = both. */
+  z.object({ op: z.literal('fill_text'), value: z.string(), missing: z.enum(['nan', 'none']).optional() }),
   z.object({ op: z.literal('note') }),
   z.object({ op: z.literal('encode'), table: z.int().min(0) }),
 ])
@@ -78,7 +84,7 @@ const GRAPH = z.object({
 })
 
 const IR = z.object({
-  format: z.literal(FORMAT),
+  format: z.enum([FORMAT, OLD_FORMAT]),
   estimator: z.string(),
   output: z.enum(['predict', 'predict_proba', 'decision_function']),
   classes: z.array(z.union([z.string(), z.number(), z.boolean()])).nullable(),
@@ -91,7 +97,7 @@ const IR = z.object({
 })
 
 export type Ir = z.infer<typeof IR>
-/** One input: its name, its kind, whether it is rounded to float32, whether a value must be given, and what a missing value is in Python. */
+/** One input: its name, its kind, whether it is rounded to float32, whether a value must be given, and which missing values of Python it takes. */
 export type NativeInput = Readonly<z.infer<typeof INPUT>>
 export type CategoryTable = z.infer<typeof TABLE>
 export type Step = z.infer<typeof STEP>

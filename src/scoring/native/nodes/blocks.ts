@@ -2,18 +2,29 @@
 
 import { problem } from '../../../contract/errors.ts'
 import type { Block, CategoryTable, Ir, NativeInput, Step } from '../form/ir.ts'
-import { blockWidth } from '../form/ir.ts'
+import { blockWidth, OLD_FORMAT } from '../form/ir.ts'
 import { malformed } from '../form/document.ts'
 import type { NumberStep } from './steps.ts'
 import { numberStep } from './steps.ts'
 
-/** A value of one input. Missing is null, undefined or NaN; a bigint is read as the nearest double. */
+/**
+ * A value of one input; a bigint is read as the nearest double. Missing is null, undefined or NaN. Of a text null is Python's None, NaN is
+ * NaN, and undefined is None where the model was lowered with a pandas older than 3, else NaN.
+ */
 export type NativeValue = number | string | boolean | bigint | null | undefined
 
-/** One row on its way through the blocks: numbers and texts by input. A missing text is null, a missing number NaN. */
+/** Python's None, and NaN, where a text is missing. */
+const NONE = Symbol('None')
+const NAN = Symbol('NaN')
+type Missing = typeof NONE | typeof NAN
+
+/** A text, or which of Python's missing values stands there. */
+type Text = string | Missing
+
+/** One row on its way through the blocks: numbers and texts by input. A missing number is NaN. */
 interface Cells {
   readonly numbers: Float64Array
-  readonly texts: (string | null)[]
+  readonly texts: Text[]
   readonly notes: Notes
 }
 
@@ -33,8 +44,10 @@ export interface Encoder {
 
 /** Compiles inputs and blocks; texts that are read as a whole go to `notes`. Throws `unprocessable` for steps that do not fit together. */
 export function compileEncoder(ir: Ir, notes: Notes): Encoder {
-  const cells: Cells = { numbers: new Float64Array(ir.inputs.length), texts: ir.inputs.map(() => null), notes }
-  const readers = ir.inputs.map((input, i) => reader(input, i, cells))
+  const cells: Cells = { numbers: new Float64Array(ir.inputs.length), texts: ir.inputs.map(() => NONE), notes }
+  const readers = ir.inputs.map((input, i) =>
+    input.kind === 'string' ? textReader(ir, input, i, cells) : reader(input, input.kind, i, cells),
+  )
   const fills: Fill[] = []
   const starts: number[] = []
   let start = 0
@@ -53,15 +66,30 @@ export function compileEncoder(ir: Ir, notes: Notes): Encoder {
   }
 }
 
-function reader(input: NativeInput, i: number, cells: Cells): (value: NativeValue) => void {
-  if (input.kind === 'string') {
-    return (value) => {
-      cells.texts[i] = typeof value === 'string' ? value : missing(input, value, 'text')
+function textReader(ir: Ir, input: NativeInput, i: number, { texts }: Cells): (value: NativeValue) => void {
+  const old = ir.format === OLD_FORMAT
+  const beside = Number.parseInt(ir.versions['pandas'] ?? '', 10) >= 3 ? NAN : NONE
+  return (value) => {
+    if (typeof value === 'string') {
+      texts[i] = value
+      return
     }
+    missing(input, value, 'text')
+    const kind = value === undefined ? beside : value === null ? NONE : NAN
+    // the first version of the format knew one missing value an input
+    texts[i] = old ? (input.missing === 'none' ? NONE : NAN) : kind
+    if (!old && input.missing !== 'both' && input.missing !== (kind === NONE ? 'none' : 'nan'))
+      refuseText(input, 'text')
   }
-  const { kind } = input
+}
+
+function reader(
+  input: NativeInput,
+  kind: Exclude<NativeInput['kind'], 'string'>,
+  i: number,
+  { numbers }: Cells,
+): (value: NativeValue) => void {
   const read = NUMBER_READERS[kind]
-  const { numbers } = cells
   return (value) => {
     const found = read(value)
     if (found !== undefined && found === found) numbers[i] = input.float32 ? Math.fround(found) : found
@@ -72,10 +100,14 @@ function reader(input: NativeInput, i: number, cells: Cells): (value: NativeValu
   }
 }
 
-/** null for a missing value of an optional input; throws for a missing required one and for a value of another type. */
-function missing(input: NativeInput, value: NativeValue, expected: string): null {
+function refuseText(input: NativeInput, expected: string): never {
+  throw problem('invalid_field', { field: input.name, value: null, expected })
+}
+
+/** Takes a missing value of an optional input; throws for a missing required one and for a value of another type. */
+function missing(input: NativeInput, value: NativeValue, expected: string): void {
   const absent = value === null || value === undefined || Number.isNaN(value)
-  if (absent && !input.required) return null
+  if (absent && !input.required) return
   throw problem('invalid_field', { field: input.name, value: typeof value === 'bigint' ? `${value}` : value, expected })
 }
 
@@ -130,16 +162,52 @@ function compileSource(ir: Ir, block: Block, input: NativeInput): { source: (cel
   const i = block.input
   if (input.kind !== 'string') return { source: (cells) => cells.numbers[i]!, rest: block.steps }
   const turn = block.steps.findIndex((step) => step.op !== 'fill_text')
-  const fill = block.steps.find((step) => step.op === 'fill_text')?.value ?? null
+  const fill = filling(block.steps)
+  const read = ({ texts }: Cells): Text => fill(texts[i]!)
   const step = block.steps[turn]
   const rest = block.steps.slice(turn + 1)
-  if (step?.op === 'is_missing') return { source: (cells) => ((cells.texts[i] ?? fill) === null ? 1 : 0), rest }
-  if (step?.op === 'note') return { source: (cells) => cells.notes.push(cells.texts[i] ?? fill ?? '') - 1, rest }
+  if (step?.op === 'is_missing') {
+    const { missing: wanted } = step
+    return { source: (cells) => (isMissingText(read(cells), wanted) ? 1 : 0), rest }
+  }
+  if (step?.op === 'note') {
+    return {
+      source(cells) {
+        const text = read(cells)
+        return cells.notes.push(typeof text === 'string' ? text : '') - 1
+      },
+      rest,
+    }
+  }
   if (step?.op !== 'encode') throw malformed('model.json', `text of input ${input.name} reaches the model`)
   const table = ir.tables[step.table]!
   if (table.kind !== 'text') throw malformed('model.json', `input ${input.name} is text, its table is not`)
   const look = lookUp(table, input)
-  return { source: (cells) => look(cells.texts[i] ?? fill), rest }
+  const lookNone = lookUp({ ...table, missing: table.missing_none ?? table.missing }, input)
+  return {
+    source(cells) {
+      const text = read(cells)
+      return typeof text === 'string' ? look(text) : text === NONE ? lookNone(null) : look(null)
+    },
+    rest,
+  }
+}
+
+/** Fills missing texts by the steps in their order; a step without a kind fills both. */
+function filling(steps: readonly Step[]): (text: Text) => Text {
+  const fills = new Map<Missing, string>()
+  for (const step of steps) {
+    if (step.op !== 'fill_text') continue
+    for (const kind of [NAN, NONE] as const)
+      if (isMissingText(kind, step.missing) && !fills.has(kind)) fills.set(kind, step.value)
+  }
+  if (fills.size === 0) return (text) => text
+  return (text) => (typeof text === 'string' ? text : (fills.get(text) ?? text))
+}
+
+function isMissingText(text: Text, wanted: 'nan' | 'none' | undefined): boolean {
+  if (typeof text === 'string') return false
+  return wanted === undefined || text === (wanted === 'none' ? NONE : NAN)
 }
 
 /** The code of a key; null stands for a missing value. Throws `invalid_field` where the encoder refuses. */
