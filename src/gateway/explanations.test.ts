@@ -41,13 +41,13 @@ function writeModel(dir: string): void {
     cover: Float64Array.of(4, 2, 2, 1, 1),
   }
   const json = {
-    format: 'slipway.native/1',
+    format: 'slipway.native/2',
     estimator: 'T',
     output: 'predict',
     classes: null,
     versions: {},
-    inputs: [inputOf('carrier', 'string'), inputOf('age', 'number')],
-    tables: [{ kind: 'text', keys: ['AA', 'UA'], codes: [0, 1], missing: -1, unseen: -1 }],
+    inputs: [{ ...inputOf('carrier', 'string'), missing: 'both' }, inputOf('age', 'number')],
+    tables: [{ kind: 'text', keys: ['AA', 'UA'], codes: [0, 1], missing: 0, missing_none: -1, unseen: -1 }],
     blocks: [
       { input: 0, steps: [{ op: 'encode', table: 0 }], first: 0, on: [1, 1], off: [0, 0] },
       { input: 1, steps: [] },
@@ -129,6 +129,21 @@ test('each protocol gives contributions by input name, on demand', async () => {
   assert.equal('explanations' in (JSON.parse(silent.text) as object), false)
   const headed = await post('/v1/endpoints/quiet:predict', { inputs: ROW }, { 'x-slipway-explain': 'true' })
   assert.deepEqual((near(headed.text) as Record<string, unknown>)['explanations'], [WANTED])
+})
+
+test('what is explained of a row without a text is the None or NaN that was scored', async () => {
+  const rows = [{ ...ROW, carrier: null }, { age: 40, note: 'x' }, ROW]
+  for (const body of [...rows.map((row) => [row]), rows.slice(0, 2)]) {
+    const { text } = await post('/v1/endpoints/quiet:predict', { inputs: body, explain: true })
+    const { predictions, explanations } = near(text) as {
+      predictions: number[]
+      explanations: { base: number; contributions: Record<string, number> }[]
+    }
+    const sums = explanations.map(
+      ({ base: from, contributions }) => from + Object.values(contributions).reduce((a, b) => a + b, 0),
+    )
+    assert.deepEqual(sums, predictions, text)
+  }
 })
 
 test('the Open Inference Protocol gives them as tensors', async () => {

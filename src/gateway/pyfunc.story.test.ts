@@ -18,6 +18,8 @@ class Echo:
     def predict(self, data, params=None):
         if not isinstance(data, pd.DataFrame):
             return [f"{data.dtype} {one.tolist()}" for one in data]
+        if "c" in data:
+            return [f"{one!r}" for one in data["c"]]
         if "n" not in data:
             return [f"{one!r} of column {data.columns[0]}" for one in data.iloc[:, 0].tolist()]
         what, count = (params or {}).get("what", "table"), len(data)
@@ -49,6 +51,7 @@ const SIGNATURES: Readonly<Record<string, object>> = {
     params: JSON.stringify([word]),
   },
   cube: { inputs: JSON.stringify([cube]), outputs: JSON.stringify([column('said', 'string')]) },
+  texts: { inputs: JSON.stringify([column('x', 'double'), { name: 'c', type: 'string', required: false }]) },
   flags: { inputs: JSON.stringify([flags]) },
   words: { inputs: JSON.stringify([{ type: 'string', required: true }]) },
   wholes: { inputs: JSON.stringify([{ type: 'long', required: true }]) },
@@ -176,6 +179,38 @@ test('a signature of one column without a name is fed as MLflow feeds it', async
   const tensor = { name: 'any', datatype: 'BYTES', shape: [2], data: ['a', 'b'] }
   assert.deepEqual(await answered('/v2/models/words/infer', { inputs: [tensor] }), said)
   assert.deepEqual(await answered('/endpoints/wholes/invocations', { inputs: [7] }), ['7 of column 0'])
+})
+
+test('a missing text is None or NaN as MLflow has it, by the call alone, whatever it is merged with', async () => {
+  const invoke = '/endpoints/texts/invocations'
+  const said = (...values: unknown[]): Promise<unknown> =>
+    answered(invoke, { dataframe_records: values.map((c, x) => (c === undefined ? { x } : { x, c })) })
+  // pandas 3 of the tests' models
+  const calls: [given: unknown[], said: string[]][] = [
+    [[null], ['None']],
+    [
+      [null, null],
+      ['None', 'None'],
+    ],
+    [
+      [null, 'a'],
+      ['nan', "'a'"],
+    ],
+    [[undefined], ['nan']],
+    [
+      [null, undefined],
+      ['nan', 'nan'],
+    ],
+  ]
+  for (const [given, wanted] of calls) assert.deepEqual(await said(...given), wanted)
+  // one scorer answers one batch at a time: what comes meanwhile waits, and goes as one
+  const many = Array.from({ length: 40 }, (_, i) => calls[i % calls.length] as (typeof calls)[0])
+  assert.deepEqual(
+    await Promise.all(many.map(([given]) => said(...given))),
+    many.map(([, wanted]) => wanted),
+  )
+  assert.deepEqual(await answered(invoke, { dataframe_split: { columns: ['x', 'c'], data: [[1, null]] } }), ['None'])
+  assert.deepEqual(await answered(invoke, { inputs: { x: [1], c: [null] } }), ['None'], "MLflow's is the text 'None'")
 })
 
 test('metadata describe the answers as the model or its signature does', async () => {

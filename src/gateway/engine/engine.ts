@@ -12,7 +12,7 @@ import { takesCanary } from '../traffic/live.ts'
 import type { Numbers, Results } from '../../scoring/rows/results.ts'
 import { scoredResults } from '../../scoring/rows/results.ts'
 import type { Batch } from '../../scoring/rows/rows.ts'
-import { columnsOf, rowOf } from '../../scoring/rows/rows.ts'
+import { columnsOf, loggedRow, rowOf } from '../../scoring/rows/rows.ts'
 
 export interface EngineDeps {
   readonly clock: Clock
@@ -166,7 +166,7 @@ function log(deps: EngineDeps, attempt: Attempt, batch: Batch, outcome: Outcome)
     us,
     st,
     key: ask.key,
-    x: rowOf(batch, 0),
+    x: loggedRow(batch, 0),
     s: results?.scores()[0] ?? null,
     p: results?.predictions()[0] ?? null,
     ...(sample[0] !== undefined && { ex: sample[0][1] }),

@@ -166,6 +166,12 @@ test('None and NaN are two values of a text, and a null beside a text is the one
   ] as const)
     // prettier-ignore
     assert.match(refusal(() => answersOf(only(kind), [value]), 'invalid_field'), /^t: got null, expected text/)
+  const required = { inputs: [inputOf('t', 'string', true)] }
+  for (const value of [null, undefined, Number.NaN])
+    assert.match(
+      refusal(() => answersOf(required, [value]), 'invalid_field'),
+      /^t: got null, expected text/,
+    )
 })
 
 test('the first version of the format reads every missing text as the one that its input names', () => {

@@ -5,7 +5,7 @@ import { inspect } from 'node:util'
 import type { InputField } from './fields.ts'
 import { numberResults, predictionsOf, scoresOf } from './results.ts'
 import type { Rows } from './rows.ts'
-import { columnRows, columnsOf, listRows, namedRows, rowOf } from './rows.ts'
+import { columnRows, columnsOf, listRows, loggedRow, namedRows, rowOf } from './rows.ts'
 import { scoreOf } from './scores.ts'
 
 const field = (name: string, kind: InputField['kind'], dtype: string = kind, required = true): InputField => ({
@@ -91,8 +91,9 @@ test('missing texts of a call are told apart as a DataFrame of its rows has them
   const rows = listRows(['c', 't'], [[NAN, undefined], ['a', null]]) // prettier-ignore
   const time = field('t', 'string', 'datetime', false)
   assert.deepEqual(rows.values([time, text]), [[null, NAN], [null, 'a']], 'times are missing in one way') // prettier-ignore
-  assert.deepEqual(rowOf({ rows: rows.values([text]) }, 0), [null], 'the log has one word for it')
-  assert.deepEqual(rowOf({ columns: [['a', BESIDE]] }, 1), [null])
+  assert.deepEqual(rowOf({ rows: rows.values([text]) }, 0), [NAN], 'an explanation is of the row that was scored')
+  assert.deepEqual(loggedRow({ rows: rows.values([text]) }, 0), [null], 'the log has one word for it')
+  assert.deepEqual(loggedRow({ columns: [['a', BESIDE]] }, 1), [null])
 })
 
 test('three forms of rows give the same values, by row and by column', () => {
@@ -190,7 +191,7 @@ test('rows and columns are each other’s transpose', () => {
     [null, true],
   ])
   assert.deepEqual(
-    [0, 1].map((i) => rowOf({ columns }, i)),
+    [0, 1].map((i) => loggedRow({ columns }, i)),
     rows,
   )
   assert.deepEqual(rowOf({ rows }, 1), rows[1])

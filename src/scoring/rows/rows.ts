@@ -33,10 +33,14 @@ export type ValueColumn = Float64Array | readonly Value[]
 /** Rows of one request as a backend takes them. */
 export type Batch = { readonly rows: Value[][] } | { readonly columns: readonly ValueColumn[] }
 
-/** Row i of a batch, in which every missing value is null. */
+/** Row i of a batch as the model was given it: a missing number may be NaN. */
 export function rowOf(batch: Batch, i: number): Value[] {
-  if ('rows' in batch) return (batch.rows[i] as Value[]).map(orNull)
-  return batch.columns.map((column) => orNull(column[i]))
+  return 'rows' in batch ? (batch.rows[i] as Value[]) : batch.columns.map((column) => column[i])
+}
+
+/** The same as it is logged: every missing value is null. */
+export function loggedRow(batch: Batch, i: number): Value[] {
+  return rowOf(batch, i).map(orNull)
 }
 
 function orNull(value: Value): Value {

@@ -142,7 +142,7 @@ test('cells become values by the input they feed', async () => {
   assert.deepEqual(source.columns, [{ name: 'a' }, { name: 'b' }])
   const input = { name: 'a', required: true, dtype: 'double' } as const
   assert.equal(source.value('1e3', { ...input, kind: 'number' }), 1000)
-  assert.equal(source.value('NA', { ...input, kind: 'string' }), null)
+  assert.equal(source.value('NA', { ...input, kind: 'string' }), Number.NaN)
   await source.close()
 })
 

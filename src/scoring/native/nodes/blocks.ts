@@ -108,7 +108,8 @@ function refuseText(input: NativeInput, expected: string): never {
 function missing(input: NativeInput, value: NativeValue, expected: string): void {
   const absent = value === null || value === undefined || Number.isNaN(value)
   if (absent && !input.required) return
-  throw problem('invalid_field', { field: input.name, value: typeof value === 'bigint' ? `${value}` : value, expected })
+  const told = absent ? null : typeof value === 'bigint' ? `${value}` : value
+  throw problem('invalid_field', { field: input.name, value: told, expected })
 }
 
 const EXPECTED = { number: 'a number', integer: 'a whole number', boolean: 'true or false' } as const
