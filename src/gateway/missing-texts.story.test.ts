@@ -76,13 +76,16 @@ async function groundOf(packages: readonly string[]): Promise<Ground> {
   }
   const scripts = [SCRIPT, ...globSync(join(PYTHON_ROOT, 'slipway/lower/**/*.py')).sort()]
   const folder = await cachedFolder({ name: 'missing-texts', python, scripts, make })
-  const read = <T>(...path: string[]): T => JSON.parse(readFileSync(join(...path), 'utf8')) as T
-  const calls = read<Call[]>(folder, 'calls.json')
+  const read = (...path: string[]): unknown => JSON.parse(readFileSync(join(...path), 'utf8'))
+  const calls = read(folder, 'calls.json') as Call[]
   const place = mkdtempSync(join(scratch, 'ground-'))
   writeFileSync(join(place, 'payloads.json'), JSON.stringify(calls.map(payloadOf)))
   await ask('score', folder, place)
-  const { answers, reasons } = read<{ answers: Ground['mlflow']; reasons: Ground['reasons'] }>(folder, 'answers.json')
-  const scorer = read<Ground['scorer']>(place, 'scorer.json')
+  const { answers, reasons } = read(folder, 'answers.json') as {
+    answers: Ground['mlflow']
+    reasons: Ground['reasons']
+  }
+  const scorer = read(place, 'scorer.json') as Ground['scorer']
   return { calls, mlflow: answers, scorer, reasons, nativeDir: (name) => join(folder, `${name}.native`) }
 }
 
@@ -94,13 +97,22 @@ function alike(one: Said, other: Said): boolean {
   return one.length === other.length && one.every((value, i) => near(value, other[i]))
 }
 
-/** What differs between two paths, in words. */
-function differences(calls: readonly Call[], one: readonly Said[], other: readonly Said[]): string[] {
-  return calls.flatMap((call, i) =>
-    alike(one[i] as Said, other[i] as Said)
-      ? []
-      : [`${JSON.stringify(call)}: ${JSON.stringify(one[i])}, not ${JSON.stringify(other[i])}`],
-  )
+/** What differs between two paths in these calls, in words. */
+function differences(
+  { calls }: Ground,
+  name: string,
+  paths: Readonly<Record<string, Ground['mlflow']>>,
+  among: readonly number[],
+): string[] {
+  const [[one, ones], [other, others]] = Object.entries(paths) as [
+    [string, Ground['mlflow']],
+    [string, Ground['mlflow']],
+  ]
+  return among.flatMap((i) => {
+    const [a, b] = [ones[name]?.[i] as Said, others[name]?.[i] as Said]
+    if (alike(a, b)) return []
+    return [`${name}, ${JSON.stringify(calls[i])}: ${one} ${JSON.stringify(a)}, ${other} ${JSON.stringify(b)}`]
+  })
 }
 
 async function nativeAnswers({ calls, nativeDir }: Ground, name: string): Promise<Said[]> {
@@ -127,19 +139,15 @@ for (const [pandas, packages] of Object.entries(GROUNDS)) {
     assert.ok(names.length >= 20)
     const lowered = names.filter((name) => ground.reasons[name] === null)
     assert.ok(lowered.length >= 20, JSON.stringify(ground.reasons))
-    const told = (name: string, one: readonly Said[], other: readonly Said[], but = (_: Call): boolean => false) =>
-      differences(
-        ground.calls.filter((call) => !but(call)),
-        one.filter((_, i) => !but(ground.calls[i] as Call)),
-        other.filter((_, i) => !but(ground.calls[i] as Call)),
-      ).map((difference) => `${name}: ${difference}`)
     const found: string[] = []
+    const whole = ground.calls.flatMap((call, i) => (lacksColumn(call) ? [] : [i]))
     for (const name of names)
-      found.push(...told(name, ground.scorer[name] as Said[], ground.mlflow[name] as Said[], lacksColumn))
+      found.push(...differences(ground, name, { scorer: ground.scorer, mlflow: ground.mlflow }, whole))
     for (const name of lowered) {
       const verified = verifyNative(ground.nativeDir(name))
       assert.ok(verified.ok, `${name}: ${JSON.stringify(verified.mismatch)}`)
-      found.push(...told(`native ${name}`, await nativeAnswers(ground, name), ground.scorer[name] as Said[]))
+      const native = { [name]: await nativeAnswers(ground, name) }
+      found.push(...differences(ground, name, { native, scorer: ground.scorer }, [...ground.calls.keys()]))
     }
     assert.deepEqual(found, [])
     const refused = ground.calls.findIndex(lacksColumn)

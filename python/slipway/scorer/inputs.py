@@ -91,7 +91,7 @@ class Inputs:
         return pd.DataFrame(data, copy=False)
 
     def _series(self, dtype: str, values: Any) -> Any:
-        """Missing values: NaN in numbers and whole numbers (which then are floats), None in booleans, NaT in times; texts are as they come."""
+        """Missing values: NaN in numbers and whole numbers (which then are floats), None in booleans, NaT in times; texts as they come."""
         import numpy as np
         import pandas as pd
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import unittest
 import warnings
 from collections.abc import Callable
@@ -64,7 +63,7 @@ class OracleCase(LoweringCase):
             probable = model.predict_proba(fresh) if shares else None
         rows = fresh.to_numpy(dtype=object) if isinstance(fresh, pd.DataFrame) else fresh
         for i, row in enumerate(rows):
-            values = [None if isinstance(value, float) and math.isnan(value) else value for value in row]
+            values = list(row)
             self.assert_close(flat.predict(values), predicted[i])
             if probable is not None:
                 np.testing.assert_allclose(flat.shares(values), probable[i], rtol=1e-6, atol=1e-9)

@@ -169,7 +169,7 @@ class MissingTextCase(LoweringCase):
         document, arrays = read_arrays(native, "verify")
         self.assertEqual(document["format"], "slipway.native.verify/2")
         self.assertLessEqual({-1, -2, 0}, set(arrays["input0"]))
-        places = [arrays["input0"][:document["rows"]].index(place) for place in (-1, -2)]
+        places = [arrays["input0"][: document["rows"]].index(place) for place in (-1, -2)]
         self.assertNotEqual(*(arrays["raw"][place] for place in places))
 
 

@@ -7,6 +7,7 @@ import { Problem } from '../../contract/errors.ts'
 import { inputOf, ONE_TREE, writeDocument } from './document.fixture.ts'
 import type { TypedArray } from './form/document.ts'
 import { loadNative } from './load.ts'
+import type { NativeValue } from './nodes/blocks.ts'
 import { verifyApart } from './verify-apart.ts'
 import { verifyNative } from './verify.ts'
 

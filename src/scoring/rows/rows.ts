@@ -49,7 +49,7 @@ function orNull(value: Value): Value {
 
 /** The columns of rows that have `width` values each. */
 export function columnsOf(rows: readonly (readonly Value[])[], width: number): Value[][] {
-  return Array.from({ length: width }, (_, j) => rows.map((row) => row[j] as Value))
+  return Array.from({ length: width }, (_, j) => rows.map((row) => row[j]))
 }
 
 /** One input's values: item i of the rows is `data[start + i * step]`. */
