@@ -1,5 +1,5 @@
 /** Missing texts on three paths: Slipway's scorer of Python, its native form, and MLflow's own server, on models as people build them. */
-// covers: test/fixtures/missing_texts.py
+// covers: test/lowering/missing_texts.py
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -18,7 +18,7 @@ import type { Named } from '../scoring/rows/rows.ts'
 import { encodeRows } from './backends/frames.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
-const SCRIPT = join(ROOT, 'test/fixtures/missing_texts.py')
+const SCRIPT = join(ROOT, 'test/lowering/missing_texts.py')
 const PYTHON_ROOT = join(ROOT, 'python')
 const run = promisify(execFile)
 
