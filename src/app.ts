@@ -71,7 +71,7 @@ async function openGround(options: AppOptions) {
     warn: (text) => logger.warn(text),
   })
   const store = await storeRoom({ ...options, clock, onError: onError('store') })
-  const { db, blobs, dataDir } = store
+  const { db, blobs, dataDir, ifSound } = store
   const auth = authRoom({ ...options, ...store, clock, ids, open: options.noAuth, onError: onError('audit') })
   const http = httpRoom({
     ...options,
@@ -86,7 +86,21 @@ async function openGround(options: AppOptions) {
   const ports = { worker: jobs.worker, leases: jobs.leases }
   const { envs, cacheFolder } = envsRoom({ db, clock, plan: isolation.plan })
   const [{ audit, seal, tokens }, { plan }] = [auth, isolation]
-  const base = { db, blobs, dataDir, clock, ids, audit, record: audit.record, seal, tokens, ...ports, envs, plan }
+  const base = {
+    db,
+    blobs,
+    dataDir,
+    ifSound,
+    clock,
+    ids,
+    audit,
+    record: audit.record,
+    seal,
+    tokens,
+    ...ports,
+    envs,
+    plan,
+  }
   /** Whom a room tells that something of a kind changed, and of faults that no caller waits for. */
   const told = (kind: string) => ({ changed: http.publish(kind), onError: onError(kind) })
   const log: ServingDeps['log'] = (text, error) => (error === undefined ? logger.info(text) : onError(text)(error))

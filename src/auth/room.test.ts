@@ -17,6 +17,7 @@ import { createTrust } from './machine-trusts.ts'
 import { authRoom } from './room.ts'
 import type { AuthRoom } from './room.ts'
 import { SYSTEM } from './tokens.ts'
+import { ifSound } from '../store/if-sound.fixture.ts'
 
 const START = Date.parse('2026-03-01T00:00:00Z')
 const DAY = 86_400_000
@@ -44,7 +45,8 @@ describe('auth over HTTP', () => {
 
   before(async () => {
     store = await openTemporaryStore()
-    const deps = { db: store.db, clock, ids: makeIds(clock, randomBytes), dataDir: store.dataDir, open: false }
+    const { db, dataDir } = store
+    const deps = { db, clock, ids: makeIds(clock, randomBytes), ifSound, dataDir, open: false }
     room = authRoom(deps)
     await room.start()
     admin = readFileSync(room.tokenFile, 'utf8').trim()
@@ -291,7 +293,8 @@ describe('the room', () => {
   async function opened(t: TestContext, more: { readonly egressAllow?: readonly string[] } = {}) {
     const store = await openTemporaryStore()
     const clock = (): number => START
-    const deps = { db: store.db, clock, ids: makeIds(clock, randomBytes), dataDir: store.dataDir, open: false }
+    const { db, dataDir } = store
+    const deps = { db, clock, ids: makeIds(clock, randomBytes), ifSound, dataDir, open: false }
     const room = authRoom({ ...deps, ...more })
     t.after(async () => {
       await room.stop()

@@ -6,6 +6,7 @@ import { egress } from '../http/egress.ts'
 import type { Mounted } from '../http/mount.ts'
 import type { Notes } from '../store/blobs/blobs.ts'
 import type { Db } from '../store/db.ts'
+import type { IfSound } from '../store/if-sound.ts'
 import { auditLog } from './audit.ts'
 import type { Audit } from './audit.ts'
 import { authenticator } from './authenticate.ts'
@@ -24,6 +25,7 @@ export interface AuthDeps {
   readonly db: Db
   readonly clock: Clock
   readonly ids: Ids
+  readonly ifSound: IfSound
   /** Folder of the file with the token of the first start. */
   readonly dataDir: string
   /** A call without credential is an admin's; only with --no-auth on loopback. */
@@ -54,7 +56,7 @@ export interface AuthRoom {
   readonly seal: Seal
   /** File with the token of the first start. */
   readonly tokenFile: string
-  /** The address that logs its holder in once, as the holder of the token of the first start; `url` is the server's own. Null on a full disk. */
+  /** The address that logs its holder in once, as the holder of the token of the first start; `url` is the server's own. Null on a full disk and on a damaged database. */
   firstLink(url: string): Promise<string | null>
 }
 
@@ -83,7 +85,7 @@ export function authRoom({ db, clock, ids, dataDir, open, onError = () => undefi
     async start() {
       // what a restore has brought is told before anything is added to it
       await book.tellRestore()
-      await firstToken(access, tokenFile)
+      await firstToken(access, tokenFile, deps.ifSound)
       book.start()
     },
     stop: () => book.stop(),

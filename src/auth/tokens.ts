@@ -57,6 +57,8 @@ export interface Tokens {
     wanted: NewToken,
     detail: Readonly<Record<string, unknown>>,
   ): Promise<{ token: string; row: TokenRow }>
+  /** Makes a token that this process knows until it ends, and the database never: it opens no session and is in no list. Returns its text. */
+  lend(wanted: NewToken): string
   /** Oldest first; of one project, or all of them. Those of attempts are left out: they come and go with their steps. */
   list(project?: string | null): Promise<TokenRow[]>
   /** Throws `not_found` for one that is revoked already or, where the caller is of one project, belongs to another. */
@@ -86,6 +88,7 @@ export function tokens(deps: TokensDeps): Tokens {
   const cache = new Map<string, { row: TokenRow; until: number }>()
   /** Texts whose secret was checked a moment ago, so that a caller's next calls are not hashed again. */
   const proved = new Map<string, { row: TokenRow; until: number }>()
+  const lent = new Map<string, TokenRow>()
   /** Counts what was let go of: what was read before is not kept after. */
   let forgotten = 0
   const forget = (): void => {
@@ -94,6 +97,8 @@ export function tokens(deps: TokensDeps): Tokens {
     proved.clear()
   }
   const byId = async (id: string): Promise<TokenRow | undefined> => {
+    const own = lent.get(id)
+    if (own !== undefined) return own
     const known = cache.get(id)
     if (known !== undefined && isFresh(known, clock())) return known.row
     const before = forgotten
@@ -104,6 +109,11 @@ export function tokens(deps: TokensDeps): Tokens {
   return {
     create: (who, wanted) => db.tx((t) => create(deps, t, who, { wanted, detail: { action: 'create' } })),
     createIn: (t, who, wanted, detail) => create(deps, t, who, { wanted, detail }),
+    lend(wanted) {
+      const { token, row } = newToken(deps, SYSTEM, wanted)
+      lent.set(row.id, row)
+      return token
+    },
     list: (project = null) => list(db, project),
     async revoke(who, id) {
       await db.tx(async (t) => {
@@ -127,12 +137,12 @@ export function tokens(deps: TokensDeps): Tokens {
     async find(text) {
       const now = clock()
       const known = proved.get(text)
-      if (known !== undefined && isFresh(known, now)) return principal(alive(known.row, now))
+      if (known !== undefined && isFresh(known, now)) return principal(alive(known.row, now), lent)
       const before = forgotten
       const row = await check(splitToken(text), byId, now)
       if (proved.size >= PROVED) proved.clear()
       if (before === forgotten) proved.set(text, { row, until: now + CACHE_MS })
-      return principal(row)
+      return principal(row, lent)
     },
     createLink: (who) => createLink(deps, who),
     openSession: (code) => openSession(deps, code),
@@ -145,7 +155,7 @@ export function tokens(deps: TokensDeps): Tokens {
         throw problem('unauthenticated', { detail: 'the session has ended' })
       const row = await byId(found.token_id)
       if (row === undefined) throw problem('unauthenticated', { detail: 'the session has ended' })
-      return principal(alive(row, clock()))
+      return principal(alive(row, clock()), lent)
     },
     async closeSession(secret) {
       await db.tx((t) => t.run('DELETE FROM sessions WHERE hash = ?', [sha256(secret)]))
@@ -200,12 +210,12 @@ interface Making {
   readonly detail: Readonly<Record<string, unknown>>
 }
 
-async function create(
-  deps: TokensDeps,
-  t: Tx,
+/** A token that is kept nowhere yet. */
+function newToken(
+  deps: Pick<TokensDeps, 'ids' | 'clock'>,
   who: Principal,
-  { wanted, detail }: Making,
-): Promise<{ token: string; row: TokenRow }> {
+  wanted: NewToken,
+): { token: string; row: TokenRow } {
   const secret = randomBytes(24).toString('base64url')
   const row: TokenRow = {
     id: deps.ids('t').slice(2),
@@ -220,8 +230,18 @@ async function create(
     attempt: wanted.attempt ?? null,
     node: wanted.node ?? null,
   }
+  return { token: `slw_${row.id}.${secret}`, row }
+}
+
+async function create(
+  deps: TokensDeps,
+  t: Tx,
+  who: Principal,
+  { wanted, detail }: Making,
+): Promise<{ token: string; row: TokenRow }> {
+  const made = newToken(deps, who, wanted)
+  const { row } = made
   await insert(t, row)
-  const made = { token: `slw_${row.id}.${secret}`, row }
   // the attempt itself is what is recorded of a step
   if (row.attempt !== null) return made
   const { name, role, project, expires_at } = row
@@ -274,8 +294,9 @@ function alive(row: TokenRow, now: number): TokenRow {
   return row
 }
 
-function principal(row: TokenRow): Principal {
-  const who = { id: row.id, name: row.name, role: row.role, project: row.project, token_id: row.id }
+function principal(row: TokenRow, lent: ReadonlyMap<string, TokenRow>): Principal {
+  const token_id = lent.has(row.id) ? null : row.id
+  const who = { id: row.id, name: row.name, role: row.role, project: row.project, token_id }
   if (row.attempt === null) return who
   return { ...who, attempt: row.attempt, ...(row.node !== null && { node: row.node }) }
 }

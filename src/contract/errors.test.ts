@@ -62,6 +62,7 @@ describe('each row', () => {
       corrupt_blobs: 500,
       upstream_failed: 502,
       unavailable: 503,
+      storage_unreadable: 503,
       deadline_exceeded: 504,
       storage_full: 507,
       storage_corrupt: 507,

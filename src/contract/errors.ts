@@ -98,6 +98,11 @@ export const ERRORS = {
   },
   upstream_failed: { status: 502, message: '{what} failed: {detail}', help: 'See the logs of the named part.' },
   unavailable: { status: 503, message: '{what} is not available: {detail}', help: 'Try again in a moment.' },
+  storage_unreadable: {
+    status: 503,
+    message: 'the database cannot be read here: {detail}',
+    help: 'A page of it is damaged, or its disk does not answer: slipway doctor says which. Reads of what is sound and predictions go on. If it is damaged, restore the newest backup: slipway restore.',
+  },
   deadline_exceeded: {
     status: 504,
     message: '{what} took longer than {limit} ms',

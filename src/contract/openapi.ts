@@ -11,7 +11,14 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
 type JsonObject = { readonly [key: string]: Json }
 
 /** Errors that any route may answer with, whatever it does. */
-const ALWAYS: readonly ErrorCode[] = ['bad_request', 'too_costly', 'headers_too_large', 'internal', 'unavailable']
+const ALWAYS: readonly ErrorCode[] = [
+  'bad_request',
+  'too_costly',
+  'headers_too_large',
+  'internal',
+  'unavailable',
+  'storage_unreadable',
+]
 
 /** Errors of routes that write, and of those that take a body. */
 const WRITING: readonly ErrorCode[] = ['storage_full', 'storage_corrupt']

@@ -10,6 +10,7 @@ import type { Worker } from '../jobs/worker.ts'
 import type { Registry } from '../registry/context/context.ts'
 import type { Reachable } from '../store/blobs/reach.ts'
 import type { Reader } from '../store/db.ts'
+import type { IfSound } from '../store/if-sound.ts'
 import type { Tracking } from '../tracking/context/context.ts'
 import type { DataSets, PipelinesDeps } from './context/deps.ts'
 import { openDrivers } from './places.ts'
@@ -78,6 +79,7 @@ export interface PipelinesRoomDeps extends Omit<PipelinesDeps, Joined> {
   readonly plan: Plan | null
   readonly worker: Worker
   readonly leases: Leases
+  readonly ifSound: IfSound
   /** Ports of rooms below, asked when they are needed: data sets, and incidents of an endpoint since a time. */
   readonly below: () => { readonly dataSets: DataSets; readonly incidents: Told['incidents'] }
   /** What all steps that run may take, cores and bytes; absent = of the machine. */
@@ -135,6 +137,7 @@ export function pipelinesRoom({
   plan,
   worker,
   leases,
+  ifSound,
   url,
   nodeUrl,
   ray,
@@ -185,7 +188,9 @@ export function pipelinesRoom({
   return {
     routes: [...own, ...nodeRoutes(desk), ...tasks, ...moved.routes],
     async start() {
-      await sealKept(db, deps.seal, await keptFiles(db, deps.seal))
+      await ifSound('to seal addresses of project files', async () =>
+        sealKept(db, deps.seal, await keptFiles(db, deps.seal)),
+      )
       for (const loop of [pipelines, ...moved.loops]) loop.start()
     },
     openAddresses: async () =>

@@ -11,6 +11,7 @@ import type { Worker } from '../jobs/worker.ts'
 import type { Blobs } from '../store/blobs/blobs.ts'
 import type { Reachable } from '../store/blobs/reach.ts'
 import type { Db } from '../store/db.ts'
+import type { IfSound } from '../store/if-sound.ts'
 import type { Cited } from '../tracking/retention/plan.ts'
 import type { ProjectPart, Tracking, VersionRuns } from '../tracking/context/context.ts'
 import { openSigner } from './attestation/signer.ts'
@@ -50,6 +51,7 @@ export interface RegistryRoomDeps extends Pick<RegistryDeps, 'usedBy' | 'overrid
   /** How what reads models is confined; absent or null = not at all. */
   readonly plan?: Plan | null
   readonly worker: Worker
+  readonly ifSound: IfSound
   readonly tracking: Tracking
   /** Versions are laid out below it. */
   readonly dataDir: string
@@ -103,6 +105,7 @@ export function registryRoom({
   dataDir,
   tracking,
   plan = null,
+  ifSound,
   started: { egressAllow: allow = [], signingKey },
   ...deps
 }: RegistryRoomDeps): RegistryRoom {
@@ -134,8 +137,10 @@ export function registryRoom({
     ],
     registry,
     async start() {
-      await sealAddresses(db, deps.seal)
-      await sealKept(db, deps.seal, await keptWishes(db))
+      await ifSound('to seal addresses of webhooks', () => sealAddresses(db, deps.seal))
+      await ifSound('to seal addresses that versions ask for', async () =>
+        sealKept(db, deps.seal, await keptWishes(db)),
+      )
     },
     openAddresses: async () => (await keptWishes(db)).filter(({ settings }) => holdsOpenAddress(settings)).length,
     projectPart: registryPart(registry, webhooks),

@@ -31,6 +31,7 @@ import { frozenEndpoint } from './controller/freeze.ts'
 import { rolloutHooks } from './observations/hooks.ts'
 import type { RolloutHooks } from './observations/hooks.ts'
 import type { RolloutDeps, RolloutRow } from './context/context.ts'
+import { ifSound } from '../store/if-sound.fixture.ts'
 
 /** A plan that is done after 300 rows. */
 export const QUICK = {
@@ -104,6 +105,7 @@ function openServing(
     ...ground,
     seal: freshSeal(),
     dataDir,
+    ifSound,
     version: '0.0.0',
     gateways: { count: 0, host: '127.0.0.1', port: 0, allowHosts: [] },
     open: false,

@@ -23,6 +23,7 @@ import { servingRoom } from './room.ts'
 import type { ServingRoom } from './room.ts'
 import type { Returned } from './endpoints/deployment.ts'
 import { getPrediction, listPredictions } from './records/predictions.ts'
+import { ifSound } from '../store/if-sound.fixture.ts'
 
 const CAUSE = { by: 'ada', way: 'deployed', reason: '' } as const
 
@@ -77,6 +78,7 @@ async function open(dataDir: string, options: { gateways?: number; port?: number
     ...context,
     ...openDoor(store.db),
     dataDir,
+    ifSound,
     version: '0.0.0',
     gateways: { count: options.gateways ?? 1, host: '127.0.0.1', port: options.port ?? 0, allowHosts: [] },
     open: true,

@@ -7,6 +7,7 @@ import type { RoutingTable } from '../gateway/table/table.ts'
 import type { Mounted } from '../http/mount.ts'
 import type { LineageSource } from '../registry/versions/lineage.ts'
 import type { Db, Reader } from '../store/db.ts'
+import type { IfSound } from '../store/if-sound.ts'
 import type { ServingContext } from './context/context.ts'
 import { currentEpoch, raiseEpoch, setEpochAbove } from './context/epoch.ts'
 import { endpointUsing, holdsEndpoints, overridesOf } from './context/rows.ts'
@@ -43,6 +44,7 @@ export interface ServingDeps
     Pick<DeploymentDeps, 'frozen' | 'returned' | 'enter'>,
     Pick<SettingsDeps, 'modelProject' | 'seal'> {
   readonly dataDir: string
+  readonly ifSound: IfSound
   /** Version of Slipway, as the gateway tells it. */
   readonly version: string
   /** Gateway processes, their address and port (0 = a free one), and further host names that requests may use. */
@@ -112,10 +114,12 @@ export function servingRoom(deps: ServingDeps): ServingRoom {
     ...served,
     routes: servingRoutes({ db, clock, endpoints: served, changes, trial }),
     async start() {
-      await sealMonitors(deps)
-      await catchUpEpoch(db, runFiles(deps.dataDir).routing)
+      const { ifSound } = deps
+      await ifSound('to seal addresses of endpoints', () => sealMonitors(deps))
+      const held = runFiles(deps.dataDir).routing
+      await ifSound('to go on above the routing table of before', () => catchUpEpoch(db, held))
       await fleet.start()
-      await publish()
+      await ifSound('a new routing table; gateways go on with the one that they have', publish)
       publisher.start()
       ingest.start()
     },
@@ -123,7 +127,8 @@ export function servingRoom(deps: ServingDeps): ServingRoom {
       publisher.stop()
       await fleet.stop(!keepGateways)
       await ingest.stop()
-      await ingest.drain()
+      // they stay in the log, for whoever can write them
+      await deps.ifSound('to take the newest predictions over from the log', () => ingest.drain())
     },
     addresses: () => gatewayAddresses(deps.gateways, fleet),
     async flush() {

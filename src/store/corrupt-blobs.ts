@@ -52,6 +52,11 @@ export class CorruptBlobs {
   /** All, the newest first; this process knows them from then on. */
   async list(): Promise<CorruptBlob[]> {
     await this.#refresh()
+    return this.known()
+  }
+
+  /** All that this process knows, the newest first. */
+  known(): CorruptBlob[] {
     return [...this.#known.values()].sort((a, b) => b.found_at - a.found_at)
   }
 

@@ -90,8 +90,9 @@ describe('failures of a database', () => {
       ['SQLITE_BUSY', 'unavailable', /another process holds its lock/],
       ['57P01', 'unavailable', /cannot be reached/],
       ['SQLITE_IOERR_READ', 'unavailable', /the database is not available: its file cannot be read/],
-      ['SQLITE_CORRUPT', 'unavailable', /its file cannot be read/],
-      ['XX001', 'unavailable', /it answers with XX001/],
+      ['SQLITE_CORRUPT', 'storage_unreadable', /the database cannot be read here: no \(SQLITE_CORRUPT\)/],
+      ['SQLITE_NOTADB', 'storage_unreadable', /cannot be read here/],
+      ['XX001', 'storage_unreadable', /cannot be read here: no \(XX001\)/],
       ['SQLITE_CANTOPEN', 'unavailable', /its file cannot be read/],
       ['SQLITE_READONLY_ROLLBACK', 'unavailable', /it is read-only \(SQLITE_READONLY_ROLLBACK\)/],
       ['58030', 'unavailable', /the database is not available: it answers with 58030/],
@@ -112,6 +113,13 @@ describe('failures of a database', () => {
     }
     for (const error of [coded('23505'), coded('42P01'), coded('ENOENT'), new Error('mine'), 'text', undefined])
       assert.equal(explained(error), error)
+  })
+
+  it('of damage is told with the remedy, for to try again changes nothing', () => {
+    const { help, data } = explained(coded('SQLITE_CORRUPT_INDEX')) as Error & { help: string; data: object }
+    assert.match(help, /restore the newest backup: slipway restore/)
+    assert.doesNotMatch(help, /try again/i)
+    assert.equal('retry_after' in data, false)
   })
 
   it('says when to try again', () => {

@@ -17,7 +17,10 @@ export function isStorageFull(error: unknown): boolean {
   return ['SQLITE_FULL', 'ENOSPC', 'EDQUOT', '53100'].includes(engineCode(error))
 }
 
-/** True when the engine says that its file is damaged: a page that is none, a row or an index that cannot be. */
+/**
+ * True when the engine says that its file is damaged: a page that is none, a row or an index that cannot be. A read that the disk refuses (EIO) is
+ * told alike by SQLite.
+ */
 export function isDamaged(error: unknown): boolean {
   return /^SQLITE_(?:CORRUPT|NOTADB)|^XX00[12]$/.test(engineCode(error))
 }
@@ -57,17 +60,14 @@ export function isUnconnected(error: unknown): boolean {
   )
 }
 
-/**
- * True when SQLite's file fails: the disk, its rights, or a file system that became read-only. A read that the disk refuses (EIO) is
- * told as a file that is damaged.
- */
+/** True when SQLite's file fails: the disk, its rights, or a file system that became read-only. */
 function isBroken(error: unknown): boolean {
-  return /^SQLITE_(?:IOERR|CORRUPT|NOTADB|CANTOPEN|READONLY|PERM|PROTOCOL)/.test(engineCode(error))
+  return /^SQLITE_(?:IOERR|CANTOPEN|READONLY|PERM|PROTOCOL)/.test(engineCode(error))
 }
 
 /** True when PostgreSQL answers that it cannot: its disk or memory, a login or a database that is gone, a standby. */
 function isRefusing(error: unknown): boolean {
-  return /^(?:58|53|28)...$|^(?:3D000|25006|XX00[12])$/.test(engineCode(error))
+  return /^(?:58|53|28)...$|^(?:3D000|25006)$/.test(engineCode(error))
 }
 
 function refusalOf(code: string): string {
@@ -81,11 +81,12 @@ function isFileFault(error: unknown): boolean {
 }
 
 /**
- * Turns an engine's error into the problem that a caller may see: `storage_full`, `unavailable`, or `bad_request` for text
- * that PostgreSQL cannot hold. Anything else, such as a broken constraint, is returned as it is.
+ * Turns an engine's error into the problem that a caller may see: `storage_full`, `storage_unreadable`, `unavailable`, or `bad_request`
+ * for text that PostgreSQL cannot hold. Anything else, such as a broken constraint, is returned as it is.
  */
 export function explained(error: unknown): unknown {
   if (isStorageFull(error)) return problem('storage_full', {}, error)
+  if (isDamaged(error)) return unreadable(error)
   if (isBusy(error)) return unavailable('another process holds its lock', error)
   if (isDisconnected(error)) return unavailable('it cannot be reached', error)
   if (isSilent(error)) return unavailable('it does not answer', error)
@@ -95,6 +96,12 @@ export function explained(error: unknown): unknown {
   const code = engineCode(error)
   if (code === '22021' || code === '22P05') return nulText(error)
   return error
+}
+
+/** To try again changes nothing: whoever asked is told the remedy. */
+function unreadable(error: unknown): Error {
+  const said = error instanceof Error ? error.message : String(error)
+  return problem('storage_unreadable', { detail: `${said} (${engineCode(error)})` }, error)
 }
 
 /** The problem of a text with a NUL character: the caller's mistake. */

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { problem } from '../contract/errors.ts'
 import { CorruptBlobs } from './corrupt-blobs.ts'
 import { knownDamage } from './damage.ts'
 import { factsBelow, keepFact } from './facts.ts'
@@ -106,6 +107,8 @@ async function over(t: TestContext, replaced: (store: Store) => Partial<Paramete
   return { store, damage, told, corrupt, looking: looks(deps) }
 }
 
+const UNREADABLE = problem('storage_unreadable', { detail: 'page 7' })
+
 const missing = async (looking: Looks): Promise<string[]> =>
   (await looking.state()).blobs.corrupt.flatMap(({ digest, fault, size }) =>
     fault === 'missing' ? [`${digest} ${size}`] : [],
@@ -181,6 +184,18 @@ test('a damaged database says what is to be done, and is not looked through agai
     [database.state, database.detail, database.remedy, database.looked_at],
     ['corrupt', 'the page 7', 'call somebody', null],
   )
+})
+
+test('lists that a known damage hides are told as this process knows them, and refused while none is known', async (t) => {
+  const { store, looking, damage, corrupt } = await over(t, ({ db }) => ({
+    db: { ...db, kind: 'sqlite', tx: (work) => db.tx(work), get: () => Promise.reject(UNREADABLE) },
+  }))
+  await corrupt.add({ digest: `sha256:${'a'.repeat(64)}`, size: 5 }, 'read')
+  await assert.rejects(looking.state(), UNREADABLE)
+  damage.tell('store_facts: page 7')
+  t.mock.method(store.db, 'all', () => Promise.reject(UNREADABLE))
+  const { database, blobs } = await looking.state()
+  assert.deepEqual([database.state, blobs.corrupt_count, blobs.round.blobs], ['corrupt', 1, 0])
 })
 
 test('PostgreSQL is asked whether it keeps checksums, and for pages that failed theirs', async (t) => {

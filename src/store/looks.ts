@@ -8,7 +8,7 @@ import type { StorageState } from '../contract/system.ts'
 import type { Blobs, Digest } from './blobs/blobs.ts'
 import type { Reachable } from './blobs/reach.ts'
 import { DATABASE_FILE } from './open.ts'
-import type { CorruptBlobs } from './corrupt-blobs.ts'
+import type { CorruptBlob, CorruptBlobs } from './corrupt-blobs.ts'
 import type { Damage } from './damage.ts'
 import { diskRoom } from './disk-room.ts'
 import type { DiskRoom } from './disk-room.ts'
@@ -128,12 +128,12 @@ class StoreLooks implements Looks {
   }
 
   async state(): Promise<StorageState> {
-    const { db, corrupt, damage } = this.#deps
+    const { db, damage } = this.#deps
     const known = this.#database ?? UNSEEN
     const found = damage.found()
     const { at, ...database } = found === undefined ? known : { ...known, state: 'corrupt' as const, detail: found }
     const blobs = await this.#blobState()
-    const all = await corrupt.list()
+    const all = await this.#listed()
     return {
       disk: await this.disk(),
       database: {
@@ -193,7 +193,7 @@ class StoreLooks implements Looks {
   async #compare(sources: readonly Reachable[], sound: readonly Digest[], ms: number): Promise<void> {
     const { blobs, corrupt, clock, onError } = this.#deps
     const before = await this.#blobState()
-    const known = (await corrupt.list()).filter(({ fault }) => fault === 'missing').map(({ digest }) => digest)
+    const known = (await this.#listed()).filter(({ fault }) => fault === 'missing').map(({ digest }) => digest)
     const portion = { from: before.compared, ms }
     const unreadable = (tree: Digest): void => onError(new Error(`the files of the tree ${tree} cannot be compared`))
     const comparing = { blobs, sources, again: [...known, ...sound], unreadable }
@@ -206,7 +206,7 @@ class StoreLooks implements Looks {
 
   /** A disk that takes no writes does not end a look. */
   async #noted(noting: Promise<void>): Promise<void> {
-    await ifRefused(noting, 'storage_full', 'storage_corrupt')
+    await ifRefused(noting, 'storage_full', 'storage_corrupt', 'storage_unreadable')
   }
 
   #quickCheck({ ms, background }: DatabaseLimits): Promise<Checked | undefined> {
@@ -219,7 +219,7 @@ class StoreLooks implements Looks {
     const { background, blobMs: ms, blobBytes: bytes } = limits
     const { clock, corrupt, dataDir, blobsUrl } = this.#deps
     const before = await this.#blobState()
-    const again = (await corrupt.list()).filter(({ fault }) => fault === 'corrupt').map(({ digest }) => digest)
+    const again = (await this.#listed()).filter(({ fault }) => fault === 'corrupt').map(({ digest }) => digest)
     const question = {
       background,
       blobs: { dataDir, url: blobsUrl ?? null },
@@ -255,7 +255,23 @@ class StoreLooks implements Looks {
     onError(new Error(`the laid-out model ${folder} was not what is stored; it is laid out again`))
   }
 
-  async #blobState(): Promise<BlobState> {
+  /** What the database says; where it is known to be damaged, and does not say it, what this process knows. */
+  async #orKnown<T>(asked: Promise<T>, known: () => T): Promise<T> {
+    if (this.#deps.damage.found() === undefined) return asked
+    return (await ifRefused(asked, 'storage_unreadable')) ?? known()
+  }
+
+  /** Corrupt and missing blobs, the newest first. */
+  #listed(): Promise<CorruptBlob[]> {
+    const { corrupt } = this.#deps
+    return this.#orKnown(corrupt.list(), () => corrupt.known())
+  }
+
+  #blobState(): Promise<BlobState> {
+    return this.#orKnown(this.#keptBlobState(), () => this.#blobs ?? NONE)
+  }
+
+  async #keptBlobState(): Promise<BlobState> {
     const row = await this.#deps.db.get<{ value: string }>("SELECT value FROM store_facts WHERE name = 'look.blobs'")
     const kept: BlobState = row === undefined ? NONE : { ...NONE, ...(JSON.parse(row.value) as Partial<BlobState>) }
     return this.#blobs !== undefined && (this.#blobs.at ?? 0) > (kept.at ?? 0) ? this.#blobs : kept

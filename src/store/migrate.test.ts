@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import type { TestContext } from 'node:test'
+import { damageTable } from '../../test/fixtures/damaged-table.ts'
 import { startPostgres } from '../../test/postgres.ts'
+import { knownDamage } from './damage.ts'
 import type { Db } from './db.ts'
 import { unavailable } from './failures.ts'
 import { migrate, readMigrations, statementsFor } from './migrate.ts'
@@ -186,6 +188,35 @@ describe('migration files', () => {
     assert.throws(() => readMigrations(folder({ '0002_c.sql': '', '0001_a.sql': '', '0001_b.sql': '' })), {
       message: 'migrations 0001_a.sql and 0001_b.sql have the same number',
     })
+  })
+})
+
+describe('a damaged SQLite file', () => {
+  const first = { '0001_a.sql': 'CREATE TABLE a (id TEXT PRIMARY KEY);\n' }
+  const second = { ...first, '0002_b.sql': 'ALTER TABLE a ADD COLUMN n BIGINT;\n' }
+
+  /** A file that these migrations made, of which a table is damaged since. */
+  async function damaged(files: Record<string, string>, table: string): Promise<Db> {
+    const path = join(root, `${++made}.db`)
+    const before = openSqlite(path)
+    await migrate(before, folder(files))
+    await before.close()
+    damageTable(path, table)
+    const damage = knownDamage()
+    damage.tell(`${table}: malformed`)
+    const db = openSqlite(path, { damage })
+    closers.push(() => db.close())
+    return db
+  }
+
+  for (const table of ['a', 'schema_floor', 'schema_migrations'])
+    it(`is read where it has what the migrations make, although ${table} is damaged`, async () => {
+      assert.deepEqual(await migrate(await damaged(second, table), folder(second)), [])
+    })
+
+  it('is refused where it lacks some of it, whether or not it can tell what was applied', async () => {
+    for (const table of ['a', 'schema_migrations'])
+      await assert.rejects(migrate(await damaged(first, table), folder(second)), /made by an older version/)
   })
 })
 

@@ -2,9 +2,12 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { ifRefused } from '../contract/absence/absent.ts'
 import { Problem } from '../contract/errors.ts'
 import type { Db, Tx } from './db.ts'
 import { isBusy } from './failures.ts'
+import { isOfDamage } from './if-sound.ts'
 
 /** The migrations of this program. */
 export const MIGRATIONS = join(import.meta.dirname, 'migrations')
@@ -35,7 +38,7 @@ export async function migrate(db: Db, folder: string = MIGRATIONS, now: () => nu
     try {
       return await migrateOnce(db, known, now)
     } catch (error) {
-      if (error instanceof Problem && error.code === 'storage_corrupt') return refuseMissing(db, known, error)
+      if (db.kind === 'sqlite' && isOfDamage(error)) return refuseMissing(db, known, error)
       // another replica may be at it, which takes as long as it takes on a large database
       const waits = error instanceof Problem && isBusy(error.cause) && performance.now() < end
       if (!waits) throw error
@@ -55,13 +58,33 @@ function migrateOnce(db: Db, known: readonly Migration[], now: () => number): Pr
 
 /** A damaged database is read when it has every table that this program reads. */
 async function refuseMissing(db: Db, known: readonly Migration[], error: Problem): Promise<string[]> {
-  const applied = await db.all<Applied>('SELECT number, name, sha256 FROM schema_migrations')
-  const done = new Set(applied.map(({ number }) => number))
-  if (known.every(({ number }) => done.has(number))) return []
+  const applied = await ifRefused(
+    db.all<Applied>('SELECT number, name, sha256 FROM schema_migrations'),
+    'storage_unreadable',
+  )
+  const done = new Set(applied?.map(({ number }) => number))
+  const isWhole = applied === undefined ? await hasColumns(db, known) : known.every(({ number }) => done.has(number))
+  if (isWhole) return []
   throw new Error(
     `${error.message}. It was made by an older version, and migrations cannot be applied: start that version to read it, or restore the newest backup.`,
     { cause: error },
   )
+}
+
+const COLUMNS = `SELECT s.name || '.' || c.name AS name FROM sqlite_schema s, pragma_table_info(s.name) c WHERE s.type = 'table'`
+
+/** Whether an SQLite file has every column that the migrations make: the schema stands elsewhere than the list of what was applied. */
+async function hasColumns(db: Db, known: readonly Migration[]): Promise<boolean> {
+  const found = await db.all<{ name: string }>(COLUMNS)
+  const there = new Set(found.map(({ name }) => name))
+  const blank = new Database(':memory:')
+  try {
+    for (const statement of known.flatMap(({ sql }) => statementsFor(sql, 'sqlite'))) blank.exec(statement)
+    const wanted = blank.prepare(COLUMNS).pluck().all() as string[]
+    return wanted.every((name) => there.has(name))
+  } finally {
+    blank.close()
+  }
 }
 
 /** Applies those of the known migrations that a database lacks, in a transaction that holds the lock `schema_migrations`. */

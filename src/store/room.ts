@@ -8,6 +8,8 @@ import { watchedBlobs } from './blobs/watched.ts'
 import { CorruptBlobs } from './corrupt-blobs.ts'
 import { knownDamage } from './damage.ts'
 import { makeFolderKey, proofOf } from './folder-proof.ts'
+import { ifSoundOf } from './if-sound.ts'
+import type { IfSound } from './if-sound.ts'
 import { keptReplies } from './kept-replies.ts'
 import type { KeptReplies } from './kept-replies.ts'
 import { looks } from './looks.ts'
@@ -36,6 +38,8 @@ export interface StoreRoom extends Omit<Store, 'checked'> {
   readonly proof: (address: string, nonce: string) => string
   /** Port: runs work in the name of a caller, so that its long reads are bounded and end with it. */
   readonly asCaller: typeof asCaller
+  /** Port: what a start or an end keeps up, and leaves out where the database is damaged. */
+  readonly ifSound: IfSound
   /** Port: looks at what is stored, and tells what is corrupt. */
   readonly looks: Looks
   close(): Promise<void>
@@ -61,7 +65,8 @@ export async function storeRoom(options: StoreRoomDeps): Promise<StoreRoom> {
   const looking = looks({ ...options, ...opened, damage, corrupt, onError })
   const looked = looking.lookAtDatabase(START_LOOK_MS, opened.checked).catch(onError)
   await Promise.race([looked, delay(START_WAIT_MS, undefined, { ref: false })])
-  await corrupt.open(opened.db)
+  const ifSound = ifSoundOf(damage, onError)
+  await ifSound('the list of corrupt files', () => corrupt.open(opened.db))
   const blobs = watchedBlobs(opened.blobs, {
     isCorrupt: (digest) => corrupt.has(digest),
     isListed: (digest) => corrupt.lists(digest),
@@ -74,7 +79,8 @@ export async function storeRoom(options: StoreRoomDeps): Promise<StoreRoom> {
   keepReserves(options.dataDir)
   const kept = keptReplies({ db: opened.db, clock, mark: randomUUID })
   // several replicas may share a PostgreSQL; a data folder has one process
-  if (opened.db.kind === 'sqlite') await ifRefused(kept.recover(), 'storage_full', 'storage_corrupt')
+  if (opened.db.kind === 'sqlite')
+    await ifSound('the end of calls of before', () => ifRefused(kept.recover(), 'storage_full'))
   const crossing = databaseUrl === undefined ? undefined : await noticesAt(databaseUrl)
   const { db } = kept
   return {
@@ -86,6 +92,7 @@ export async function storeRoom(options: StoreRoomDeps): Promise<StoreRoom> {
     writable: () => isWritable(db),
     proof: (address, nonce) => proofOf(key, address, nonce),
     asCaller,
+    ifSound,
     looks: looking,
     async close() {
       await looking.stop()

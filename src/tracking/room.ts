@@ -25,6 +25,7 @@ export interface TrackingDeps extends Pick<Tracking, 'db' | 'blobs' | 'clock' | 
   readonly worker: Worker
   /** Port: looks at what is stored. */
   readonly looks: KeepingDeps['looks']
+  readonly ifSound: KeepingDeps['ifSound']
   /** Silence after which a run is lost, ms; default 30 minutes. */
   readonly silentMs?: number | undefined
   /** How long a blob must be unreachable before it goes, ms; default a day. */
@@ -71,7 +72,7 @@ export interface TrackingRoom {
 }
 
 export function trackingRoom(deps: TrackingDeps): TrackingRoom {
-  const { worker, below, looks, silentMs = SILENT_MS, graceMs = GRACE_MS, ...base } = deps
+  const { worker, below, looks, ifSound, silentMs = SILENT_MS, graceMs = GRACE_MS, ...base } = deps
   const context: Tracking = {
     ...base,
     suite: { place: undefined },
@@ -80,7 +81,7 @@ export function trackingRoom(deps: TrackingDeps): TrackingRoom {
     purges: () => below().parts.flatMap((part) => part.purge ?? []),
     traceProject: (reader, trace) => below().traces.projectOf(reader, trace),
   }
-  const keeping = keepingOf(context, worker, { ...keptBelow(below), looks, silentMs, graceMs })
+  const keeping = keepingOf(context, worker, { ...keptBelow(below), looks, ifSound, silentMs, graceMs })
   return {
     routes: [...trackingRoutes(context), ...keeping.routes],
     start: () => keeping.start(),
@@ -92,7 +93,7 @@ export function trackingRoom(deps: TrackingDeps): TrackingRoom {
   }
 }
 
-function keptBelow(below: () => RoomsBelow): Omit<KeepingDeps, 'looks' | 'silentMs' | 'graceMs'> {
+function keptBelow(below: () => RoomsBelow): Omit<KeepingDeps, 'looks' | 'ifSound' | 'silentMs' | 'graceMs'> {
   return {
     async cited() {
       const { pipelineRuns, ...cited } = await below().models.cited()

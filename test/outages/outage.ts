@@ -16,7 +16,7 @@ export function shown({ request, answer }: Asked): string {
 /** True for a fault that is told as one: 503 or 507, in the words of the route's protocol. */
 export function isFault({ answer }: Asked): boolean {
   if (answer.status !== 503 && answer.status !== 507) return false
-  return /"code":"(?:unavailable|storage_full)"|"error_code":"(?:TEMPORARILY_UNAVAILABLE|INTERNAL_ERROR)"/.test(
+  return /"code":"(?:unavailable|storage_unreadable|storage_full)"|"error_code":"(?:TEMPORARILY_UNAVAILABLE|INTERNAL_ERROR)"/.test(
     answer.text,
   )
 }

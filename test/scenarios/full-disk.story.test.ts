@@ -26,6 +26,7 @@ import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
 import { servingModels } from '../serving-models.ts'
 import { until } from '../until.ts'
+import { ifSound } from '../../src/store/if-sound.fixture.ts'
 
 /** A folder that is a file system of `mb` MB of its own; undefined, with the test skipped, where that may not be made. */
 function smallDisk(t: TestContext, mb: number): string | undefined {
@@ -178,6 +179,7 @@ test('a gateway: every prediction is answered, the loss is counted and becomes a
     ...context,
     ...openDoor(db),
     dataDir: folder,
+    ifSound,
     version: '0.0.0',
     gateways: { count: 1, host: '127.0.0.1', port: 0, allowHosts: [] },
     open: true,

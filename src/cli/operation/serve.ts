@@ -198,7 +198,7 @@ function report(invocation: Invocation, app: App, file: ServerFile, noAuth: bool
     process.stderr.write(
       app.damaged
         ? 'the database is damaged: reads of what is sound and predictions are answered, writes are refused; restore the newest backup: slipway restore\n'
-        : 'the disk is full: reads and predictions are answered, writes are refused until there is room\n',
+        : 'the disk is full, or the database cannot be read: what is sound and predictions are answered, writes are refused; slipway doctor says why\n',
     )
   if (noAuth)
     process.stderr.write(`${paint('red', 'WARNING:')} --no-auth: everyone on this machine is admin of this server\n`)

@@ -22,6 +22,7 @@ import { endpointChanges } from './changes.ts'
 import type { Returned } from './deployment.ts'
 import { followEndpoint } from './event-stream.ts'
 import { visibleEndpoint } from './visible.ts'
+import { ifSound } from '../../store/if-sound.fixture.ts'
 
 const CAUSE = { by: 'ada', way: 'deployed', reason: '' } as const
 
@@ -51,6 +52,7 @@ async function open(t: TestContext, ports: Partial<ServingDeps> = {}) {
     ...context,
     ...openDoor(db),
     dataDir: folder,
+    ifSound,
     version: '0.0.0',
     gateways: { count: 0, host: '127.0.0.1', port: 0, allowHosts: [] },
     open: false,

@@ -17,6 +17,7 @@ import type { Call } from '../../http/mount.ts'
 import { openStore } from '../../store/open.ts'
 import { openDoor } from '../open-door.fixture.ts'
 import { servingRoom } from '../room.ts'
+import { ifSound } from '../../store/if-sound.fixture.ts'
 
 const ROOT: Principal = { id: 'u', name: 'tester', role: 'admin', project: null, token_id: null }
 
@@ -44,6 +45,7 @@ async function asksItself(t: TestContext, secure: boolean): Promise<void> {
     ...deps,
     ...openDoor(store.db),
     dataDir,
+    ifSound,
     version: '0.0.0',
     gateways: { count: 1, host: '127.0.0.1', port: 0, allowHosts: [], ...(tls !== undefined && { tls }) },
     open: false,

@@ -17,6 +17,7 @@ import { collectGarbage } from '../../store/blobs/collect.ts'
 import type { Collected } from '../../store/blobs/collect.ts'
 import { neededDigests } from '../../store/blobs/reach.ts'
 import type { Reachable } from '../../store/blobs/reach.ts'
+import type { IfSound } from '../../store/if-sound.ts'
 import { NIGHTLY } from '../../store/looks.ts'
 import type { LookLimits, Looks } from '../../store/looks.ts'
 import { reachableDigests } from '../artifacts/artifacts.ts'
@@ -42,6 +43,7 @@ export interface KeepingDeps {
   readonly prune: () => Promise<unknown>
   /** How long a blob must be unreachable before it goes, ms. */
   readonly graceMs: number
+  readonly ifSound: IfSound
   /** Looks at what is stored. */
   readonly looks: Pick<Looks, 'look' | 'state'>
 }
@@ -100,13 +102,14 @@ export function keepingOf(room: Tracking, worker: Worker, deps: KeepingDeps): Ke
   return {
     routes: [...ruleRoutes(room, retention), collectRoute(room, collect), ...storageRoutes(deps.looks, sources)],
     async start() {
-      const set = room.db.tx(async (t) => {
-        await dateDefault(t, room)
-        for (const { kind, cron } of SCHEDULES)
-          await setSchedule(t, { name: kind, kind, payload: {}, cron, timezone: 'UTC' }, room.clock())
-      })
+      const set = (): Promise<void> =>
+        room.db.tx(async (t) => {
+          await dateDefault(t, room)
+          for (const { kind, cron } of SCHEDULES)
+            await setSchedule(t, { name: kind, kind, payload: {}, cron, timezone: 'UTC' }, room.clock())
+        })
       // a store that takes no writes now is read all the same
-      await ifRefused(set, 'storage_full', 'storage_corrupt')
+      await deps.ifSound('to set the schedules', () => ifRefused(set(), 'storage_full'))
     },
   }
 }
