@@ -116,14 +116,7 @@ export function tokens(deps: TokensDeps): Tokens {
     },
     list: (project = null) => list(db, project),
     async revoke(who, id) {
-      await db.tx(async (t) => {
-        const sql = 'UPDATE tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL'
-        const own = who.project === null ? [] : [who.project]
-        const changed = await t.run(own.length === 0 ? sql : `${sql} AND project = ?`, [clock(), id, ...own])
-        if (changed === 0) throw problem('not_found', { what: 'token', id })
-        await t.run('DELETE FROM sessions WHERE token_id = ?', [id])
-        await deps.audit.record(t, who, { verb: 'manage', resource: 'tokens', id, detail: { action: 'revoke' } })
-      })
+      await revoke(deps, who, id)
       forget()
     },
     isRevoked: async (id) => (await byId(id))?.revoked_at != null,
@@ -169,6 +162,17 @@ export function tokens(deps: TokensDeps): Tokens {
       return rows.map((row) => leased(row, now))
     },
   }
+}
+
+async function revoke({ db, clock, audit }: TokensDeps, who: Principal, id: string): Promise<void> {
+  await db.tx(async (t) => {
+    const sql = 'UPDATE tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL'
+    const own = who.project === null ? [] : [who.project]
+    const changed = await t.run(own.length === 0 ? sql : `${sql} AND project = ?`, [clock(), id, ...own])
+    if (changed === 0) throw problem('not_found', { what: 'token', id })
+    await t.run('DELETE FROM sessions WHERE token_id = ?', [id])
+    await audit.record(t, who, { verb: 'manage', resource: 'tokens', id, detail: { action: 'revoke' } })
+  })
 }
 
 function list(db: Db, project: string | null): Promise<TokenRow[]> {

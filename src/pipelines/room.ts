@@ -188,9 +188,7 @@ export function pipelinesRoom({
   return {
     routes: [...own, ...nodeRoutes(desk), ...tasks, ...moved.routes],
     async start() {
-      await ifSound('to seal addresses of project files', async () =>
-        sealKept(db, deps.seal, await keptFiles(db, deps.seal)),
-      )
+      await ifSound('to seal addresses of project files', () => sealFiles(deps))
       for (const loop of [pipelines, ...moved.loops]) loop.start()
     },
     openAddresses: async () =>
@@ -212,6 +210,10 @@ export function pipelinesRoom({
     changes: changesOf(pipelines.context),
     mergeRuns: (asked, limit) => mergeRuns(db, asked, limit),
   }
+}
+
+async function sealFiles({ db, seal }: Pick<PipelinesRoomDeps, 'db' | 'seal'>): Promise<void> {
+  await sealKept(db, seal, await keptFiles(db, seal))
 }
 
 /** Takes the tokens of an attempt away in the transaction that ends it. */

@@ -11,7 +11,9 @@ function over() {
   return { damage, told, ifSound: ifSoundOf(damage, (error) => told.push(error)) }
 }
 
-const failing = (error: Error) => () => Promise.reject(error)
+const failing = (error: Error) => async () => {
+  throw error
+}
 
 test('gives what the work gives, and tells nothing', async () => {
   const { ifSound, damage, told } = over()

@@ -102,16 +102,18 @@ export function keepingOf(room: Tracking, worker: Worker, deps: KeepingDeps): Ke
   return {
     routes: [...ruleRoutes(room, retention), collectRoute(room, collect), ...storageRoutes(deps.looks, sources)],
     async start() {
-      const set = (): Promise<void> =>
-        room.db.tx(async (t) => {
-          await dateDefault(t, room)
-          for (const { kind, cron } of SCHEDULES)
-            await setSchedule(t, { name: kind, kind, payload: {}, cron, timezone: 'UTC' }, room.clock())
-        })
       // a store that takes no writes now is read all the same
-      await deps.ifSound('to set the schedules', () => ifRefused(set(), 'storage_full'))
+      await deps.ifSound('to set the schedules', () => ifRefused(setSchedules(room), 'storage_full'))
     },
   }
+}
+
+function setSchedules(room: Tracking): Promise<void> {
+  return room.db.tx(async (t) => {
+    await dateDefault(t, room)
+    for (const { kind, cron } of SCHEDULES)
+      await setSchedule(t, { name: kind, kind, payload: {}, cron, timezone: 'UTC' }, room.clock())
+  })
 }
 
 /** After a jump of the clock every run seems silent since long, or to write in the future: the wait begins anew. */
