@@ -56,7 +56,7 @@ const PLAIN: Workflow = {
 }
 const WHOLE: Workflow = {
   ...PLAIN,
-  tests: { packages: ['pytest'], module: ['pytest', '-q'] },
+  tests: { install: ['"$environment/bin/pip" install pytest'], decidedBy: '', module: ['pytest', '-q'] },
   endpoint: 'flights',
   image: { repository: 'registry.example.org/team/flights', wheels: undefined, signed: false, serves: false },
 }
@@ -67,7 +67,11 @@ for (const [name, workflow] of Object.entries<Workflow>({
     folder: 'models/flights',
     branch: 'release/1.x',
     install: `npm i -g 'it''s' "$HOME/a\\b" \${X} '''`,
-    tests: { packages: ["pandas>=2 ; python_version < '3.13'", 'pytest'], module: ['pytest', '-q', 'tests'] },
+    tests: {
+      install: [`"$environment/bin/pip" install "pandas>=2 ; python_version < '3.13'" pytest`],
+      decidedBy: '',
+      module: ['pytest', '-q', 'tests'],
+    },
     oidc: false,
     endpoint: 'flights',
     image: { repository: 'registry.example.org:5000/team/flights', wheels: 'wheels', signed: true, serves: true },

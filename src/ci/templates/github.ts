@@ -1,5 +1,5 @@
 /** The workflow of GitHub Actions: least permissions, actions by commit, and nothing with secrets for changes of forks. */
-import { commandsOf, IMAGE_KEY, imageLines } from './stages.ts'
+import { commandsOf, IMAGE_KEY, imageLines, testFiles } from './stages.ts'
 import type { Act, ImagePlace, Workflow } from './stages.ts'
 
 /** Where it lies in a repository. */
@@ -8,6 +8,7 @@ export const GITHUB_FILE = '.github/workflows/slipway.yml'
 /** Actions of GitHub itself, by the commits of their tags. */
 export const ACTIONS = {
   checkout: { name: 'actions/checkout', commit: '11bd71901bbe5b1630ceea73d27597364c9af683', tag: 'v4.2.2' },
+  cache: { name: 'actions/cache', commit: '5a3ec84eff668545956fd18022155c47e93e2684', tag: 'v4.2.3' },
   upload: { name: 'actions/upload-artifact', commit: 'ea165f8d65b6e75b540449e92b4886f43607fa02', tag: 'v4.6.2' },
 } as const
 
@@ -39,7 +40,7 @@ jobs:
 ${checkout()}
 ${presence}
 ${step('Package check', commands.check)}
-${workflow.tests === undefined ? '' : `${step('Tests', commands.tests)}\n`}
+${workflow.tests === undefined ? '' : `${kept(workflow)}${step('Tests', commands.tests)}\n`}
   # a change of a fork is checked and not trained: its code would run with the rights of the token
   change:
     name: Train, evaluate, gate, register
@@ -154,6 +155,21 @@ function checkout(whole = false): string {
   return `      - uses: ${name}@${commit} # ${tag}
         with:
           persist-credentials: false${more}`
+}
+
+/** Packages of the tests from earlier jobs. What a change of a fork keeps is given to that change alone: GitHub keeps caches by branch. */
+function kept(workflow: Workflow): string {
+  const { name, commit, tag } = ACTIONS.cache
+  const files = testFiles(workflow).map((file) => `'${file}'`)
+  return `      - name: Packages of earlier jobs
+        uses: ${name}@${commit} # ${tag}
+        with:
+          path: |
+            ~/.cache/pip
+            ~/.cache/uv
+          key: slipway-tests-\${{ runner.os }}-\${{ hashFiles(${files.join(', ')}) }}
+          restore-keys: slipway-tests-\${{ runner.os }}-
+`
 }
 
 function step(name: string, lines: readonly string[], env = ''): string {

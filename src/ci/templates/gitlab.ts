@@ -1,5 +1,5 @@
 /** The pipeline of GitLab CI: merge requests are trained and reported, the default branch is shipped, one at a time. */
-import { commandsOf, IMAGE_KEY, imageLines, quoted } from './stages.ts'
+import { commandsOf, IMAGE_KEY, imageLines, quoted, testFiles } from './stages.ts'
 import type { Act, ImagePlace, Workflow } from './stages.ts'
 
 export const GITLAB_FILE = '.gitlab-ci.yml'
@@ -15,7 +15,7 @@ export function gitlabPipeline(workflow: Workflow): string {
     }),
     ...(workflow.tests === undefined
       ? []
-      : [job('tests', 'check', { lines: commands.tests, timeout: '30 minutes', more: NOT_OF_FORKS })]),
+      : [job('tests', 'check', { lines: commands.tests, timeout: '30 minutes', more: NOT_OF_FORKS + kept(workflow) })]),
     model(
       workflow,
       'change',
@@ -61,6 +61,18 @@ const NOT_OF_FORKS = `  rules:
       when: never
     - when: on_success
 `
+
+/** Packages of the tests from earlier jobs; GitLab keeps those of protected branches apart. */
+function kept(workflow: Workflow): string {
+  return `  variables:
+    PIP_CACHE_DIR: $CI_PROJECT_DIR/.cache/pip
+    UV_CACHE_DIR: $CI_PROJECT_DIR/.cache/uv
+  cache:
+    key:
+      files: [${testFiles(workflow).join(', ')}]
+    paths: [.cache/]
+`
+}
 
 function ofBranch({ branch }: Workflow): string {
   return `$CI_COMMIT_BRANCH == "${branch}"`

@@ -30,8 +30,10 @@ export interface ImagePlace {
 }
 
 export interface Tests {
-  /** Arguments of `pip install`, in the folder of the project. */
-  readonly packages: readonly string[]
+  /** Lines that bring the packages into the environment `$environment`, in the folder of the project. */
+  readonly install: readonly string[]
+  /** The file of the project that decides which packages come; '' for the project file. */
+  readonly decidedBy: string
   /** Arguments of `python -m`. */
   readonly module: readonly string[]
 }
@@ -114,10 +116,15 @@ function testLines({ folder, tests }: Workflow): string[] {
     'environment=$(mktemp -d)',
     'python3 -m venv "$environment"',
     `cd ${quoted(folder)}`,
-    // what the tests import is compiled then, and the rest never
-    `"$environment/bin/pip" install --quiet --no-compile ${tests.packages.map(quoted).join(' ')}`,
+    ...tests.install,
     `"$environment/bin/python" -m ${tests.module.map(quoted).join(' ')}`,
   ]
+}
+
+/** The files, from the top of the repository, of which the packages of the tests are those of earlier jobs. */
+export function testFiles({ folder, tests }: Pick<Workflow, 'folder' | 'tests'>): string[] {
+  const decidedBy = tests?.decidedBy === '' ? 'slipway.yaml' : tests?.decidedBy
+  return decidedBy === undefined ? [] : [joined(folder, decidedBy)]
 }
 
 /** The project file and its code, without a server. */

@@ -6,13 +6,14 @@ import { GITHUB_FILE, githubWorkflow } from '../../ci/templates/github.ts'
 import { GITLAB_FILE, gitlabPipeline } from '../../ci/templates/gitlab.ts'
 import { JENKINS_FILE, jenkinsfile } from '../../ci/templates/jenkins.ts'
 import { commandsOf } from '../../ci/templates/stages.ts'
-import type { Tests, Workflow } from '../../ci/templates/stages.ts'
+import type { Workflow } from '../../ci/templates/stages.ts'
 import { ifMissing } from '../../contract/absence/absent.ts'
 import { readProject } from '../../pipelines/spec/parse.ts'
 import { text, UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { readProjectFile } from '../project/file/project-file.ts'
 import { repositoryOf } from '../project/git.ts'
+import { testsOf } from './tests.ts'
 
 const SYSTEMS = {
   github: { file: GITHUB_FILE, write: githubWorkflow },
@@ -93,20 +94,4 @@ function plain(what: string, name: string): string {
 function oneLine(command: string | undefined): string | undefined {
   if (command === undefined || !/[\r\n]/.test(command)) return command
   throw new UsageError('--install has several lines; expected one command')
-}
-
-type Python = NonNullable<ReturnType<typeof readProject>['project']>['python']
-
-/** Tests as people keep them: a folder `tests`, or files `test_*.py`; by pytest, which runs those of unittest too. */
-async function testsOf(project: string, python: Python): Promise<Tests | undefined> {
-  const entries = await readdir(project, { withFileTypes: true })
-  const has = (name: string, folder: boolean): boolean =>
-    entries.some((one) => one.name === name && one.isDirectory() === folder)
-  const files = entries.some((one) => one.isFile() && /^test_.*\.py$/.test(one.name))
-  if (!has('tests', true) && !files) return undefined
-  const packages = python?.packages ?? (python?.requirements === undefined ? undefined : ['-r', python.requirements])
-  return {
-    packages: [...(packages ?? ['.']), 'pytest'],
-    module: ['pytest', '-q', ...(has('tests', true) ? ['tests'] : [])],
-  }
 }
