@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { inputOf, ONE_TREE, writeDocument } from '../../src/scoring/native/document.fixture.ts'
-import { Plan } from '../../src/contract/rollout-plan.ts'
+import { Plan } from '../../src/contract/rollout/plan.ts'
 import { DAY_MS, HOUR_MS } from '../../src/contract/ids.ts'
 import { freshEvidence } from '../../src/rollout/evidence/evidence.ts'
 import { packExplained } from '../../src/serving/records/explained.ts'
