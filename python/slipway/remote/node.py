@@ -25,6 +25,7 @@ from slipway.remote.checkpoints import Shipper
 from slipway.remote.environment import Unbuilt, interpreter
 from slipway.remote.files import Cache, Unkept, lay_out, send_output
 from slipway.remote.server import ABANDON_S, Away, Lost, Refused, Server, json_text
+from slipway.remote.variables import inherited
 
 #: The variable that marks every process of an attempt.
 MARK = "SLIPWAY_ATTEMPT"
@@ -263,9 +264,8 @@ class Node:
         package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
         program = os.path.join(package, "slipway", "step", "__main__.py")
         # language and zone are the same on each machine, for results depend on them and no cache key holds them
-        own = ("PYTHON", "SLIPWAY_", "VIRTUAL_ENV", "LC_", "LANGUAGE")
         variables = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(own)},
+            **inherited(os.environ),
             "LANG": "C.UTF-8",
             "TZ": "UTC",
             "ORT_DISABLE_TELEMETRY": "1",
