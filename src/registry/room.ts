@@ -21,7 +21,7 @@ import type { MovedTable } from '../store/moved/table.ts'
 import { madeFrom, registryTables } from './moved/tables.ts'
 import { endpointPorts } from './endpoint-ports.ts'
 import type { EndpointPorts } from './endpoint-ports.ts'
-import { handleLowering, versionFiles } from './lowering/lowering.ts'
+import { handleLowering, isSettled, versionFiles } from './lowering/lowering.ts'
 import type { LoweringDeps, VersionFiles } from './lowering/lowering.ts'
 import { replaying } from './lowering/replay.ts'
 import { registryPart } from './project-part.ts'
@@ -79,7 +79,8 @@ export interface RegistryRoom {
   readonly projectPart: ProjectPart
   /** Ports for the rooms that answer with models. */
   readonly endpoints: EndpointPorts & {
-    versionFiles(model: string, version: string): Promise<VersionFiles>
+    versionFiles(model: string, version: string, waitMs?: number): Promise<VersionFiles>
+    isSettled(model: string, version: string): Promise<boolean>
     versionPackages(model: string, version: string, dir: string): Promise<Lock>
   }
   /** Port: from which runs versions were made. */
@@ -146,7 +147,8 @@ export function registryRoom({
     projectPart: registryPart(registry, webhooks),
     endpoints: {
       ...endpointPorts(registry),
-      versionFiles: (model, version) => versionFiles(registry, { python }, model, version),
+      versionFiles: (model, version, waitMs) => versionFiles(registry, { python, waitMs }, model, version),
+      isSettled: (model, version) => isSettled(registry, model, version),
       versionPackages: async (model, version, dir) => lockOf(envs, await requireVersion(db, model, version), dir),
     },
     versionRuns: versionRuns(db),

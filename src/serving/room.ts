@@ -18,6 +18,7 @@ import { endpoints } from './endpoints/endpoints.ts'
 import type { Endpoints } from './endpoints/endpoints.ts'
 import { unansweredVariants } from './endpoints/listing.ts'
 import { endpointLineage } from './endpoints/lineage.ts'
+import { keepBackend } from './endpoints/preparation.ts'
 import { sealMonitors } from './endpoints/settings.ts'
 import type { SettingsDeps } from './endpoints/settings.ts'
 import { trialTokens } from './endpoints/trial-tokens.ts'
@@ -165,6 +166,7 @@ function openGateways(deps: ServingDeps, laidOut: Places): { fleet: Fleet; publi
     tokens: () => deps.tokens.valid(),
     file: runFiles(dataDir).routing,
     gateways: () => fleet.gateways(),
+    renewed: (of, place) => db.tx((t) => keepBackend(t, of, place)),
     onError: (error) => log('routing', error),
   })
   return { fleet, publisher }

@@ -56,8 +56,9 @@ async function deploy(
     },
   })
   invocation.out.data(endpoint)
-  const fault = endpoint.variants.find((one) => one.role === 'stable')?.fault ?? null
-  if (fault === null) invocation.out.line(`${name} answers with version ${version}`)
+  const { fault = null, backend_reason = null } = endpoint.variants.find((one) => one.role === 'stable') ?? {}
+  const by = backend_reason === null ? '' : `, by Python: ${backend_reason}`
+  if (fault === null) invocation.out.line(`${name} answers with version ${version}${by}`)
   else invocation.out.line(`${name} is to answer with version ${version}, and does not yet: ${fault}`)
   return fault === null ? 0 : 1
 }

@@ -124,6 +124,13 @@ describe('slipway deploy', () => {
     )
   })
 
+  it('says that Python answers, and why', async () => {
+    const proving = 'its native form is being proved; it takes over by itself'
+    server.answer(servingApi.deploy, endpoint({ variants: [variant({ backend: 'python', backend_reason: proving })] }))
+    const { lines } = await server.slipway('deploy', 'iris', '3')
+    assert.deepEqual(lines, [`iris answers with version 3, by Python: ${proving}`])
+  })
+
   it('makes the endpoint of a model where it is told one, and takes a new one away that no version came to', async () => {
     const words = ['deploy', 'iris-model', '3', '--endpoint']
     server.answer(servingApi.listEndpoints, { items: [endpoint()] })

@@ -11,7 +11,7 @@ import { makeIds } from '../../contract/ids.ts'
 import { Worker } from '../../jobs/worker.ts'
 import { openTemporaryStore } from '../../store/open.ts'
 import { root, wanted } from '../bench.cases.ts'
-import { handleLowering, versionFiles } from './lowering.ts'
+import { handleLowering, isSettled, versionFiles } from './lowering.ts'
 import type { LoweringDeps } from './lowering.ts'
 import { getVersion } from '../versions/read.ts'
 import { registerVersion } from '../versions/register.ts'
@@ -175,11 +175,12 @@ describe('lowering', () => {
     await registerVersion(room, root, await wanted(bench, { model: 'slow' }))
     const files = (): ReturnType<typeof versionFiles> =>
       versionFiles(room, { python: async () => python, waitMs: -1 }, 'slow', '1')
-    const { native, onnx, reason, ...found } = await files()
+    const { native, onnx, reason, provisional, ...found } = await files()
     assert.deepEqual(
-      [found.python, native, onnx, reason],
-      [python, null, null, 'its native form was not proved yet when it was deployed'],
+      [found.python, native, onnx, reason, provisional],
+      [python, null, null, 'its native form is being proved; it takes over by itself', true],
     )
+    assert.equal(await isSettled(room, 'slow', '1'), false)
     const { tree, lowering_state } = await requireVersion(room.db, 'slow', '1')
     assert.equal(lowering_state, 'pending')
     await store.db.tx((one) => one.run("UPDATE model_scans SET verdict = 'malicious' WHERE tree = ?", [tree]))

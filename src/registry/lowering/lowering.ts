@@ -57,6 +57,8 @@ export interface VersionFiles {
   /** The ONNX graph where ONNX Runtime serves it, with its answer where it is an export; null otherwise. */
   readonly onnx: { readonly file: string; readonly answer?: ExportAnswer } | null
   readonly reason: string | null
+  /** Python serves it only until its native form is proved, or is known not to be. */
+  readonly provisional: boolean
 }
 
 /** Versions that are lowered at the same time: each keeps a core busy, and the machine answers calls besides. */
@@ -234,12 +236,12 @@ const WAIT_MS = 10 * 60_000
 /** What lays a version out. */
 export interface FilesDeps extends Pick<LoweringDeps, 'python'> {
   /** Longest wait for its native form, ms; absent = ten minutes. */
-  readonly waitMs?: number
+  readonly waitMs?: number | undefined
 }
 
 /**
- * The files of a version for serving, once it is lowered or known to need Python; those for Python where it is not lowered after ten
- * minutes. Throws a plain Error with the reason where it cannot be served.
+ * The files of a version for serving, once it is lowered or known to need Python; those for Python, `provisional`, where it is not by the
+ * end of the wait. Throws a plain Error with the reason where it cannot be served.
  */
 export async function versionFiles(
   room: Registry,
@@ -266,7 +268,7 @@ export async function versionFiles(
     if (room.clock() > until) {
       const files = await unlowered(room, deps, row)
       if (files !== null) return files
-      throw new Error(`${model}/${version} was not lowered within ${waitMs / 60_000} minutes`)
+      throw new Error(`${model}/${version} was not lowered within ${waitMs / 1000} s`)
     }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
   }
@@ -284,7 +286,16 @@ async function unlowered(
   if (scan?.verdict === 'malicious')
     throw new Error(`${row.model}/${row.version} cannot be served: ${scanReason(scan)}`)
   const files = await laidOut(room, deps, row, row.tree)
-  return files && { ...files, reason: 'its native form was not proved yet when it was deployed' }
+  return files && { ...files, reason: PROVING, provisional: true }
+}
+
+/** Why Python serves a version whose native form is not there yet. */
+const PROVING = 'its native form is being proved; it takes over by itself'
+
+/** Whether it is known who serves a version: its native form is proved, or there is none and it is not tried again. */
+export async function isSettled(room: Registry, model: string, version: string): Promise<boolean> {
+  const row = await findVersion(room.db, model, version)
+  return row === undefined || (row.lowering_state !== 'pending' && row.lowering_retry_at === null)
 }
 
 /** A version that was refused is lowered when it is wanted all the same, and one that waits is tried at once; but once is enough. */
@@ -313,7 +324,15 @@ async function laidOut(
   if (row.lowering_state === 'native' && native === null) return null
   const onnx = row.lowering_state === 'onnx' ? await graphOf(room.blobs, row.lowering_onnx, dir) : null
   const python = native === null && onnx === null ? await deps.python(row, dir) : null
-  return { dir, native: native === null ? null : { dir: native }, onnx, python, reason: row.lowering_reason }
+  const provisional = native === null && row.lowering_retry_at !== null
+  return {
+    dir,
+    native: native === null ? null : { dir: native },
+    onnx,
+    python,
+    reason: row.lowering_reason,
+    provisional,
+  }
 }
 
 /** True when something outside, as the package index, could not be reached. */

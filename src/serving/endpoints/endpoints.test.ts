@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { auditLog } from '../../auth/audit.ts'
+import { keepBackend } from './preparation.ts'
 import { tokens } from '../../auth/tokens.ts'
 import type { Principal } from '../../contract/access.ts'
 import { makeIds } from '../../contract/ids.ts'
@@ -125,6 +126,34 @@ test('lists and questions by project: names, who uses a version, whether a proje
   assert.deepEqual([await inputNames(db, 'a', '3'), await inputNames(db, 'a', '4')], [['distance', 'carrier'], []]) // prettier-ignore
   await assert.rejects(visibleEndpoint(room, { ...WHO, project: 'q' }, 'a'), { code: 'not_found' })
   assert.equal((await visibleEndpoint(room, { ...WHO, project: 'p' }, 'a')).name, 'a')
+})
+
+test('the first version of an endpoint is not kept waiting for its native form; a later one is, for it is compared', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'provisional-'))
+  t.after(() => rmSync(dir, { recursive: true, force: true }))
+  writeFileSync(join(dir, 'MLmodel'), MLMODEL)
+  const asked: [string, number | undefined][] = []
+  const { db, room } = await open(t, {
+    async versionFiles(_model, version, waitMs) {
+      asked.push([version, waitMs])
+      const files = { dir, python: 'python', native: null, reason: 'its native form is being proved' }
+      return { ...files, provisional: waitMs !== undefined }
+    },
+  })
+  for (const name of ['e', 'f']) await room.put(WHO, name, { project: 'p', model: 'm' })
+  await room.deploy(WHO, 'e', { version: '1' })
+  await room.deploy(WHO, 'f', { version: '2' })
+  assert.deepEqual(asked, [['1', 5000], ['2', 5000]]) // prettier-ignore
+  await room.deploy(WHO, 'e', { version: '2' })
+  assert.deepEqual(asked.slice(2), [['2', undefined]])
+  await room.deploy(WHO, 'e', { version: '3' })
+  assert.deepEqual(asked.slice(3), [['3', undefined]])
+  const native = { inputs: [], backend: { kind: 'native', dir: '/n' }, reason: null, provisional: false } as const
+  await db.tx((tx) => keepBackend(tx, { model: 'm', version: '2' }, native))
+  const shown = await Promise.all(['e', 'f'].map((name) => db.all('SELECT version, backend, reason FROM endpoint_versions WHERE endpoint = ? ORDER BY version', [name]))) // prettier-ignore
+  const python = { backend: '{"kind":"python"}', reason: 'its native form is being proved' }
+  const proved = { version: '2', backend: '{"kind":"native"}', reason: null }
+  assert.deepEqual(shown, [[{ version: '1', ...python }, proved, { version: '3', ...python }], [proved]])
 })
 
 test('a deploy makes a version stable and keeps the one before; a rollback returns to it and tells the registry', async (t) => {

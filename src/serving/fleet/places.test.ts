@@ -132,3 +132,35 @@ test('a version is scored natively, by ONNX Runtime where there is one, else by 
   assert.equal((await backendOf({ reason: null })).reason, 'it was not lowered')
   await assert.rejects(backendOf({ python: null }), { code: 'unprocessable' })
 })
+
+test('what Python serves until its native form is proved is laid out anew once that is known, and answers until then', async () => {
+  const python = pythonModel('provisional')
+  let proved = false
+  const waits: (number | undefined)[] = []
+  const found = places({
+    async versionFiles(_model, _version, waitMs) {
+      waits.push(waitMs)
+      return proved ? { ...python, native: { dir: python.dir } } : { ...python, provisional: true }
+    },
+    isSettled: async () => proved,
+  })
+  const first = await found.layOut(OF, 5000)
+  assert.deepEqual([first.backend.kind, first.provisional, waits], ['python', true, [5000]])
+  assert.deepEqual(await found.settled(), [])
+  proved = true
+  assert.deepEqual(await found.settled(), [OF])
+  const renewing = found.renew(OF)
+  assert.equal(found.here(OF), first)
+  const second = await renewing
+  assert.deepEqual([second.backend.kind, second.provisional, waits], ['native', false, [5000, undefined]])
+  assert.equal(found.here(OF), second)
+  assert.deepEqual(await found.settled(), [])
+})
+
+test('the name of a model may have slashes', async () => {
+  const files = { ...pythonModel('slashes'), provisional: true }
+  const of = { model: 'team/m', version: '7' }
+  const found = places({ versionFiles: async () => files, isSettled: async (model) => model === of.model })
+  await found.layOut(of)
+  assert.deepEqual(await found.settled(), [of])
+})

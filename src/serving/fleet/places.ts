@@ -15,6 +15,8 @@ export interface VersionFiles {
   /** The graph that ONNX Runtime serves, an absolute path; with `answer` where it is an export. */
   readonly onnx?: { readonly file: string; readonly answer?: OnnxAnswer | undefined } | null
   readonly reason: string | null
+  /** Python serves it only until its native form is proved, or is known not to be; absent = false. */
+  readonly provisional?: boolean
 }
 
 /** Packages as they are resolved: `text` is a requirements file with exact versions and hashes. */
@@ -25,8 +27,10 @@ export interface VersionPackages {
 
 /** Ports to where versions come from, and how a Python version is run. */
 export interface VersionPorts {
-  /** The files of a version, lowered and laid out on this machine; throws with the reason when it cannot be served. */
-  readonly versionFiles: (model: string, version: string) => Promise<VersionFiles>
+  /** The files of a version, lowered and laid out on this machine; throws with the reason when it cannot be served. `waitMs` bounds the wait for its native form. */
+  readonly versionFiles: (model: string, version: string, waitMs?: number) => Promise<VersionFiles>
+  /** Whether it is known who serves a version whose files were provisional; absent = no files are. */
+  readonly isSettled?: (model: string, version: string) => Promise<boolean>
   /** The packages with which a Python version answers, resolved; `dir` is where its files lie. */
   readonly versionPackages?: (model: string, version: string, dir: string) => Promise<VersionPackages>
   /** Refuses a version whose files are there already and may not be loaded (any more), with a plain Error. */
@@ -50,6 +54,8 @@ export interface Place {
   readonly backend: BackendRoute
   /** Why Python serves it; null otherwise. */
   readonly reason: string | null
+  /** Its native form may take over; see `renew`. */
+  readonly provisional: boolean
 }
 
 export interface Places {
@@ -57,8 +63,12 @@ export interface Places {
   here(of: ModelVersion): Place | undefined
   /** Why a version could not be laid out the last time; null where it was, or was not tried. */
   failure(of: ModelVersion): string | null
-  /** Lays a version out; what lies here already is only looked up. Throws with the reason. */
-  layOut(of: ModelVersion): Promise<Place>
+  /** Lays a version out; what lies here already is only looked up. `waitMs` bounds the wait for its native form. Throws with the reason. */
+  layOut(of: ModelVersion, waitMs?: number): Promise<Place>
+  /** Versions that lie here provisionally and whose native form is known by now to be there or not. */
+  settled(): Promise<readonly ModelVersion[]>
+  /** Lays a version out anew; what lies here is answered with until then. Throws with the reason. */
+  renew(of: ModelVersion): Promise<Place>
   /** Begins to lay out what is not here, and waits for it, each at most `patienceMs` from its beginning. What failed is tried again after a pause. */
   bring(wanted: readonly ModelVersion[], patienceMs: number): Promise<void>
   /** Lays a version out anew the next time. */
@@ -76,13 +86,15 @@ export function places(deps: VersionPorts): Places {
   const running = new Map<string, { readonly place: Promise<Place>; readonly since: number }>()
   const failures = new Map<string, { readonly reason: string; readonly at: number }>()
 
-  const layOut = (of: ModelVersion): Promise<Place> => {
+  const layOut = (of: ModelVersion, waitMs?: number): Promise<Place> => {
+    const found = known.get(keyOf(of))
+    return found === undefined ? begin(of, waitMs) : Promise.resolve(found)
+  }
+  const begin = (of: ModelVersion, waitMs?: number): Promise<Place> => {
     const key = keyOf(of)
-    const found = known.get(key)
-    if (found !== undefined) return Promise.resolve(found)
     const begun = running.get(key)
     if (begun !== undefined) return begun.place
-    const place = placed(deps, of)
+    const place = placed(deps, of, waitMs)
       .then(
         (ready) => {
           known.set(key, ready)
@@ -104,6 +116,12 @@ export function places(deps: VersionPorts): Places {
     here: (of) => known.get(keyOf(of)),
     failure: (of) => failures.get(keyOf(of))?.reason ?? null,
     layOut,
+    renew: (of) => begin(of),
+    async settled() {
+      const waiting = [...known].filter(([, place]) => place.provisional).map(([key]) => versionOf(key))
+      const found = await Promise.all(waiting.map(({ model, version }) => deps.isSettled?.(model, version) ?? false))
+      return waiting.filter((_, i) => found[i])
+    },
     async bring(wanted, patienceMs) {
       const missing = wanted.filter((of) => !known.has(keyOf(of)) && mayTry(keyOf(of)))
       await Promise.all(
@@ -125,6 +143,12 @@ export function places(deps: VersionPorts): Places {
 
 function keyOf({ model, version }: ModelVersion): string {
   return `${model}/${version}`
+}
+
+/** Names of models have slashes, versions none. */
+function versionOf(key: string): ModelVersion {
+  const at = key.lastIndexOf('/')
+  return { model: key.slice(0, at), version: key.slice(at + 1) }
 }
 
 /** Resolves when the promise settles or the time is over, whichever comes first. */
@@ -152,11 +176,12 @@ async function isThere(backend: BackendRoute): Promise<boolean> {
   }
 }
 
-async function placed(deps: VersionPorts, { model, version }: ModelVersion): Promise<Place> {
-  const files = await deps.versionFiles(model, version)
+async function placed(deps: VersionPorts, { model, version }: ModelVersion, waitMs?: number): Promise<Place> {
+  const files = await deps.versionFiles(model, version, waitMs)
   const { inputs, ...array } = await readInputs(files.dir, files.native?.dir ?? null)
   const backend = await backendOf(deps, files, array)
-  return { inputs, backend, reason: backend.kind === 'python' ? (files.reason ?? 'it was not lowered') : null }
+  const reason = backend.kind === 'python' ? (files.reason ?? 'it was not lowered') : null
+  return { inputs, backend, reason, provisional: backend.kind === 'python' && files.provisional === true }
 }
 
 async function backendOf(

@@ -13,9 +13,10 @@ import type { RoutingTable, TokenRoute } from '../../gateway/table/table.ts'
 import { never, until } from '../../../test/until.ts'
 import { openTemporaryStore } from '../../store/open.ts'
 import { raiseEpoch } from '../context/epoch.ts'
+import type { WantedVariant } from '../context/rows.ts'
 import { writeVariants } from '../endpoints/variants.ts'
 import { flushGateway, gatewayStats, pushTable, warmTable } from './admin-client.ts'
-import type { Place, Places } from './places.ts'
+import type { ModelVersion, Place, Places } from './places.ts'
 import { Publisher } from './publisher.ts'
 
 const CAUSE = { by: 'ada', way: 'deployed', reason: '' } as const
@@ -75,10 +76,20 @@ async function open(t: TestContext) {
   const file = join(folder, 'routing.json')
   const laidOut = new Map<string, Place>()
   const forgotten: string[] = []
+  const settled: ModelVersion[] = []
+  const renewed = new Map<string, Place>()
+  const told: string[] = []
   const places: Places = {
     here: ({ version }) => laidOut.get(version),
     failure: () => null,
     layOut: async () => assert.fail('not asked for'),
+    settled: async () => settled,
+    renew: async ({ version }) => {
+      const native = renewed.get(version) ?? assert.fail('not asked for')
+      laidOut.set(version, native)
+      settled.length = 0
+      return native
+    },
     bring: async () => undefined,
     forget: ({ model, version }) => void forgotten.push(`${model}/${version}`),
     check: async () => false,
@@ -90,6 +101,7 @@ async function open(t: TestContext) {
     file,
     tokens: async () => state.tokens,
     gateways: () => state.gateways,
+    renewed: async ({ model, version }, { backend }) => void told.push(`${model}/${version} ${backend.kind}`),
     onError: (error) => faults.push((error as Error).message),
   })
   t.after(async () => {
@@ -98,7 +110,7 @@ async function open(t: TestContext) {
     rmSync(folder, { recursive: true, force: true })
   })
   const raise = (): Promise<number> => db.tx((tx) => raiseEpoch(tx))
-  return { folder, file, db, state, faults, publisher, raise, laidOut, forgotten }
+  return { folder, file, db, state, faults, publisher, raise, laidOut, forgotten, settled, renewed, told }
 }
 
 test('a table goes to every gateway, and to the file from which one starts alone', async (t) => {
@@ -246,7 +258,12 @@ test('an endpoint keeps the variants that it had while one that it wants is not 
   await db.tx((tx) => tx.run(endpoint))
   const serve = (version: string): Promise<number> =>
     db.tx((tx) => writeVariants(tx, 'e', [{ role: 'stable', version, weight: 0 }], { now: 1, cause: CAUSE }))
-  const place = (dir: string): Place => ({ inputs: [], backend: { kind: 'native', dir }, reason: null })
+  const place = (dir: string): Place => ({
+    inputs: [],
+    backend: { kind: 'native', dir },
+    reason: null,
+    provisional: false,
+  })
   const answered = () => tables.at(-1)?.endpoints.map((one) => [one.threshold, ...one.variants.map((v) => v.version)])
 
   laidOut.set('1', place('/one'))
@@ -271,4 +288,40 @@ test('an endpoint keeps the variants that it had while one that it wants is not 
     ['1'],
   )
   assert.deepEqual(forgotten, ['m/2'], 'what a gateway could not load is laid out anew')
+})
+
+test('a version whose native form was proved while Python answered is answered natively, and not while it is compared', async (t) => {
+  const { folder, state, db, publisher, laidOut, settled, renewed, told } = await open(t)
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  const tables: RoutingTable[] = []
+  const g = await gateway(t, folder, (table) => {
+    tables.push(table)
+    return { body: { epoch: table.epoch, failed: [] } }
+  })
+  state.gateways = [g.file]
+  await db.tx((tx) =>
+    tx.run(`INSERT INTO endpoints (name, project, model, salt, threshold, monitor, previous_version, created_at, updated_at)
+    VALUES ('e', 'p', 'm', 's', 0.5, '{}', NULL, 0, 0)`),
+  )
+  const serve = async (...variants: WantedVariant[]): Promise<void> => {
+    await db.tx((tx) => writeVariants(tx, 'e', variants, { now: 1, cause: CAUSE }))
+    await publisher.publish()
+  }
+  const native: Place = { inputs: [], backend: { kind: 'native', dir: '/one' }, reason: null, provisional: false }
+  const backend = { kind: 'python', dir: '/one', python: '/py', tensor: null, workers: 1, memory_mb: 1 } as const
+  laidOut.set('1', { inputs: [], backend, reason: 'being proved', provisional: true })
+  laidOut.set('2', native)
+  const kinds = () => tables.at(-1)?.endpoints[0]?.variants.map((one) => one.backend.kind)
+  const stable: WantedVariant = { role: 'stable', version: '1', weight: 0 }
+  await serve(stable, { role: 'canary', version: '2', weight: 500 })
+  settled.push({ model: 'm', version: '1' })
+  renewed.set('1', native)
+  publisher.start()
+  t.mock.timers.tick(1000)
+  await never('it changes beside a canary', () => told.length > 0, 500)
+  assert.deepEqual(kinds(), ['python', 'native'])
+  await serve(stable)
+  t.mock.timers.tick(1000)
+  await until('its native form', () => kinds()?.[0] === 'native')
+  assert.deepEqual(told, ['m/1 native'])
 })

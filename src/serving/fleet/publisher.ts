@@ -3,7 +3,7 @@ import type { Db } from '../../store/db.ts'
 import { pushTable } from './admin-client.ts'
 import type { Pushed, RoutingDeps } from './routing.ts'
 import { buildTable, pushAll } from './routing.ts'
-import type { ModelVersion, Places } from './places.ts'
+import type { ModelVersion, Place, Places } from './places.ts'
 import { currentEpoch } from '../context/epoch.ts'
 import type { GatewayFile } from '../../gateway/run-files.ts'
 import { readJsonFile, writeWhole } from '../../gateway/run-files.ts'
@@ -16,6 +16,8 @@ export interface PublisherDeps extends RoutingDeps {
   /** File from which a gateway starts without control. */
   readonly file: string
   readonly gateways: () => readonly GatewayFile[]
+  /** Keeps who scores a version, where another form of it answers from now on. */
+  readonly renewed: (of: ModelVersion, place: Place) => Promise<void>
   readonly onError: (error: unknown) => void
 }
 
@@ -124,6 +126,30 @@ export class Publisher {
     return this.#deps.places.check()
   }
 
+  /**
+   * Lays versions out anew whose native form was proved while Python answered; true when one has another form now. Not while an endpoint has several
+   * variants: their latencies are held against each other.
+   */
+  async #renewed(): Promise<boolean> {
+    const { places, renewed, onError } = this.#deps
+    let changed = false
+    for (const of of await places.settled()) {
+      const naming = this.#last?.endpoints.filter((one) => one.model === of.model) ?? []
+      const isApart = naming.some(
+        ({ variants }) => variants.length > 1 && variants.some((one) => one.version === of.version),
+      )
+      if (isApart) continue
+      try {
+        await renewed(of, await places.renew(of))
+        changed = true
+      } catch (error) {
+        // what lies here answers on
+        onError(error)
+      }
+    }
+    return changed
+  }
+
   /** Goes on laying out what is missing; true when some of it lies here now. A table without news is not pushed each second. */
   async #arrived(): Promise<boolean> {
     const { places } = this.#deps
@@ -135,11 +161,12 @@ export class Publisher {
   async #look(): Promise<void> {
     if (this.#running !== undefined) return
     const gone = performance.now() - this.#checkedAt > CHECK_MS && (await this.#check())
+    const renewed = await this.#renewed()
     const arrived = await this.#arrived()
     const again = this.#failedAt !== undefined && performance.now() - this.#failedAt > AGAIN_MS
     const epoch = await currentEpoch(this.#deps.db)
     const tokens = JSON.stringify(await this.#deps.tokens())
-    if (gone || arrived || this.#behind || again || epoch !== this.#last?.epoch || tokens !== this.#tokens)
+    if (gone || renewed || arrived || this.#behind || again || epoch !== this.#last?.epoch || tokens !== this.#tokens)
       await this.publish()
   }
 }
