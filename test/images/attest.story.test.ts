@@ -43,7 +43,12 @@ describe('an image on the default base', () => {
     const file = join(root, 'bom.json')
     await slipway('sbom', image, '--out', file)
     assert.equal(execFileSync(python, ['-c', VALIDATE, file]).toString().trim(), 'valid')
-    const bom = JSON.parse(readFileSync(file, 'utf8')) as { components: { purl: string }[] }
+    const bom = JSON.parse(readFileSync(file, 'utf8')) as { components: { purl: string; licenses?: object[] }[] }
+    assert.deepEqual(
+      bom.components.filter(({ purl, licenses }) => !purl.startsWith('pkg:generic/') && licenses === undefined),
+      [],
+      'packages without a licence',
+    )
     const debian = bom.components
       .filter(({ purl }) => purl.startsWith('pkg:deb/debian/'))
       .map(({ purl }) => /debian\/([^@]+)@/.exec(purl)?.[1] ?? '')

@@ -105,13 +105,20 @@ describe('slipway image build --attest', () => {
   it('attaches a CycloneDX document with what is in the layers, the same each time', async () => {
     const bom = attached('image', 'application/vnd.cyclonedx+json')
     assert.partialDeepStrictEqual(bom, { bomFormat: 'CycloneDX', specVersion: '1.6', version: 1 })
-    const components = bom['components'] as unknown as { name: string; version: string; purl: string }[]
+    const components = bom['components'] as unknown as (Record<string, unknown> & { purl: string })[]
     const versionIn = (file: string) => (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
     const [own, zod] = [versionIn('package.json'), versionIn('node_modules/zod/package.json')]
     assert.deepEqual(
       components.map(({ purl }) => purl),
       [`pkg:npm/slipway@${own}`, `pkg:npm/zod@${zod}`, `pkg:generic/node@${process.versions.node}`],
     )
+    // each says of itself what it is given for
+    assert.deepEqual(
+      components.map(({ licenses }) => licenses),
+      [[{ expression: 'Apache-2.0' }], [{ expression: 'MIT' }], undefined],
+    )
+    const node = createHash('sha256').update(readFileSync(process.execPath)).digest('hex')
+    assert.deepEqual(components[2]?.['hashes'], [{ alg: 'SHA-256', content: node }])
     const { data, tables } = await slipway('sbom', image)
     assert.deepEqual((data[0] as { components: object }).components, components)
     assert.deepEqual(

@@ -1,7 +1,10 @@
 /** What an image is made of as a CycloneDX document: Debian's packages, Node, Python packages and npm packages, found in its layers. */
 import { createHash } from 'node:crypto'
 import { layerContents } from '../compare/contents.ts'
+import type { About } from '../compare/contents.ts'
 import type { OpenImage } from '../compare/difference.ts'
+import { forDocument } from '../compare/licenses.ts'
+import type { License } from '../compare/licenses.ts'
 
 export const CYCLONEDX_TYPE = 'application/vnd.cyclonedx+json'
 
@@ -11,6 +14,9 @@ export interface Component {
   readonly name: string
   readonly version: string
   readonly purl: string
+  readonly licenses?: readonly License[]
+  readonly hashes?: readonly { readonly alg: 'SHA-256'; readonly content: string }[]
+  readonly properties?: readonly { readonly name: string; readonly value: string }[]
 }
 
 export interface Bom {
@@ -24,12 +30,19 @@ export interface Bom {
 
 /** The document. It has no time, so that the same image has the same one; a later layer's version of a package counts. */
 export async function billOfMaterials(name: string, image: OpenImage, slipway: string): Promise<Bom> {
-  const found = new Map<string, string>()
-  for (const layer of image.manifest.layers)
-    for (const [key, version] of (await layerContents(image.blobs, layer)).packages) found.set(key, version)
+  const found = new Map<string, Package>()
+  for (const layer of image.manifest.layers) {
+    const { packages, about } = await layerContents(image.blobs, layer)
+    for (const [key, version] of packages) found.set(key, { version, about: about.get(key) ?? {} })
+    // Debian's copyright files may lie in another layer than what lists its packages
+    for (const [key, more] of about) {
+      const known = found.get(key)
+      if (known !== undefined && !packages.has(key)) found.set(key, { ...known, about: { ...known.about, ...more } })
+    }
+  }
   const components = [...found]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, version]) => componentOf(key, version, image.config.architecture))
+    .map(([key, one]) => componentOf(key, one, image.config.architecture))
   return {
     bomFormat: 'CycloneDX',
     specVersion: '1.6',
@@ -43,11 +56,29 @@ export async function billOfMaterials(name: string, image: OpenImage, slipway: s
   }
 }
 
-function componentOf(key: string, version: string, architecture: string): Component {
+interface Package {
+  readonly version: string
+  readonly about: About
+}
+
+/** Name of the property with the hash of a RECORD. */
+const RECORD = 'slipway:python:record-sha256'
+
+function componentOf(key: string, { version, about }: Package, architecture: string): Component {
   const at = key.indexOf(' ')
   const [kind, name] = [key.slice(0, at), key.slice(at + 1)]
   const purl = purlOf(kind, name, version, architecture)
-  return { type: kind === 'program' ? 'application' : 'library', 'bom-ref': purl, name, version, purl }
+  const licenses = forDocument(about.licenses ?? [])
+  return {
+    type: kind === 'program' ? 'application' : 'library',
+    'bom-ref': purl,
+    name,
+    version,
+    ...(about.sha256 !== undefined && { hashes: [{ alg: 'SHA-256', content: about.sha256 }] }),
+    ...(licenses.length > 0 && { licenses }),
+    purl,
+    ...(about.record !== undefined && { properties: [{ name: RECORD, value: about.record }] }),
+  }
 }
 
 /** A package URL, by the rules of each kind. */

@@ -6,6 +6,8 @@ import { readMembers } from '../../store/blobs/archive.ts'
 import type { ArchiveMember } from '../../store/blobs/archive.ts'
 import { decompressor } from '../layers/compression.ts'
 import type { Descriptor } from '../oci/documents.ts'
+import { debianLicenses, npmLicenses, pythonLicenses } from './licenses.ts'
+import type { License } from './licenses.ts'
 
 /** Where blobs are read from. */
 export interface BlobSource {
@@ -17,8 +19,18 @@ export interface Contents {
   readonly files: Map<string, string>
   /** `python scikit-learn` to its version; the other kinds are `debian`, `npm` and `program`. */
   readonly packages: Map<string, string>
+  /** What is known of packages besides, by the same keys. */
+  readonly about: Map<string, About>
   /** SHA-256 of the tar, as configurations name layers. */
   readonly diffId: string
+}
+
+export interface About {
+  readonly licenses?: readonly License[]
+  /** SHA-256 of the program itself, hex. */
+  readonly sha256?: string
+  /** SHA-256 of the RECORD of a Python package, which has the SHA-256 of each of its files (PEP 376, 427), hex. */
+  readonly record?: string
 }
 
 /** Bounds of one layer. */
@@ -29,16 +41,18 @@ const MOST_METADATA = 1024 * 1024
 /** Reads a layer to its end. Throws `unprocessable` for a media type that is not known, and `bad_request` for a damaged tar. */
 export async function layerContents(blobs: BlobSource, layer: Descriptor): Promise<Contents> {
   const tar = createHash('sha256')
-  const [files, packages] = [new Map<string, string>(), new Map<string, string>()]
+  const found = new Found()
+  const { files } = found
   for await (const member of readMembers(hashed(tarOf(blobs, layer), tar), LIMITS)) {
     const path = member.path.replace(/^\.?\//, '')
     if (member.type === '5') continue
     const wanted = member.size <= MOST_METADATA ? packageKind(path) : undefined
     const { hash, text } = await digested(member, wanted !== undefined)
     files.set(path, member.type === '0' ? `${hash}${member.executable ? ' x' : ''}` : `link ${member.link}`)
-    if (wanted !== undefined) addPackage(packages, wanted, text)
+    if (wanted !== undefined) found.add(wanted, { path, text })
   }
-  return { files, packages, diffId: `sha256:${tar.digest('hex')}` }
+  const { packages } = found
+  return { files, packages, about: found.about(), diffId: `sha256:${tar.digest('hex')}` }
 }
 
 /** The tar of a layer. */
@@ -71,10 +85,13 @@ async function digested(member: ArchiveMember, keep: boolean): Promise<{ hash: s
   return { hash: hash.digest('hex'), text: Buffer.concat(parts).toString('utf8') }
 }
 
-type PackageKind = 'python' | 'debian' | 'npm' | 'program'
+type PackageKind = 'python' | 'debian' | 'npm' | 'program' | 'copyright'
+
+const COPYRIGHT = /^usr\/share\/doc\/([^/]+)\/copyright$/
 
 function packageKind(path: string): PackageKind | undefined {
   if (path.endsWith('.dist-info/METADATA')) return 'python'
+  if (COPYRIGHT.test(path)) return 'copyright'
   if (/^var\/lib\/dpkg\/status(?:\.d\/[^/]+)?$/.test(path)) return 'debian'
   if (path === 'usr/share/doc/node/VERSION') return 'program'
   // the program of the image itself
@@ -82,21 +99,61 @@ function packageKind(path: string): PackageKind | undefined {
   return /(?:^|\/)node_modules\/(?:@[^/]+\/)?[^/@]+\/package\.json$/.test(path) ? 'npm' : undefined
 }
 
-function addPackage(packages: Map<string, string>, kind: PackageKind, text: string): void {
-  if (kind === 'program') {
-    packages.set('program node', text.trim())
-    return
+/** The packages of a layer, as their files are met. */
+class Found {
+  readonly files = new Map<string, string>()
+  readonly packages = new Map<string, string>()
+  readonly #licenses = new Map<string, readonly License[]>()
+  /** Folders with what is known of a package of Python. */
+  readonly #infos = new Map<string, string>()
+
+  add(kind: PackageKind, { path, text }: { readonly path: string; readonly text: string }): void {
+    if (kind === 'program') this.packages.set('program node', text.trim())
+    else if (kind === 'copyright') this.#licenses.set(`debian ${COPYRIGHT.exec(path)?.[1] ?? ''}`, debianLicenses(text))
+    else if (kind === 'npm') this.#npm(text)
+    else if (kind === 'python') this.#python(path, text)
+    else for (const paragraph of text.split('\n\n')) this.#named('debian', paragraph)
   }
-  if (kind === 'npm') {
+
+  about(): Map<string, About> {
+    const about = new Map<string, About>([...this.#licenses].map(([key, licenses]) => [key, { licenses }]))
+    for (const [key, folder] of this.#infos) {
+      const record = this.files.get(`${folder}/RECORD`)
+      if (record !== undefined) about.set(key, { ...about.get(key), record: bare(record) })
+    }
+    const node = this.files.get(NODE)
+    if (this.packages.has('program node') && node !== undefined) about.set('program node', { sha256: bare(node) })
+    return about
+  }
+
+  #npm(text: string): void {
     const name = /^ {0,8}"name": *"([^"]+)"/m.exec(text)?.[1]
     const version = /^ {0,8}"version": *"([^"]+)"/m.exec(text)?.[1]
-    if (name !== undefined && version !== undefined) packages.set(`npm ${name}`, version)
-    return
+    if (name === undefined || version === undefined) return
+    this.packages.set(`npm ${name}`, version)
+    this.#licenses.set(`npm ${name}`, npmLicenses(text))
   }
-  const paragraphs = kind === 'debian' ? text.split('\n\n') : [text.split(/\r?\n\r?\n/)[0] ?? '']
-  for (const paragraph of paragraphs) {
+
+  #python(path: string, text: string): void {
+    const key = this.#named('python', text.split(/\r?\n\r?\n/)[0] ?? '')
+    if (key === undefined) return
+    this.#licenses.set(key, pythonLicenses(text))
+    this.#infos.set(key, path.slice(0, path.lastIndexOf('/')))
+  }
+
+  #named(kind: PackageKind, paragraph: string): string | undefined {
     const name = /^(?:Package|Name): *(\S+)/m.exec(paragraph)?.[1]
     const version = /^Version: *(\S+)/m.exec(paragraph)?.[1]
-    if (name !== undefined && version !== undefined) packages.set(`${kind} ${name}`, version)
+    if (name === undefined || version === undefined) return undefined
+    this.packages.set(`${kind} ${name}`, version)
+    return `${kind} ${name}`
   }
+}
+
+/** Where the layer of Node has it. */
+const NODE = 'usr/local/bin/node'
+
+/** The hash of a file without its right to be run. */
+function bare(hash: string): string {
+  return hash.replace(/ x$/, '')
 }

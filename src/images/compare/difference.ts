@@ -72,7 +72,7 @@ export async function difference(a: OpenImage, b: OpenImage): Promise<Difference
   }
 }
 
-const EMPTY: Contents = { files: new Map(), packages: new Map(), diffId: '' }
+const EMPTY: Contents = { files: new Map(), packages: new Map(), about: new Map(), diffId: '' }
 
 function placed({ manifest, config }: OpenImage): Placed[] {
   const told = (config.history ?? []).filter((one) => one.empty_layer !== true)
