@@ -76,7 +76,7 @@ const SLOW_FLOOR_US = 20_000
  * Number of the rules by which observations are counted, gates judged and steps decided; kept with each verdict. A change by which the same
  * observations come out otherwise gives them the next one.
  */
-export const RULES = 4
+export const RULES = 5
 
 /** The oldest of them that a verdict is judged by again; of older ones only the results are compared. */
 export const OLDEST_RULES = 2

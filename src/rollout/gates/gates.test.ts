@@ -299,6 +299,22 @@ describe('quality within slices', () => {
     assert.deepEqual(slices(states([...rows(10, 'c=b'), ...rows(10, 'c=a'), ...rows(9, 'c=0')])), ['c=a', 'c=b'])
   })
 
+  test('says of a column that the plan names that no value of it has rows enough, and not before there are any', () => {
+    const named = { ...plan, slices: ['c', 'd'] }
+    const columns = (observations: readonly Observation[], of: Plan = named, rules?: number) =>
+      gateStates(seen(observations, of), of, rules).filter(({ slice }) => slice !== null && !slice.includes('='))
+    const few = [...rows(9, 'c=a'), ...rows(3, 'c=b'), ...rows(10, 'd=1')]
+    const [c, ...others] = columns(few)
+    assert.deepEqual(others, [])
+    assert.deepEqual([c?.gate, c?.slice, c?.status, c?.n, c?.n_min], ['quality', 'c', 'not_judged', 9, 10])
+    const reason = 'no value of c has 10 labelled rows yet; the most that one has is 9'
+    assert.deepEqual(notJudged(c === undefined ? [] : [c]), [{ gate: 'quality by c', reason }])
+    assert.deepEqual(columns([...few, ...rows(1, 'c=a')]), [])
+    assert.deepEqual(columns(few, plan), [], 'which it names no column')
+    assert.deepEqual(columns([['c', 0, 500, 0]]), [], 'the whole says that it has no labels')
+    assert.deepEqual(columns(few, named, 4), [], 'older verdicts replay as they were')
+  })
+
   test('rejects at its part of alpha over the number of slices', () => {
     const all = states([...rows(12, 'c=a', 0.8), ...rows(12, 'c=b')])
     const [a, b] = ['c=a', 'c=b'].map((slice) => gateOf(all, 'quality', slice))

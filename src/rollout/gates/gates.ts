@@ -37,8 +37,8 @@ export function gateStates(evidence: Evidence, plan: Plan, rules: number = rules
 /** The gates that have not judged, with why, as the endpoint tells of them; a person may promote past one that waits. */
 export function notJudged(gates: readonly GateState[]): NotJudged[] {
   return gates
-    .filter(({ status, slice }) => slice === null && (status === 'not_judged' || status === 'waiting'))
-    .map(({ gate, reason }) => ({ gate, reason }))
+    .filter(({ status, slice }) => status === 'not_judged' || (slice === null && status === 'waiting'))
+    .map(({ gate, slice, reason }) => ({ gate: slice === null ? gate : `${gate} by ${slice}`, reason }))
 }
 
 /** True for one that waits for more than it has, or has nothing at all. */
@@ -81,6 +81,7 @@ function allGates(evidence: Evidence, plan: Plan, rules: number): GateState[] {
     ...errorSlices(evidence, plan, errors),
     latencyGate(evidence, plan, rules),
     ...qualityGates(evidence, plan),
+    ...(rules < 5 ? [] : unjudgedColumns(evidence, plan)),
     ...shiftGate(evidence, plan),
     ...flipGate(evidence, plan, alphaOf(plan, 'decision_flips')),
     ...metricGates(evidence.metrics, plan),
@@ -272,6 +273,34 @@ function sliceGates(evidence: Evidence, plan: Plan, alpha: number): GateState[] 
     interval: [one.interval[0], one.interval[1]],
     reason: `${slice}: ${differenceText(one.estimate, one.n, lossOptions(plan).tolerance)}`,
   }))
+}
+
+/**
+ * Columns that the plan names and of which no value has rows enough: where the whole is judged and they are not, silence would read as a
+ * pass.
+ */
+function unjudgedColumns(evidence: Evidence, plan: Plan): GateState[] {
+  if (evidence.quality.blocks === 0) return []
+  return plan.slices.flatMap((column): GateState[] => {
+    const values = known(evidence.slices).filter(([slice]) => slice.startsWith(`${column}=`))
+    const n = values.reduce((most, [, { blocks }]) => Math.max(most, blocks), 0)
+    if (n >= SLICE_ROWS) return []
+    const reason = `no value of ${column} has ${SLICE_ROWS} labelled rows yet; the most that one has is ${n}`
+    const alpha = alphaOf(plan, 'quality_slices')
+    return [
+      {
+        ...BLANK,
+        gate: 'quality',
+        slice: column,
+        status: 'not_judged',
+        evidence: 1,
+        boundary: 1 / alpha,
+        n,
+        n_min: SLICE_ROWS,
+        reason,
+      },
+    ]
+  })
 }
 
 function sliceEvidence(state: DifferenceState, plan: Plan, alpha: number) {
