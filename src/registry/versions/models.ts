@@ -40,7 +40,7 @@ export async function createModel(room: Registry, who: Principal, wanted: NewMod
        VALUES (?,?,?,?,?,?,0,'[]') ON CONFLICT DO NOTHING RETURNING *`,
       [wanted.name, homeProject(who), wanted.description ?? '', now, now, who.name],
     )
-    if (row === undefined) throw taken(wanted.name, await isPrompt(t, wanted.name), prompt)
+    if (row === undefined) throw await taken(t, who, wanted.name, prompt)
     await joinKeptGates(t, wanted.name)
     await putTags(t, wanted.name, wanted.tags)
     const data = { tags: tagMap(wanted.tags), description: wanted.description || null }
@@ -85,9 +85,7 @@ export async function renameModel(room: Registry, who: Principal, name: string, 
     if (await isPrompt(t, name)) checkPromptName(to)
     if (to === name) return wireModel(t, who, name)
     const other = await t.get('SELECT name FROM registered_models WHERE name = ?', [to])
-    if (other !== undefined) {
-      throw mlflowProblem('RESOURCE_ALREADY_EXISTS', `Registered Model (name=${to}) already exists.`)
-    }
+    if (other !== undefined) throw await taken(t, who, to, await isPrompt(t, name))
     await moveRows(t, room, name, to)
     await room.audit.record(t, who, { verb: 'write', resource: 'models', id: to, detail: { renamed_from: name } })
     return wireModel(t, who, to)
@@ -223,7 +221,20 @@ function fixedTag(): Error {
   return invalid(`The tag '${PROMPT_TAG}' is given when a prompt is made and does not change afterwards.`)
 }
 
-function taken(name: string, oldIsPrompt: boolean, newIsPrompt: boolean): Error {
+/**
+ * The refusal of a name that is taken. Names are of all projects together, as the addresses of versions have none; to a caller of another project it is not said what has it.
+ */
+async function taken(t: Tx, who: Principal, name: string, newIsPrompt: boolean): Promise<Error> {
+  const holder = await t.get<Pick<ModelRow, 'project'>>('SELECT project FROM registered_models WHERE name = ?', [name])
+  if (who.project !== null && holder?.project !== who.project)
+    return mlflowProblem(
+      'RESOURCE_ALREADY_EXISTS',
+      `The name '${name}' cannot be used in this project; choose another one.`,
+    )
+  return takenHere(name, await isPrompt(t, name), newIsPrompt)
+}
+
+function takenHere(name: string, oldIsPrompt: boolean, newIsPrompt: boolean): Error {
   if (oldIsPrompt === newIsPrompt) {
     return mlflowProblem('RESOURCE_ALREADY_EXISTS', `${kindOf(newIsPrompt)} (name=${name}) already exists.`)
   }

@@ -143,6 +143,12 @@ export function wireCases(bench: Bench): void {
     await assert.rejects(model('taken name'), refusal('RESOURCE_ALREADY_EXISTS', /\(name=taken name\) already exists/))
     await model('taken')
     await assert.rejects(model('taken', PROMPT), refusal('RESOURCE_ALREADY_EXISTS', /already taken by a registered/))
+    // to another project it is not said what has the name
+    for (const tags of [[], PROMPT])
+      await assert.rejects(
+        createModel(bench.room, person('contributor', 'blue'), { name: 'taken', description: undefined, tags }),
+        refusal('RESOURCE_ALREADY_EXISTS', /^The name 'taken' cannot be used in this project; choose another one\.$/),
+      )
     for (const name of ['a/b', 'a:b', ' ', '..', 'a\u0000b', 'x'.repeat(300)]) {
       await assert.rejects(model(name), refusal('INVALID_PARAMETER_VALUE', /./), name)
     }

@@ -89,7 +89,12 @@ test('an endpoint is made, changed and removed; each change raises the epoch and
     { project: 'q', model: 'm' },
     { project: 'p', model: 'n' },
   ])
-    await assert.rejects(room.put(WHO, 'e', other), { code: 'conflict' })
+    await assert.rejects(room.put(WHO, 'e', other), { code: 'conflict', message: /serves model "m" of project "p"/ })
+  // to another project it is not said what has the name
+  await assert.rejects(room.put({ ...WHO, project: 'q' }, 'e', { project: 'q', model: 'm' }), {
+    code: 'conflict',
+    message: 'the name "e" cannot be used in this project; choose another one',
+  })
   assert.equal(await currentEpoch(db), 3)
   await room.remove(WHO, 'e')
   await assert.rejects(room.endpoint('e'), { code: 'not_found' })

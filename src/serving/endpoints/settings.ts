@@ -36,7 +36,7 @@ export async function writeEndpoint(
 ): Promise<void> {
   await db.tx(async (t) => {
     const known = await endpointRow(t, name)
-    if (known !== undefined) checkSame(known, settings)
+    if (known !== undefined) checkSame(who, known, settings)
     const owner = await modelProject?.(t, settings.model)
     if (owner !== undefined && owner !== settings.project) throw foreignModel(who, settings, owner)
     const threshold = settings.threshold === undefined ? (known?.threshold ?? null) : settings.threshold
@@ -108,9 +108,12 @@ function foreignModel(who: Principal, { model, project }: EndpointSettings, owne
   return problem('conflict', { detail: `the model "${model}" belongs ${where}` })
 }
 
-function checkSame(known: EndpointRow, settings: EndpointSettings): void {
+/** What a name serves in another project is not told to those of one. */
+function checkSame(who: Principal, known: EndpointRow, settings: EndpointSettings): void {
   const { name, model, project } = known
   if (model === settings.model && project === settings.project) return
+  if (who.project !== null && who.project !== project)
+    throw problem('conflict', { detail: `the name "${name}" cannot be used in this project; choose another one` })
   const detail = `endpoint "${name}" serves model "${model}" of project "${project}", not "${settings.model}" of "${settings.project}"`
   throw problem('conflict', { detail })
 }

@@ -156,11 +156,3 @@ test('what Python serves until its native form is proved is laid out anew once t
   assert.equal(found.here(OF), second)
   assert.deepEqual(await found.settled(), [])
 })
-
-test('the name of a model may have slashes', async () => {
-  const files = { ...pythonModel('slashes'), provisional: true }
-  const of = { model: 'team/m', version: '7' }
-  const found = places({ versionFiles: async () => files, isSettled: async (model) => model === of.model })
-  await found.layOut(of)
-  assert.deepEqual(await found.settled(), [of])
-})

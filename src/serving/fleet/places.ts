@@ -145,7 +145,7 @@ function keyOf({ model, version }: ModelVersion): string {
   return `${model}/${version}`
 }
 
-/** Names of models have slashes, versions none. */
+/** The version after the last slash of a key. */
 function versionOf(key: string): ModelVersion {
   const at = key.lastIndexOf('/')
   return { model: key.slice(0, at), version: key.slice(at + 1) }
