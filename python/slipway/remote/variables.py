@@ -8,11 +8,35 @@ if TYPE_CHECKING:
 
 #: As ``inherited`` of the local driver has them.
 NAMES = frozenset(
-    "PATH HOME USER SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy "
-    "LD_LIBRARY_PATH".split()
+    {
+        "PATH",
+        "HOME",
+        "USER",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "REQUESTS_CA_BUNDLE",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "no_proxy",
+        "LD_LIBRARY_PATH",
+    }
 )
 #: Accelerators and their network, the scheduler that holds the node, and who the node is for its cloud.
-PREFIXES = tuple("CUDA_ NVIDIA_ ROCR_ HIP_ NCCL_ SLURM_ KUBERNETES_ AWS_ AZURE_ GOOGLE_".split())
+PREFIXES = (
+    "CUDA_",
+    "NVIDIA_",
+    "ROCR_",
+    "HIP_",
+    "NCCL_",
+    "SLURM_",
+    "KUBERNETES_",
+    "AWS_",
+    "AZURE_",
+    "GOOGLE_",
+)
 
 
 def inherited(variables: Mapping[str, str]) -> dict[str, str]:

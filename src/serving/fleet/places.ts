@@ -119,7 +119,9 @@ export function places(deps: VersionPorts): Places {
     renew: (of) => begin(of),
     async settled() {
       const waiting = [...known].filter(([, place]) => place.provisional).map(([key]) => versionOf(key))
-      const found = await Promise.all(waiting.map(({ model, version }) => deps.isSettled?.(model, version) ?? false))
+      const found = await Promise.all(
+        waiting.map(async ({ model, version }) => (await deps.isSettled?.(model, version)) ?? false),
+      )
       return waiting.filter((_, i) => found[i])
     },
     async bring(wanted, patienceMs) {
