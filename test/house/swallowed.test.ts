@@ -37,6 +37,8 @@ const MEANT: Readonly<Record<string, readonly [count: number, reason: string]>> 
   'src/jobs/leases.ts': [1, 'a lease that is not given back runs out'],
   'src/pipelines/drivers/local/processes.ts': [1, '`ps` fails where there is no such process'],
   'src/pipelines/run/reconciler.ts': [1, 'the next look finds the run'],
+  'src/registry/gates/change.ts': [1, TOLD],
+  'src/registry/gates/kept.ts': [1, TOLD],
   'src/scoring/onnx/backend.ts': [
     2,
     'a call that only warms up, and a session that is not opened again: callers are told',

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { before, describe, test } from 'node:test'
-import { tablesOf } from '../fixtures/damaged-table.ts'
+import { tablesOf } from './damaged-table.ts'
 import { temporaryFolder } from '../fixtures/folder.ts'
 import { assertReadsOn, makeFormer } from './damaged-tables.ts'
 

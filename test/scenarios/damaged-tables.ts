@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StorageState } from '../../src/contract/system.ts'
 import { startTestApp } from '../app.ts'
-import { damageTable } from '../fixtures/damaged-table.ts'
+import { damageTable } from './damaged-table.ts'
 import { send } from '../fixtures/send.ts'
 
 /** A folder that a server was at, or one that a restore has made and no server has seen. */

@@ -63,6 +63,7 @@ describe('lowering', () => {
     worker.start()
     const isOver = async (): Promise<boolean> => {
       const { lowering_state, lowering_retry_at: at } = await requireVersion(room.db, model, version)
+      // by the clock: the time of the next try is one
       return lowering_state !== 'pending' && (at === null || at > Date.now() + 60_000)
     }
     try {
