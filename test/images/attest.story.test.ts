@@ -54,7 +54,7 @@ describe('an image on the default base', () => {
       .map(({ purl }) => /debian\/([^@]+)@/.exec(purl)?.[1] ?? '')
     assert.deepEqual(
       debian.toSorted((a, b) => (a < b ? -1 : 1)),
-      ['libc6', 'libgcc-s1', 'libstdc%2B%2B6'],
+      ['gcc-12-base', 'libc6', 'libgcc-s1', 'libstdc%2B%2B6'],
     )
   })
 

@@ -14,7 +14,7 @@ import { BASE_PYTHON, pinsOf } from './pins.ts'
 import type { BaseKind, BasePins, Pin } from './pins.ts'
 
 /** What changes when the layout of the base does, so that a kept layer is made anew. */
-const RECIPE = 2
+const RECIPE = 3
 
 /** Files that nothing in an image reads; licences stay. */
 const LEFT_OUT =
@@ -62,9 +62,14 @@ function addMembers(entries: Entries, members: readonly TarEntry[]): void {
   for (const member of members) {
     const path = member.name.replace(/^\.\//, '').replace(/\/$/, '')
     contents.set(path, member)
-    if (path === '' || path === '.' || member.type === '5' || LEFT_OUT.test(path)) continue
+    if (path === '' || path === '.' || member.type === '5' || isLeftOut(path, member)) continue
     entries.add(path, entryOf(member, contents))
   }
+}
+
+/** Packages of one source may have their licence in the folder of one of them, which the others link to. */
+function isLeftOut(path: string, { type }: TarEntry): boolean {
+  return LEFT_OUT.test(path) && !(type === '2' && /^usr\/share\/doc\/[^/]+$/.test(path))
 }
 
 function entryOf(member: TarEntry, before: ReadonlyMap<string, TarEntry>): LayerEntry {

@@ -7,8 +7,10 @@ import { z } from 'zod'
 export type BaseKind = 'node' | 'python'
 
 export const BASE_KINDS: Readonly<Record<BaseKind, readonly string[]>> = {
-  node: ['libc6', 'libgcc-s1', 'libstdc++6'],
+  node: ['gcc-12-base', 'libc6', 'libgcc-s1', 'libstdc++6'],
   python: [
+    // nothing but the licence of libgcc-s1, libstdc++6 and libgomp1
+    'gcc-12-base',
     'libc6',
     'libgcc-s1',
     'libstdc++6',

@@ -50,6 +50,7 @@ export async function layerContents(blobs: BlobSource, layer: Descriptor): Promi
     const { hash, text } = await digested(member, wanted !== undefined)
     files.set(path, member.type === '0' ? `${hash}${member.executable ? ' x' : ''}` : `link ${member.link}`)
     if (wanted !== undefined) found.add(wanted, { path, text })
+    if (member.type === '2') found.addLink(path, member.link)
   }
   const { packages } = found
   return { files, packages, about: found.about(), diffId: `sha256:${tar.digest('hex')}` }
@@ -87,6 +88,7 @@ async function digested(member: ArchiveMember, keep: boolean): Promise<{ hash: s
 
 type PackageKind = 'python' | 'debian' | 'npm' | 'program' | 'copyright'
 
+const DOC_FOLDER = /^usr\/share\/doc\/([^/]+)$/
 const COPYRIGHT = /^usr\/share\/doc\/([^/]+)\/copyright$/
 
 function packageKind(path: string): PackageKind | undefined {
@@ -104,6 +106,8 @@ class Found {
   readonly files = new Map<string, string>()
   readonly packages = new Map<string, string>()
   readonly #licenses = new Map<string, readonly License[]>()
+  /** Packages of Debian whose copyright file lies in the folder of another. */
+  readonly #shared = new Map<string, string>()
   /** Folders with what is known of a package of Python. */
   readonly #infos = new Map<string, string>()
 
@@ -115,7 +119,16 @@ class Found {
     else for (const paragraph of text.split('\n\n')) this.#named('debian', paragraph)
   }
 
+  addLink(path: string, target: string): void {
+    const name = DOC_FOLDER.exec(path)?.[1]
+    if (name !== undefined) this.#shared.set(`debian ${name}`, `debian ${target.replace(/^.*\//, '')}`)
+  }
+
   about(): Map<string, About> {
+    for (const [key, other] of this.#shared) {
+      const licenses = this.#licenses.get(other)
+      if (licenses !== undefined) this.#licenses.set(key, licenses)
+    }
     const about = new Map<string, About>([...this.#licenses].map(([key, licenses]) => [key, { licenses }]))
     for (const [key, folder] of this.#infos) {
       const record = this.files.get(`${folder}/RECORD`)

@@ -49,6 +49,9 @@ test('of a package of Debian: the short names of its machine-readable form, each
   const paragraphs = 'Files: *\nLicense: GPL-2+\n\nFiles: x\nLicense: BSD-3-clause\n\nLicense: GPL-2+\n The text'
   assert.deepEqual(debianLicenses(`${format}\n\n${paragraphs}`), [named('GPL-2+'), named('BSD-3-clause')])
   assert.deepEqual(debianLicenses('This package was debianized by x.\nLicense: see below'), [])
+  const free =
+    "can be found in `/usr/share/common-licenses/LGPL-2.1'.\n  see /usr/share/common-licenses/GPL-3. Or /usr/share/common-licenses/GPL-3,"
+  assert.deepEqual(debianLicenses(free), [named('LGPL-2.1'), named('GPL-3')])
 })
 
 test('a document has one expression, or names', () => {

@@ -32,10 +32,16 @@ export function npmLicenses(text: string): License[] {
   return names.filter((name) => name.length <= LONGEST_NAME).map(spdxOr)
 }
 
-/** Of a copyright file of Debian in its machine-readable form (DEP 5): the short names of its paragraphs; none of a text in another form. */
+/**
+ * Of a copyright file of Debian: the short names of its paragraphs in the machine-readable form (DEP 5), else the licences that its text
+ * names by their files in `/usr/share/common-licenses` (Debian Policy 12.5).
+ */
 export function debianLicenses(copyright: string): License[] {
-  if (!/^Format(?:-Specification)?: *\S*(?:copyright-format|dep5)/im.test(copyright)) return []
-  const names = [...copyright.matchAll(/^License: *(\S.*?)\r?$/gm)].map(([, name = '']) => name)
+  const isMachineReadable = /^Format(?:-Specification)?: *\S*(?:copyright-format|dep5)/im.test(copyright)
+  const said = isMachineReadable
+    ? /^License: *(\S.*?)\r?$/gm
+    : /\/usr\/share\/common-licenses\/([A-Za-z0-9.+-]*[A-Za-z0-9+])/g
+  const names = [...copyright.matchAll(said)].map(([, name = '']) => name)
   return [...new Set(names)].filter((name) => name.length <= LONGEST_NAME).map(named)
 }
 
