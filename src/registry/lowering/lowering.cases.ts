@@ -16,6 +16,7 @@ import type { Bench } from '../bench.cases.ts'
 import { formerNativeDir, placeOf } from '../context/layout.ts'
 import { startLowering } from '../context/lowering-job.ts'
 import { handleLowering, versionFiles } from './lowering.ts'
+import { interpreterOf } from './python.fixture.ts'
 import { registerVersion } from '../versions/register.ts'
 import { requireVersion } from '../context/context.ts'
 import { registryDigests } from '../versions/read.ts'
@@ -44,7 +45,7 @@ export function loweringCases(bench: Bench): void {
     ): Promise<string[]> {
       const python = join(bench.room.modelsDir, `python-${bench.room.ids('new')}`)
       await mkdir(dirname(python), { recursive: true })
-      await writeFile(python, `#!/bin/sh\necho '{"ok": true}' > "$4/result.json"\n`)
+      await writeFile(python, interpreterOf(`echo '{"ok": true}' > "$4/result.json"`))
       await chmod(python, 0o755)
       const worker = new Worker(bench.room.db, { backoffMs: 1, pollMs: 10 })
       const loaded: string[] = []

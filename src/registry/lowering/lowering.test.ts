@@ -12,6 +12,7 @@ import { Worker } from '../../jobs/worker.ts'
 import { openTemporaryStore } from '../../store/open.ts'
 import { root, wanted } from '../bench.cases.ts'
 import { handleLowering, isSettled, versionFiles } from './lowering.ts'
+import { interpreterOf } from './python.fixture.ts'
 import type { LoweringDeps } from './lowering.ts'
 import { getVersion } from '../versions/read.ts'
 import { registerVersion } from '../versions/register.ts'
@@ -37,7 +38,7 @@ describe('lowering', () => {
 
   /** An interpreter's stand-in: a shell script that gets `-m slipway.lower DIR OUT`. */
   async function interpreter(script: string): Promise<void> {
-    await writeFile(python, `#!/bin/sh\n${script}\n`)
+    await writeFile(python, interpreterOf(script))
     await chmod(python, 0o755)
   }
 

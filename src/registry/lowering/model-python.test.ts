@@ -7,6 +7,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { inEnvironment, LimitReached } from './model-python.ts'
 import type { ModelLimits } from './model-python.ts'
+import { interpreterOf } from './python.fixture.ts'
 
 /** Runs a shell script in the place of an interpreter; resolves to what it printed. */
 function run(t: TestContext, script: string, limits?: ModelLimits): Promise<string> {
@@ -14,7 +15,7 @@ function run(t: TestContext, script: string, limits?: ModelLimits): Promise<stri
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const [python, dir, out] = [join(folder, 'python'), join(folder, 'model'), join(folder, 'out')]
   for (const each of [dir, out]) mkdirSync(each)
-  writeFileSync(python, `#!/bin/sh\n${script}\n`)
+  writeFileSync(python, interpreterOf(script))
   chmodSync(python, 0o755)
   const { signal } = new AbortController()
   return inEnvironment({ python, module: 'slipway.lower', dir, out, signal, plan: null, ...(limits && { limits }) })

@@ -21,12 +21,8 @@ const LIMITS: ModelLimits = { cpuSeconds: 600, wallMs: 60 * 60_000 }
 /** Time between the signal that may be caught and the one that may not, s of processor time. */
 const GRACE_S = 30
 
-// a limit of the machine that is lower cannot be raised, and holds as well; a core file of a model would be of its size
-const WITH_LIMITS = `ulimit -S -c 0
-ulimit -S -t "$1" 2>/dev/null
-ulimit -H -t "$2" 2>/dev/null
-shift 2
-exec "$@"`
+// the file, for a module would have packages of the environment run before it
+const LIMITED = join(PACKAGE_DIR, 'slipway/limited.py')
 
 /** A module took more than its limits allow. It says nothing of the model: the machine may have been slow. */
 export class LimitReached extends Error {}
@@ -57,11 +53,11 @@ export interface ModelCommand extends ModelPlace {
  */
 export async function inEnvironment(command: ModelCommand): Promise<string> {
   const { python, module, dir, out, signal, plan, limits = LIMITS } = command
-  const given = { program: python, args: ['-m', module, dir, out] }
-  const { program, args } = confined(plan, given, { fixed: [dir], write: [out] })
   const { cpuSeconds, wallMs } = limits
   const seconds = [String(cpuSeconds), String(cpuSeconds + GRACE_S)]
-  const { stdout } = await call('/bin/sh', ['-c', WITH_LIMITS, 'sh', ...seconds, program, ...args], {
+  const given = { program: python, args: ['-I', '-S', LIMITED, ...seconds, python, '-m', module, dir, out] }
+  const { program, args } = confined(plan, given, { fixed: [dir], write: [out] })
+  const { stdout } = await call(program, args, {
     env: {
       ...inherited('TMPDIR LD_LIBRARY_PATH'),
       ...ALIKE,
