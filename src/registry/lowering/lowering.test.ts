@@ -108,6 +108,15 @@ describe('lowering', () => {
     assert.deepEqual([files.native, files.python], [null, python])
   })
 
+  it('is tried again where its program cannot be started', async () => {
+    const row = await lowered('unstarted', 'exit 0', { pauses: [3_600_000], python: async () => '/nowhere/python' })
+    assert.equal(row.lowering_state, 'python')
+    assert.match(
+      row.lowering_reason ?? '',
+      /^lowering: the machine refused it: spawn \/nowhere\/python ENOENT; it is tried again at .*, try 2 of 2$/,
+    )
+  })
+
   it('is given up after three tries with growing pauses, and Python serves the version', async () => {
     const tries = join(store.dataDir, 'tries')
     const row = await lowered('killed-always', `echo try >> ${tries}; kill -KILL $$`)

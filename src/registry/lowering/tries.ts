@@ -10,12 +10,22 @@ export const PAUSES_MS: readonly number[] = [60_000, 15 * 60_000]
 /** The program ran out of memory and could still say so. */
 export class OutOfMemory extends Error {}
 
-/** Why a lowering says nothing of the model: a limit, a signal as that of a machine without memory. Undefined for every other error. */
+/** Why a lowering says nothing of the model: a limit, a signal as that of a machine without memory, a disk that is full. Undefined for every other error. */
 export function endedBy(error: unknown): string | undefined {
   if (error instanceof LimitReached || error instanceof OutOfMemory) return error.message
+  if (isOfMachine(error)) return `the machine refused it: ${error.message}`
   const { signal } = error as { signal?: string | null }
   if (typeof signal !== 'string') return undefined
   return signal === 'SIGKILL' ? 'it was killed, as for want of memory (SIGKILL)' : `it was ended by ${signal}`
+}
+
+/** What a machine has no more of. */
+const WANTS = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM'])
+
+/** Whether a program could not be started, or the machine had no more of something. */
+function isOfMachine(error: unknown): error is Error {
+  const { code, syscall } = error as { code?: unknown; syscall?: unknown }
+  return (typeof code === 'string' && WANTS.has(code)) || (typeof syscall === 'string' && syscall.startsWith('spawn'))
 }
 
 /** Leaves a version to Python and has it lowered again after a pause; after the last try the reason says that it was given up. */
