@@ -10,7 +10,8 @@ export function azureDag(laid: Laid): Dag {
     command: [
       // a job knows the pipeline job by this variable alone: the expression `name` is its own name, and differs from job to job
       'export SLIPWAY_RUN="azure ${AZUREML_ROOT_RUN_ID:?names no run of Azure}"',
-      "export SLIPWAY_PARAMS='${{inputs.params}}'",
+      // Azure writes an expression into the line as it is, quotes and all; its inputs are variables as well
+      'export SLIPWAY_PARAMS="${AZUREML_PARAMETER_params:?names no params}"',
       `python3 -c "$SLIPWAY_PROGRAM" ${[version, step].filter((word) => word !== '').join(' ')}`,
       // Azure orders jobs by what they hand on: nothing but that the job has ended
       'mkdir -p ${{outputs.done}}',
@@ -44,7 +45,7 @@ export function azureDag(laid: Laid): Dag {
     notes: [
       'Submit it: az ml job create --file FILE. Name your compute in settings.default_compute.',
       'Give the jobs SLIPWAY_TOKEN from the key vault of the workspace, as a variable of the compute or of the environment.',
-      "Its input params is JSON without a ' in it; write that as \\u0027.",
+      'Its input params is JSON.',
       ...commonNotes(laid),
     ],
   }

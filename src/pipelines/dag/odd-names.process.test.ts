@@ -184,7 +184,6 @@ describe('DAGs of odd projects', () => {
     const { jobs } = parse(await written('azure', 'odd')) as { jobs: Record<string, Job> }
     for (const { command, environment_variables } of Object.values(jobs)) {
       const shell = command
-        .replace('${{inputs.params}}', '{"rate": 2}')
         .replace('${{outputs.done}}', join(folder, 'done'))
         .replace(/python3 -c .*?(?= &&)/, 'echo "$SLIPWAY_RUN $SLIPWAY_PARAMS"')
       const run = (env: NodeJS.ProcessEnv): ReturnType<typeof outputOf> =>
@@ -192,8 +191,10 @@ describe('DAGs of odd projects', () => {
           env: { PATH: process.env['PATH'], ...environment_variables, ...env },
           limitMs: 120_000,
         })
-      assert.deepEqual(await run({ AZUREML_ROOT_RUN_ID: 'night_1' }), { code: 0, out: 'azure night_1 {"rate": 2}\n' })
-      assert.notEqual((await run({})).code, 0)
+      const params = `{"rate": 2, "of": "a'; echo b; $(echo c)"}`
+      const given = { AZUREML_ROOT_RUN_ID: 'night_1', AZUREML_PARAMETER_params: params }
+      assert.deepEqual(await run(given), { code: 0, out: `azure night_1 ${params}\n` })
+      for (const name of Object.keys(given)) assert.notEqual((await run({ ...given, [name]: undefined })).code, 0)
     }
   })
 })
