@@ -117,6 +117,13 @@ describe('lowering', () => {
     )
   })
 
+  it('is tried again where the disk is full', async () => {
+    const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+    const row = await lowered('full-disk', 'exit 0', { pauses: [3_600_000], python: () => Promise.reject(full) })
+    assert.equal(row.lowering_state, 'python')
+    assert.match(row.lowering_reason ?? '', /^lowering: the machine refused it: no space left on device; it is tried/)
+  })
+
   it('is given up after three tries with growing pauses, and Python serves the version', async () => {
     const tries = join(store.dataDir, 'tries')
     const row = await lowered('killed-always', `echo try >> ${tries}; kill -KILL $$`)

@@ -1,5 +1,6 @@
 /** What becomes of a version whose lowering was ended before it said anything of the model: Python serves it, and it is tried again, three times in all. */
 import type { Tx } from '../../store/db.ts'
+import { engineCode, isStorageFull } from '../../store/failures.ts'
 import { leaveToPython } from '../context/lowering-job.ts'
 import type { LowerJob } from '../context/lowering-job.ts'
 import { LimitReached } from './model-python.ts'
@@ -19,13 +20,14 @@ export function endedBy(error: unknown): string | undefined {
   return signal === 'SIGKILL' ? 'it was killed, as for want of memory (SIGKILL)' : `it was ended by ${signal}`
 }
 
-/** What a machine has no more of. */
-const WANTS = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM'])
+/** A machine has no more open files, processes or memory. */
+const WANTS = new Set(['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM'])
 
 /** Whether a program could not be started, or the machine had no more of something. */
 function isOfMachine(error: unknown): error is Error {
-  const { code, syscall } = error as { code?: unknown; syscall?: unknown }
-  return (typeof code === 'string' && WANTS.has(code)) || (typeof syscall === 'string' && syscall.startsWith('spawn'))
+  if (isStorageFull(error) || WANTS.has(engineCode(error))) return true
+  const { syscall } = error as { syscall?: unknown }
+  return typeof syscall === 'string' && syscall.startsWith('spawn')
 }
 
 /** Leaves a version to Python and has it lowered again after a pause; after the last try the reason says that it was given up. */
