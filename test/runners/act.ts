@@ -124,12 +124,13 @@ export async function hosted(
   }
 }
 
-/** Stand for the actions of a workflow: a checkout of the folder, and a keeping of files that keeps none. */
+/** Stand for the actions of a workflow: a checkout of the folder, a cache that has nothing, and a keeping of files that keeps none. */
 function localActions(root: string, folder: string): string[] {
   const CHECKOUT = `git init -q . 2>/dev/null; git fetch -q '${folder}' '+refs/heads/*:refs/remotes/origin/*'; git checkout -qf "\${{ inputs.ref == 'HEAD' && github.sha || inputs.ref }}"`
   return (
     [
       ['checkout', CHECKOUT],
+      ['cache', 'true'],
       ['upload', 'true'],
     ] as const
   ).flatMap(([name, run]) => {
