@@ -40,6 +40,18 @@ test('passes, failures, skips and crashes are counted, and only failing files ar
   assert.doesNotMatch(reasons, /✔|﹣|ℹ/, 'what passed or was skipped is no reason')
 })
 
+test('a test with a long message hides no other that failed in its file', async (t) => {
+  const head = "import { test } from 'node:test'\n"
+  const long = "Array.from({ length: 500 }, (_, i) => `line ${i}`).join('\\n')"
+  const root = treeOf(t, {
+    'src/long.test.ts': `${head}test('tells all', () => { throw new Error(${long}) })\ntest('is short', () => { throw new Error('the cause') })\n`,
+  })
+  const { failed } = await runSuite(root, testFiles(root), { concurrency: 1, limitMs: LIMIT_MS })
+  const reasons = failed[0]?.reasons ?? ''
+  assert.match(reasons, /tells all[^]*line 5\n[^]*… and \d+ more lines\n[^]*is short[^]*the cause/)
+  assert.ok(reasons.split('\n').length < 80, reasons)
+})
+
 test('a file whose whole suite is skipped is skipped and has not failed', async (t) => {
   const head = "import { describe, test } from 'node:test'\n"
   const part = "describe('part', { skip: 'no #1 server' }, () => { test('in it', () => {}) })"

@@ -129,15 +129,25 @@ function resultOf(files: readonly string[], all: readonly Ended[]): SuiteResult 
   }
 }
 
+/** Lines of what failed in a file, and the least of one test of it. */
 const REASON_LINES = 60
+const LEAST_LINES = 8
 
 /** Node's own list of what failed in the file, which stands at the end; of a file that ended without one, the last lines. */
 function reasonsOf({ file, report }: Ended): string {
   const [, list] = report.split(/^✖ failing tests:$/m)
   if (list === undefined) return report.trim().split('\n').slice(-REASON_LINES).join('\n')
   const own = list.split(/^(?=test at )/m).filter((one) => one.startsWith(`test at ${file}:`))
-  const lines = (own.length > 0 ? own.join('') : list).trim().split('\n')
-  return lines.slice(0, REASON_LINES).join('\n')
+  if (own.length === 0) return cutTo(REASON_LINES, list)
+  // one with a long message must not hide the others
+  const each = Math.max(LEAST_LINES, Math.floor(REASON_LINES / own.length))
+  return own.map((one) => cutTo(each, one)).join('\n')
+}
+
+function cutTo(most: number, text: string): string {
+  const lines = text.trim().split('\n')
+  const left = lines.length - most
+  return left > 0 ? [...lines.slice(0, most), `… and ${left} more lines`].join('\n') : lines.join('\n')
 }
 
 interface Queue {
