@@ -194,9 +194,13 @@ describe('rollouts of a real endpoint', () => {
     const first = await over(id, () => Promise.resolve())
     assert.deepEqual([first.state, first.version], ['promoted', '1'], first.reason)
     assert.equal(await production(), '1')
-    const endpoint = await server.client.call(servingApi.getEndpoint, { params: { name: MODEL } })
+    // Python answers until the native form is proved, which on a busy machine is later than the promotion
+    const variants = await until('the native form', async () => {
+      const endpoint = await server.client.call(servingApi.getEndpoint, { params: { name: MODEL } })
+      return endpoint.variants.some((one) => one.backend === 'native') && endpoint.variants
+    })
     assert.deepEqual(
-      endpoint.variants.map((one) => [one.role, one.version, one.backend]),
+      variants.map((one) => [one.role, one.version, one.backend]),
       [['stable', '1', 'native']],
     )
   })
