@@ -45,11 +45,16 @@ test('a test with a long message hides no other that failed in its file', async 
   const long = "Array.from({ length: 500 }, (_, i) => `line ${i}`).join('\\n')"
   const root = treeOf(t, {
     'src/long.test.ts': `${head}test('tells all', () => { throw new Error(${long}) })\ntest('is short', () => { throw new Error('the cause') })\n`,
+    'src/many.test.ts': `${head}for (let i = 0; i < 40; i++) test('number ' + i + ' of many', () => { throw new Error('each') })\n`,
   })
-  const { failed } = await runSuite(root, testFiles(root), { concurrency: 1, limitMs: LIMIT_MS })
+  const { failed } = await runSuite(root, ['src/long.test.ts'], { concurrency: 1, limitMs: LIMIT_MS })
   const reasons = failed[0]?.reasons ?? ''
   assert.match(reasons, /tells all[^]*line 5\n[^]*… and \d+ more lines\n[^]*is short[^]*the cause/)
   assert.ok(reasons.split('\n').length < 80, reasons)
+  const many = await runSuite(root, ['src/many.test.ts'], { concurrency: 1, limitMs: LIMIT_MS })
+  const named = many.failed[0]?.reasons ?? ''
+  for (const i of [0, 20, 39]) assert.match(named, new RegExp(`✖ number ${i} of many`))
+  assert.ok(named.split('\n').length < 110, named)
 })
 
 test('a file whose whole suite is skipped is skipped and has not failed', async (t) => {

@@ -129,7 +129,7 @@ function resultOf(files: readonly string[], all: readonly Ended[]): SuiteResult 
   }
 }
 
-/** Lines of what failed in a file, and the least of one test of it. */
+/** Lines of what failed in a file, and the least of one test of it; of more tests than fit, the names. */
 const REASON_LINES = 60
 const LEAST_LINES = 8
 
@@ -139,9 +139,11 @@ function reasonsOf({ file, report }: Ended): string {
   if (list === undefined) return report.trim().split('\n').slice(-REASON_LINES).join('\n')
   const own = list.split(/^(?=test at )/m).filter((one) => one.startsWith(`test at ${file}:`))
   if (own.length === 0) return cutTo(REASON_LINES, list)
-  // one with a long message must not hide the others
+  // one with a long message must not hide the others, nor many of them the other files
   const each = Math.max(LEAST_LINES, Math.floor(REASON_LINES / own.length))
-  return own.map((one) => cutTo(each, one)).join('\n')
+  const told = own.slice(0, Math.floor(REASON_LINES / LEAST_LINES))
+  const names = own.slice(told.length).map((one) => one.split('\n')[1])
+  return [...told.map((one) => cutTo(each, one)), ...names].join('\n')
 }
 
 function cutTo(most: number, text: string): string {
