@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from slipway.refusal import Refused
+from slipway.wants import want_of
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,10 @@ class Conversion:
 
 
 def run_conversion(command: Conversion, argv: list[str] | None) -> int:
-    """Runs the command and writes result.json ({ok, reason, versions, …}); 0 also for a refused model, which Python serves."""
+    """Runs the command and writes result.json ({ok, reason, versions, …}); 0 also for a refused model, which Python serves.
+
+    Where the machine had no more of something, `wants` is true and the result says nothing of the model.
+    """
     parser = argparse.ArgumentParser(prog=command.name, description=command.description)
     parser.add_argument("model_dir", type=Path)
     parser.add_argument("out_dir", type=Path)
@@ -44,15 +48,29 @@ def run_conversion(command: Conversion, argv: list[str] | None) -> int:
     try:
         result |= command.convert(options.model_dir, options.out_dir, options.probes, options.seed)
         result["ok"] = True
-    except Refused as refusal:
-        result["reason"] = str(refusal)
-    except MemoryError as fault:
-        result |= {"reason": f"it ran out of memory: {fault}".removesuffix(": "), "out_of_memory": True}
     except Exception as fault:  # noqa: BLE001 a model that nobody foresaw is still one that Python serves
-        traceback.print_exc()
-        result["reason"] = command.unforeseen(fault)
-    (options.out_dir / "result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        want = want_of(fault)
+        if want is not None:
+            result |= {"reason": want, "wants": True}
+        elif isinstance(fault, Refused):
+            result["reason"] = str(fault)
+        else:
+            traceback.print_exc()
+            result["reason"] = command.unforeseen(fault)
+    tell(result, options.out_dir / "result.json")
     return 0
+
+
+def tell(result: dict[str, Any], file: Path) -> None:
+    """Writes the result; where the disk is full and holds no more of it, it is the last line of the standard output."""
+    try:
+        file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    except OSError as fault:
+        want = want_of(fault)
+        if want is None:
+            raise
+        file.unlink(missing_ok=True)
+        print(json.dumps(result | {"ok": False, "reason": want, "wants": True}))
 
 
 def installed(libraries: tuple[str, ...]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import tempfile
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from slipway.conversion import Conversion, installed, run_conversion
+from slipway.conversion import Conversion, installed, run_conversion, tell
 from slipway.refusal import Refused, class_path
 
 
@@ -59,8 +60,38 @@ class ConversionCase(unittest.TestCase):
             raise MemoryError("Unable to allocate 9 TiB")
 
         found, _ = self.run_command(convert)
-        self.assertEqual((found["ok"], found["out_of_memory"]), (False, True))
+        self.assertEqual((found["ok"], found["wants"]), (False, True))
         self.assertEqual(found["reason"], "it ran out of memory: Unable to allocate 9 TiB")
+
+    def test_a_full_disk_says_nothing_of_the_model_nor_does_a_refusal_that_comes_of_it(self) -> None:
+        def convert(*_: Any) -> dict[str, Any]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def refuse(*_: Any) -> dict[str, Any]:
+            try:
+                raise OSError(errno.EMFILE, "Too many open files")
+            except OSError as cause:
+                raise Refused("it cannot be opened") from cause
+
+        for command, words in ((convert, "No space left on device"), (refuse, "Too many open files")):
+            found, printed = self.run_command(command)
+            self.assertEqual((found["ok"], found["wants"], printed), (False, True, ""))
+            self.assertIn(words, found["reason"])
+
+        def missing(*_: Any) -> dict[str, Any]:
+            raise OSError(errno.ENOENT, "No such file")
+
+        self.assertNotIn("wants", self.run_command(missing)[0])
+
+    def test_where_the_disk_holds_no_result_it_is_printed(self) -> None:
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()) as printed:
+            file = Path(folder) / "result.json"
+            file.symlink_to("/dev/full")
+            tell({"ok": True, "reason": None}, file)
+            self.assertFalse(file.is_symlink())
+        found = json.loads(printed.getvalue().splitlines()[-1])
+        self.assertEqual((found["ok"], found["wants"]), (False, True))
+        self.assertIn("No space left on device", found["reason"])
 
     def test_wrong_arguments_end_the_command(self) -> None:
         with contextlib.redirect_stderr(io.StringIO()) as printed, self.assertRaises(SystemExit) as ended:

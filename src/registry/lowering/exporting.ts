@@ -1,7 +1,7 @@
 /** Exports a version of another library to ONNX in its own environment, and keeps the graph that was proved to answer as Python does. */
 import { randomUUID } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { Blobs } from '../../store/blobs/blobs.ts'
@@ -9,7 +9,7 @@ import { exists } from '../context/layout.ts'
 import { inEnvironment } from './model-python.ts'
 import type { ModelPlace } from './model-python.ts'
 import { flavorsOf, onnxFile } from './onnx.ts'
-import { OutOfMemory } from './tries.ts'
+import { readResult } from './result.ts'
 
 /** What of a graph is the model's answer: see the routing table's OnnxAnswer. */
 export interface ExportAnswer {
@@ -78,8 +78,6 @@ interface Result {
   readonly reason: string | null
   readonly origin?: 'exported' | 'given'
   readonly file?: string
-  /** It ran out of memory, which says nothing of the model. */
-  readonly out_of_memory?: true
 }
 
 /** The graph that answers for a version, stored; or the reason why Python does. Rejects when the program was ended from outside. */
@@ -94,9 +92,7 @@ export async function exportModel(blobs: Blobs, out: string, from: Exportable): 
   } catch (error) {
     return (error as Error).message
   }
-  await inEnvironment({ ...place, module: 'slipway.export', out })
-  const result = JSON.parse(await readFile(join(out, 'result.json'), 'utf8')) as Result
-  if (result.out_of_memory === true) throw new OutOfMemory(result.reason ?? 'it ran out of memory')
+  const result = await readResult<Result>(out, await inEnvironment({ ...place, module: 'slipway.export', out }))
   if (!result.ok || result.file === undefined || result.origin === undefined)
     return result.reason ?? 'it was not exported'
   const folder = result.origin === 'given' ? dir : out

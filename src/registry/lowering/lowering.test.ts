@@ -148,10 +148,15 @@ describe('lowering', () => {
       await reason('waits', 'exec sleep 3600', { cpuSeconds: 600, wallMs: 60 }),
       'lowering was given up after 3 tries: it took longer than 0.001 minutes',
     )
-    const full = '{"ok": false, "reason": "it ran out of memory", "out_of_memory": true}'
+    const full = '{"ok": false, "reason": "it ran out of memory", "wants": true}'
     assert.equal(
       await reason('full', `echo '${full}' > "$4/result.json"`),
       'lowering was given up after 3 tries: it ran out of memory',
+    )
+    const printed = '{"ok": false, "reason": "no space left", "wants": true}'
+    assert.equal(
+      await reason('full-disk-there', `echo a warning; echo '${printed}'`),
+      'lowering was given up after 3 tries: no space left',
     )
     const tries = join(store.dataDir, 'refused')
     await reason('refused', `echo try >> ${tries}; echo '{"ok": false, "reason": "no"}' > "$4/result.json"`)

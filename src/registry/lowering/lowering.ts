@@ -1,7 +1,6 @@
 /** Lays a version out on disk and lowers it to native form in its own environment; what does not prove equal is served by Python. */
-import { mkdir, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { ifFound, ifMissing } from '../../contract/absence/absent.ts'
+import { mkdir, rm } from 'node:fs/promises'
+import { ifFound } from '../../contract/absence/absent.ts'
 import { Problem } from '../../contract/errors.ts'
 import type { Plan } from '../../isolation/plan.ts'
 import { getJob } from '../../jobs/queue.ts'
@@ -15,7 +14,8 @@ import type { ExportAnswer, ExportDeps, ServedGraph } from './exporting.ts'
 import { onnxFile } from './onnx.ts'
 import { inEnvironment } from './model-python.ts'
 import type { ModelLimits, ModelPlace } from './model-python.ts'
-import { endedBy, giveUp, OutOfMemory, PAUSES_MS, tryAgain } from './tries.ts'
+import { readResult } from './result.ts'
+import { endedBy, giveUp, PAUSES_MS, tryAgain } from './tries.ts'
 import { heldTo } from '../gates/policy.ts'
 import { findVersion, requireModel, requireVersion } from '../context/context.ts'
 import { ensureScan, handleScanning, scanReason } from '../scan/scanning.ts'
@@ -201,7 +201,7 @@ interface Lowerable extends ModelPlace {
 }
 
 async function lowerInto(out: string, { verify, keep, ...place }: Lowerable): Promise<Lowered> {
-  const result = await readResult(out, await inEnvironment({ ...place, module: 'slipway.lower', out }))
+  const result = await readResult<Result>(out, await inEnvironment({ ...place, module: 'slipway.lower', out }))
   if (!result.ok) return { state: 'python', ...blank, reason: result.reason ?? 'it was not lowered' }
   // what cannot be replayed at all has not proved equal either
   const replayed = await verify(out).catch((error: unknown) => ({
@@ -217,15 +217,6 @@ async function lowerInto(out: string, { verify, keep, ...place }: Lowerable): Pr
 interface Result {
   readonly ok: boolean
   readonly reason?: string
-  /** It ran out of memory, which says nothing of the model. */
-  readonly out_of_memory?: true
-}
-
-async function readResult(out: string, stdout: string): Promise<Result> {
-  const text = (await ifMissing(readFile(join(out, 'result.json'), 'utf8'))) ?? stdout
-  const result = JSON.parse(text) as Result
-  if (result.out_of_memory === true) throw new OutOfMemory(result.reason ?? 'it ran out of memory')
-  return result
 }
 
 /** Pause before a version that wants for a network is tried again, ms. */

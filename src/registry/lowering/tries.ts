@@ -8,12 +8,12 @@ import { LimitReached } from './model-python.ts'
 /** Pauses before the second and the third try, ms. */
 export const PAUSES_MS: readonly number[] = [60_000, 15 * 60_000]
 
-/** The program ran out of memory and could still say so. */
-export class OutOfMemory extends Error {}
+/** The program found that the machine has no more of something, as memory or disk, and could still say so. */
+export class MachineWants extends Error {}
 
 /** Why a lowering says nothing of the model: a limit, a signal as that of a machine without memory, a disk that is full. Undefined for every other error. */
 export function endedBy(error: unknown): string | undefined {
-  if (error instanceof LimitReached || error instanceof OutOfMemory) return error.message
+  if (error instanceof LimitReached || error instanceof MachineWants) return error.message
   if (isOfMachine(error)) return `the machine refused it: ${error.message}`
   const { signal } = error as { signal?: string | null }
   if (typeof signal !== 'string') return undefined
