@@ -72,11 +72,7 @@ const Window = z.strictObject({
 export type WindowSection = z.output<typeof Window>
 
 export const ViewSection = z.strictObject({
-  entities: z
-    .array(columnName)
-    .max(5)
-    .default([])
-    .describe('whose keys a row has; none: one row for everything'),
+  entities: z.array(columnName).max(5).default([]).describe('whose keys a row has; none: one row for everything'),
   source: columnName.optional().describe('a declared source of tables, of `sources`'),
   query: z
     .string()
@@ -94,7 +90,10 @@ export const ViewSection = z.strictObject({
     .describe('the column of when it became known; without one a row is known when it happens'),
   ttl: span.optional().describe('how long a row counts after it happened; absent: for ever'),
   features: z.record(columnName, Feature).default({}).describe('feature → type'),
-  windows: z.record(columnName, Window).default({}).describe('feature → what is taken of the rows of a stretch of time'),
+  windows: z
+    .record(columnName, Window)
+    .default({})
+    .describe('feature → what is taken of the rows of a stretch of time'),
   ...about,
 })
 export type ViewSection = z.output<typeof ViewSection>

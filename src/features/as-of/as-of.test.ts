@@ -22,7 +22,11 @@ test('120,000 moments of generated histories see what looking at every row sees'
       const seen = lookUp(history, request.at, one.rules)
       const expected = seenByLooking(one, request)
       if (seen.status !== expected.status || seen.row !== expected.row)
-        assert.deepEqual(seen, expected, JSON.stringify({ request, one }, (_, v: unknown) => (typeof v === 'bigint' ? `${v}n` : v)))
+        assert.deepEqual(
+          seen,
+          expected,
+          JSON.stringify({ request, one }, (_, v: unknown) => (typeof v === 'bigint' ? `${v}n` : v)),
+        )
       statuses.set(seen.status, (statuses.get(seen.status) ?? 0) + 1)
       looked += 1
     }

@@ -10,7 +10,14 @@
  */
 
 /** Why a moment sees what it sees. */
-export const AS_OF_STATUSES = ['present', 'null_value', 'not_found', 'expired', 'future_only', 'late_suppressed'] as const
+export const AS_OF_STATUSES = [
+  'present',
+  'null_value',
+  'not_found',
+  'expired',
+  'future_only',
+  'late_suppressed',
+] as const
 /**
  * `present`: a live row with a value; `null_value`: a live row whose value is null; `expired`: the last row is older than its time to
  * live; `future_only`: all rows of the entity happened later; `late_suppressed`: some had happened, none of them was known yet;

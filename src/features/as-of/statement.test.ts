@@ -77,7 +77,8 @@ test('both plans see in 100,000 generated moments what looking at every row sees
     for (const plan of PLANS) {
       const got = await seen(rules, plan)
       const wrong = expected.findIndex((text, i) => text !== got[i])
-      if (wrong !== -1) assert.equal(got[wrong], expected[wrong], `${plan} ${rules.ttl} ${rules.includeLateData} row ${wrong}`)
+      if (wrong !== -1)
+        assert.equal(got[wrong], expected[wrong], `${plan} ${rules.ttl} ${rules.includeLateData} row ${wrong}`)
       assert.equal(got.length, expected.length)
     }
   }
@@ -88,8 +89,22 @@ test('without keys all rows belong to every request', async () => {
     CREATE OR REPLACE TABLE requests AS SELECT * FROM (VALUES (1, 5), (2, 15), (3, 40)) AS v("row", "at");
     CREATE OR REPLACE TABLE rows AS SELECT * FROM (VALUES (1, 10, 10), (2, 20, 20)) AS v(arrival, event, created)`)
   for (const plan of PLANS) {
-    const sql = asOfStatement({ requests: 'requests', rows: 'rows', keys: [], rules: { ttl: 15n, includeLateData: false }, plan })
+    const sql = asOfStatement({
+      requests: 'requests',
+      rows: 'rows',
+      keys: [],
+      rules: { ttl: 15n, includeLateData: false },
+      plan,
+    })
     const got = (await duck.runAndReadAll(`SELECT status, arrival FROM (${sql}) ORDER BY "row"`)).getRows()
-    assert.deepEqual(got, [['future_only', null], ['live', 1], ['expired', 2]], plan)
+    assert.deepEqual(
+      got,
+      [
+        ['future_only', null],
+        ['live', 1],
+        ['expired', 2],
+      ],
+      plan,
+    )
   }
 })

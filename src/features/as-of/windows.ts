@@ -67,7 +67,16 @@ interface Placed extends Stamp {
   readonly value: Value
 }
 
-export const EMPTY_TILE: Tile = { count: 0, mean: 0, spread: 0, sum: 0, least: null, most: null, last: null, values: [] }
+export const EMPTY_TILE: Tile = {
+  count: 0,
+  mean: 0,
+  spread: 0,
+  sum: 0,
+  least: null,
+  most: null,
+  last: null,
+  values: [],
+}
 
 /** A tile of one value; of a null the empty one. */
 export function tileOfValue(take: Aggregate, value: Value, { event, created, arrival }: Stamp): Tile {
