@@ -47,7 +47,14 @@ async function load(cases: readonly Case[]): Promise<void> {
 }
 
 async function seen(rules: AsOfRules, plan: AsOfPlan): Promise<string[]> {
-  const sql = asOfStatement({ requests: 'requests', rows: 'rows', keys: ['world', 'key'], rules, plan })
+  const sql = asOfStatement({
+    requests: 'requests',
+    rows: 'rows',
+    keys: ['world', 'key'],
+    asked: ['world', 'key'],
+    rules,
+    plan,
+  })
   const rows = (await duck.runAndReadAll(`SELECT status, arrival, event FROM (${sql}) ORDER BY "row"`)).getRows()
   return rows.map((row) => row.join(' '))
 }
@@ -93,6 +100,7 @@ test('without keys all rows belong to every request', async () => {
       requests: 'requests',
       rows: 'rows',
       keys: [],
+      asked: [],
       rules: { ttl: 15n, includeLateData: false },
       plan,
     })

@@ -5,12 +5,14 @@ import type { AsOfRules } from './as-of.ts'
 export type AsOfPlan = 'hash' | 'sorted'
 
 export interface AsOfStatement {
-  /** A table with `row` (unique), `at` (ns, BIGINT) and the join keys. */
+  /** A table with `row` (unique) and `at` (ns, BIGINT). */
   readonly requests: string
   /** A table with `arrival` (unique), `event` and `created` (ns, BIGINT, never null) and the join keys. */
   readonly rows: string
-  /** Of both tables; none: all rows belong to all requests. */
+  /** Of `rows`; none: all rows belong to all requests. */
   readonly keys: readonly string[]
+  /** The columns of `requests` that hold the keys, in their order. */
+  readonly asked: readonly string[]
   readonly rules: AsOfRules
   readonly plan: AsOfPlan
 }
@@ -19,8 +21,9 @@ export interface AsOfStatement {
  * A query of one row for each request: `row`, `status` (`live`, `expired`, `not_found`, `future_only` or `late_suppressed`), and of
  * the row that is seen `arrival` and `event`, else null. Keys that are null match nothing, as in every join of SQL.
  */
-export function asOfStatement({ requests, rows, keys, rules, plan }: AsOfStatement): string {
-  const found = plan === 'hash' ? byHash(requests, rows, keys, rules) : bySorting(requests, rows, keys, rules)
+export function asOfStatement(statement: AsOfStatement): string {
+  const { requests, rows, keys, asked, rules, plan } = statement
+  const found = plan === 'hash' ? byHash(statement) : bySorting(statement)
   const names = list(keys)
   return `
 WITH found AS (${found}),
@@ -35,15 +38,15 @@ SELECT r."row",
   found.arrival, found.event
 FROM ${requests} AS r
 LEFT JOIN found ON found."row" = r."row"
-LEFT JOIN first ON ${equal('first', 'r', keys)}`
+LEFT JOIN first ON ${equal('first', keys, asked)}`
 }
 
-function byHash(requests: string, rows: string, keys: readonly string[], rules: AsOfRules): string {
+function byHash({ requests, rows, keys, asked, rules }: AsOfStatement): string {
   const known = rules.includeLateData ? '' : `AND f.created <= r."at"`
   return `
   SELECT "row", latest.arrival AS arrival, latest.event AS event FROM (
     SELECT r."row", max(struct_pack(event := f.event, created := f.created, arrival := f.arrival)) AS latest
-    FROM ${requests} AS r JOIN ${rows} AS f ON ${equal('f', 'r', keys)} AND f.event <= r."at" ${known}
+    FROM ${requests} AS r JOIN ${rows} AS f ON ${equal('f', keys, asked)} AND f.event <= r."at" ${known}
     GROUP BY r."row"
   )`
 }
@@ -53,7 +56,7 @@ function byHash(requests: string, rows: string, keys: readonly string[], rules: 
  * nearest one before a request is what it sees. Rows of one moment are peers of the window, and one of them is kept. Rows with a null
  * key are left out by hand: the ASOF join of DuckDB 1.5 lets two nulls meet where there are several keys.
  */
-function bySorting(requests: string, rows: string, keys: readonly string[], rules: AsOfRules): string {
+function bySorting({ requests, rows, keys, asked, rules }: AsOfStatement): string {
   const seen = rules.includeLateData ? 'event' : 'greatest(event, created)'
   const names = list(keys)
   return `
@@ -63,7 +66,7 @@ function bySorting(requests: string, rows: string, keys: readonly string[], rule
       max(struct_pack(event := event, created := created, arrival := arrival))
         OVER (PARTITION BY ${names || '0'} ORDER BY seen RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS latest
     FROM (SELECT ${comma(names)}event, created, arrival, ${seen} AS seen FROM ${rows}${someNull(keys)})
-  ) AS s ON ${equal('s', 'r', keys)} AND r."at" >= s.seen`
+  ) AS s ON ${equal('s', keys, asked)} AND r."at" >= s.seen`
 }
 
 /** A name as SQL takes it, whatever is in it. */
@@ -83,7 +86,7 @@ function comma(names: string): string {
   return names === '' ? '' : `${names}, `
 }
 
-function equal(left: string, right: string, keys: readonly string[]): string {
+function equal(left: string, keys: readonly string[], asked: readonly string[]): string {
   if (keys.length === 0) return 'TRUE'
-  return keys.map((key) => `${left}.${quoted(key)} = ${right}.${quoted(key)}`).join(' AND ')
+  return keys.map((key, i) => `${left}.${quoted(key)} = r.${quoted(asked[i] ?? key)}`).join(' AND ')
 }

@@ -121,8 +121,14 @@ export function finishWindow({ take, q }: Pick<Window, 'take' | 'q'>, tile: Tile
   if (take === 'min') return tile.least
   if (take === 'max') return tile.most
   if (take === 'last') return tile.last?.value ?? null
-  if (take === 'std') return tile.count < 2 ? null : Math.sqrt(tile.spread / (tile.count - 1))
+  if (take === 'std') return spreadOf(tile)
   return quantile(tile.values, q)
+}
+
+/** The standard deviation; with an infinity among the values it is no number. */
+function spreadOf({ count, sum, spread }: Tile): number | null {
+  if (count < 2) return null
+  return Number.isFinite(sum) ? Math.sqrt(spread / (count - 1)) : Number.NaN
 }
 
 /** Order of values of one type, NaN after every number. */
@@ -144,5 +150,5 @@ function quantile(values: readonly Value[], q: number): number {
   const sorted = values.map(Number).toSorted(compareValues)
   const place = (sorted.length - 1) * q
   const [low, high] = [sorted[Math.floor(place)] ?? Number.NaN, sorted[Math.ceil(place)] ?? Number.NaN]
-  return low + (high - low) * (place - Math.floor(place))
+  return low === high ? low : low + (high - low) * (place - Math.floor(place))
 }

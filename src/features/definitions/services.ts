@@ -195,7 +195,12 @@ function addInputs(views: Map<string, TakenView>, all: readonly OnDemand[], name
       if (before !== undefined && before.view !== of.view)
         return `"${of.view}" is the name of view "${before.view}" here, and on-demand feature "${name}" reads the view "${of.view}"`
       if (found !== undefined && before === undefined)
-        views.set(of.view, { name: of.view, view: of.view, version: found.version, keys: found.view.keys.map((key) => key.name) })
+        views.set(of.view, {
+          name: of.view,
+          view: of.view,
+          version: found.version,
+          keys: found.view.keys.map((key) => key.name),
+        })
     }
   }
   return undefined

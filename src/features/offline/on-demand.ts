@@ -1,0 +1,85 @@
+/** On-demand features of a join, computed row by row by the functions that serve them, and counted. */
+import type { DuckDBAppender, DuckDBConnection } from '@duckdb/node-api'
+import type { ValueType } from '../../contract/features/section.ts'
+import type { AsOfStatus } from '../as-of/as-of.ts'
+import { quoted } from '../as-of/statement.ts'
+import type { Value } from '../as-of/windows.ts'
+import type { Service } from '../definitions/definitions.ts'
+import { planOnDemand, type Need } from '../expressions/on-demand.ts'
+import { ColumnError, columnSql } from './columns.ts'
+import type { Relation } from './load.ts'
+import { readColumn } from './read-columns.ts'
+
+const DUCK_TYPES: Readonly<Record<ValueType, string>> = {
+  int: 'BIGINT',
+  float: 'DOUBLE',
+  bool: 'BOOLEAN',
+  text: 'VARCHAR',
+  time: 'BIGINT',
+}
+
+/** Makes the table `computed`, of `row` and a column for each on-demand feature; of those that are columns of the service it counts the statuses. */
+export async function addOnDemand(
+  duck: DuckDBConnection,
+  { on_demand, columns }: Service,
+  given: Relation,
+): Promise<Map<string, Partial<Record<AsOfStatus, number>>>> {
+  if (on_demand.length === 0) return new Map()
+  const plan = planOnDemand(on_demand)
+  const types = on_demand.map(({ type }) => type)
+  const declared = on_demand.map(({ name, type }) => `${quoted(name)} ${DUCK_TYPES[type]}`)
+  await duck.run(`CREATE TABLE computed ("row" BIGINT, ${declared.join(', ')})`)
+  const appender = await duck.createAppender('computed')
+  const nulls = types.map(() => 0)
+  let rows = 0
+  const stream = await duck.stream(needsSql(plan.needs, given))
+  for (let chunk = await stream.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await stream.fetchChunk()) {
+    for (const [row, ...inputs] of chunk.getRows() as Value[][]) {
+      appender.appendBigInt(BigInt(row as bigint))
+      const computed = plan.compute(inputs.map((value, i) => (plan.needs[i]?.type === 'time' ? value : small(value))))
+      for (const [i, value] of computed.entries()) {
+        if (value === null) nulls[i] = (nulls[i] ?? 0) + 1
+        append(appender, value, types[i] ?? 'float')
+      }
+      appender.endRow()
+      rows += 1
+    }
+  }
+  appender.closeSync()
+  const own = columns.flatMap(({ name, of }) =>
+    'on_demand' in of ? [{ name, at: plan.names.indexOf(of.on_demand) }] : [],
+  )
+  return new Map(own.map(({ name, at }) => [name, countsOf(rows, nulls[at] ?? 0)]))
+}
+
+function countsOf(rows: number, none: number): Partial<Record<AsOfStatus, number>> {
+  return { ...(rows > none && { present: rows - none }), ...(none > 0 && { null_value: none }) }
+}
+
+/** `row` and all that is needed, in its order, from what was read and from the columns of the table of entities. */
+function needsSql(needs: readonly Need[], given: Relation): string {
+  const columns = needs.map(({ of, type }) => {
+    if (of.kind === 'feature') return `j.${quoted(readColumn(of))}`
+    const column = given.columns.find(({ name }) => name === of.field)
+    if (column !== undefined) return columnSql(column, type)
+    throw new ColumnError(
+      `the table of entities has no column "${of.field}", which an on-demand feature takes from the request`,
+    )
+  })
+  const rows = `SELECT row_number() OVER () AS "slipway: row", * FROM (${given.sql})`
+  return `SELECT j."row"${columns.map((column) => `, ${column}`).join('')} FROM joined AS j JOIN (${rows}) AS g ON g."slipway: row" = j."row"`
+}
+
+/** Whole numbers of DuckDB are bigints; those that a number holds are numbers here. */
+function small(value: Value): Value {
+  if (typeof value !== 'bigint') return value
+  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value
+}
+
+function append(appender: DuckDBAppender, value: Value, type: ValueType): void {
+  if (value === null) appender.appendNull()
+  else if (type === 'text') appender.appendVarchar(String(value))
+  else if (type === 'bool') appender.appendBoolean(Boolean(value))
+  else if (type === 'float') appender.appendDouble(Number(value))
+  else appender.appendBigInt(BigInt(value as number | bigint))
+}
