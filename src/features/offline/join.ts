@@ -7,10 +7,11 @@ import type { AsOfStatus } from '../as-of/as-of.ts'
 import { asOfStatement, quoted, type AsOfPlan } from '../as-of/statement.ts'
 import { windowStatement } from '../as-of/window-statement.ts'
 import type { Key, Service, TakenView, View } from '../definitions/definitions.ts'
-import { ColumnError, type SourceColumn } from './columns.ts'
+import { ColumnError } from './columns.ts'
 import { addOnDemand } from './on-demand.ts'
 import { readColumn, readColumns } from './read-columns.ts'
 import { filesSql, keyColumn, requestsSql, viewRowsSql, windowColumn, type Files, type Relation } from './load.ts'
+import { originSql, relation, values } from './origin.ts'
 
 export interface JoinRequest {
   readonly entities: Files
@@ -81,17 +82,6 @@ function refuseTaken({ columns }: Relation, service: Service): void {
     throw new ColumnError(`the table of entities has a column "${taken.name}" already, which the join would give`)
 }
 
-/** A relation with its columns. */
-export async function relation(duck: DuckDBConnection, sql: string): Promise<Relation> {
-  const rows = await values(duck, `DESCRIBE ${sql}`)
-  const columns = rows.map(([name, type]): SourceColumn => ({ name: String(name), type: String(type) }))
-  return { sql, columns }
-}
-
-async function values(duck: DuckDBConnection, sql: string): Promise<(bigint | number | string | null)[][]> {
-  return (await duck.runAndReadAll(sql)).getRows() as (bigint | number | string | null)[][]
-}
-
 /** Tables that a view left: what each request sees, and the rows themselves. */
 interface Seen {
   readonly table: string
@@ -132,19 +122,6 @@ async function see(duck: DuckDBConnection, { at, taken, view, request }: Seeing)
     `CREATE TABLE ${windows} AS ${windowStatement({ requests: 'requests', rows, keys, asked, windows: of, includeLateData })}`,
   )
   return { table, rows, windows, view }
-}
-
-/** The rows of a view before they are read as what is declared: of its source, or of its query over sources. */
-function originSql({ name, origin }: View, sources: JoinRequest['sources']): string {
-  if (origin === null)
-    throw new ColumnError(`view "${name}" has no source: its rows are pushed, and no history of them is kept`)
-  const all = origin.sources.map((source) => {
-    const files = sources[source]
-    if (files === undefined) throw new Error(`the source "${source}" was not handed over`)
-    return [source, filesSql(files)] as const
-  })
-  if (origin.query === null) return all[0]?.[1] ?? ''
-  return `WITH ${all.map(([source, sql]) => `${quoted(source)} AS (${sql})`).join(', ')} SELECT * FROM (${origin.query})`
 }
 
 /** Rows of an entity from which on both sides are sorted once instead of each request meeting all of them. */

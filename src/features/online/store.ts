@@ -2,7 +2,9 @@
 import { seenFrom, type Stamp } from '../as-of/as-of.ts'
 import type { Value } from '../as-of/windows.ts'
 import type { View } from '../definitions/definitions.ts'
+import type { SourceRow, SourceTile } from '../offline/materialise.ts'
 import { pack } from './pack.ts'
+import { packTiles } from './tile-pack.ts'
 import { openForWriting, type Connection, type Statement } from './schema.ts'
 
 /** A version of a view of a project. */
@@ -57,7 +59,10 @@ export class OnlineStore {
       .immediate()
   }
 
-  /** Begins a set that does not answer yet, with the rows of the one that does; one that was begun before is gone. */
+  /**
+   * Begins a set that does not answer yet, with the pushed rows of the one that does: all others come from the source again, so that what was
+   * removed there is gone here too. One that was begun before is given up.
+   */
   begin(of: ViewVersion, definition: View, now: bigint): number {
     return this.#connection
       .transaction(() => {
@@ -65,10 +70,8 @@ export class OnlineStore {
         const id = this.#make(of, definition, 'shadow', now)
         const live = this.#live(of)
         if (live !== undefined) {
-          this.#run('INSERT INTO rows SELECT ?, entity, event, created, arrival, packed FROM rows WHERE set_id = ?', [
-            id,
-            live,
-          ])
+          const pushed = 'SELECT ?, entity, event, created, arrival, packed FROM rows WHERE set_id = ? AND arrival > ?'
+          this.#run(`INSERT INTO rows ${pushed}`, [id, live, PUSHED])
           this.#run('INSERT INTO ahead SELECT ?, entity, arrival, event, created, packed FROM ahead WHERE set_id = ?', [
             id,
             live,
@@ -79,6 +82,32 @@ export class OnlineStore {
           )
         }
         return id
+      })
+      .immediate()
+  }
+
+  /** Writes rows of a source to a set that is being made. Doing it once more, after a crash, changes nothing. */
+  fill(id: number, rows: readonly SourceRow[]): void {
+    this.#connection
+      .transaction(() => {
+        for (const { entity, event, created, arrival, values } of rows)
+          this.#run(UPSERT, [id, entity, event, created, arrival, pack(values)])
+      })
+      .immediate()
+  }
+
+  /** Writes tiles to a set that is being made, in place of those that it has. */
+  fillTiles(id: number, tiles: readonly SourceTile[]): void {
+    this.#connection
+      .transaction(() => {
+        for (const { entity, step, tile, tiles: windows } of tiles)
+          this.#run('INSERT OR REPLACE INTO tiles (set_id, entity, step, tile, packed) VALUES (?, ?, ?, ?, ?)', [
+            id,
+            entity,
+            step,
+            tile,
+            packTiles(windows),
+          ])
       })
       .immediate()
   }

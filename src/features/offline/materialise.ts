@@ -1,0 +1,163 @@
+/** What a moment sees of every entity of a view, from its source: the rows of a set of the online store, and the tiles of its windows. */
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { quoted } from '../as-of/statement.ts'
+import { EMPTY_TILE, mergeTiles, tileOf, tileOfValue, windowStart, type Tile, type Value } from '../as-of/windows.ts'
+import type { View, WindowFeature } from '../definitions/definitions.ts'
+import { entityText } from '../online/keys.ts'
+import { viewRowsSql, windowColumn, type Files } from './load.ts'
+import { originSql, relation, values } from './origin.ts'
+
+/** A row that is the last one of its entity. */
+export interface SourceRow {
+  readonly entity: string
+  readonly event: bigint
+  readonly created: bigint
+  readonly arrival: bigint
+  readonly values: readonly Value[]
+}
+
+/** The windows of one step over one tile of an entity, in the order of the view. */
+export interface SourceTile {
+  readonly entity: string
+  readonly step: bigint
+  readonly tile: bigint
+  readonly tiles: readonly Tile[]
+}
+
+export interface Materialisation {
+  readonly view: View
+  readonly sources: Readonly<Record<string, Files>>
+  /** The moment, ns: what happened or became known later is left out. */
+  readonly until: bigint
+  /** Takes some of what was found; what it is given is nowhere else. */
+  readonly take: (
+    found: { readonly rows: readonly SourceRow[] } | { readonly tiles: readonly SourceTile[] },
+  ) => void | Promise<void>
+}
+
+export interface Materialised {
+  readonly rows: number
+  readonly tiles: number
+  /** Rows of the source whose key is null, which no entity has. */
+  readonly without_key: number
+  /** Rows of the source that happen, or become known, after the moment. */
+  readonly later: number
+}
+
+const MS = 1_000_000n
+
+/** Throws `ColumnError`, or an error of DuckDB, whose messages name what does not fit. */
+export async function materialise(
+  duck: DuckDBConnection,
+  { view, sources, until, take }: Materialisation,
+): Promise<Materialised> {
+  const from = await relation(duck, originSql(view, sources))
+  await duck.run(`CREATE TABLE source AS ${viewRowsSql(view, from)}`)
+  const keyed = view.keys.map(({ name }) => `${quoted(name)} IS NOT NULL`).join(' AND ') || 'TRUE'
+  const seen = `event <= ${until} AND created <= ${until}`
+  const [[without = 0n, later = 0n] = []] = await values(
+    duck,
+    `SELECT count(*) FILTER (WHERE NOT (${keyed})), count(*) FILTER (WHERE (${keyed}) AND NOT (${seen})) FROM source`,
+  )
+  const where = `${keyed} AND ${seen}`
+  const rows = await takeRows(duck, view, where, (some) => take({ rows: some }))
+  const tiles = await takeTiles(duck, { view, where, until }, (some) => take({ tiles: some }))
+  await duck.run('DROP TABLE source')
+  return { rows, tiles, without_key: Number(without), later: Number(later) }
+}
+
+/** The last row of each entity. Its values are read by its number afterwards, so that the search carries three numbers alone. */
+async function takeRows(
+  duck: DuckDBConnection,
+  view: View,
+  where: string,
+  take: (rows: SourceRow[]) => void | Promise<void>,
+): Promise<number> {
+  const keys = view.keys.map(({ name }) => quoted(name))
+  const group = keys.length === 0 ? '' : `GROUP BY ${keys.join(', ')}`
+  const last = `SELECT max(struct_pack(event := event, created := created, arrival := arrival)) AS latest FROM source WHERE ${where} ${group}`
+  const columns = [...keys, ...view.features.map(({ name }) => quoted(name))].map((column) => `s.${column}`)
+  const sql = `SELECT ${['s.event', 's.created', 's.arrival', ...columns].join(', ')} FROM source AS s SEMI JOIN (${last}) AS l ON s.arrival = l.latest.arrival`
+  let count = 0
+  await eachChunk(duck, sql, async (rows) => {
+    count += rows.length
+    await take(
+      rows.flatMap(([event, created, arrival, ...rest]): SourceRow[] => {
+        const entity = entityText(view.keys, rest.slice(0, keys.length))
+        const found = rest
+          .slice(keys.length)
+          .map((value, i) => (view.features[i]?.type === 'time' ? value : smallest(value)))
+        return entity === null
+          ? []
+          : [{ entity, event: event as bigint, created: created as bigint, arrival: arrival as bigint, values: found }]
+      }),
+    )
+  })
+  return count
+}
+
+interface Tiling {
+  readonly view: View
+  readonly where: string
+  readonly until: bigint
+}
+
+/** Tiles of all windows that reach back from `until` on; those of one entity follow each other, so that one of each step is open. */
+async function takeTiles(
+  duck: DuckDBConnection,
+  { view, where, until }: Tiling,
+  take: (tiles: SourceTile[]) => void | Promise<void>,
+): Promise<number> {
+  let count = 0
+  for (const [step_ms, windows] of Map.groupBy(view.windows, (window) => window.step_ms)) {
+    const step = BigInt(step_ms) * MS
+    const over = BigInt(Math.max(...windows.map(({ over_ms }) => over_ms))) * MS
+    const from = windowStart(until, { over, step })
+    const keys = view.keys.map(({ name }) => quoted(name))
+    const columns = windows.map(({ name, column }) => (column === null ? 'TRUE' : quoted(windowColumn(name))))
+    const order = [...keys, 'event'].join(', ')
+    const sql = `SELECT ${['event', 'created', 'arrival', ...keys, ...columns].join(', ')} FROM source WHERE ${where} AND event >= ${from} ORDER BY ${order}`
+    let open: SourceTile | undefined
+    await eachChunk(duck, sql, async (rows) => {
+      const closed: SourceTile[] = []
+      for (const [event, created, arrival, ...rest] of rows) {
+        const entity = entityText(view.keys, rest.slice(0, keys.length)) ?? ''
+        const stamp = { event: event as bigint, created: created as bigint, arrival: arrival as bigint }
+        const own = rest.slice(keys.length).map((value, i) => tileOfWindow(windows[i], value, stamp))
+        const tile = tileOf(stamp.event, step)
+        if (open === undefined || open.entity !== entity || open.tile !== tile) {
+          if (open !== undefined) closed.push(open)
+          open = { entity, step, tile, tiles: own }
+        } else open = { ...open, tiles: open.tiles.map((one, i) => mergeTiles(one, own[i] ?? EMPTY_TILE)) }
+      }
+      count += closed.length
+      await take(closed)
+    })
+    if (open !== undefined) {
+      count += 1
+      await take([open])
+    }
+  }
+  return count
+}
+
+function tileOfWindow(
+  window: WindowFeature | undefined,
+  value: Value,
+  stamp: Pick<SourceRow, 'event' | 'created' | 'arrival'>,
+): Tile {
+  if (window === undefined) return EMPTY_TILE
+  return tileOfValue(window.take, window.of === 'time' ? value : smallest(value), stamp)
+}
+
+async function eachChunk(duck: DuckDBConnection, sql: string, use: (rows: Value[][]) => Promise<void>): Promise<void> {
+  const stream = await duck.stream(sql)
+  for (let chunk = await stream.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await stream.fetchChunk())
+    await use(chunk.getRows() as Value[][])
+}
+
+/** Whole numbers of DuckDB are bigints; those that a number holds are numbers here. */
+function smallest(value: Value): Value {
+  if (typeof value !== 'bigint') return value
+  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value
+}

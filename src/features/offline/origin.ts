@@ -1,0 +1,31 @@
+/** Where the rows of a view come from, as relations of DuckDB. */
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { quoted } from '../as-of/statement.ts'
+import type { View } from '../definitions/definitions.ts'
+import { ColumnError, type SourceColumn } from './columns.ts'
+import { filesSql, type Files, type Relation } from './load.ts'
+
+/** The rows of a view before they are read as what is declared: of its source, or of its query over sources. */
+export function originSql({ name, origin }: View, sources: Readonly<Record<string, Files>>): string {
+  if (origin === null)
+    throw new ColumnError(`view "${name}" has no source: its rows are pushed, and no history of them is kept`)
+  const all = origin.sources.map((source) => {
+    const files = sources[source]
+    if (files === undefined) throw new Error(`the source "${source}" was not handed over`)
+    return [source, filesSql(files)] as const
+  })
+  if (origin.query === null) return all[0]?.[1] ?? ''
+  return `WITH ${all.map(([source, sql]) => `${quoted(source)} AS (${sql})`).join(', ')} SELECT * FROM (${origin.query})`
+}
+
+/** A relation with its columns. */
+export async function relation(duck: DuckDBConnection, sql: string): Promise<Relation> {
+  const rows = await values(duck, `DESCRIBE ${sql}`)
+  const columns = rows.map(([name, type]): SourceColumn => ({ name: String(name), type: String(type) }))
+  return { sql, columns }
+}
+
+/** The rows of a query. */
+export async function values(duck: DuckDBConnection, sql: string): Promise<(bigint | number | string | null)[][]> {
+  return (await duck.runAndReadAll(sql)).getRows() as (bigint | number | string | null)[][]
+}
