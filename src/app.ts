@@ -6,6 +6,7 @@ import { ciRoom, type CiRoom } from './ci/room.ts'
 import { makeIds } from './contract/ids.ts'
 import { costRoom } from './cost/room.ts'
 import { dataRoom } from './data/room.ts'
+import { featuresRoom } from './features/room.ts'
 import { envsRoom } from './envs/room.ts'
 import { evaluationRoom } from './evaluation/room.ts'
 import { httpRoom, type Answering } from './http/room.ts'
@@ -115,7 +116,7 @@ function buildRooms(options: AppOptions, ground: Ground) {
     ...base,
     random: randomBytes,
     looks: ground.store.looks,
-    below: () => ({ ...below, parts: [evaluation, llm, traces, serving, pipelines, models, data] }),
+    below: () => ({ ...below, parts: [evaluation, llm, traces, serving, pipelines, models, features, data] }),
   })
   const traces = tracesRoom(tracking.context)
   const evaluation = evaluationRoom(tracking.context)
@@ -139,6 +140,7 @@ function buildRooms(options: AppOptions, ground: Ground) {
     random: Math.random,
     ...told('pipelines'),
   })
+  const features = featuresRoom({ ...base, ...told('features') })
   const serving: ServingRoom = servingRoom({
     ...base,
     ...models.endpoints,
@@ -186,7 +188,7 @@ function buildRooms(options: AppOptions, ground: Ground) {
   })
   const ci: CiRoom = ciRoom({ ...base, registry: models.registry, pipelines, serving, rollout, data })
   const below = { traces, models, pipelines, monitoring, data }
-  return { ...below, tracking, evaluation, llm, transfer, serving, rollout, cost, ci, jobs }
+  return { ...below, tracking, evaluation, features, llm, transfer, serving, rollout, cost, ci, jobs }
 }
 
 /** What is done with all rooms: their routes, their loops in the order in which they need each other, and an empty store for test suites. */

@@ -1,0 +1,23 @@
+/** The room of features: what they are, what they were at any moment, and what they are now. */
+import type { Mounted } from '../http/mount.ts'
+import type { ProjectPart } from '../tracking/context/context.ts'
+import { tablesPart } from '../tracking/workspaces/tables.ts'
+import type { FeaturesContext } from './context.ts'
+import { featuresRoutes } from './routes.ts'
+
+export interface FeaturesRoom {
+  readonly routes: readonly Mounted[]
+  /** Port: what is kept of a project. */
+  readonly projectPart: ProjectPart
+}
+
+export function featuresRoom(context: FeaturesContext): FeaturesRoom {
+  return {
+    routes: featuresRoutes(context),
+    projectPart: tablesPart({
+      db: context.db,
+      tables: ['feature_names', 'feature_versions'],
+      inside: { of: 'feature_names', id: 'name', tables: [] },
+    }),
+  }
+}
