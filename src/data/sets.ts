@@ -2,13 +2,14 @@
 import { allows, type Principal } from '../contract/access.ts'
 import type { MadeBy } from '../contract/data/sets.ts'
 import { problem } from '../contract/errors.ts'
+import { projectNamed } from '../auth/visibility.ts'
 import { readState } from '../pipelines/context/rows.ts'
 import type { Digest } from '../store/blobs/blobs.ts'
 import { requireOwn } from '../store/blobs/owners.ts'
 import { putManifest, treeFiles, type TreeFile } from '../store/blobs/trees.ts'
 import type { Reader, Tx } from '../store/db.ts'
 import { insertRow } from '../store/sql/rows.ts'
-import { projectOf, type DataContext } from './context.ts'
+import type { DataContext } from './context.ts'
 import { citationsOf } from './kept.ts'
 import { enqueueProfile } from './profiling.ts'
 import { findVersion, requireSet, requireVersion, versionsWith, type Named, type VersionRow } from './rows.ts'
@@ -77,7 +78,7 @@ async function ofFiles({ db, blobs, clock }: DataContext, who: Principal, given:
     throw problem('invalid_field', { field: 'single', value: true, expected: 'a tree of one file' })
   const content = single ? await putManifest(blobs, [{ ...only, path: '', executable: false }]) : infoOf(tree, files)
   return {
-    project: projectOf(who, given.project),
+    project: projectNamed(who, given.project),
     content,
     made_by: { kind: 'files', place: given.place ?? null },
     data_at: given.data_at === undefined ? clock() : Date.parse(given.data_at),

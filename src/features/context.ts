@@ -1,7 +1,5 @@
 /** What the room of features works with. */
 import type { Audit } from '../auth/audit.ts'
-import type { Principal } from '../contract/access.ts'
-import { problem } from '../contract/errors.ts'
 import type { Clock } from '../contract/ids.ts'
 import type { Worker } from '../jobs/worker.ts'
 import type { Blobs } from '../store/blobs/blobs.ts'
@@ -18,11 +16,4 @@ export interface FeaturesContext {
   /** Told of every change, for live views. */
   readonly changed: (name: string) => void
   readonly onError: (error: unknown) => void
-}
-
-/** The project that a caller means: its own, else the one that is named. Throws `not_found` for one that it does not see. */
-export function projectOf(who: Principal, given: string | undefined): string {
-  if (who.project !== null && given !== undefined && given !== who.project)
-    throw problem('not_found', { what: 'project', id: given })
-  return who.project ?? given ?? 'default'
 }

@@ -1,11 +1,12 @@
 /** Routes of features: parse, check whose project it is, call, reply. */
+import { projectNamed } from '../auth/visibility.ts'
 import type { Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
 import { featuresApi } from '../contract/features/catalogue.ts'
 import { toTime } from '../contract/fields.ts'
 import { mount, type Mounted } from '../http/mount.ts'
 import { compileSource, Source, type SourceSpec } from '../pipelines/spec/external/source.ts'
-import { projectOf, type FeaturesContext } from './context.ts'
+import type { FeaturesContext } from './context.ts'
 import { differencesOf, planApply, writePlan, type Change, type Given } from './definitions/apply.ts'
 import { findVersion, newest, versionsOf, type Kind, type Named, type Version } from './definitions/catalogue.ts'
 import { viewEntity, viewOnDemand, viewService, viewView } from './definitions/view.ts'
@@ -18,13 +19,13 @@ function definitionRoutes(context: FeaturesContext): Mounted[] {
   const { db } = context
   return [
     mount(featuresApi.applyFeatures, async ({ body, who }) => {
-      const project = projectOf(who, body.project)
+      const project = projectNamed(who, body.project)
       const given: Given = { section: body.features, sources: sourcesOf(body.sources) }
       const changes = await apply(context, who, { project, given, isDry: body.dry_run })
       return { changes: changes.map((one) => ({ ...one, differences: one.differences.map(plainDifference) })) }
     }),
     mount(featuresApi.listFeatures, async ({ query, who }) => {
-      const all = await newest(db, projectOf(who, query.project))
+      const all = await newest(db, projectNamed(who, query.project))
       return {
         entities: ofKind(all, 'entity').map(viewEntity),
         views: ofKind(all, 'view').map(({ about, latest }) => viewView(about, latest)),
@@ -39,7 +40,7 @@ function detailRoutes(context: FeaturesContext): Mounted[] {
   const { db } = context
   return [
     mount(featuresApi.getFeatureView, async ({ params, query, who }) => {
-      const project = projectOf(who, query.project)
+      const project = projectNamed(who, query.project)
       const all = await newest(db, project)
       const version = await requireVersion(context, {
         project,
@@ -57,7 +58,7 @@ function detailRoutes(context: FeaturesContext): Mounted[] {
       return { ...viewView(about ?? NOTHING_SAID, version), versions, services }
     }),
     mount(featuresApi.getFeatureService, async ({ params, query, who }) => {
-      const project = projectOf(who, query.project)
+      const project = projectNamed(who, query.project)
       const version = await requireVersion(context, {
         project,
         kind: 'service',
@@ -71,7 +72,7 @@ function detailRoutes(context: FeaturesContext): Mounted[] {
       return { ...viewService(about ?? NOTHING_SAID, version), versions }
     }),
     mount(featuresApi.compareFeatures, async ({ params, query, who }) => {
-      const of = { project: projectOf(who, query.project), kind: KIND_OF[params.kind], name: params.name }
+      const of = { project: projectNamed(who, query.project), kind: KIND_OF[params.kind], name: params.name }
       const before = await requireVersion(context, { ...of, version: query.from })
       const after = await requireVersion(context, { ...of, version: query.to })
       const sides = [before, after].map(({ definition, sources }) => ({ ...definition, sources }))
