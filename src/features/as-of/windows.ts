@@ -12,6 +12,12 @@ import { compareStamps, type Stamp } from './as-of.ts'
 /** A cell of a row. Whole numbers of 64 bits are bigints, times too (ns). */
 export type Value = number | bigint | string | boolean | null
 
+/** Whole numbers of 64 bits as JavaScript reckons with them best: a number where it holds them exactly. */
+export function smallest(value: Value): Value {
+  if (typeof value !== 'bigint') return value
+  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value
+}
+
 export interface Window {
   readonly take: Aggregate
   /** ns. */

@@ -1,6 +1,6 @@
 /** The functions of on-demand expressions: what they take, what they give, and what they do with values that are there. */
 import type { ValueType } from '../../contract/features/section.ts'
-import type { Value } from '../as-of/windows.ts'
+import { smallest, type Value } from '../as-of/windows.ts'
 
 /** What a parameter accepts: a type, `number` for int and float, `any` for a type that all of them share. */
 export type Taken = ValueType | 'number' | 'any'
@@ -52,8 +52,7 @@ function round(x: number, places: number): number {
 /** A whole number of 64 bits as small as it can be said; null where it does not fit. */
 export function wholeOf(value: number | bigint): Value {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? value : null
-  if (value >= -(2n ** 53n) + 1n && value <= 2n ** 53n - 1n) return Number(value)
-  return value >= -(2n ** 63n) && value < 2n ** 63n ? value : null
+  return value >= -(2n ** 63n) && value < 2n ** 63n ? smallest(value) : null
 }
 
 const magnitude = (x: NonNullable<Value>): Value =>

@@ -7,7 +7,7 @@ import type { AsOfStatus } from '../as-of/as-of.ts'
 import { asOfStatement, quoted, type AsOfPlan } from '../as-of/statement.ts'
 import { windowStatement } from '../as-of/window-statement.ts'
 import type { Key, Service, TakenView, View } from '../definitions/definitions.ts'
-import { ColumnError } from './columns.ts'
+import { ColumnError, literal } from './columns.ts'
 import { addOnDemand } from './on-demand.ts'
 import { readColumn, readColumns } from './read-columns.ts'
 import { filesSql, keyColumn, requestsSql, viewRowsSql, windowColumn, type Files, type Relation } from './load.ts'
@@ -50,7 +50,7 @@ export async function join(duck: DuckDBConnection, request: JoinRequest): Promis
   await duck.run(`CREATE TABLE joined AS ${joinedSql(service, seen)}`)
   const statuses = await countStatuses(duck, service, seen)
   const computed = await addOnDemand(duck, service, given)
-  await duck.run(`COPY (${resultSql(given, service)}) TO ${text(request.into)} (FORMAT parquet, COMPRESSION zstd)`)
+  await duck.run(`COPY (${resultSql(given, service)}) TO ${literal(request.into)} (FORMAT parquet, COMPRESSION zstd)`)
   const [[rows = 0n] = []] = await values(duck, 'SELECT count(*) FROM requests')
   const columns = service.columns.map(({ name }) => ({
     name,
@@ -190,8 +190,4 @@ SELECT g.* EXCLUDE (${OWN_ROW})${types.length === 0 ? '' : `, ${types.join(', ')
 FROM (SELECT row_number() OVER () AS ${OWN_ROW}, * FROM (${given.sql})) AS g
 JOIN joined AS j ON j."row" = g.${OWN_ROW}${computed}
 ORDER BY g.${OWN_ROW}`
-}
-
-function text(path: string): string {
-  return `'${path.replaceAll("'", "''")}'`
 }

@@ -1,7 +1,16 @@
 /** What a moment sees of every entity of a view, from its source: the rows of a set of the online store, and the tiles of its windows. */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { quoted } from '../as-of/statement.ts'
-import { EMPTY_TILE, mergeTiles, tileOf, tileOfValue, windowStart, type Tile, type Value } from '../as-of/windows.ts'
+import {
+  EMPTY_TILE,
+  mergeTiles,
+  smallest,
+  tileOf,
+  tileOfValue,
+  windowStart,
+  type Tile,
+  type Value,
+} from '../as-of/windows.ts'
 import type { View, WindowFeature } from '../definitions/definitions.ts'
 import { entityText } from '../online/keys.ts'
 import { viewRowsSql, windowColumn, type Files } from './load.ts'
@@ -154,10 +163,4 @@ async function eachChunk(duck: DuckDBConnection, sql: string, use: (rows: Value[
   const stream = await duck.stream(sql)
   for (let chunk = await stream.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await stream.fetchChunk())
     await use(chunk.getRows() as Value[][])
-}
-
-/** Whole numbers of DuckDB are bigints; those that a number holds are numbers here. */
-function smallest(value: Value): Value {
-  if (typeof value !== 'bigint') return value
-  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value
 }

@@ -3,7 +3,7 @@ import type { DuckDBAppender, DuckDBConnection } from '@duckdb/node-api'
 import type { ValueType } from '../../contract/features/section.ts'
 import type { AsOfStatus } from '../as-of/as-of.ts'
 import { quoted } from '../as-of/statement.ts'
-import type { Value } from '../as-of/windows.ts'
+import { smallest, type Value } from '../as-of/windows.ts'
 import type { Service } from '../definitions/definitions.ts'
 import { planOnDemand, type Need } from '../expressions/on-demand.ts'
 import { ColumnError, columnSql } from './columns.ts'
@@ -36,7 +36,9 @@ export async function addOnDemand(
   for (let chunk = await stream.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await stream.fetchChunk()) {
     for (const [row, ...inputs] of chunk.getRows() as Value[][]) {
       appender.appendBigInt(BigInt(row as bigint))
-      const computed = plan.compute(inputs.map((value, i) => (plan.needs[i]?.type === 'time' ? value : small(value))))
+      const computed = plan.compute(
+        inputs.map((value, i) => (plan.needs[i]?.type === 'time' ? value : smallest(value))),
+      )
       for (const [i, value] of computed.entries()) {
         if (value === null) nulls[i] = (nulls[i] ?? 0) + 1
         append(appender, value, types[i] ?? 'float')
@@ -68,12 +70,6 @@ function needsSql(needs: readonly Need[], given: Relation): string {
   })
   const rows = `SELECT row_number() OVER () AS "slipway: row", * FROM (${given.sql})`
   return `SELECT j."row"${columns.map((column) => `, ${column}`).join('')} FROM joined AS j JOIN (${rows}) AS g ON g."slipway: row" = j."row"`
-}
-
-/** Whole numbers of DuckDB are bigints; those that a number holds are numbers here. */
-function small(value: Value): Value {
-  if (typeof value !== 'bigint') return value
-  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value
 }
 
 function append(appender: DuckDBAppender, value: Value, type: ValueType): void {

@@ -1,6 +1,6 @@
 /** Keys of entities as texts: one text for one entity, whatever way a caller spells it. */
 import type { Key } from '../definitions/definitions.ts'
-import type { Value } from '../as-of/windows.ts'
+import { smallest, type Value } from '../as-of/windows.ts'
 
 /** A key that is not of the type that its entity declares. */
 export class KeyError extends Error {
@@ -55,8 +55,4 @@ function bigintIn(value: unknown): bigint | undefined {
 export function entityValues(text: string): Value[] {
   const parts = text.match(/"(?:[^"\\]|\\.)*"|-?\d+/g) ?? []
   return parts.map((part) => (part.startsWith('"') ? (JSON.parse(part) as string) : smallest(BigInt(part))))
-}
-
-function smallest(value: bigint): Value {
-  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value
 }
