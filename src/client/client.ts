@@ -113,7 +113,7 @@ export function foreign(url: string, status: number, what: string): CallError {
 /** The path and query of a call. */
 export function address(route: Route, request: { params?: unknown; query?: unknown }): string {
   const params = (request.params ?? {}) as Record<string, unknown>
-  const path = route.path.replace(/:(\w+)/g, (_, key: string) => encodeURIComponent(String(params[key])))
+  const path = route.path.replace(/(?<=\/):(\w+)/g, (_, key: string) => encodeURIComponent(String(params[key])))
   const search = new URLSearchParams()
   for (const [key, value] of Object.entries((request.query ?? {}) as Record<string, unknown>)) {
     if (value === undefined || value === null) continue

@@ -44,7 +44,7 @@ export function openApi({ tables, schemas, version }: ApiDescription): JsonObjec
   const paths: Record<string, Record<string, Json>> = {}
   for (const [tag, routes] of Object.entries(tables)) {
     for (const [key, description] of Object.entries(routes)) {
-      const path = description.path.replace(/:(\w+)/g, '{$1}')
+      const path = description.path.replace(/(?<=\/):(\w+)/g, '{$1}')
       const method = description.method.toLowerCase()
       const known = (paths[path] ??= {})
       if (method in known) throw new Error(`${description.method} ${description.path} is described twice`)
@@ -155,7 +155,7 @@ interface ObjectSchema {
 function pathParameters(description: Route, components: Components): Json[] {
   const { params } = description
   const properties = params === undefined ? {} : (components.schema(params, 'input') as ObjectSchema).properties
-  return [...description.path.matchAll(/:(\w+)/g)].map(([, name = '']) => ({
+  return [...description.path.matchAll(/(?<=\/):(\w+)/g)].map(([, name = '']) => ({
     name,
     in: 'path',
     required: true,

@@ -155,8 +155,13 @@ function router(routes: readonly Mounted[], exchanges: Exchanges): (exchange: Ex
   })
   for (const mounted of routes) {
     const { method, path } = mounted.route
-    if (!/[:*]/.test(path)) whole.set(method, (whole.get(method) ?? new Map<string, Mounted>()).set(path, mounted))
-    tree.on(method, path, (request, _response, params) => void exchanges.take(exchangeOf(request), mounted, params))
+    if (!/\/:|\*/.test(path)) whole.set(method, (whole.get(method) ?? new Map<string, Mounted>()).set(path, mounted))
+    // a colon within a part is itself, as in `features:read`; the tree takes it doubled
+    tree.on(
+      method,
+      path.replace(/(?<!\/):/g, '::'),
+      (request, _response, params) => void exchanges.take(exchangeOf(request), mounted, params),
+    )
   }
   return (exchange) => {
     const { request, response, head } = exchange

@@ -60,5 +60,5 @@ function firstPart(path: string): string {
 
 function patternOf(path: string): RegExp {
   const literal = path.replace(/[.+?^${}()|[\]\\]/g, '\\$&')
-  return new RegExp(`^${literal.replace(/:\w+/g, '[^/]+').replaceAll('*', '.*')}$`)
+  return new RegExp(`^${literal.replace(/(?<=\/):\w+/g, '[^/]+').replaceAll('*', '.*')}$`)
 }
