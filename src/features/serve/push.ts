@@ -1,0 +1,75 @@
+/** Pushed rows, from the JSON in which they come to rows of the online store. */
+import { problem } from '../../contract/errors.ts'
+import type { View } from '../definitions/definitions.ts'
+import { entityText, KeyError } from '../online/keys.ts'
+import type { NewRow } from '../online/store.ts'
+import type { Entity } from './read.ts'
+import { notA, readValue, withoutNumeral } from './values.ts'
+
+/**
+ * The rows as the store takes them. Without a created time a row counts as known when it happened, and where the view declares one and the
+ * row has none, at `now` (ns). Throws `invalid_field` for a column that is missing, unknown or of another type, and for a null key or time.
+ */
+export function pushedRows(view: View, rows: readonly Entity[], now: bigint): NewRow[] {
+  const columns = new Set([
+    ...view.keys.map(({ name }) => name),
+    view.event_time,
+    ...(view.created_time === null ? [] : [view.created_time]),
+    ...view.features.map(({ column }) => column),
+  ])
+  return rows.map((row, at) => {
+    const field = `rows[${at}]`
+    for (const name of Object.keys(row))
+      if (!columns.has(name))
+        throw problem('invalid_field', {
+          field: `${field}.${name}`,
+          value: shown(row[name]),
+          expected: `a column of view "${view.name}": ${[...columns].join(', ')}`,
+        })
+    const entity = entityOf(view, row, field)
+    const event = momentIn(row, view.event_time, field)
+    const created = view.created_time === null ? event : createdOf(row, view.created_time, field, now)
+    const values = view.features.map(({ name, column, type }) => {
+      if (Object.hasOwn(row, column)) return readValue(type, row[column], `${field}.${column}`)
+      const expected = `a value of feature "${name}", or null`
+      throw problem('invalid_field', { field: `${field}.${column}`, value: undefined, expected })
+    })
+    return { entity, event, created, values }
+  })
+}
+
+function entityOf(view: View, row: Entity, field: string): string {
+  const missing = view.keys.find(({ name }) => (row[name] ?? null) === null)
+  if (missing !== undefined)
+    throw problem('invalid_field', {
+      field: `${field}.${missing.name}`,
+      value: row[missing.name],
+      expected: `a key of view "${view.name}": ${missing.type === 'int' ? 'a whole number' : 'a text'}`,
+    })
+  try {
+    const text = entityText(
+      view.keys,
+      view.keys.map(({ name }) => withoutNumeral(row[name])),
+    )
+    if (text === null) throw new Error('no part of the key is null')
+    return text
+  } catch (error) {
+    if (!(error instanceof KeyError)) throw error
+    throw problem('invalid_field', { field: `${field}.${error.key}`, value: error.value, expected: error.expected })
+  }
+}
+
+function momentIn(row: Entity, column: string, field: string): bigint {
+  const moment = readValue('time', row[column], `${field}.${column}`)
+  if (typeof moment === 'bigint') return moment
+  throw notA('time', row[column], `${field}.${column}`)
+}
+
+function createdOf(row: Entity, column: string, field: string, now: bigint): bigint {
+  return (row[column] ?? null) === null ? now : momentIn(row, column, field)
+}
+
+function shown(given: unknown): unknown {
+  const value = withoutNumeral(given)
+  return typeof value === 'bigint' ? String(value) : value
+}

@@ -1,0 +1,126 @@
+/** Reads the features of a plan from the online store: for each entity its values, and why one is missing. */
+import { problem } from '../../contract/errors.ts'
+import type { OnExpired } from '../../contract/features/section.ts'
+import { statusOf, type AsOfStatus } from '../as-of/as-of.ts'
+import type { Value } from '../as-of/windows.ts'
+import { entityText, KeyError } from '../online/keys.ts'
+import type { OnlineReader, SeenEntity } from '../online/reader.ts'
+import type { PlannedView, ReadPlan } from './plan.ts'
+import { readValue, withoutNumeral } from './values.ts'
+
+/** What is read of one entity. */
+export interface ReadRow {
+  /** In the order of the plan's columns. */
+  readonly values: readonly Value[]
+  readonly statuses: readonly AsOfStatus[]
+  /** In the order of the plan's views: when the row that is seen happened, ns; null where none is seen. */
+  readonly events: readonly (bigint | null)[]
+}
+
+export interface Read {
+  readonly rows: readonly ReadRow[]
+  /** In the order of the plan's views: false where nothing of its version was ever stored. */
+  readonly stored: readonly boolean[]
+}
+
+export interface Reading {
+  readonly reader: Pick<OnlineReader, 'read'>
+  /** ns. */
+  readonly now: bigint
+  readonly on_expired: OnExpired
+}
+
+export type Entity = Readonly<Record<string, unknown>>
+
+/**
+ * Reads entities, each by its keys and the fields of the request, as JSON brings them. Throws `invalid_field` for a key or field that is
+ * missing, of another type, or not of this plan, and `unprocessable` for an expired value where the policy is to refuse it.
+ */
+export function readEntities(plan: ReadPlan, entities: readonly Entity[], reading: Reading): Read {
+  for (const [at, entity] of entities.entries()) refuseUnknown(plan, entity, `entities[${at}]`)
+  const seen = plan.views.map((view) => {
+    const texts = entities.map((entity, at) => textOf(view, entity, `entities[${at}]`))
+    return reading.reader.read(view.of, texts, reading.now)
+  })
+  const rows = entities.map((entity, at) => {
+    const own = plan.views.map((view, i) => judge(view, seen[i]?.[at] ?? NOTHING, { ...reading, at }))
+    return rowOf(plan, own, entity, `entities[${at}]`)
+  })
+  return { rows, stored: seen.map((one) => one !== undefined) }
+}
+
+const NOTHING: SeenEntity = { status: 'not_found', event: null, values: [] }
+
+/** A field that nothing takes is most often a misspelled one. */
+function refuseUnknown({ taken }: ReadPlan, entity: Entity, field: string): void {
+  for (const name of Object.keys(entity)) {
+    if (taken.has(name)) continue
+    const expected = taken.size === 0 ? 'no keys' : [...taken].map((one) => `"${one}"`).join(', ')
+    throw problem('invalid_field', {
+      field: `${field}.${name}`,
+      value: plain(entity[name]),
+      expected: `one of ${expected}`,
+    })
+  }
+}
+
+function plain(given: unknown): unknown {
+  const value = withoutNumeral(given)
+  return typeof value === 'bigint' ? String(value) : value
+}
+
+/** The text of an entity; null where a part of its key is null, which nothing matches. */
+function textOf({ name, keys, asked }: PlannedView, entity: Entity, field: string): string | null {
+  for (const [i, column] of asked.entries())
+    if (!Object.hasOwn(entity, column))
+      throw problem('invalid_field', {
+        field: `${field}.${column}`,
+        value: undefined,
+        expected: `the key of view "${name}", ${keys[i]?.type === 'int' ? 'a whole number' : 'a text'} or null`,
+      })
+  try {
+    return entityText(
+      keys,
+      asked.map((column) => withoutNumeral(entity[column])),
+    )
+  } catch (error) {
+    if (!(error instanceof KeyError)) throw error
+    const column = asked[keys.findIndex((key) => key.name === error.key)] ?? error.key
+    throw problem('invalid_field', { field: `${field}.${column}`, value: error.value, expected: error.expected })
+  }
+}
+
+/** What is taken of a row by the policy for values that are too old. */
+function judge(
+  view: PlannedView,
+  seen: SeenEntity,
+  { on_expired, at, now }: Pick<Reading, 'on_expired' | 'now'> & { readonly at: number },
+): SeenEntity {
+  if (seen.status !== 'expired' || on_expired === 'value') return seen
+  if (on_expired === 'null') return { ...seen, values: [] }
+  const age = seen.event === null ? '' : `happened ${(now - seen.event) / 1_000_000_000n} s ago and `
+  throw problem('unprocessable', {
+    detail: `entities[${at}]: the row of view "${view.name}" ${age}lives ${(view.ttl_ms ?? 0) / 1000} s, and this service refuses expired values`,
+    reason: 'expired',
+  })
+}
+
+function rowOf(plan: ReadPlan, seen: readonly SeenEntity[], entity: Entity, field: string): ReadRow {
+  const valueOf = ({ view, feature }: { readonly view: number; readonly feature: number }): Value =>
+    seen[view]?.values[feature] ?? null
+  const given = plan.needs.map((need) =>
+    'field' in need ? fieldOf(entity, need.field, need.type, field) : valueOf(need),
+  )
+  const computed = plan.onDemand.compute(given)
+  const values = plan.found.map((one) => ('view' in one ? valueOf(one) : (computed[one.on_demand] ?? null)))
+  const statuses = plan.found.map((one, i) =>
+    statusOf('view' in one ? (seen[one.view]?.status ?? 'not_found') : 'live', values[i] === null),
+  )
+  return { values, statuses, events: seen.map(({ event }) => event) }
+}
+
+function fieldOf(entity: Entity, name: string, type: 'int' | 'float' | 'bool' | 'text' | 'time', field: string): Value {
+  if (Object.hasOwn(entity, name)) return readValue(type, entity[name], `${field}.${name}`)
+  const expected = `the field that an on-demand feature takes from the request: ${type} or null`
+  throw problem('invalid_field', { field: `${field}.${name}`, value: undefined, expected })
+}
