@@ -1,0 +1,37 @@
+/** The online store of this machine, as the control process holds it: opened when it is first written, closed when the server stops. */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { OnlineStore } from './store.ts'
+
+export interface Online {
+  /** The file that readers open; it is missing until something was written. */
+  readonly path: string
+  /** The store for writing; it is made where it is missing. Throws after `close`. */
+  store(): OnlineStore
+  /** Closes what was opened; doing it once more changes nothing. */
+  close(): void
+}
+
+/** The online store below a data folder. Nothing is touched before `store` is called. */
+export function openOnline(dataDir: string): Online {
+  const folder = join(dataDir, 'features')
+  const path = join(folder, 'online.db')
+  let opened: OnlineStore | undefined
+  let isClosed = false
+  return {
+    path,
+    store() {
+      if (isClosed) throw new Error('the online store is closed')
+      if (opened === undefined) {
+        mkdirSync(folder, { recursive: true })
+        opened = new OnlineStore(path)
+      }
+      return opened
+    },
+    close() {
+      isClosed = true
+      opened?.close()
+      opened = undefined
+    },
+  }
+}
