@@ -193,7 +193,7 @@ function buildRooms(options: AppOptions, ground: Ground) {
 
 /** What is done with all rooms: their routes, their loops in the order in which they need each other, and an empty store for test suites. */
 function operate({ jobs, ...rooms }: ReturnType<typeof buildRooms>) {
-  const { tracking, traces, evaluation, llm, models, pipelines, serving, rollout, monitoring, cost } = rooms
+  const { tracking, traces, evaluation, llm, models, pipelines, serving, rollout, monitoring, cost, features } = rooms
   return {
     routes: Object.values(rooms).flatMap((room) => room.routes),
     reset: (async (asked) => {
@@ -208,7 +208,7 @@ function operate({ jobs, ...rooms }: ReturnType<typeof buildRooms>) {
       return serving.addresses()
     },
     async stop() {
-      for (const room of [cost, monitoring, rollout, pipelines, jobs, serving]) await room.stop()
+      for (const room of [cost, monitoring, rollout, pipelines, jobs, serving, features]) await room.stop()
     },
   }
 }

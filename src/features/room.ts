@@ -3,17 +3,23 @@ import type { Mounted } from '../http/mount.ts'
 import type { ProjectPart } from '../tracking/context/context.ts'
 import { tablesPart } from '../tracking/workspaces/tables.ts'
 import type { FeaturesContext } from './context.ts'
+import { openOnline } from './online/open.ts'
 import { featuresRoutes } from './routes.ts'
+import { serveRoutes } from './serve/routes.ts'
 
 export interface FeaturesRoom {
   readonly routes: readonly Mounted[]
   /** Port: what is kept of a project. */
   readonly projectPart: ProjectPart
+  /** Closes the online store. */
+  stop(): Promise<void>
 }
 
 export function featuresRoom(context: FeaturesContext): FeaturesRoom {
+  const online = openOnline(context.dataDir)
   return {
-    routes: featuresRoutes(context),
+    routes: [...featuresRoutes(context), ...serveRoutes(context, online)],
+    stop: async () => online.close(),
     projectPart: tablesPart({
       db: context.db,
       tables: ['feature_names', 'feature_versions'],

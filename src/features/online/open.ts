@@ -1,6 +1,7 @@
 /** The online store of this machine, as the control process holds it: opened when it is first written, closed when the server stops. */
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { OnlineReader } from './reader.ts'
 import { OnlineStore } from './store.ts'
 
 export interface Online {
@@ -8,6 +9,8 @@ export interface Online {
   readonly path: string
   /** The store for writing; it is made where it is missing. Throws after `close`. */
   store(): OnlineStore
+  /** The store for reading; undefined while there is none. Throws after `close`. */
+  reader(): OnlineReader | undefined
   /** Closes what was opened; doing it once more changes nothing. */
   close(): void
 }
@@ -17,6 +20,7 @@ export function openOnline(dataDir: string): Online {
   const folder = join(dataDir, 'features')
   const path = join(folder, 'online.db')
   let opened: OnlineStore | undefined
+  let read: OnlineReader | undefined
   let isClosed = false
   return {
     path,
@@ -28,8 +32,15 @@ export function openOnline(dataDir: string): Online {
       }
       return opened
     },
+    reader() {
+      if (isClosed) throw new Error('the online store is closed')
+      if (read === undefined && existsSync(path)) read = new OnlineReader(path)
+      return read
+    },
     close() {
       isClosed = true
+      read?.close()
+      read = undefined
       opened?.close()
       opened = undefined
     },

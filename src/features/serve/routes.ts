@@ -1,0 +1,17 @@
+/** Routes of the online store: rows are pushed, features are read. */
+import { projectNamed } from '../../auth/visibility.ts'
+import { onlineApi } from '../../contract/features/online.ts'
+import { mount, type Mounted } from '../../http/mount.ts'
+import { onlineService } from './service.ts'
+import type { FeaturesContext } from '../context.ts'
+import type { Online } from '../online/open.ts'
+
+export function serveRoutes(context: FeaturesContext, online: Online): Mounted[] {
+  const service = onlineService(context, online)
+  return [
+    mount(onlineApi.readFeatures, async ({ body, who }) => service.read(projectNamed(who, body.project), body)),
+    mount(onlineApi.pushFeatures, async ({ params, body, who }) =>
+      service.push({ project: projectNamed(who, body.project), name: params.name, version: body.version }, body.rows),
+    ),
+  ]
+}

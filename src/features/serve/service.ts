@@ -1,0 +1,171 @@
+/** Reads and pushes for callers of the server, whatever protocol they speak. */
+import { problem } from '../../contract/errors.ts'
+import type { FeatureRow, PushedVersion, ReadView } from '../../contract/features/online.ts'
+import type { OnExpired } from '../../contract/features/section.ts'
+import { Problem } from '../../contract/errors.ts'
+import { findVersion, newest, type Version } from '../definitions/catalogue.ts'
+import type { FeaturesContext } from '../context.ts'
+import type { Online } from '../online/open.ts'
+import type { NewRow } from '../online/store.ts'
+import { momentText } from './moments.ts'
+import type { ReadPlan } from './plan.ts'
+import { Plans } from './plans.ts'
+import { pushedRows } from './push.ts'
+import { readEntities, type Entity, type Read, type ReadRow } from './read.ts'
+import { writeValue } from './values.ts'
+
+export interface Wanted {
+  readonly service?: string | undefined
+  readonly version?: number | undefined
+  /** In place of a service. */
+  readonly features?: readonly string[] | undefined
+  /** With `features`: columns are VIEW__FEATURE. */
+  readonly full?: boolean
+  readonly entities: readonly Entity[]
+  readonly on_expired?: OnExpired | undefined
+}
+
+export interface ViewNamed {
+  readonly project: string
+  readonly name: string
+  readonly version?: number | undefined
+}
+
+export interface OnlineService {
+  /** Throws `invalid_field`, `not_found` and `unprocessable`. */
+  readonly read: (
+    project: string,
+    wanted: Wanted,
+  ) => Promise<{
+    readonly service: { readonly name: string; readonly version: number } | null
+    readonly views: ReadView[]
+    readonly rows: FeatureRow[]
+  }>
+  /** The same as values with their plan, for other protocols. */
+  readonly readPlain: (project: string, wanted: Wanted) => Promise<Answered>
+  /** Throws `invalid_field`, `not_found` and `conflict`; then nothing is written. */
+  readonly push: (
+    of: ViewNamed,
+    rows: readonly Entity[],
+  ) => Promise<{ readonly rows: number; readonly versions: PushedVersion[] }>
+}
+
+/** What was read, by which plan. */
+export interface Answered extends Read {
+  readonly service: { readonly name: string; readonly version: number } | null
+  readonly plan: ReadPlan
+  /** ns. */
+  readonly now: bigint
+}
+
+export function onlineService({ db, clock }: Pick<FeaturesContext, 'db' | 'clock'>, online: Online): OnlineService {
+  const plans = new Plans(db)
+  const now = (): bigint => BigInt(clock()) * 1_000_000n
+  const readPlain = async (project: string, wanted: Wanted): Promise<Answered> => {
+    const { service, plan } = await planOf(plans, project, wanted)
+    const reader = online.reader() ?? { read: () => undefined }
+    const at = now()
+    const on_expired = wanted.on_expired ?? plan.on_expired
+    return { service, plan, now: at, ...readEntities(plan, wanted.entities, { reader, now: at, on_expired }) }
+  }
+  return {
+    readPlain,
+    async read(project, wanted) {
+      const answered = await readPlain(project, wanted)
+      const { plan, stored } = answered
+      const horizonOf = (at: number): string | null => {
+        const of = plan.views[at]?.of
+        const horizon = of === undefined ? null : (online.reader()?.describe(of)?.horizon ?? null)
+        return horizon === null ? null : momentText(horizon)
+      }
+      const views = plan.views.map(({ name, of }, at) => ({
+        name,
+        view: of.view,
+        version: of.version,
+        stored: stored[at] === true,
+        horizon: horizonOf(at),
+      }))
+      return { service: answered.service, views, rows: answered.rows.map((row) => viewRow(answered, row)) }
+    },
+    async push({ project, name, version }, rows) {
+      const wanted = await versionsToPush(db, { project, name, version })
+      const at = now()
+      const [first, ...others] = wanted.map((one, i): { of: Version<'view'>; rows: NewRow[] } | Refused => {
+        try {
+          return { of: one, rows: pushedRows(one.definition, rows, at) }
+        } catch (error) {
+          // an older version has other columns; the newest has to take them
+          if (i === 0 || !(error instanceof Problem)) throw error
+          return { of: one, reason: error.message }
+        }
+      })
+      const versions = [first, ...others].flatMap((one): PushedVersion[] => {
+        if (one === undefined) return []
+        const { version: number, definition } = one.of
+        if ('reason' in one) return [{ version: number, written: false, reason: one.reason }]
+        online.store().push({ project, view: name, version: number }, definition, one.rows, at)
+        return [{ version: number, written: true, reason: null }]
+      })
+      return { rows: rows.length, versions }
+    },
+  }
+}
+
+interface Refused {
+  readonly of: Version<'view'>
+  readonly reason: string
+}
+
+async function planOf(plans: Plans, project: string, { service, version, features, full = false }: Wanted) {
+  if ((service === undefined) === (features === undefined))
+    throw problem('invalid_field', { field: 'service', value: service, expected: 'either "service" or "features"' })
+  if (service === undefined) return { service: null, plan: await plans.features(project, features ?? [], full) }
+  const found = await plans.service({ project, name: service, version })
+  return { service: { name: service, version: found.version }, plan: found.plan }
+}
+
+/** The newest version of a view, then each other that a service reads in its newest version; or the one that is named. */
+async function versionsToPush(db: FeaturesContext['db'], of: ViewNamed): Promise<Version<'view'>[]> {
+  const { project, name, version } = of
+  const newestOne = await requireView(db, of)
+  if (!newestOne.definition.push)
+    throw problem('conflict', {
+      detail: `view "${name}@${newestOne.version}" takes no pushed rows; "push: true" in its definition says that it does`,
+    })
+  if (version !== undefined) return [newestOne]
+  const read = (await newest(db, project)).flatMap(({ latest }) =>
+    latest.kind === 'service'
+      ? (latest as Version<'service'>).definition.views.filter(({ view }) => view === name)
+      : [],
+  )
+  const older = [...new Set(read.map((one) => one.version))].filter((one) => one !== newestOne.version)
+  const others = await Promise.all(older.map((one) => requireView(db, { project, name, version: one })))
+  return [newestOne, ...others.filter(({ definition }) => definition.push)]
+}
+
+async function requireView(db: FeaturesContext['db'], { project, name, version }: ViewNamed): Promise<Version<'view'>> {
+  const found = await findVersion(db, { project, kind: 'view', name, version })
+  if (found !== undefined) return found
+  throw problem('not_found', { what: 'feature view', id: version === undefined ? name : `${name}@${version}` })
+}
+
+function viewRow({ plan, now }: Answered, { values, statuses, events }: ReadRow): FeatureRow {
+  const named = plan.columns.map(({ name, type }, i) => ({
+    name,
+    value: writeValue(type, values[i] ?? null),
+    status: statuses[i] ?? 'not_found',
+  }))
+  const missing = named.filter(({ status }) => status !== 'present')
+  const seen = plan.views.flatMap(({ name }, i) => {
+    const event = events[i] ?? null
+    return event === null
+      ? []
+      : [[name, { at: momentText(event), age_ms: Number((now - event) / 1_000_000n) }] as const]
+  })
+  // no column replaces the prototype, whatever its name
+  return {
+    features: Object.fromEntries(named.map(({ name, value }) => [name, value])),
+    missing: Object.fromEntries(missing.map(({ name, status }) => [name, status])),
+    events: Object.fromEntries(seen),
+  }
+}
