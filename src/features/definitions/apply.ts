@@ -128,13 +128,12 @@ interface Listed {
   readonly about: About
 }
 
+function aboutOf(one: Partial<About> | undefined): About {
+  return { description: one?.description ?? '', owner: one?.owner ?? '', tags: one?.tags ?? {} }
+}
+
 function listed({ entities, views, onDemand, services }: Definitions, given: Given): Listed[] {
   const { section } = given
-  const aboutOf = (one: Partial<About> | undefined): About => ({
-    description: one?.description ?? '',
-    owner: one?.owner ?? '',
-    tags: one?.tags ?? {},
-  })
   return [
     ...[...entities.values()].map((one): Listed => ({
       kind: 'entity',

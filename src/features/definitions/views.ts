@@ -111,18 +111,16 @@ function windowOf(name: string, given: WindowSection, at: Tell): WindowFeature[]
   if (step_ms > over_ms)
     at([...path, 'step'], `at most ${String(given.over)}, its length, was expected, got ${String(given.step)}`)
   const { take } = given
-  if (given.of === undefined && take !== 'count') at(path, `"of", the column, was expected beside "take: ${take}"`)
-  if ((given.q !== undefined) !== (take === 'quantile'))
-    at(
-      path,
-      take === 'quantile'
-        ? '"q", 0 to 1, was expected beside "take: quantile"'
-        : '"q" belongs to "take: quantile" alone',
-    )
   const of = given.type ?? 'float'
-  if (!NUMERIC.has(of) && RECKONING.has(take))
-    at([...path, 'type'], `int, float or bool was expected for ${take}, got ${of}`)
+  checkTake(given, of, (more, message) => at([...path, ...more], message))
   return [{ name, type: givenBy(take, of), take, column: given.of ?? null, of, over_ms, step_ms, q: given.q ?? 0 }]
+}
+
+function checkTake({ of: column, take, q }: WindowSection, of: ValueType, at: Tell): void {
+  if (column === undefined && take !== 'count') at([], `"of", the column, was expected beside "take: ${take}"`)
+  if (q === undefined && take === 'quantile') at([], '"q", 0 to 1, was expected beside "take: quantile"')
+  if (q !== undefined && take !== 'quantile') at([], '"q" belongs to "take: quantile" alone')
+  if (!NUMERIC.has(of) && RECKONING.has(take)) at(['type'], `int, float or bool was expected for ${take}, got ${of}`)
 }
 
 const NUMERIC: ReadonlySet<ValueType> = new Set(['int', 'float', 'bool'])

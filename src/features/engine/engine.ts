@@ -30,7 +30,7 @@ export async function runTask<K extends Task['kind']>(
   try {
     const ended = await runProcess(JSON.stringify({ task, limits: { ...limits, scratch } }), longest_ms, signal)
     signal?.throwIfAborted()
-    return resultOf<K>(task.kind as K, ended, longest_ms)
+    return resultOf<K>(task.kind, ended, longest_ms)
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }

@@ -94,7 +94,7 @@ export const FUNCTIONS: ReadonlyMap<string, FunctionOf> = new Map<string, Functi
   ['lower', ofText((text) => text.toLowerCase())],
   ['upper', ofText((text) => text.toUpperCase())],
   ['trim', ofText((text) => text.replace(/^ +| +$/g, ''))],
-  ['length', { takes: ['text'], needs: 1, gives: 'int', run: (text) => [...(text as string)].length }],
+  ['length', { takes: ['text'], needs: 1, gives: 'int', run: (text) => Array.from(text as string).length }],
   [
     'substr',
     {
@@ -117,5 +117,7 @@ export const FUNCTIONS: ReadonlyMap<string, FunctionOf> = new Map<string, Functi
 /** Characters from the one with the number `from`, which counts from 1; none where it is below that. */
 function part(text: string, from: number, count: number | undefined): Value {
   if (from < 1 || (count !== undefined && count < 0)) return null
-  return [...text].slice(from - 1, count === undefined ? undefined : from - 1 + count).join('')
+  return Array.from(text)
+    .slice(from - 1, count === undefined ? undefined : from - 1 + count)
+    .join('')
 }

@@ -28,18 +28,11 @@ export function columnSql(column: SourceColumn, type: ValueType): string {
   const isText = TEXTS.test(column.type)
   const refused = new ColumnError(`column "${column.name}" is ${column.type} in the source, and ${type} is declared`)
   switch (type) {
-    case 'int':
-      if (WHOLE.test(column.type)) return orError(column, `TRY_CAST(${from} AS BIGINT)`, type)
-      if (FRACTIONAL.test(column.type))
-        return orError(column, `CASE WHEN ${from} = trunc(${from}) THEN TRY_CAST(${from} AS BIGINT) END`, type)
-      // a text with a fraction would be rounded by a cast
-      if (isText)
-        return orError(
-          column,
-          `CASE WHEN regexp_full_match(trim(${from}), '[-+]?\\d+') THEN TRY_CAST(${from} AS BIGINT) END`,
-          type,
-        )
-      throw refused
+    case 'int': {
+      const condition = wholeWhere(column)
+      if (condition === undefined) throw refused
+      return orError(column, `CASE WHEN ${condition} THEN TRY_CAST(${from} AS BIGINT) END`, type)
+    }
     case 'float':
       if (WHOLE.test(column.type) || FRACTIONAL.test(column.type)) return `CAST(${from} AS DOUBLE)`
       if (isText) return orError(column, `TRY_CAST(${from} AS DOUBLE)`, type)
@@ -55,6 +48,14 @@ export function columnSql(column: SourceColumn, type: ValueType): string {
     case 'time':
       return timeSql(column)
   }
+}
+
+/** Where a value of a column is whole: a cast would round a fraction. Undefined for a type that is never a number. */
+function wholeWhere({ name, type }: SourceColumn): string | undefined {
+  const from = quoted(name)
+  if (WHOLE.test(type)) return 'TRUE'
+  if (FRACTIONAL.test(type)) return `${from} = trunc(${from})`
+  return TEXTS.test(type) ? `regexp_full_match(trim(${from}), '[-+]?\\d+')` : undefined
 }
 
 /** Nanoseconds since 1970 of a column of times; a time without a zone is in UTC. Throws `ColumnError` for what is no time. */

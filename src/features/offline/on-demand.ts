@@ -35,7 +35,7 @@ export async function addOnDemand(
   const stream = await duck.stream(needsSql(plan.needs, given))
   for (let chunk = await stream.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await stream.fetchChunk()) {
     for (const [row, ...inputs] of chunk.getRows() as Value[][]) {
-      appender.appendBigInt(BigInt(row as bigint))
+      appender.appendBigInt(row as bigint)
       const computed = plan.compute(
         inputs.map((value, i) => (plan.needs[i]?.type === 'time' ? value : smallest(value))),
       )
@@ -77,5 +77,5 @@ function append(appender: DuckDBAppender, value: Value, type: ValueType): void {
   else if (type === 'text') appender.appendVarchar(String(value))
   else if (type === 'bool') appender.appendBoolean(Boolean(value))
   else if (type === 'float') appender.appendDouble(Number(value))
-  else appender.appendBigInt(BigInt(value as number | bigint))
+  else appender.appendBigInt(BigInt(value))
 }

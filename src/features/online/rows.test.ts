@@ -44,7 +44,7 @@ test('what is of another type, or was rounded on its way, is refused', () => {
   for (const value of [
     1.5,
     Number.NaN,
-    9_007_199_254_740_993,
+    2 ** 53 + 2,
     '007',
     '+7',
     ' 7',

@@ -91,7 +91,7 @@ async function adHoc(reader: Reader, project: string, given: readonly string[], 
     (path, message) => faults.push({ at: Number(path[3]), message }),
   )
   if (service !== undefined) return service
-  const [{ at = Number.NaN, message = '' } = {}] = faults
+  const { at, message } = faults[0] ?? { at: Number.NaN, message: '' }
   const isOne = Number.isInteger(at)
   throw problem('invalid_field', {
     field: isOne ? `features[${at}]` : 'features',

@@ -58,7 +58,7 @@ describe('the online store over HTTP', () => {
   })
 
   const apply = (features: object) =>
-    client.call(featuresApi.applyFeatures, { body: { features: features as never, sources: {} } })
+    client.call(featuresApi.applyFeatures, { body: { features: features, sources: {} } })
   const push = (name: string, rows: readonly object[], more: object = {}) =>
     client.call(onlineApi.pushFeatures, { params: { name }, body: { rows: rows as never, ...more } })
   const read = (body: object) => client.call(onlineApi.readFeatures, { body: body as never })
