@@ -2,7 +2,7 @@
 import type { Mounted } from '../http/mount.ts'
 import type { ProjectPart } from '../tracking/context/context.ts'
 import { tablesPart } from '../tracking/workspaces/tables.ts'
-import type { FeaturesContext } from './context.ts'
+import type { FeaturesContext } from './context/context.ts'
 import { openOnline } from './online/open.ts'
 import { featuresRoutes } from './routes.ts'
 import { serveRoutes } from './serve/routes.ts'

@@ -13,25 +13,9 @@ import {
 } from '../as-of/windows.ts'
 import type { View, WindowFeature } from '../definitions/definitions.ts'
 import { entityText } from '../online/keys.ts'
+import type { SourceRow, SourceTile } from '../online/source-rows.ts'
 import { viewRowsSql, windowColumn, type Files } from './load.ts'
 import { originSql, relation, values } from './origin.ts'
-
-/** A row that is the last one of its entity. */
-export interface SourceRow {
-  readonly entity: string
-  readonly event: bigint
-  readonly created: bigint
-  readonly arrival: bigint
-  readonly values: readonly Value[]
-}
-
-/** The windows of one step over one tile of an entity, in the order of the view. */
-export interface SourceTile {
-  readonly entity: string
-  readonly step: bigint
-  readonly tile: bigint
-  readonly tiles: readonly Tile[]
-}
 
 export interface Materialisation {
   readonly view: View

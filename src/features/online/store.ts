@@ -2,8 +2,8 @@
 import { seenFrom, type Stamp } from '../as-of/as-of.ts'
 import type { Value } from '../as-of/windows.ts'
 import type { View } from '../definitions/definitions.ts'
-import type { SourceRow, SourceTile } from '../offline/materialise.ts'
 import { pack } from './pack.ts'
+import type { SourceRow, SourceTile } from './source-rows.ts'
 import { packTiles } from './tile-pack.ts'
 import { openForWriting, type Connection, type Statement } from './schema.ts'
 

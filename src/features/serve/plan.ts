@@ -2,7 +2,7 @@
 import type { OnExpired, ValueType } from '../../contract/features/section.ts'
 import { problem } from '../../contract/errors.ts'
 import type { Column, Key, Service, View } from '../definitions/definitions.ts'
-import { planOnDemand, type OnDemandPlan } from '../expressions/on-demand.ts'
+import { planOnDemand, type OnDemandPlan } from '../definitions/on-demand.ts'
 import type { ViewVersion } from '../online/store.ts'
 
 /** A view as it is read. */

@@ -3,7 +3,7 @@ import { projectNamed } from '../../auth/visibility.ts'
 import { onlineApi } from '../../contract/features/online.ts'
 import { mount, type Mounted } from '../../http/mount.ts'
 import { onlineService } from './service.ts'
-import type { FeaturesContext } from '../context.ts'
+import type { FeaturesContext } from '../context/context.ts'
 import type { Online } from '../online/open.ts'
 
 export function serveRoutes(context: FeaturesContext, online: Online): Mounted[] {

@@ -4,7 +4,7 @@ import type { FeatureRow, PushedVersion, ReadView } from '../../contract/feature
 import type { OnExpired } from '../../contract/features/section.ts'
 import { Problem } from '../../contract/errors.ts'
 import { findVersion, newest, type Version } from '../definitions/catalogue.ts'
-import type { FeaturesContext } from '../context.ts'
+import type { FeaturesContext } from '../context/context.ts'
 import type { Online } from '../online/open.ts'
 import type { NewRow } from '../online/store.ts'
 import { momentText } from './moments.ts'

@@ -1,9 +1,9 @@
 /** What the room of features works with. */
-import type { Audit } from '../auth/audit.ts'
-import type { Clock } from '../contract/ids.ts'
-import type { Worker } from '../jobs/worker.ts'
-import type { Blobs } from '../store/blobs/blobs.ts'
-import type { Db } from '../store/db.ts'
+import type { Audit } from '../../auth/audit.ts'
+import type { Clock } from '../../contract/ids.ts'
+import type { Worker } from '../../jobs/worker.ts'
+import type { Blobs } from '../../store/blobs/blobs.ts'
+import type { Db } from '../../store/db.ts'
 
 export interface FeaturesContext {
   readonly db: Db

@@ -1,8 +1,8 @@
 /** The on-demand features of a service as one function, for whoever has the features and the fields of a request. */
 import type { ValueType } from '../../contract/features/section.ts'
-import type { Input, OnDemand } from '../definitions/definitions.ts'
+import type { Input, OnDemand } from './definitions.ts'
 import type { Value } from '../as-of/windows.ts'
-import { compileExpression } from './compile.ts'
+import { compileExpression } from '../expressions/compile.ts'
 
 /** A value that is needed from outside: not of another on-demand feature, which is computed here. */
 export interface Need {
