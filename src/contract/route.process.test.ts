@@ -46,7 +46,10 @@ test('no two routes have the same method and path', () => {
 })
 
 test('no path of one route is taken by the named part of another of the same method', () => {
-  const shapes = routes.map(([name, { method, path }]) => ({ name, shape: `${method} ${path.replace(/(?<=\/):\w+/g, ':')}` }))
+  const shapes = routes.map(([name, { method, path }]) => ({
+    name,
+    shape: `${method} ${path.replace(/(?<=\/):\w+/g, ':')}`,
+  }))
   const twice = shapes.filter(({ shape }, at) => shapes.findIndex((one) => one.shape === shape) !== at)
   assert.deepEqual(twice, [])
 })

@@ -113,6 +113,10 @@ export const Limits = z.strictObject({
   explain_share: z.number().min(0).max(1).nullish(),
 })
 
+/** The feature service from which an endpoint fills the inputs that a request leaves out; both null where it has none. */
+export const EndpointFeatures = z.object({ service: z.string().nullable(), version: z.number().int().nullable() })
+export type EndpointFeatures = z.output<typeof EndpointFeatures>
+
 const numbers = z.union([z.number(), z.array(z.number())])
 
 /** One logged prediction. */
@@ -324,6 +328,29 @@ export const servingApi = {
     body: Limits,
     reply: Limits,
     errors: ['not_found'],
+  }),
+  getEndpointFeatures: route({
+    method: 'GET',
+    path: '/v1/endpoints/:name/features',
+    summary: 'The feature service from which an endpoint fills what requests leave out',
+    access: may('read', 'endpoints'),
+    params: byName,
+    reply: EndpointFeatures,
+    errors: ['not_found'],
+  }),
+  putEndpointFeatures: route({
+    method: 'PUT',
+    path: '/v1/endpoints/:name/features',
+    summary:
+      'Have an endpoint fill what requests leave out from a feature service, in one version; `service: null` ends it',
+    access: may('write', 'endpoints'),
+    params: byName,
+    body: z.strictObject({
+      service: name.nullable(),
+      version: z.number().int().min(1).optional().describe('default: the newest, which stays the one that is read'),
+    }),
+    reply: EndpointFeatures,
+    errors: ['not_found', 'invalid_field', 'unprocessable'],
   }),
   listPredictions: route({
     method: 'GET',

@@ -9,10 +9,11 @@ import { withReserve } from '../store/reserve.ts'
 import type { GatewayFile, RunFiles } from './run-files.ts'
 import { gatewayFile, isAlive, processStart, readJsonFile, runFiles, socketPath, writeWhole } from './run-files.ts'
 import { asTable, EMPTY_TABLE } from './table/table.ts'
-import type { RoutingTable } from './table/table.ts'
+import type { EndpointRoute, RoutingTable } from './table/table.ts'
 import type { PushReply } from './admin.ts'
 import { listenAdmin } from './admin.ts'
 import { engine } from './engine/engine.ts'
+import { GatewayFeatures } from './features/endpoints.ts'
 import { predictionIds } from './ids.ts'
 import type { LiveTable, VariantMemory } from './traffic/live.ts'
 import { forget, goLive } from './traffic/live.ts'
@@ -180,7 +181,8 @@ class GatewayState {
   readonly #files: RunFiles
   readonly #loader: Loader
   readonly #shadow: ShadowQueue
-  readonly #memory: VariantMemory = { stats: new Map(), breakers: new Map(), caches: new Map() }
+  readonly #features: GatewayFeatures
+  readonly #memory: VariantMemory
   #table: LiveTable
   #pushing: Promise<unknown> = Promise.resolve()
   readonly #key: Buffer | undefined
@@ -194,6 +196,9 @@ class GatewayState {
     this.#files = files
     this.#key = folderKey(options.dataDir)
     this.#loader = new Loader(options.openBackend)
+    this.#features = new GatewayFeatures(options.dataDir, Date.now)
+    const features = (route: EndpointRoute) => this.#features.of(route)
+    this.#memory = { stats: new Map(), breakers: new Map(), caches: new Map(), features }
     const writerId = `gw${options.index}.${Date.now().toString(36)}.${process.pid}`
     this.log = new PredictionLog({ folder: files.segments, writerId })
     this.#shadow = new ShadowQueue({ clock: Date.now, log: (record) => this.log.append(record) })
@@ -230,7 +235,7 @@ class GatewayState {
     const found = this.#kept()
     if (found === undefined) return
     const table = asTable(found)
-    this.#failed = await this.#loader.load(table, false)
+    this.#failed = [...(await this.#loader.load(table, false)), ...(await this.#features.load(table))]
     for (const failure of this.#failed)
       note('load', new Error(`${failure.endpoint} ${failure.version}: ${failure.reason}`))
     this.#swap(table)
@@ -254,6 +259,7 @@ class GatewayState {
     if (table.epoch < this.#table.epoch) return { epoch: this.#table.epoch, failed: [] }
     // one that answers nothing yet does not wait for what loads for minutes: native models answer meanwhile, and calls of others wait
     const failed = await this.#loader.load(table, this.#table.source !== EMPTY_TABLE)
+    failed.push(...(await this.#features.load(table)))
     this.#failed = failed
     faultPoint('gateway.loaded')
     this.#swap(table)
@@ -324,6 +330,7 @@ class GatewayState {
   /** Ends the models and the log. */
   async close(): Promise<void> {
     await this.#loader.closeAll()
+    this.#features.close()
     await this.log.close()
   }
 }

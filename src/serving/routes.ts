@@ -76,6 +76,14 @@ function endpointRoutes(deps: ServingRoutesDeps): Mounted[] {
       await visible(who, params.name)
       return endpoints.setLimits(who, params.name, body)
     }),
+    mount(servingApi.getEndpointFeatures, async ({ who, params }) => {
+      await visible(who, params.name)
+      return endpoints.features(params.name)
+    }),
+    mount(servingApi.putEndpointFeatures, async ({ who, params, body }) => {
+      await visible(who, params.name)
+      return endpoints.setFeatures(who, params.name, body)
+    }),
   ]
 }
 

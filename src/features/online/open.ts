@@ -1,6 +1,7 @@
 /** The online store of this machine, as the control process holds it: opened when it is first written, closed when the server stops. */
 import { existsSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname } from 'node:path'
+import { onlinePath } from './path.ts'
 import { OnlineReader } from './reader.ts'
 import { OnlineStore } from './store.ts'
 
@@ -17,8 +18,7 @@ export interface Online {
 
 /** The online store below a data folder. Nothing is touched before `store` is called. */
 export function openOnline(dataDir: string): Online {
-  const folder = join(dataDir, 'features')
-  const path = join(folder, 'online.db')
+  const path = onlinePath(dataDir)
   let opened: OnlineStore | undefined
   let read: OnlineReader | undefined
   let isClosed = false
@@ -27,7 +27,7 @@ export function openOnline(dataDir: string): Online {
     store() {
       if (isClosed) throw new Error('the online store is closed')
       if (opened === undefined) {
-        mkdirSync(folder, { recursive: true })
+        mkdirSync(dirname(path), { recursive: true })
         opened = new OnlineStore(path)
       }
       return opened

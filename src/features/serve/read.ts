@@ -28,6 +28,10 @@ export interface Reading {
   /** ns. */
   readonly now: bigint
   readonly on_expired: OnExpired
+  /** How a refusal names an entity; default `entities[at]`. */
+  readonly fieldOf?: (at: number) => string
+  /** Where fields that nothing takes are no fault: a model may take them. */
+  readonly others?: true
 }
 
 export type Entity = Readonly<Record<string, unknown>>
@@ -37,16 +41,22 @@ export type Entity = Readonly<Record<string, unknown>>
  * missing, of another type, or not of this plan, and `unprocessable` for an expired value where the policy is to refuse it.
  */
 export function readEntities(plan: ReadPlan, entities: readonly Entity[], reading: Reading): Read {
-  for (const [at, entity] of entities.entries()) refuseUnknown(plan, entity, `entities[${at}]`)
+  const { fieldOf = entityField } = reading
+  if (reading.others === undefined)
+    for (const [at, entity] of entities.entries()) refuseUnknown(plan, entity, fieldOf(at))
   const seen = plan.views.map((view) => {
-    const texts = entities.map((entity, at) => textOf(view, entity, `entities[${at}]`))
+    const texts = entities.map((entity, at) => textOf(view, entity, fieldOf(at)))
     return reading.reader.read(view.of, texts, reading.now)
   })
   const rows = entities.map((entity, at) => {
-    const own = plan.views.map((view, i) => judge(view, seen[i]?.[at] ?? NOTHING, { ...reading, at }))
-    return rowOf(plan, own, entity, `entities[${at}]`)
+    const own = plan.views.map((view, i) => judge(view, seen[i]?.[at] ?? NOTHING, { ...reading, field: fieldOf(at) }))
+    return rowOf(plan, own, entity, fieldOf(at))
   })
   return { rows, stored: seen.map((one) => one !== undefined) }
+}
+
+function entityField(at: number): string {
+  return `entities[${at}]`
 }
 
 const NOTHING: SeenEntity = { status: 'not_found', event: null, values: [] }
@@ -94,13 +104,13 @@ function textOf({ name, keys, asked }: PlannedView, entity: Entity, field: strin
 function judge(
   view: PlannedView,
   seen: SeenEntity,
-  { on_expired, at, now }: Pick<Reading, 'on_expired' | 'now'> & { readonly at: number },
+  { on_expired, field, now }: Pick<Reading, 'on_expired' | 'now'> & { readonly field: string },
 ): SeenEntity {
   if (seen.status !== 'expired' || on_expired === 'value') return seen
   if (on_expired === 'null') return { ...seen, values: [] }
   const age = seen.event === null ? '' : `happened ${(now - seen.event) / 1_000_000_000n} s ago and `
   throw problem('unprocessable', {
-    detail: `entities[${at}]: the row of view "${view.name}" ${age}lives ${(view.ttl_ms ?? 0) / 1000} s, and this service refuses expired values`,
+    detail: `${field}: the row of view "${view.name}" ${age}lives ${(view.ttl_ms ?? 0) / 1000} s, and this service refuses expired values`,
     reason: 'expired',
   })
 }

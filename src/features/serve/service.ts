@@ -11,8 +11,8 @@ import { momentText } from './moments.ts'
 import type { ReadPlan } from './plan.ts'
 import { Plans } from './plans.ts'
 import { pushedRows } from './push.ts'
-import { readEntities, type Entity, type Read, type ReadRow } from './read.ts'
-import { writeValue } from './values.ts'
+import { readEntities, type Entity, type Read } from './read.ts'
+import { viewRow } from './told.ts'
 
 export interface Wanted {
   readonly service?: string | undefined
@@ -85,7 +85,7 @@ export function onlineService({ db, clock }: Pick<FeaturesContext, 'db' | 'clock
         stored: stored[at] === true,
         horizon: horizonOf(at),
       }))
-      return { service: answered.service, views, rows: answered.rows.map((row) => viewRow(answered, row)) }
+      return { service: answered.service, views, rows: answered.rows.map((row) => viewRow(plan, row, answered.now)) }
     },
     async push({ project, name, version }, rows) {
       const wanted = await versionsToPush(db, { project, name, version })
@@ -147,25 +147,4 @@ async function requireView(db: FeaturesContext['db'], { project, name, version }
   const found = await findVersion(db, { project, kind: 'view', name, version })
   if (found !== undefined) return found
   throw problem('not_found', { what: 'feature view', id: version === undefined ? name : `${name}@${version}` })
-}
-
-function viewRow({ plan, now }: Answered, { values, statuses, events }: ReadRow): FeatureRow {
-  const named = plan.columns.map(({ name, type }, i) => ({
-    name,
-    value: writeValue(type, values[i] ?? null),
-    status: statuses[i] ?? 'not_found',
-  }))
-  const missing = named.filter(({ status }) => status !== 'present')
-  const seen = plan.views.flatMap(({ name }, i) => {
-    const event = events[i] ?? null
-    return event === null
-      ? []
-      : [[name, { at: momentText(event), age_ms: Number((now - event) / 1_000_000n) }] as const]
-  })
-  // no column replaces the prototype, whatever its name
-  return {
-    features: Object.fromEntries(named.map(({ name, value }) => [name, value])),
-    missing: Object.fromEntries(missing.map(({ name, status }) => [name, status])),
-    events: Object.fromEntries(seen),
-  }
 }

@@ -3,6 +3,7 @@ import type { Explained } from '../../scoring/rows/backend.ts'
 import type { LimitsRoute } from '../../scoring/rows/fields.ts'
 import type { Results } from '../../scoring/rows/results.ts'
 import type { Rows } from '../../scoring/rows/rows.ts'
+import type { RowReasons } from '../features/fill.ts'
 import type { LogRecord } from '../records/records.ts'
 import type { LiveEndpoint, LiveVariant } from '../traffic/live.ts'
 
@@ -28,6 +29,8 @@ export interface Ask {
   readonly explain: boolean
   /** A version that the caller insists on; undefined = the split decides. */
   readonly version: string | undefined
+  /** Of an endpoint with a feature service: what was missing and how old features are, one a row. */
+  readonly reasons?: () => readonly RowReasons[]
 }
 
 export interface Answer {
@@ -37,6 +40,8 @@ export interface Answer {
   readonly ids: readonly string[]
   /** One a row, where the caller asked for it. */
   readonly explained: readonly Explained[] | undefined
+  /** As in the request; absent without a feature service. */
+  readonly reasons?: Ask['reasons']
 }
 
 /** Where the engine writes; real ones are the segment log and the shadow queue. */

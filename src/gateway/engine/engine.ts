@@ -32,13 +32,21 @@ interface Attempt {
 
 /** Makes the function that answers. A native answer comes at once, without a promise. */
 export function engine(deps: EngineDeps): Engine {
-  return (endpoint, ask) => {
+  return (endpoint, given) => {
     const started = performance.now()
+    const ask = withFeatures(endpoint, given)
     const variant = pick(deps, endpoint, ask)
     if (ask.explain) requireExplained(variant, ask)
     if (variant.route.role === 'canary') return canaryFirst(deps, { endpoint, variant, ask, started, fallback: false })
     return answer(deps, { endpoint, variant, ask, started, fallback: false })
   }
+}
+
+/** The request with the inputs that its endpoint's feature service gives. */
+function withFeatures({ features }: LiveEndpoint, ask: Ask): Ask {
+  if (features === undefined) return ask
+  const { rows, reasons } = features.fill(ask.rows)
+  return { ...ask, rows, reasons }
 }
 
 function pick(deps: EngineDeps, endpoint: LiveEndpoint, ask: Ask): LiveVariant {
@@ -124,7 +132,7 @@ function finish(deps: EngineDeps, attempt: Attempt, batch: Batch, ran: { results
   const explained = explainAsked(variant, ask, batch)
   log(deps, attempt, batch, { results, explained, at: now, us })
   if (endpoint.shadows.length > 0) deps.sinks.shadow({ endpoint, ask })
-  return { endpoint, variant, results, ids: ask.ids, explained }
+  return { endpoint, variant, results, ids: ask.ids, explained, ...(ask.reasons && { reasons: ask.reasons }) }
 }
 
 /** What came of the rows of a request. */

@@ -13,8 +13,9 @@ const KEYS = new Set(['inputs', 'id', 'event_time', 'routing_key', 'params', 'pr
 
 /**
  * `{inputs: {field: value} | [{…}, …], id?, event_time?, routing_key?, params?, priority?, timeout_ms?, explain?}` →
- * `{predictions, scores, prediction_ids, version, variant, epoch}`, and `explanations` where they
- * were asked for; the lists have one item a row, in order.
+ * `{predictions, scores, prediction_ids, version, variant, epoch}`, `explanations` where they
+ * were asked for, and `features` (what was missing, and how old each view's row is) where the endpoint has a feature service; the lists have
+ * one item a row, in order.
  */
 export const nativeProtocol: Protocol = {
   prepare: prepareJson,
@@ -47,6 +48,7 @@ function writeNative(answer: Answer): Reply {
     scores: results.scores(),
     ...explanationsOf(answer),
     prediction_ids: answer.ids,
+    ...(answer.reasons !== undefined && { features: answer.reasons() }),
     version: variant.route.version,
     variant: variant.route.role,
     epoch: endpoint.epoch,

@@ -1,5 +1,6 @@
 /** The routing table: all that a gateway needs to answer, as plain data that control writes and gateways hold. */
 import type { Role } from '../../contract/access.ts'
+import type { Service, View } from '../../features/definitions/definitions.ts'
 import type { InputField, LimitsRoute, OnnxAnswer } from '../../scoring/rows/fields.ts'
 import type { AnswerShape } from '../../scoring/rows/outputs.ts'
 
@@ -58,6 +59,15 @@ export interface BreakerRoute {
   readonly alpha: number
 }
 
+/** The feature service from which an endpoint fills what a request leaves out, as it was when it was set. */
+export interface FeaturesRoute {
+  readonly service: string
+  readonly version: number
+  readonly definition: Service
+  /** Its views by the name that each has there. */
+  readonly views: Readonly<Record<string, View>>
+}
+
 export interface EndpointRoute {
   readonly name: string
   readonly project: string
@@ -67,6 +77,8 @@ export interface EndpointRoute {
   readonly breaker: BreakerRoute
   /** Bounds of this endpoint; absent = the defaults. */
   readonly limits?: LimitsRoute
+  /** Absent where requests bring all inputs. */
+  readonly features?: FeaturesRoute
   readonly variants: readonly VariantRoute[]
   /** Versions kept loaded without traffic, so that a rollback is a pointer swap. */
   readonly standby: readonly VariantRoute[]

@@ -3,6 +3,7 @@ import { problem } from '../../contract/errors.ts'
 import type { BreakerRoute, EndpointRoute, RoutingTable, TokenRoute, VariantRoute } from '../table/table.ts'
 import { backendKey, BREAKER, EMPTY_TABLE } from '../table/table.ts'
 import type { Backend } from '../../scoring/rows/backend.ts'
+import type { EndpointFeatures } from '../features/fill.ts'
 import { Breaker } from './breaker.ts'
 import { CachedBackend } from './cache.ts'
 import { VariantStats } from './stats.ts'
@@ -17,6 +18,8 @@ export interface LiveVariant {
 export interface LiveEndpoint {
   readonly route: EndpointRoute
   readonly epoch: number
+  /** Fills what requests leave out; undefined where the endpoint has no feature service. */
+  readonly features: EndpointFeatures | undefined
   readonly stable: LiveVariant | undefined
   readonly canary: LiveVariant | undefined
   readonly shadows: readonly LiveVariant[]
@@ -39,11 +42,16 @@ export function requireTable(table: LiveTable): void {
   throw problem('unavailable', { what: 'the gateway', detail, retry_after: 1 })
 }
 
+/** What fills the requests of an endpoint. */
+export type FeaturesOf = (route: EndpointRoute) => EndpointFeatures | undefined
+
 /** Counters and breakers by variant; they outlive a swap of the table as long as the variant stays the same. */
 export interface VariantMemory {
   readonly stats: Map<string, VariantStats>
   readonly breakers: Map<string, Breaker>
   readonly caches: Map<string, CachedBackend>
+  /** Plans by what they are made of; absent where the process reads no features. */
+  readonly features?: FeaturesOf
 }
 
 /** Builds the live table. `backends` holds a loaded backend for each key that is in use; a variant without one is left out. */
@@ -59,6 +67,7 @@ export function goLive(
     endpoints.set(route.name, {
       route,
       epoch: source.epoch,
+      features: memory.features?.(route),
       stable: variants.find((variant) => variant.route.role === 'stable'),
       canary: variants.find((variant) => variant.route.role === 'canary'),
       shadows: variants.filter((variant) => variant.route.role === 'shadow'),

@@ -25,6 +25,8 @@ export interface Rows {
   values(inputs: readonly InputField[]): Value[][]
   /** The same by columns, without an object a row; they may share memory with the request. */
   columns(inputs: readonly InputField[]): ValueColumn[]
+  /** What the request has in row i for the j-th of some names, unread; undefined where it has nothing. */
+  cells(names: readonly string[]): CellOf
 }
 
 /** Values of one input, one a row; numbers side by side, NaN where one is missing. */
@@ -78,7 +80,7 @@ const WORDS: Readonly<Record<string, number>> = {
 
 /** Rows that came one object a row. */
 export function namedRows(rows: readonly Named[]): Rows {
-  return rowsFrom(rows.length, (inputs) => (i, j) => (rows[i] as Named)[(inputs[j] as InputField).name])
+  return rowsFrom(rows.length, (names) => (i, j) => (rows[i] as Named)[names[j] as string])
 }
 
 /** Rows that came as columns of `count` values each. */
@@ -87,8 +89,8 @@ export function columnRows(columns: ReadonlyMap<string, Column>, count: number):
     const column = columns.get(input.name)
     return column?.step === 1 && input.kind === 'number' ? numbersOf(column, count) : undefined
   }
-  const cells = (inputs: readonly InputField[]): CellOf => {
-    const found = inputs.map((input) => columns.get(input.name))
+  const cells = (names: readonly string[]): CellOf => {
+    const found = names.map((name) => columns.get(name))
     return (i, j) => {
       const column = found[j]
       return column?.data[column.start + i * column.step]
@@ -99,8 +101,8 @@ export function columnRows(columns: ReadonlyMap<string, Column>, count: number):
 
 /** Rows that came as lists whose places mean `names`. */
 export function listRows(names: readonly string[], lists: readonly (readonly unknown[])[]): Rows {
-  return rowsFrom(lists.length, (inputs) => {
-    const places = inputs.map((input) => names.indexOf(input.name))
+  return rowsFrom(lists.length, (wanted) => {
+    const places = wanted.map((name) => names.indexOf(name))
     return (i, j) => {
       const place = places[j] as number
       return place < 0 ? undefined : (lists[i] as readonly unknown[])[place]
@@ -109,21 +111,23 @@ export function listRows(names: readonly string[], lists: readonly (readonly unk
 }
 
 /** What a request has in row i for the j-th of some inputs. */
-type CellOf = (i: number, j: number) => unknown
+export type CellOf = (i: number, j: number) => unknown
 
 /** Rows by their cells. `ready` gives columns that need no reading. */
-function rowsFrom(
+export function rowsFrom(
   count: number,
-  cells: (inputs: readonly InputField[]) => CellOf,
+  cells: (names: readonly string[]) => CellOf,
   ready?: (input: InputField) => Float64Array | undefined,
 ): Rows {
-  const values = (inputs: readonly InputField[]): Value[][] => read(count, inputs, cells(inputs))
+  const cellsOf = (inputs: readonly InputField[]): CellOf => cells(inputs.map(({ name }) => name))
+  const values = (inputs: readonly InputField[]): Value[][] => read(count, inputs, cellsOf(inputs))
   return {
     count,
     values,
+    cells,
     columns(inputs) {
       const columns: ValueColumn[] = []
-      const cell = cells(inputs)
+      const cell = cellsOf(inputs)
       for (const [j, input] of inputs.entries()) {
         const column = ready?.(input) ?? readColumn(count, input, (i) => cell(i, j))
         // row by row, so that the refusal names the same faults, whatever form the model takes its rows in

@@ -11,9 +11,12 @@ import { keepBackend } from './preparation.ts'
 import { tokens } from '../../auth/tokens.ts'
 import type { Principal } from '../../contract/access.ts'
 import { makeIds } from '../../contract/ids.ts'
+import { FeaturesSection } from '../../contract/features/section.ts'
 import type { Deployment } from '../../contract/serving.ts'
+import { planApply, writePlan } from '../../features/definitions/apply.ts'
 import { openTemporaryStore } from '../../store/open.ts'
 import { currentEpoch } from '../context/epoch.ts'
+import { featuresRoute } from '../context/features.ts'
 import { endpointNames, endpointUsing, holdsEndpoints, inputNames, variantsOf } from '../context/rows.ts'
 import type { WantedVariant } from '../context/rows.ts'
 import { openDoor } from '../open-door.fixture.ts'
@@ -321,6 +324,55 @@ test('bounds are replaced as a whole, and an endpoint of none has none', async (
   assert.deepEqual(await room.setLimits(WHO, 'e', limits), limits)
   await room.setLimits(WHO, 'e', { timeout_ms: 7 })
   assert.deepEqual(await room.limits('e'), { timeout_ms: 7 })
+})
+
+test('a feature service is set in the version that it has then, is built into the routing table, and is ended', async (t) => {
+  const { db, room, audited } = await open(t)
+  const set = (service: string | null, version?: number) => room.setFeatures(WHO, 'e', { service, version })
+  await assert.rejects(set(null), { code: 'not_found' })
+  await room.put(WHO, 'e', { project: 'p', model: 'm' })
+  await assert.rejects(set('eta'), { code: 'not_found' })
+  const rateOf = async (features: object): Promise<void> => {
+    const view = { entities: ['driver'], push: true, event_time: 'at', features }
+    const section = FeaturesSection.parse({
+      entities: { driver: { keys: { driver_id: 'int' } } },
+      views: { stats: view },
+      services: { eta: { features: ['stats'] } },
+    })
+    await db.tx(async (w) => {
+      const planned = await planApply(w, 'p', { section, sources: {} })
+      assert.deepEqual(planned.faults, [])
+      await writePlan(w, 'p', { planned, at: 1, by: 'ada' })
+    })
+  }
+  await rateOf({ rate: 'float' })
+  const epoch = await currentEpoch(db)
+  assert.deepEqual(await set('eta'), { service: 'eta', version: 1 })
+  assert.ok((await currentEpoch(db)) > epoch)
+  await rateOf({ rate: 'float', trips: 'int' })
+  assert.deepEqual(await room.features('e'), { service: 'eta', version: 1 })
+  const route = async () => (await featuresRoute(db, { name: 'e', project: 'p' }))?.views['stats']?.features
+  assert.deepEqual(
+    (await route())?.map(({ name }) => name),
+    ['rate'],
+  )
+  assert.deepEqual(await set('eta'), { service: 'eta', version: 2 })
+  assert.deepEqual(
+    (await route())?.map(({ name }) => name),
+    ['rate', 'trips'],
+  )
+  await assert.rejects(set('eta', 3), { code: 'not_found' })
+  assert.deepEqual(await room.features('e'), { service: 'eta', version: 2 })
+  assert.deepEqual(await set(null), { service: null, version: null })
+  assert.equal(await route(), undefined)
+  assert.deepEqual(
+    (await audited()).slice(1),
+    [
+      { service: 'eta', version: 1 },
+      { service: 'eta', version: 2 },
+      { service: null, version: null },
+    ].map((one) => ['write', { action: 'features', ...one }]),
+  )
 })
 
 test('who listens hears of changes and answers until it stops; pages hear of changes only', () => {

@@ -2,9 +2,10 @@
 import { holdsOpenAddress, openedMonitor } from '../../auth/sealed-monitor.ts'
 import type { Principal } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
-import type { Scoring } from '../../contract/serving.ts'
+import type { EndpointFeatures, Scoring } from '../../contract/serving.ts'
 import type { Tx } from '../../store/db.ts'
 import type { z } from 'zod'
+import { readFeatures, writeFeatures, type WantedFeatures } from '../context/features.ts'
 import type { EndpointLimits } from '../context/limits.ts'
 import { readLimits, writeLimits } from '../context/limits.ts'
 import type { VariantRow, WantedVariant } from '../context/rows.ts'
@@ -49,6 +50,10 @@ export interface Endpoints {
   limits(name: string): Promise<EndpointLimits>
   /** Replaces the bounds of an endpoint; resolves when the gateways hold them. Throws `not_found`. */
   setLimits(who: Principal, name: string, limits: EndpointLimits): Promise<EndpointLimits>
+  /** The feature service of an endpoint. */
+  features(name: string): Promise<EndpointFeatures>
+  /** Sets it, or ends it; resolves when the gateways hold it. Throws `not_found` and `unprocessable`. */
+  setFeatures(who: Principal, name: string, wanted: WantedFeatures): Promise<EndpointFeatures>
   /**
    * Makes a version the stable one at once; canary and shadows end. Throws `unprocessable` when it cannot be loaded, `conflict` in a
    * freeze that is not overridden, `gate_refused` when the registry does not let it in, `invalid_field` for an override without a reason,
@@ -110,6 +115,12 @@ export function endpoints(deps: EndpointsDeps): Endpoints {
       await writeLimits(deps, who, name, limits)
       await changed(name)
       return limits
+    },
+    features: (name) => readFeatures(db, name),
+    async setFeatures(who, name, wanted) {
+      const set = await writeFeatures(deps, who, name, wanted)
+      await changed(name)
+      return set
     },
     deploy: (who, name, wish) => after(name, deployVersion(deps, who, name, wish)),
     rollback: (who, name, reason) => after(name, rollBack(deps, who, name, reason)),

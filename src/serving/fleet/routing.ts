@@ -4,6 +4,7 @@ import type { Reader } from '../../store/db.ts'
 import { pushTable, warmTable } from './admin-client.ts'
 import type { LoadFailure } from '../../gateway/loader.ts'
 import type { EndpointLimits } from '../context/limits.ts'
+import { featuresRoute } from '../context/features.ts'
 import { readLimits } from '../context/limits.ts'
 import type { EndpointRow, VariantRow, WantedVariant } from '../context/rows.ts'
 import { endpointRows, variantsOf } from '../context/rows.ts'
@@ -84,6 +85,7 @@ async function endpointRoute(
   variants: readonly VariantRow[],
 ): Promise<EndpointRoute> {
   const { name, project, model, salt, threshold, previous_version } = row
+  const features = await featuresRoute(deps.db, row)
   return {
     name,
     project,
@@ -92,6 +94,7 @@ async function endpointRoute(
     threshold,
     breaker: BREAKER,
     limits: routeLimits(await readLimits(deps.db, name)),
+    ...(features !== undefined && { features }),
     variants: variants.flatMap((variant) => variantRoute(deps, model, variant)),
     standby: previous_version === null ? [] : standbyRoute(deps, { model, version: previous_version }),
   }

@@ -1,0 +1,74 @@
+/** The feature services of a gateway's endpoints, over the one online store of its machine. */
+import { existsSync } from 'node:fs'
+import type * as Reading from '../../features/online/reader.ts'
+import { onlinePath } from '../../features/online/path.ts'
+import type { EndpointRoute, RoutingTable } from '../table/table.ts'
+import type * as Filling from './fill.ts'
+
+type Code = typeof Filling & typeof Reading
+
+/** A service that could not be made ready. */
+interface Failure {
+  readonly endpoint: string
+  readonly version: string
+  readonly reason: string
+}
+
+export class GatewayFeatures {
+  readonly #path: string
+  readonly #now: () => number
+  /** Absent until a table names a service: most gateways read no features, and start sooner without the database. */
+  #code: Code | undefined
+  #reader: Reading.OnlineReader | undefined
+  /** By what they were made of. */
+  #ready = new Map<string, Filling.EndpointFeatures>()
+
+  constructor(dataDir: string, now: () => number) {
+    this.#path = onlinePath(dataDir)
+    this.#now = now
+  }
+
+  /** Makes ready what a table names; returns what failed. An endpoint without its features answers what brings all inputs. */
+  async load({ endpoints }: RoutingTable): Promise<Failure[]> {
+    const ready = new Map<string, Filling.EndpointFeatures>()
+    const failed: Failure[] = []
+    for (const { name, project, features } of endpoints) {
+      if (features === undefined) continue
+      const key = keyOf({ project, features })
+      try {
+        const { EndpointFeatures: Made } = await this.#loadCode()
+        ready.set(key, this.#ready.get(key) ?? new Made({ project, features }, () => this.#store(), this.#now))
+      } catch (error) {
+        const reason = `feature service ${features.service}@${features.version}: ${(error as Error).message}`
+        failed.push({ endpoint: name, version: '', reason })
+      }
+    }
+    this.#ready = ready
+    return failed
+  }
+
+  of({ project, features }: EndpointRoute): Filling.EndpointFeatures | undefined {
+    return features && this.#ready.get(keyOf({ project, features }))
+  }
+
+  close(): void {
+    this.#reader?.close()
+    this.#reader = undefined
+  }
+
+  async #loadCode(): Promise<Code> {
+    this.#code ??= { ...(await import('./fill.ts')), ...(await import('../../features/online/reader.ts')) }
+    return this.#code
+  }
+
+  /** Undefined while nothing was ever stored on this machine. */
+  #store(): Reading.OnlineReader | undefined {
+    if (this.#reader === undefined && this.#code !== undefined && existsSync(this.#path))
+      this.#reader = new this.#code.OnlineReader(this.#path)
+    return this.#reader
+  }
+}
+
+function keyOf({ project, features }: Pick<EndpointRoute, 'project' | 'features'>): string {
+  return JSON.stringify([project, features])
+}
