@@ -3,9 +3,11 @@ import type { Mounted } from '../http/mount.ts'
 import type { ProjectPart } from '../tracking/context/context.ts'
 import { tablesPart } from '../tracking/workspaces/tables.ts'
 import type { FeaturesContext } from './context/context.ts'
+import { feastRoutes } from './feast/routes.ts'
 import { openOnline } from './online/open.ts'
 import { featuresRoutes } from './routes.ts'
 import { serveRoutes } from './serve/routes.ts'
+import { onlineService } from './serve/service.ts'
 
 export interface FeaturesRoom {
   readonly routes: readonly Mounted[]
@@ -17,8 +19,9 @@ export interface FeaturesRoom {
 
 export function featuresRoom(context: FeaturesContext): FeaturesRoom {
   const online = openOnline(context.dataDir)
+  const service = onlineService(context, online)
   return {
-    routes: [...featuresRoutes(context), ...serveRoutes(context, online)],
+    routes: [...featuresRoutes(context), ...serveRoutes(service), ...feastRoutes(context, service)],
     stop: async () => online.close(),
     projectPart: tablesPart({
       db: context.db,

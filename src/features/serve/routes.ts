@@ -2,12 +2,9 @@
 import { projectNamed } from '../../auth/visibility.ts'
 import { onlineApi } from '../../contract/features/online.ts'
 import { mount, type Mounted } from '../../http/mount.ts'
-import { onlineService } from './service.ts'
-import type { FeaturesContext } from '../context/context.ts'
-import type { Online } from '../online/open.ts'
+import type { OnlineService } from './service.ts'
 
-export function serveRoutes(context: FeaturesContext, online: Online): Mounted[] {
-  const service = onlineService(context, online)
+export function serveRoutes(service: OnlineService): Mounted[] {
   return [
     mount(onlineApi.readFeatures, async ({ body, who }) => service.read(projectNamed(who, body.project), body)),
     mount(onlineApi.pushFeatures, async ({ params, body, who }) =>
