@@ -113,8 +113,14 @@ export const Limits = z.strictObject({
   explain_share: z.number().min(0).max(1).nullish(),
 })
 
-/** The feature service from which an endpoint fills the inputs that a request leaves out; both null where it has none. */
-export const EndpointFeatures = z.object({ service: z.string().nullable(), version: z.number().int().nullable() })
+const ServiceVersion = z.object({ service: z.string(), version: z.number().int() })
+/** The feature services from which an endpoint fills the inputs that a request leaves out. */
+export const EndpointFeatures = z.object({
+  /** For model versions that have none of their own; null where there is none. */
+  all: ServiceVersion.nullable(),
+  /** Model version → the service of its own, by which it was trained. */
+  model_versions: z.record(z.string(), ServiceVersion),
+})
 export type EndpointFeatures = z.output<typeof EndpointFeatures>
 
 const numbers = z.union([z.number(), z.array(z.number())])
@@ -332,7 +338,7 @@ export const servingApi = {
   getEndpointFeatures: route({
     method: 'GET',
     path: '/v1/endpoints/:name/features',
-    summary: 'The feature service from which an endpoint fills what requests leave out',
+    summary: 'The feature services from which an endpoint fills what requests leave out',
     access: may('read', 'endpoints'),
     params: byName,
     reply: EndpointFeatures,
@@ -348,6 +354,12 @@ export const servingApi = {
     body: z.strictObject({
       service: name.nullable(),
       version: z.number().int().min(1).optional().describe('default: the newest, which stays the one that is read'),
+      model_version: z
+        .string()
+        .min(1)
+        .max(64)
+        .optional()
+        .describe('for this version of the model alone; default: for all that have none of their own'),
     }),
     reply: EndpointFeatures,
     errors: ['not_found', 'invalid_field', 'unprocessable'],

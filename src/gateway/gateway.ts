@@ -9,7 +9,7 @@ import { withReserve } from '../store/reserve.ts'
 import type { GatewayFile, RunFiles } from './run-files.ts'
 import { gatewayFile, isAlive, processStart, readJsonFile, runFiles, socketPath, writeWhole } from './run-files.ts'
 import { asTable, EMPTY_TABLE } from './table/table.ts'
-import type { EndpointRoute, RoutingTable } from './table/table.ts'
+import type { RoutingTable, VariantRoute } from './table/table.ts'
 import type { PushReply } from './admin.ts'
 import { listenAdmin } from './admin.ts'
 import { engine } from './engine/engine.ts'
@@ -197,7 +197,7 @@ class GatewayState {
     this.#key = folderKey(options.dataDir)
     this.#loader = new Loader(options.openBackend)
     this.#features = new GatewayFeatures(options.dataDir, Date.now)
-    const features = (route: EndpointRoute) => this.#features.of(route)
+    const features = (project: string, route: VariantRoute) => this.#features.of(project, route)
     this.#memory = { stats: new Map(), breakers: new Map(), caches: new Map(), features }
     const writerId = `gw${options.index}.${Date.now().toString(36)}.${process.pid}`
     this.log = new PredictionLog({ folder: files.segments, writerId })

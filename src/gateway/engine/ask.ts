@@ -29,8 +29,6 @@ export interface Ask {
   readonly explain: boolean
   /** A version that the caller insists on; undefined = the split decides. */
   readonly version: string | undefined
-  /** Of an endpoint with a feature service: what was missing and how old features are, one a row. */
-  readonly reasons?: () => readonly RowReasons[]
 }
 
 export interface Answer {
@@ -40,8 +38,8 @@ export interface Answer {
   readonly ids: readonly string[]
   /** One a row, where the caller asked for it. */
   readonly explained: readonly Explained[] | undefined
-  /** As in the request; absent without a feature service. */
-  readonly reasons?: Ask['reasons']
+  /** What was missing of the features and how old they are, one a row; absent where the version has no feature service. */
+  readonly reasons?: () => readonly RowReasons[]
 }
 
 /** Where the engine writes; real ones are the segment log and the shadow queue. */

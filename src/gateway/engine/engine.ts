@@ -32,21 +32,13 @@ interface Attempt {
 
 /** Makes the function that answers. A native answer comes at once, without a promise. */
 export function engine(deps: EngineDeps): Engine {
-  return (endpoint, given) => {
+  return (endpoint, ask) => {
     const started = performance.now()
-    const ask = withFeatures(endpoint, given)
     const variant = pick(deps, endpoint, ask)
     if (ask.explain) requireExplained(variant, ask)
     if (variant.route.role === 'canary') return canaryFirst(deps, { endpoint, variant, ask, started, fallback: false })
     return answer(deps, { endpoint, variant, ask, started, fallback: false })
   }
-}
-
-/** The request with the inputs that its endpoint's feature service gives. */
-function withFeatures({ features }: LiveEndpoint, ask: Ask): Ask {
-  if (features === undefined) return ask
-  const { rows, reasons } = features.fill(ask.rows)
-  return { ...ask, rows, reasons }
 }
 
 function pick(deps: EngineDeps, endpoint: LiveEndpoint, ask: Ask): LiveVariant {
@@ -87,41 +79,49 @@ const LOGGED = 256
 /** Runs one variant; logs what it answered. */
 function answer(deps: EngineDeps, attempt: Attempt): Answer | Promise<Answer> {
   const { variant, ask } = attempt
-  const batch = read(deps, attempt)
+  const { batch, reasons } = read(deps, attempt)
   const from = performance.now()
   let result
   try {
     if ('columns' in batch) {
       const results = variant.backend.scoreColumns?.(batch.columns, ask.rows.count) as Results
-      return finish(deps, attempt, batch, { results, from })
+      return finish(deps, attempt, batch, { results, from, reasons })
     }
     result = variant.backend.score(batch.rows, ask)
   } catch (error) {
     throw failed(deps, attempt, batch, error)
   }
-  if (!(result instanceof Promise)) return finish(deps, attempt, batch, { results: scoredResults(result), from })
+  if (!(result instanceof Promise))
+    return finish(deps, attempt, batch, { results: scoredResults(result), from, reasons })
   return result.then(
-    (scored) => finish(deps, attempt, batch, { results: scoredResults(scored), from }),
+    (scored) => finish(deps, attempt, batch, { results: scoredResults(scored), from, reasons }),
     (error: unknown) => {
       throw failed(deps, attempt, batch, error)
     },
   )
 }
 
-/** The rows by the variant's own inputs. What a canary cannot read counts against it here, for its model never sees it. */
-function read(deps: EngineDeps, attempt: Attempt): Batch {
+/** The rows by the variant's own inputs, with what its feature service gives. What a canary cannot read counts against it here, for its model never sees it. */
+function read(deps: EngineDeps, attempt: Attempt): { batch: Batch; reasons: Answer['reasons'] } {
   const { variant, ask } = attempt
   const { inputs } = variant.route
   try {
-    const columns = ask.rows.count >= COLUMN_ROWS && variant.backend.scoreColumns !== undefined
-    return columns ? { columns: ask.rows.columns(inputs) } : { rows: ask.rows.values(inputs) }
+    const { rows, reasons } = variant.features?.fill(ask.rows) ?? { rows: ask.rows, reasons: undefined }
+    const isByColumns = rows.count >= COLUMN_ROWS && variant.backend.scoreColumns !== undefined
+    return { batch: isByColumns ? { columns: rows.columns(inputs) } : { rows: rows.values(inputs) }, reasons }
   } catch (error) {
     if (variant.route.role === 'canary') variant.stats.add(deps.clock(), ask.rows.count, 0, true)
     throw error
   }
 }
 
-function finish(deps: EngineDeps, attempt: Attempt, batch: Batch, ran: { results: Results; from: number }): Answer {
+interface Ran {
+  readonly results: Results
+  readonly from: number
+  readonly reasons: Answer['reasons']
+}
+
+function finish(deps: EngineDeps, attempt: Attempt, batch: Batch, ran: Ran): Answer {
   const { endpoint, variant, ask } = attempt
   const end = performance.now()
   const now = deps.clock()
@@ -132,7 +132,7 @@ function finish(deps: EngineDeps, attempt: Attempt, batch: Batch, ran: { results
   const explained = explainAsked(variant, ask, batch)
   log(deps, attempt, batch, { results, explained, at: now, us })
   if (endpoint.shadows.length > 0) deps.sinks.shadow({ endpoint, ask })
-  return { endpoint, variant, results, ids: ask.ids, explained, ...(ask.reasons && { reasons: ask.reasons }) }
+  return { endpoint, variant, results, ids: ask.ids, explained, ...(ran.reasons && { reasons: ran.reasons }) }
 }
 
 /** What came of the rows of a request. */

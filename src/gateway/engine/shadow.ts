@@ -79,7 +79,8 @@ export class ShadowQueue {
       let scored: readonly Scored[] | undefined
       let error: string | undefined
       try {
-        const values = job.ask.rows.values(variant.route.inputs)
+        const rows = variant.features?.fill(job.ask.rows).rows ?? job.ask.rows
+        const values = rows.values(variant.route.inputs)
         const { params, bytes } = job.ask
         const deadline = this.#deps.clock() + 30_000
         const limits = { params, bytes, priority: 'low', caller: SHADOW, deadline } as const

@@ -1,8 +1,8 @@
-/** The feature services of a gateway's endpoints, over the one online store of its machine. */
+/** The feature services of what a gateway serves, over the one online store of its machine. */
 import { existsSync } from 'node:fs'
 import type * as Reading from '../../features/online/reader.ts'
 import { onlinePath } from '../../features/online/path.ts'
-import type { EndpointRoute, RoutingTable } from '../table/table.ts'
+import type { FeaturesRoute, RoutingTable, VariantRoute } from '../table/table.ts'
 import type * as Filling from './fill.ts'
 
 type Code = typeof Filling & typeof Reading
@@ -16,7 +16,7 @@ interface Failure {
 
 export class GatewayFeatures {
   readonly #path: string
-  readonly #now: () => number
+  readonly #asked: Filling.Asked
   /** Absent until a table names a service: most gateways read no features, and start sooner without the database. */
   #code: Code | undefined
   #reader: Reading.OnlineReader | undefined
@@ -25,30 +25,34 @@ export class GatewayFeatures {
 
   constructor(dataDir: string, now: () => number) {
     this.#path = onlinePath(dataDir)
-    this.#now = now
+    this.#asked = { reader: () => this.#store(), now }
   }
 
-  /** Makes ready what a table names; returns what failed. An endpoint without its features answers what brings all inputs. */
+  /** Makes ready what a table names; returns what failed. A version without its features answers what brings all inputs. */
   async load({ endpoints }: RoutingTable): Promise<Failure[]> {
     const ready = new Map<string, Filling.EndpointFeatures>()
     const failed: Failure[] = []
-    for (const { name, project, features } of endpoints) {
+    const wanted = endpoints.flatMap(({ name, project, variants, standby }) =>
+      [...variants, ...standby].map((variant) => ({ name, project, variant })),
+    )
+    for (const { name, project, variant } of wanted) {
+      const { features, version } = variant
       if (features === undefined) continue
-      const key = keyOf({ project, features })
+      const key = keyOf(project, features)
       try {
         const { EndpointFeatures: Made } = await this.#loadCode()
-        ready.set(key, this.#ready.get(key) ?? new Made({ project, features }, () => this.#store(), this.#now))
+        ready.set(key, this.#ready.get(key) ?? new Made(project, features, this.#asked))
       } catch (error) {
         const reason = `feature service ${features.service}@${features.version}: ${(error as Error).message}`
-        failed.push({ endpoint: name, version: '', reason })
+        failed.push({ endpoint: name, version, reason })
       }
     }
     this.#ready = ready
     return failed
   }
 
-  of({ project, features }: EndpointRoute): Filling.EndpointFeatures | undefined {
-    return features && this.#ready.get(keyOf({ project, features }))
+  of(project: string, { features }: VariantRoute): Filling.EndpointFeatures | undefined {
+    return features && this.#ready.get(keyOf(project, features))
   }
 
   close(): void {
@@ -69,6 +73,6 @@ export class GatewayFeatures {
   }
 }
 
-function keyOf({ project, features }: Pick<EndpointRoute, 'project' | 'features'>): string {
+function keyOf(project: string, features: FeaturesRoute): string {
   return JSON.stringify([project, features])
 }

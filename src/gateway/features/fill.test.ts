@@ -56,7 +56,8 @@ const HOUR = 3_600_000_000_000n
 function routeOf(name: string, service: string, inputs = INPUTS): EndpointRoute {
   const definition = definitions.services.get(service) as NonNullable<ReturnType<typeof definitions.services.get>>
   const features = { service, version: 1, definition, views: { stats: STATS } }
-  return endpointRoute(name, inputs, { kind: 'native', dir: '-' }, { features })
+  const { variants, ...route } = endpointRoute(name, inputs, { kind: 'native', dir: '-' })
+  return { ...route, variants: variants.map((variant) => ({ ...variant, features })) }
 }
 
 /** Answers each row with what it was given. */

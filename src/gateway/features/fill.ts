@@ -5,7 +5,7 @@ import { readEntities, type Entity, type Reading, type ReadRow } from '../../fea
 import { reasonsOf } from '../../features/serve/told.ts'
 import { momentText } from '../../features/serve/moments.ts'
 import { rowsFrom, type Rows } from '../../scoring/rows/rows.ts'
-import type { EndpointRoute } from '../table/table.ts'
+import type { FeaturesRoute } from '../table/table.ts'
 
 /** What is told of the features of a row. */
 export type RowReasons = Pick<FeatureRow, 'missing' | 'events'>
@@ -16,21 +16,21 @@ export interface Filled {
   readonly reasons: () => RowReasons[]
 }
 
+export interface Asked {
+  /** The online store; undefined while nothing was ever stored on this machine. */
+  readonly reader: () => Reading['reader'] | undefined
+  /** ms. */
+  readonly now: () => number
+}
+
 export class EndpointFeatures {
   readonly plan: ReadPlan
-  readonly #reader: () => Reading['reader'] | undefined
-  readonly #now: () => number
+  readonly #asked: Asked
   readonly #names: readonly string[]
 
-  /** `reader` gives the online store, undefined while nothing was ever stored on this machine; `now` is in ms. */
-  constructor(
-    { project, features }: Pick<EndpointRoute, 'project'> & Required<Pick<EndpointRoute, 'features'>>,
-    reader: () => Reading['reader'] | undefined,
-    now: () => number,
-  ) {
-    this.plan = planRead(project, features.definition, features.views)
-    this.#reader = reader
-    this.#now = now
+  constructor(project: string, { definition, views }: FeaturesRoute, asked: Asked) {
+    this.plan = planRead(project, definition, views)
+    this.#asked = asked
     this.#names = [...this.plan.taken]
   }
 
@@ -40,9 +40,9 @@ export class EndpointFeatures {
    */
   fill(given: Rows): Filled {
     const { plan } = this
-    const now = BigInt(this.#now()) * 1_000_000n
+    const now = BigInt(this.#asked.now()) * 1_000_000n
     const { rows } = readEntities(plan, this.#entities(given), {
-      reader: this.#reader() ?? NO_STORE,
+      reader: this.#asked.reader() ?? NO_STORE,
       now,
       on_expired: plan.on_expired,
       fieldOf: (at) => (given.count === 1 ? 'inputs' : `inputs.${at}`),

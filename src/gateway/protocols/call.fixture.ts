@@ -30,7 +30,7 @@ export function liveEndpoint(inputs: readonly InputField[] = FIELDS): LiveEndpoi
     stats: new VariantStats(0),
     breaker: new Breaker(BREAKER),
   }
-  return { route, epoch: 7, features: undefined, stable, canary: undefined, shadows: [] }
+  return { route, epoch: 7, stable, canary: undefined, shadows: [] }
 }
 
 /** A call with this body. Ids that the caller does not name are id0, id1, … */

@@ -51,6 +51,8 @@ export interface VariantRoute {
   readonly breaker?: BreakerRoute
   readonly inputs: readonly InputField[]
   readonly backend: BackendRoute
+  /** Absent where requests bring all inputs. */
+  readonly features?: FeaturesRoute
 }
 
 /** When a canary is taken to weight 0: evidence of level `alpha` that its failure rate is, or has become, above `limit` (each 0 … 1, excluded). */
@@ -59,7 +61,7 @@ export interface BreakerRoute {
   readonly alpha: number
 }
 
-/** The feature service from which an endpoint fills what a request leaves out, as it was when it was set. */
+/** The feature service from which what a request leaves out is filled for a version, as it was when it was set. */
 export interface FeaturesRoute {
   readonly service: string
   readonly version: number
@@ -77,8 +79,6 @@ export interface EndpointRoute {
   readonly breaker: BreakerRoute
   /** Bounds of this endpoint; absent = the defaults. */
   readonly limits?: LimitsRoute
-  /** Absent where requests bring all inputs. */
-  readonly features?: FeaturesRoute
   readonly variants: readonly VariantRoute[]
   /** Versions kept loaded without traffic, so that a rollback is a pointer swap. */
   readonly standby: readonly VariantRoute[]

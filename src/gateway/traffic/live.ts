@@ -13,13 +13,13 @@ export interface LiveVariant {
   readonly backend: Backend
   readonly stats: VariantStats
   readonly breaker: Breaker
+  /** Fills what requests leave out; absent where the version has no feature service. */
+  readonly features?: EndpointFeatures | undefined
 }
 
 export interface LiveEndpoint {
   readonly route: EndpointRoute
   readonly epoch: number
-  /** Fills what requests leave out; undefined where the endpoint has no feature service. */
-  readonly features: EndpointFeatures | undefined
   readonly stable: LiveVariant | undefined
   readonly canary: LiveVariant | undefined
   readonly shadows: readonly LiveVariant[]
@@ -42,8 +42,8 @@ export function requireTable(table: LiveTable): void {
   throw problem('unavailable', { what: 'the gateway', detail, retry_after: 1 })
 }
 
-/** What fills the requests of an endpoint. */
-export type FeaturesOf = (route: EndpointRoute) => EndpointFeatures | undefined
+/** What fills the requests of a variant of a project. */
+export type FeaturesOf = (project: string, route: VariantRoute) => EndpointFeatures | undefined
 
 /** Counters and breakers by variant; they outlive a swap of the table as long as the variant stays the same. */
 export interface VariantMemory {
@@ -67,7 +67,6 @@ export function goLive(
     endpoints.set(route.name, {
       route,
       epoch: source.epoch,
-      features: memory.features?.(route),
       stable: variants.find((variant) => variant.route.role === 'stable'),
       canary: variants.find((variant) => variant.route.role === 'canary'),
       shadows: variants.filter((variant) => variant.route.role === 'shadow'),
@@ -99,7 +98,8 @@ function liveVariant(endpoint: EndpointRoute, route: VariantRoute, parts: Parts)
   const breaker = memory.breakers.get(breakerKey) ?? new Breaker(ruleOf(endpoint, route), backend.outgrown?.()?.times)
   memory.stats.set(statsKey, stats)
   memory.breakers.set(breakerKey, breaker)
-  return [{ route, backend: cached(endpoint, route, backend, memory), stats, breaker }]
+  const features = memory.features?.(endpoint.project, route)
+  return [{ route, backend: cached(endpoint, route, backend, memory), stats, breaker, features }]
 }
 
 /** A table that an earlier version of this program has written has other rules. */

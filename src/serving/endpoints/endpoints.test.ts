@@ -16,7 +16,7 @@ import type { Deployment } from '../../contract/serving.ts'
 import { planApply, writePlan } from '../../features/definitions/apply.ts'
 import { openTemporaryStore } from '../../store/open.ts'
 import { currentEpoch } from '../context/epoch.ts'
-import { featuresRoute } from '../context/features.ts'
+import { featuresRoutes } from '../context/features.ts'
 import { endpointNames, endpointUsing, holdsEndpoints, inputNames, variantsOf } from '../context/rows.ts'
 import type { WantedVariant } from '../context/rows.ts'
 import { openDoor } from '../open-door.fixture.ts'
@@ -326,13 +326,13 @@ test('bounds are replaced as a whole, and an endpoint of none has none', async (
   assert.deepEqual(await room.limits('e'), { timeout_ms: 7 })
 })
 
-test('a feature service is set in the version that it has then, is built into the routing table, and is ended', async (t) => {
+test('a feature service is set in the version that it has then, for all or for one version of the model, and is ended', async (t) => {
   const { db, room, audited } = await open(t)
-  const set = (service: string | null, version?: number) => room.setFeatures(WHO, 'e', { service, version })
+  const set = (service: string | null, more: object = {}) => room.setFeatures(WHO, 'e', { service, ...more })
   await assert.rejects(set(null), { code: 'not_found' })
   await room.put(WHO, 'e', { project: 'p', model: 'm' })
   await assert.rejects(set('eta'), { code: 'not_found' })
-  const rateOf = async (features: object): Promise<void> => {
+  const apply = async (features: object): Promise<void> => {
     const view = { entities: ['driver'], push: true, event_time: 'at', features }
     const section = FeaturesSection.parse({
       entities: { driver: { keys: { driver_id: 'int' } } },
@@ -345,33 +345,29 @@ test('a feature service is set in the version that it has then, is built into th
       await writePlan(w, 'p', { planned, at: 1, by: 'ada' })
     })
   }
-  await rateOf({ rate: 'float' })
+  const columnsOf = async (version: string): Promise<string[] | undefined> => {
+    const { features } = (await featuresRoutes(db, { name: 'e', project: 'p' }))(version)
+    return features?.views['stats']?.features.map(({ name }) => name)
+  }
+  const [first, second] = [1, 2].map((version) => ({ service: 'eta', version }))
+  await apply({ rate: 'float' })
   const epoch = await currentEpoch(db)
-  assert.deepEqual(await set('eta'), { service: 'eta', version: 1 })
+  assert.deepEqual(await set('eta'), { all: first, model_versions: {} })
   assert.ok((await currentEpoch(db)) > epoch)
-  await rateOf({ rate: 'float', trips: 'int' })
-  assert.deepEqual(await room.features('e'), { service: 'eta', version: 1 })
-  const route = async () => (await featuresRoute(db, { name: 'e', project: 'p' }))?.views['stats']?.features
-  assert.deepEqual(
-    (await route())?.map(({ name }) => name),
-    ['rate'],
-  )
-  assert.deepEqual(await set('eta'), { service: 'eta', version: 2 })
-  assert.deepEqual(
-    (await route())?.map(({ name }) => name),
-    ['rate', 'trips'],
-  )
-  await assert.rejects(set('eta', 3), { code: 'not_found' })
-  assert.deepEqual(await room.features('e'), { service: 'eta', version: 2 })
-  assert.deepEqual(await set(null), { service: null, version: null })
-  assert.equal(await route(), undefined)
+  await apply({ rate: 'float', trips: 'int' })
+  assert.deepEqual(await room.features('e'), { all: first, model_versions: {} })
+  assert.deepEqual(await set('eta', { model_version: '7' }), { all: first, model_versions: { 7: second } })
+  assert.deepEqual([await columnsOf('6'), await columnsOf('7')], [['rate'], ['rate', 'trips']])
+  await assert.rejects(set('eta', { version: 3 }), { code: 'not_found' })
+  assert.deepEqual(await room.features('e'), { all: first, model_versions: { 7: second } })
+  assert.deepEqual(await set(null), { all: null, model_versions: { 7: second } })
+  assert.deepEqual([await columnsOf('6'), await columnsOf('7')], [undefined, ['rate', 'trips']])
   assert.deepEqual(
     (await audited()).slice(1),
-    [
-      { service: 'eta', version: 1 },
-      { service: 'eta', version: 2 },
-      { service: null, version: null },
-    ].map((one) => ['write', { action: 'features', ...one }]),
+    [first, { ...second, model_version: '7' }, { service: null, version: null }].map((one) => [
+      'write',
+      { action: 'features', ...one },
+    ]),
   )
 })
 

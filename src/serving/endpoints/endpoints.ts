@@ -50,9 +50,9 @@ export interface Endpoints {
   limits(name: string): Promise<EndpointLimits>
   /** Replaces the bounds of an endpoint; resolves when the gateways hold them. Throws `not_found`. */
   setLimits(who: Principal, name: string, limits: EndpointLimits): Promise<EndpointLimits>
-  /** The feature service of an endpoint. */
+  /** The feature services of an endpoint. */
   features(name: string): Promise<EndpointFeatures>
-  /** Sets it, or ends it; resolves when the gateways hold it. Throws `not_found` and `unprocessable`. */
+  /** Sets one, or ends it; resolves when the gateways hold it. Throws `not_found` and `unprocessable`. */
   setFeatures(who: Principal, name: string, wanted: WantedFeatures): Promise<EndpointFeatures>
   /**
    * Makes a version the stable one at once; canary and shadows end. Throws `unprocessable` when it cannot be loaded, `conflict` in a

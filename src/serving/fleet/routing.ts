@@ -4,7 +4,7 @@ import type { Reader } from '../../store/db.ts'
 import { pushTable, warmTable } from './admin-client.ts'
 import type { LoadFailure } from '../../gateway/loader.ts'
 import type { EndpointLimits } from '../context/limits.ts'
-import { featuresRoute } from '../context/features.ts'
+import { featuresRoutes } from '../context/features.ts'
 import { readLimits } from '../context/limits.ts'
 import type { EndpointRow, VariantRow, WantedVariant } from '../context/rows.ts'
 import { endpointRows, variantsOf } from '../context/rows.ts'
@@ -85,7 +85,8 @@ async function endpointRoute(
   variants: readonly VariantRow[],
 ): Promise<EndpointRoute> {
   const { name, project, model, salt, threshold, previous_version } = row
-  const features = await featuresRoute(deps.db, row)
+  const featuresOf = await featuresRoutes(deps.db, row)
+  const withFeatures = (variant: VariantRoute): VariantRoute => ({ ...variant, ...featuresOf(variant.version) })
   return {
     name,
     project,
@@ -94,9 +95,10 @@ async function endpointRoute(
     threshold,
     breaker: BREAKER,
     limits: routeLimits(await readLimits(deps.db, name)),
-    ...(features !== undefined && { features }),
-    variants: variants.flatMap((variant) => variantRoute(deps, model, variant)),
-    standby: previous_version === null ? [] : standbyRoute(deps, { model, version: previous_version }),
+    variants: variants.flatMap((variant) => variantRoute(deps, model, variant)).map(withFeatures),
+    standby: (previous_version === null ? [] : standbyRoute(deps, { model, version: previous_version })).map(
+      withFeatures,
+    ),
   }
 }
 
