@@ -269,7 +269,7 @@ export interface Sections extends Pick<Timeouts, 'timeout'> {
   readonly salt?: string
   /** The function of the pipeline returns the output that is the model. */
   readonly model?: { readonly name: string; readonly gates?: readonly Value[] }
-  readonly endpoint?: { readonly name: string; readonly rollout?: Value }
+  readonly endpoint?: { readonly name: string; readonly rollout?: Value; readonly features?: string }
   readonly monitor?: Value
   readonly search?: Value
   readonly data_sets?: Value

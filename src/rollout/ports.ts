@@ -41,15 +41,9 @@ export function rolloutPorts(serving: Endpoints, registry: Registry): RolloutPor
   return {
     target,
     async ensureEndpoint(asked, mayChange) {
-      const { endpoint, project, model, monitor } = asked
-      const known = await endpointRow(db, endpoint)
-      if (known?.project === project && known.model === model) {
-        const settings = JSON.parse(known.monitor) as Asked['monitor']
-        const isSame = isSameMonitor(serving.openedMonitor(settings), serving.openedMonitor(monitor))
-        if (isSame || !mayChange) return { monitor: settings, kept: !isSame }
-      }
-      await serving.put(wisher(asked), endpoint, { project, model, monitor, via: wayOf(asked) })
-      return { monitor, kept: false }
+      const settled = await ensureSettings(serving, db, asked, mayChange)
+      await ensureFeatures(serving, asked)
+      return settled
     },
     prepare: (endpoint, version) => serving.prepare(endpoint, [{ role: 'stable', version, weight: 0 }]),
     setVariants: (t, endpoint, variants, cause) => serving.writeVariants(t, endpoint, variants, cause),
@@ -87,6 +81,34 @@ export function rolloutPorts(serving: Endpoints, registry: Registry): RolloutPor
     inputNames,
     isCanary,
   }
+}
+
+async function ensureSettings(
+  serving: Endpoints,
+  db: Reader,
+  asked: Asked,
+  mayChange: boolean,
+): Promise<Awaited<ReturnType<RolloutDeps['ensureEndpoint']>>> {
+  const { endpoint, project, model, monitor } = asked
+  const known = await endpointRow(db, endpoint)
+  if (known?.project === project && known.model === model) {
+    const settings = JSON.parse(known.monitor) as Asked['monitor']
+    const isSame = isSameMonitor(serving.openedMonitor(settings), serving.openedMonitor(monitor))
+    if (isSame || !mayChange) return { monitor: settings, kept: !isSame }
+  }
+  await serving.put(wisher(asked), endpoint, { project, model, monitor, via: wayOf(asked) })
+  return { monitor, kept: false }
+}
+
+/** Gives the version the feature service that its project file names; where it names no version of it, the one that is the newest now. */
+async function ensureFeatures(serving: Endpoints, asked: Asked): Promise<void> {
+  const { endpoint, version: model_version, features } = asked
+  if (features === undefined) return
+  const [service = '', number] = features.split('@')
+  const known = (await serving.features(endpoint)).model_versions[model_version]
+  if (known?.service === service && (number === undefined || known.version === Number(number))) return
+  const version = number === undefined ? undefined : Number(number)
+  await serving.setFeatures(wisher(asked), endpoint, { service, version, model_version })
 }
 
 /** Who shipped a version; the server itself where nobody has noted it. It acts with the right that was looked at before. */

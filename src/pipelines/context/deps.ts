@@ -53,6 +53,8 @@ export interface RegisterRequest extends Omit<NewVersion, 'pipeline_run_id' | 'g
     readonly project: string
     readonly plan: Plan
     readonly monitor: Readonly<Record<string, unknown>>
+    /** A feature service of the project, SERVICE or SERVICE@VERSION; absent where there is none. */
+    readonly features?: string
     /** Whose wish it is: the role by which it is granted, null where that is not known, and the name. */
     readonly role: Role | null
     readonly by: string

@@ -198,6 +198,7 @@ export function deploymentOf(run: RunRow, { endpoint, monitor }: PipelineSpec): 
     project: run.project,
     plan: endpoint.rollout,
     monitor: monitor ?? {},
+    ...(endpoint.features !== undefined && { features: endpoint.features }),
     role: run.role,
     by: run.created_by,
     run: run.id,

@@ -326,7 +326,19 @@ export const Project = z.strictObject({
     .refine((sets) => Object.keys(sets).length <= MOST_SOURCES, `at most ${MOST_SOURCES} data sets`)
     .optional()
     .describe('data set → the output of which it gets a version when a run succeeds, for example features.train'),
-  endpoint: z.strictObject({ name: plainName, rollout: Rollout.prefault({}) }).optional(),
+  endpoint: z
+    .strictObject({
+      name: plainName,
+      rollout: Rollout.prefault({}),
+      features: z
+        .string()
+        .regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}(@[1-9]\d{0,8})?$/, 'SERVICE or SERVICE@VERSION, for example late@2')
+        .optional()
+        .describe(
+          'the feature service from which inputs are filled that a request leaves out; without a version the newest when the model version comes',
+        ),
+    })
+    .optional(),
   monitor: MonitorSettings.optional(),
   search: Search.optional().describe('a search over pipeline.params, started by slipway search'),
 })

@@ -117,7 +117,7 @@ export interface PipelineSpec {
     readonly output: string
     readonly gates: readonly unknown[]
   } | null
-  readonly endpoint: { readonly name: string; readonly rollout: Plan } | null
+  readonly endpoint: { readonly name: string; readonly rollout: Plan; readonly features?: string } | null
   readonly monitor: Project['monitor'] | null
   /** Outputs that become versions of data sets; absent where none does. */
   readonly data_sets?: readonly { readonly name: string; readonly step: string; readonly output: string }[]
@@ -183,7 +183,7 @@ export async function compileSpec(blobs: Blobs, text: string, tree: string, file
     ...(project.pipeline.reads === 'strict' && { reads: 'strict' as const }),
     schedule: project.pipeline.schedule ?? null,
     model: model === undefined ? null : { name: model.name, ...splitReference(model.from), gates: model.gates },
-    endpoint: endpoint === undefined || plan === undefined ? null : { name: endpoint.name, rollout: plan },
+    endpoint: endpoint === undefined || plan === undefined ? null : endpointOf(endpoint, plan),
     monitor: project.monitor ?? null,
     ...madeSets(project),
     ...(project.search !== undefined && { search: planOf(project.search, project.pipeline.params ?? {}) }),
@@ -240,6 +240,10 @@ function takenSources({ sources, pipeline }: Project): Pick<PipelineSpec, 'sourc
 }
 
 /** The outputs that become versions of data sets. */
+function endpointOf({ name, features }: NonNullable<Project['endpoint']>, rollout: Plan): PipelineSpec['endpoint'] {
+  return { name, rollout, ...(features !== undefined && { features }) }
+}
+
 function madeSets({ data_sets }: Project): Pick<PipelineSpec, 'data_sets'> {
   const made = Object.entries(data_sets ?? {}).map(([name, output]) => ({ name, ...splitReference(output) }))
   return made.length === 0 ? {} : { data_sets: made }

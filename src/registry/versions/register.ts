@@ -26,6 +26,8 @@ export interface Deployment {
   readonly plan: Plan | null
   /** MonitorSettings as the project file gives them. */
   readonly monitor: Readonly<Record<string, unknown>>
+  /** The feature service from which its endpoint fills what requests leave out, SERVICE or SERVICE@VERSION; absent where there is none. */
+  readonly features?: string
   /** Whose wish it is; absent or null of before, and where that is not known. */
   readonly role?: Role | null
   readonly by?: string

@@ -1,8 +1,10 @@
 /** What a version's project file asks of an endpoint, and whose wish is granted: who may not change an endpoint does not by a ship. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { planApply, writePlan } from '../../features/definitions/apply.ts'
 import { migratedSqlite } from '../../../test/databases.ts'
 import type { Role } from '../../contract/access.ts'
+import { FeaturesSection } from '../../contract/features/section.ts'
 import { Plan } from '../../contract/rollout/plan.ts'
 import { getVersion } from '../../registry/versions/read.ts'
 import { endpointRow } from '../../serving/context/rows.ts'
@@ -78,6 +80,34 @@ describe('the wish of a project file', () => {
     assert.deepEqual(await made('traced-by-hand', {}), ['a contributor', of])
     await takeUp(bench.deps, asked)
     await act(bench.deps, ann, (await newest(bench.db, 'traced')).id, { action: 'abort', reason: 'enough' })
+  })
+
+  it('gives the version its feature service, in the version that is the newest then', async () => {
+    await ship(bench, { model: 'filled', role: 'contributor', monitor: OFF })
+    const asked = (await bench.deps.asked()).find((one) => one.model === 'filled')
+    assert.ok(asked !== undefined)
+    const apply = (features: object) =>
+      bench.db.tx(async (t) => {
+        const section = FeaturesSection.parse({
+          views: { stats: { push: true, event_time: 'at', features } },
+          services: { eta: { features: ['stats'] } },
+        })
+        const planned = await planApply(t, asked.project, { section, sources: {} })
+        await writePlan(t, asked.project, { planned, at: 1, by: 'ada' })
+      })
+    const given = async (features: string) => {
+      await bench.deps.ensureEndpoint({ ...asked, endpoint: 'filled', features }, true)
+      const { all, model_versions } = await bench.serving.features('filled')
+      return [all, model_versions[asked.version]?.version]
+    }
+    await assert.rejects(given('eta'), { code: 'not_found' })
+    await apply({ rate: 'float' })
+    assert.deepEqual(await given('eta'), [null, 1])
+    await apply({ rate: 'float', trips: 'int' })
+    assert.deepEqual(await given('eta'), [null, 1])
+    assert.deepEqual(await given('eta@2'), [null, 2])
+    await takeUp(bench.deps, asked)
+    await act(bench.deps, ann, (await newest(bench.db, 'filled')).id, { action: 'abort', reason: 'enough' })
   })
 
   for (const role of ['maintainer', 'admin', undefined] as const)
