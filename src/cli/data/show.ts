@@ -44,6 +44,7 @@ export async function show(client: Client, invocation: Invocation, [given = '']:
 }
 
 export function madeBy(made: MadeBy): string {
+  if (made.kind === 'features') return `the join ${made.job} with features of ${made.service}@${made.version}`
   if (made.kind === 'step') return `step ${made.step}.${made.output} of run ${made.run}`
   return made.place === null ? 'files' : `the files of ${made.place}`
 }

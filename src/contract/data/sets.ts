@@ -39,10 +39,11 @@ export const DataColumn = z.object({
 })
 export type DataColumn = z.output<typeof DataColumn>
 
-/** Who made a version: a person or program with files, the output of a step. */
+/** Who made a version: a person or program with files, the output of a step, a join with the features of a service. */
 export const MadeBy = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('files'), place: z.string().nullable() }),
   z.object({ kind: z.literal('step'), run: id, step: z.string(), output: z.string() }),
+  z.object({ kind: z.literal('features'), job: id, service: z.string(), version: z.number().int() }),
 ])
 export type MadeBy = z.output<typeof MadeBy>
 

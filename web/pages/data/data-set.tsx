@@ -117,7 +117,7 @@ function Details({ version }: { version: DataSetVersion }) {
       items={[
         ['Digest', <code key="d">{version.digest}</code>],
         ['Files', `${count(version.files)}, ${bytes(version.size)}`],
-        ['Made by', made.kind === 'files' ? (made.place ?? 'files') : <MadeByStep key="m" made={made} />],
+        ['Made by', <Made key="m" made={made} />],
         ['Added', <RelativeTime key="a" at={version.created_at} />],
         ['By', version.created_by],
         ...Object.entries(version.tags),
@@ -126,7 +126,9 @@ function Details({ version }: { version: DataSetVersion }) {
   )
 }
 
-function MadeByStep({ made }: { made: Extract<DataSetVersion['made_by'], { kind: 'step' }> }) {
+function Made({ made }: { made: DataSetVersion['made_by'] }) {
+  if (made.kind === 'files') return made.place ?? 'files'
+  if (made.kind === 'features') return `a join with features of ${made.service}@${made.version} (${made.job})`
   return (
     <Link to="/pipelines/$id" params={{ id: made.run }}>
       {made.step}.{made.output} of {made.run}
