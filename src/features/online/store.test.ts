@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
+import Database from 'better-sqlite3'
 import { compareStamps, lookUp } from '../as-of/as-of.ts'
 import type { View } from '../definitions/definitions.ts'
 import { prng } from '../../stats/prng.ts'
@@ -136,6 +137,52 @@ test('time removes values that have expired, then the rows, and writes what wait
   assert.deepEqual([seen('1', 210), seen('2', 210), seen('3', 210)], ['live  ', 'live 9 c9', 'live 2 c2'])
   store.settle(id, { now: 211n, expired: 60n, forgotten: 55n })
   assert.deepEqual([seen('1', 211), seen('2', 211)], ['not_found', 'live 9 c9'])
+})
+
+test('time passes for all rows of a large set, so many at a time', () => {
+  const entities = Array.from({ length: 4500 }, (_, i) => String(i))
+  store.push(
+    OF,
+    view(),
+    entities.map((entity, i) => row(entity, i % 2 === 0 ? 50 : 90, 5)),
+    100n,
+  )
+  let rounds = 1
+  while (store.settle(1, { now: 200n, expired: 60n, forgotten: null })) rounds += 1
+  assert.equal(rounds, 3)
+  const even = entities.filter((_, i) => i % 2 === 0)
+  assert.ok(even.every((entity) => seen(entity, 200) === 'live  '))
+  while (store.settle(1, { now: 201n, expired: 60n, forgotten: 60n }));
+  assert.ok(even.every((entity) => seen(entity, 201) === 'not_found'))
+  assert.ok(entities.filter((_, i) => i % 2 === 1).every((entity) => seen(entity, 201) === 'live 5 c5'))
+})
+
+test('a set that was given up takes no rows, and goes with what it had', () => {
+  const id = store.begin(OF, view(), 100n)
+  const tile = { entity: '1', step: 10n, tile: 0n, tiles: [] }
+  const found = { entity: '1', event: 50n, created: 50n, arrival: 1n, values: [5, 'a'] }
+  store.fill(id, [found])
+  store.fillTiles(id, [tile])
+  store.giveUp(id)
+  assert.throws(() => store.fill(id, [found]), /the set 1 is not being made any more/)
+  assert.throws(() => store.fillTiles(id, [tile]), /the set 1 is not being made any more/)
+  while (store.clean());
+  const other = store.begin(OF, view(), 101n)
+  store.giveUp()
+  assert.throws(() => store.switchTo(other, OF, { horizon: 1n, now: 103n }), /not being made any more/)
+  const counts = new Database(join(folder, 'online.db'), { readonly: true })
+  const left = ['sets', 'rows', 'tiles'].map((table) => counts.prepare(`SELECT count(*) FROM ${table}`).pluck().get())
+  counts.close()
+  assert.deepEqual(left, [1, 0, 0])
+})
+
+test('what answers is told, and goes with its project', () => {
+  store.push(OF, view(7), [row('1', 50, 5)], 100n)
+  store.begin({ ...OF, version: 2 }, view(), 100n)
+  assert.deepEqual(store.answering(), [{ id: 1, of: OF, definition: view(7) }])
+  store.give('p', 'q')
+  assert.equal(seen('1', 100), 'nothing stored')
+  assert.equal(seen('1', 100, { ...OF, project: 'q' }), 'live 5 c5')
 })
 
 test('a view that is removed is gone with all its rows', () => {

@@ -22,6 +22,13 @@ export interface NewRow {
   readonly values: readonly Value[]
 }
 
+/** A set with the definition by which it is stored. */
+export interface StoredSet {
+  readonly id: number
+  readonly of: ViewVersion
+  readonly definition: View
+}
+
 /** Pushed rows come after all rows of a source of the same times. */
 const PUSHED = 2n ** 62n
 
@@ -34,9 +41,18 @@ WHERE ${NEWER}`
 /** Rows that are removed in one transaction, so that nobody waits long for the next. */
 const MOST_REMOVED = 2000
 
+/** Tables of what a set holds, by their keys. */
+const KEYS = [
+  ['rows', 'set_id, entity'],
+  ['ahead', 'set_id, entity, arrival'],
+  ['tiles', 'set_id, entity, step, tile'],
+] as const
+
 export class OnlineStore {
   readonly #connection: Connection
   readonly #statements = new Map<string, Statement>()
+  /** Where looking for what has expired goes on, by set. */
+  readonly #next = new Map<number, string>()
 
   constructor(path: string) {
     this.#connection = openForWriting(path)
@@ -86,20 +102,22 @@ export class OnlineStore {
       .immediate()
   }
 
-  /** Writes rows of a source to a set that is being made. Doing it once more, after a crash, changes nothing. */
+  /** Writes rows of a source to a set. Doing it once more, after a crash, changes nothing. Throws where it is not being made any more. */
   fill(id: number, rows: readonly SourceRow[]): void {
     this.#connection
       .transaction(() => {
+        this.#requireShadow(id)
         for (const { entity, event, created, arrival, values } of rows)
           this.#run(UPSERT, [id, entity, event, created, arrival, pack(values)])
       })
       .immediate()
   }
 
-  /** Writes tiles to a set that is being made, in place of those that it has. */
+  /** Writes tiles to a set, in place of those that it has. Throws where it is not being made any more. */
   fillTiles(id: number, tiles: readonly SourceTile[]): void {
     this.#connection
       .transaction(() => {
+        this.#requireShadow(id)
         for (const { entity, step, tile, tiles: windows } of tiles)
           this.#run('INSERT OR REPLACE INTO tiles (set_id, entity, step, tile, packed) VALUES (?, ?, ?, ?, ?)', [
             id,
@@ -125,9 +143,29 @@ export class OnlineStore {
           "UPDATE sets SET state = 'live', horizon = ?, written_at = ? WHERE id = ? AND state = 'shadow'",
           [at.horizon, at.now, id],
         )
-        if (changes !== 1) throw new Error(`the set ${id} is not being made any more`)
+        if (changes !== 1) throw notMade(id)
       })
       .immediate()
+  }
+
+  /** Gives up a set that is being made, or all such; what of it there is is removed bit by bit. */
+  giveUp(id?: number): void {
+    const chosen = id === undefined ? [] : [id]
+    const where = id === undefined ? '' : ' AND id = ?'
+    this.#run(`UPDATE sets SET state = 'old' WHERE state = 'shadow'${where}`, chosen)
+  }
+
+  /** The sets that answer. */
+  answering(): StoredSet[] {
+    const rows = this.#connection
+      .prepare("SELECT id, project, view, version, definition FROM sets WHERE state = 'live' ORDER BY id")
+      .all() as (ViewVersion & { readonly id: number; readonly definition: string })[]
+    return rows.map(({ id, definition, ...of }) => ({ id, of, definition: JSON.parse(definition) as View }))
+  }
+
+  /** Gives all of a project to another, which must have none of these. */
+  give(project: string, to: string): void {
+    this.#run('UPDATE sets SET project = ? WHERE project = ?', [to, project])
   }
 
   /** Removes a version of a view, whatever of it there is. */
@@ -148,12 +186,9 @@ export class OnlineStore {
           | number
           | undefined
         if (id === undefined) return false
-        for (const table of ['rows', 'ahead', 'tiles']) {
-          const { changes } = this.#run(
-            `DELETE FROM ${table} WHERE set_id = ? AND entity IN (SELECT DISTINCT entity FROM ${table} WHERE set_id = ? LIMIT ${MOST_REMOVED})`,
-            [id, id],
-          )
-          if (changes > 0) return true
+        for (const [table, key] of KEYS) {
+          const some = `SELECT ${key} FROM ${table} WHERE set_id = ? LIMIT ${MOST_REMOVED}`
+          if (this.#run(`DELETE FROM ${table} WHERE (${key}) IN (${some})`, [id]).changes > 0) return true
         }
         this.#run('DELETE FROM sets WHERE id = ?', [id])
         return true
@@ -163,7 +198,7 @@ export class OnlineStore {
 
   /**
    * Lets time pass: rows that waited are written where they are seen by now, values of rows that happened before `expired` are removed, and
-   * rows that happened before `forgotten` as a whole. At most so many at a time; true while there are others.
+   * rows that happened before `forgotten` as a whole. So many at a time, one after the other; true while there are others to look at.
    */
   settle(
     id: number,
@@ -187,22 +222,37 @@ export class OnlineStore {
         }
         if (due.length > 0)
           this.#run('UPDATE sets SET has_ahead = EXISTS (SELECT 1 FROM ahead WHERE set_id = ?) WHERE id = ?', [id, id])
-        const some = (where: string) =>
-          `entity IN (SELECT entity FROM rows WHERE set_id = ? AND ${where} LIMIT ${MOST_REMOVED})`
-        const emptied =
-          expired === null
-            ? 0
-            : this.#run(
-                `UPDATE rows SET packed = NULL WHERE set_id = ? AND ${some('event < ? AND packed IS NOT NULL')}`,
-                [id, id, expired],
-              ).changes
-        const removed =
-          forgotten === null
-            ? 0
-            : this.#run(`DELETE FROM rows WHERE set_id = ? AND ${some('event < ?')}`, [id, id, forgotten]).changes
-        return [due.length, emptied, removed].some((count) => count >= MOST_REMOVED)
+        const isDone = expired === null && forgotten === null ? true : this.#expire(id, { expired, forgotten })
+        return due.length >= MOST_REMOVED || !isDone
       })
       .immediate()
+  }
+
+  /** Looks at the next rows of a set in the order of their entities; true where these were the last. */
+  #expire(id: number, { expired, forgotten }: { readonly expired: bigint | null; readonly forgotten: bigint | null }) {
+    const from = this.#next.get(id) ?? ''
+    const next = this.#connection
+      .prepare(
+        `SELECT entity FROM rows WHERE set_id = ? AND entity >= ? ORDER BY entity LIMIT 1 OFFSET ${MOST_REMOVED}`,
+      )
+      .pluck()
+      .get(id, from) as string | undefined
+    const [within, bounds] = ['set_id = ? AND entity >= ?', next === undefined ? '' : ' AND entity < ?']
+    const given = [id, from, ...(next === undefined ? [] : [next])]
+    if (forgotten !== null) this.#run(`DELETE FROM rows WHERE ${within}${bounds} AND event < ?`, [...given, forgotten])
+    if (expired !== null)
+      this.#run(`UPDATE rows SET packed = NULL WHERE ${within}${bounds} AND event < ? AND packed IS NOT NULL`, [
+        ...given,
+        expired,
+      ])
+    if (next === undefined) this.#next.delete(id)
+    else this.#next.set(id, next)
+    return next === undefined
+  }
+
+  #requireShadow(id: number): void {
+    const state = this.#connection.prepare('SELECT state FROM sets WHERE id = ?').pluck().get(id)
+    if (state !== 'shadow') throw notMade(id)
   }
 
   #write(id: number, rows: readonly NewRow[], now: bigint): void {
@@ -273,4 +323,8 @@ export class OnlineStore {
     this.#statements.set(sql, statement)
     return statement.run(...given)
   }
+}
+
+function notMade(id: number): Error {
+  return new Error(`the set ${id} is not being made any more`)
 }
