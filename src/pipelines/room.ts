@@ -27,6 +27,8 @@ import { reproductionRoutes } from './reproductions/routes.ts'
 import { reproductionRound } from './reproductions/round.ts'
 import { REPRODUCTIONS } from './reproductions/schedule.ts'
 import { changesOf } from './changes.ts'
+import { keepReads } from './data/kept.ts'
+import { pinSource, type SourceReads } from './data/pin.ts'
 import type { Changes } from './changes.ts'
 import { mergeRuns } from './context/merges.ts'
 import type { AskedMerges, MergeRun } from './context/merges.ts'
@@ -127,6 +129,8 @@ export interface PipelinesRoom {
   }
   /** Port: runs and their commits, for reports of a change. */
   readonly changes: Changes
+  /** Port: declared sources, read for others than runs. */
+  readonly sources: SourceReads
   /** Port: the newest runs of merges that registered a version. */
   mergeRuns(asked: AskedMerges, limit: number): Promise<MergeRun[]>
 }
@@ -206,6 +210,10 @@ export function pipelinesRoom({
       watched: () => watchedRuns(db),
       logOf: (run) => attemptLog(db, run),
       runsBehind: (pipelineRuns) => runsBehind(db, pipelineRuns),
+    },
+    sources: {
+      read: (project, name, source) => pinSource(pipelines.context, project, [name, source]),
+      keep: (t, project, reads) => keepReads(t, project, reads, clock()),
     },
     changes: changesOf(pipelines.context),
     mergeRuns: (asked, limit) => mergeRuns(db, asked, limit),

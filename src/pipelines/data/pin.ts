@@ -4,6 +4,7 @@ import { toTime } from '../../contract/fields.ts'
 import type { PinnedSource } from '../../contract/runs/sources.ts'
 import { egressStream } from '../../http/egress-stream.ts'
 import type { Blobs } from '../../store/blobs/blobs.ts'
+import type { Tx } from '../../store/db.ts'
 import { masker } from '../context/mask.ts'
 import type { Context } from '../context/context.ts'
 import type { RunRow } from '../context/rows.ts'
@@ -21,6 +22,14 @@ import { countRows } from './tables.ts'
 
 /** A source of a run as it was read. */
 export type PinnedRead = KeptRead & { readonly source: SourceSpec }
+
+/** How others than runs read declared sources. */
+export interface SourceReads {
+  /** Reads a source, or finds what it gave the last time where nothing has changed. Throws `SourceAway` and `SourceRefused`, as for a run. */
+  read(project: string, name: string, source: SourceSpec): Promise<PinnedRead>
+  /** Keeps what was read as the last reading of its place, so that it is there for the next. */
+  keep(t: Tx, project: string, reads: readonly PinnedRead[]): Promise<void>
+}
 
 /** Nothing of the server's machine and no private host, where its operator says nothing. */
 const NO_ACCESS = { folders: [], hidden: [], allow: [], index: 'https://pypi.org/simple' }
