@@ -1,9 +1,12 @@
 /** Tasks in their own process: what it gives, what it refuses, and that it reads nothing else and can be ended. */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
+import { DuckDBInstance } from '@duckdb/node-api'
+import { until } from '../../../test/until.ts'
 import { Problem } from '../../contract/errors.ts'
 import type { Service, View } from '../definitions/definitions.ts'
 import { OnlineReader } from '../online/reader.ts'
@@ -63,6 +66,9 @@ function joinTask(
   return { kind: 'join', request }
 }
 
+const ENDLESS =
+  'SELECT 1 AS driver_id, now() AS "at", sum(a.range * b.range) AS trips FROM range(10000000) a, range(10000000) b'
+
 async function refusal(task: Extract<Task, { kind: 'join' }>, given: Partial<EngineOptions> = {}): Promise<string> {
   const error = await runTask(task, { ...options, ...given }).then(
     () => assert.fail('it was accepted'),
@@ -121,9 +127,7 @@ test('a query reads nothing but its sources, and changes no setting', async () =
 })
 
 test('what takes too long or too much is ended, and leaves nothing', async () => {
-  const endless =
-    'SELECT 1 AS driver_id, now() AS "at", sum(a.range * b.range) AS trips FROM range(10000000) a, range(10000000) b'
-  assert.match(await refusal(joinTask(endless), { longest_ms: 1500 }), /^too_costly: the join took more than 1\.5 s/)
+  assert.match(await refusal(joinTask(ENDLESS), { longest_ms: 1500 }), /^too_costly: the join took more than 1\.5 s/)
   const large = `SELECT range AS driver_id, now() AS "at", list(range) OVER () AS trips FROM range(3000000)`
   assert.match(await refusal(joinTask(large), { memory_bytes: 60e6 }), /^(too_costly|unprocessable): /)
   assert.deepEqual(
@@ -132,11 +136,55 @@ test('what takes too long or too much is ended, and leaves nothing', async () =>
   )
 })
 
+test('the process ends with the server that started it', async () => {
+  const program = join(import.meta.dirname, 'process.ts')
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program], { env: {} })
+  const ended = new Promise((done) => child.once('exit', (_code, signal) => done(signal)))
+  const limits = { memory_bytes: 256e6, threads: 1, scratch: folder }
+  child.stdin.write(`${JSON.stringify({ task: joinTask(ENDLESS), limits })}\n`)
+  await until('the engine is at work', () => existsSync(join(folder, 'engine.db')))
+  child.stdin.end()
+  assert.equal(await ended, 'SIGKILL')
+})
+
+test('views that mean other things by one name have each its own', async () => {
+  const task = joinTask()
+  const [taken] = SERVICE.views
+  assert.ok(taken !== undefined)
+  const service = {
+    ...SERVICE,
+    views: [taken, { ...taken, name: 'before' }],
+    columns: ['stats', 'before'].map((name) => ({
+      name: `trips of ${name}`,
+      type: 'int' as const,
+      of: { view: name, feature: 'trips' },
+    })),
+  }
+  const own = { before: { stats: write('before.csv', 'driver_id,at,trips\n2,2024-01-01,4\n') } }
+  const request = { ...task.request, service, views: { stats: VIEW, before: VIEW }, own }
+  const { columns } = await runTask({ kind: 'join', request }, options)
+  // the first row has trips in one, the second in the other
+  assert.deepEqual(
+    columns.map(({ statuses }) => statuses),
+    [
+      { not_found: 1, present: 1 },
+      { not_found: 1, present: 1 },
+    ],
+  )
+  const instance = await DuckDBInstance.create()
+  const duck = await instance.connect()
+  const found = await duck.runAndReadAll(`SELECT * EXCLUDE (time) FROM '${request.into}'`)
+  assert.deepEqual(found.getRowsJS(), [
+    ['1', 5n, null],
+    ['2', null, 4n],
+  ])
+  duck.closeSync()
+  instance.closeSync()
+})
+
 test('a caller who goes away ends it', async () => {
   const gone = new AbortController()
-  const endless =
-    'SELECT 1 AS driver_id, now() AS "at", sum(a.range * b.range) AS trips FROM range(10000000) a, range(10000000) b'
-  const running = runTask(joinTask(endless), options, gone.signal)
+  const running = runTask(joinTask(ENDLESS), options, gone.signal)
   gone.abort(new Error('gone away'))
   await assert.rejects(running, /gone away/)
 })

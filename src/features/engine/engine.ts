@@ -63,7 +63,8 @@ function runProcess(given: string, longest_ms: number, signal: AbortSignal | und
     if (signal?.aborted === true) kill()
     // a process that ended before it read its task says so itself
     child.stdin.on('error', () => undefined)
-    child.stdin.end(given)
+    // it stays open: the process ends when this one is gone
+    child.stdin.write(`${given}\n`)
     child.on('error', failed)
     child.on('close', (code, ended) => {
       clearTimeout(timer)

@@ -11,14 +11,29 @@ import { filesOf, type Answer, type EngineLimits, type ResultOf, type Task } fro
 
 /** Reads the task from the standard input, and says the answer on the standard output. */
 async function serve(): Promise<void> {
-  const given = await new Response(process.stdin as never).text()
+  const given = await firstLine(process.stdin)
   const { task, limits } = JSON.parse(given) as { task: Task; limits: EngineLimits }
   const answer: Answer = await run(task, limits).then(
     (done) => ({ done }),
     (error: unknown) => refusalOf(error as Error),
   )
-  process.stdout.write(`${JSON.stringify(answer)}\n`)
+  process.stdout.write(`${JSON.stringify(answer)}\n`, () => process.exit())
 }
+
+/** The first line. What follows it is the end, which comes when the server is gone: nobody waits for an answer any more. */
+function firstLine(input: NodeJS.ReadStream): Promise<string> {
+  return new Promise((done) => {
+    const parts: Buffer[] = []
+    input.on('data', (part: Buffer) => {
+      parts.push(part)
+      if (part.includes(LINE)) done(Buffer.concat(parts).toString('utf8'))
+    })
+    // at once, whatever DuckDB is at
+    input.on('end', () => process.kill(process.pid, 'SIGKILL'))
+  })
+}
+
+const LINE = 0x0a
 
 async function run(task: Task, limits: EngineLimits): Promise<ResultOf[Task['kind']]> {
   const instance = await DuckDBInstance.create(`${limits.scratch}/engine.db`)
@@ -74,8 +89,8 @@ function refusalOf(error: Error): Answer {
   const { message } = error
   const marked = message.indexOf(MARK)
   if (marked !== -1) return { refused: (message.slice(marked + MARK.length).split('\n')[0] ?? '').trim() }
-  if (/^Out of Memory Error|No space left/.test(message)) return { too_large: firstLine(message) }
-  if (OF_DUCKDB.test(message)) return { refused: firstLine(message) }
+  if (/^Out of Memory Error|No space left/.test(message)) return { too_large: headOf(message) }
+  if (OF_DUCKDB.test(message)) return { refused: headOf(message) }
   throw error
 }
 
@@ -83,7 +98,7 @@ function refusalOf(error: Error): Answer {
 const OF_DUCKDB =
   /^(Binder|Catalog|Conversion|Invalid Input|Out of Range|Parser|Permission|Constraint|IO|Not implemented|Type|Syntax) Error: /i
 
-function firstLine(message: string): string {
+function headOf(message: string): string {
   return message.split('\n')[0] ?? message
 }
 

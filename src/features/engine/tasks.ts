@@ -39,6 +39,7 @@ export type Answer =
 /** Files that a task reads. */
 export function filesOf(task: Task): string[] {
   if (task.kind === 'materialise') return Object.values(task.sources).flatMap(({ paths }) => paths)
-  const { entities, sources } = task.request
-  return [entities, ...Object.values(sources)].flatMap(({ paths }) => paths)
+  const { entities, sources, own = {} } = task.request
+  const all = [entities, ...[sources, ...Object.values(own)].flatMap((some) => Object.values(some))]
+  return all.flatMap(({ paths }) => paths)
 }

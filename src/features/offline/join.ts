@@ -22,6 +22,8 @@ export interface JoinRequest {
   readonly views: Readonly<Record<string, View>>
   /** Declared sources that the views read, by name. */
   readonly sources: Readonly<Record<string, Files>>
+  /** Those of one view alone, by the name that it has in the service: two views may mean other things by one name. */
+  readonly own?: Readonly<Record<string, Readonly<Record<string, Files>>>>
   /** Rows that became known after the moment count too. */
   readonly include_late_data: boolean
   /** Where the parquet file goes. */
@@ -101,7 +103,7 @@ interface Seeing {
 async function see(duck: DuckDBConnection, { at, taken, view, request }: Seeing): Promise<Seen> {
   const [rows, table, windows] = [`rows${at}`, `seen${at}`, `windows${at}`]
   const asked = taken.keys.map(keyColumn)
-  const from = await relation(duck, originSql(view, request.sources))
+  const from = await relation(duck, originSql(view, { ...request.sources, ...request.own?.[taken.name] }))
   await duck.run(`CREATE TABLE ${rows} AS ${viewRowsSql(view, from, { table: 'requests', keys: asked })}`)
   const keys = view.keys.map(({ name }) => name)
   const ttl = view.ttl_ms === null ? null : BigInt(view.ttl_ms) * 1_000_000n
