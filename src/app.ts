@@ -4,9 +4,9 @@ import { pino } from 'pino'
 import { authRoom } from './auth/room.ts'
 import { ciRoom, type CiRoom } from './ci/room.ts'
 import { makeIds } from './contract/ids.ts'
-import { costRoom } from './cost/room.ts'
+import { costRoom, type CostDeps } from './cost/room.ts'
 import { dataRoom } from './data/room.ts'
-import { featuresRoom } from './features/room.ts'
+import { featuresRoom, type FeaturesRoom } from './features/room.ts'
 import { envsRoom } from './envs/room.ts'
 import { evaluationRoom } from './evaluation/room.ts'
 import { httpRoom, type Answering } from './http/room.ts'
@@ -140,7 +140,7 @@ function buildRooms(options: AppOptions, ground: Ground) {
     random: Math.random,
     ...told('pipelines'),
   })
-  const features = featuresRoom({ ...base, ...told('features') })
+  const features: FeaturesRoom = featuresRoom({ ...base, below: () => below, ...told('features') })
   const serving: ServingRoom = servingRoom({
     ...base,
     ...models.endpoints,
@@ -181,19 +181,21 @@ function buildRooms(options: AppOptions, ground: Ground) {
   })
   const data = dataRoom({ ...base, ...told('data-sets') })
   const transfer = transferRoom({ ...tracking.context, owners: { tracking, traces, evaluation, models } })
-  const cost = costRoom({
-    ...base,
-    sources: { attempts: pipelines.usage, running: pipelines.running, serving: serving.usage, storage: models.stored },
-    ...told('cost'),
-  })
+  const cost = costRoom({ ...base, sources: metersOf(pipelines, serving, models), ...told('cost') })
   const ci: CiRoom = ciRoom({ ...base, registry: models.registry, pipelines, serving, rollout, data })
-  const below = { traces, models, pipelines, monitoring, data }
-  return { ...below, tracking, evaluation, features, llm, transfer, serving, rollout, cost, ci, jobs }
+  const below = { traces, models, pipelines, monitoring, features, data }
+  return { ...below, tracking, evaluation, llm, transfer, serving, rollout, cost, ci, jobs }
+}
+
+/** Where the room of cost reads what was used. */
+function metersOf(pipelines: PipelinesRoom, serving: ServingRoom, models: RegistryRoom): CostDeps['sources'] {
+  const { usage: attempts, running } = pipelines
+  return { attempts, running, serving: serving.usage, storage: models.stored }
 }
 
 /** What is done with all rooms: their routes, their loops in the order in which they need each other, and an empty store for test suites. */
 function operate({ jobs, ...rooms }: ReturnType<typeof buildRooms>) {
-  const { tracking, traces, evaluation, llm, models, pipelines, serving, rollout, monitoring, cost, features } = rooms
+  const { tracking, traces, evaluation, llm, models, pipelines, features, serving, rollout, monitoring, cost } = rooms
   return {
     routes: Object.values(rooms).flatMap((room) => room.routes),
     reset: (async (asked) => {
@@ -202,13 +204,14 @@ function operate({ jobs, ...rooms }: ReturnType<typeof buildRooms>) {
     async start() {
       await tracking.start()
       await models.start()
+      features.start()
       jobs.start()
       for (const room of [serving, pipelines]) await room.start()
       for (const room of [rollout, monitoring, cost]) room.start()
       return serving.addresses()
     },
     async stop() {
-      for (const room of [cost, monitoring, rollout, pipelines, jobs, serving, features]) await room.stop()
+      for (const room of [cost, monitoring, rollout, pipelines, jobs, features, serving]) await room.stop()
     },
   }
 }

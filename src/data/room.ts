@@ -3,12 +3,13 @@ import type { Mounted } from '../http/mount.ts'
 import type { Reachable } from '../store/blobs/reach.ts'
 import type { ProjectPart } from '../tracking/context/context.ts'
 import { tablesPart } from '../tracking/workspaces/tables.ts'
+import type { FeatureTables } from '../features/jobs/context.ts'
 import type { DataSets } from '../pipelines/context/deps.ts'
 import type { DataContext } from './context.ts'
-import { clearScratch } from './files.ts'
+import { clearScratch, withTables } from './files.ts'
 import { PROFILE_JOB, profileJob } from './profiling.ts'
 import { dataRoutes } from './routes.ts'
-import { dataDigests, findVersion, versionsSince } from './rows.ts'
+import { dataDigests, findVersion, versionsSince, versionsWith } from './rows.ts'
 import { addVersion } from './sets.ts'
 import { TreeDiffs } from './tree-diffs.ts'
 
@@ -18,6 +19,8 @@ export interface DataRoom {
   readonly needed: Reachable
   /** Port: what pipelines read and make. */
   readonly sets: DataSets
+  /** Port: the tables that joins of features read and make. */
+  readonly tables: FeatureTables
   /** Port: what differs between two trees. */
   readonly treeDiffs: Pick<TreeDiffs, 'between'>
   /** Port: what is kept of a project. */
@@ -41,6 +44,16 @@ export function dataRoom(context: DataContext): DataRoom {
       since: (of) => versionsSince(db, of),
       async add(t, { run, step, output, ...made }) {
         await addVersion(context, t, { ...made, made_by: { kind: 'step', run, step, output }, note: '', tags: {} })
+      },
+    },
+    tables: {
+      find: async (project, name, wanted) => findVersion(db, { project, name }, wanted),
+      holds: async (project, digest) => (await versionsWith(db, project, digest)).length > 0,
+      use: (digest, use) => withTables(context, digest, use),
+      async add(t, { job, service, version, ...made }) {
+        const made_by = { kind: 'features' as const, job, service, version }
+        const { row } = await addVersion(context, t, { ...made, made_by, note: '', tags: {} })
+        return row.version
       },
     },
     treeDiffs: new TreeDiffs(context),

@@ -8,7 +8,8 @@ import { mount, type Mounted } from '../http/mount.ts'
 import { compileSource, Source, type SourceSpec } from '../pipelines/spec/external/source.ts'
 import type { FeaturesContext } from './context/context.ts'
 import { differencesOf, planApply, writePlan, type Change, type Given } from './definitions/apply.ts'
-import { findVersion, newest, versionsOf, type Kind, type Named, type Version } from './definitions/catalogue.ts'
+import { newest, versionsOf, type Kind, type Named, type Version } from './definitions/catalogue.ts'
+import { requireVersion } from './definitions/require.ts'
 import { viewEntity, viewOnDemand, viewService, viewView } from './definitions/view.ts'
 
 export function featuresRoutes(context: FeaturesContext): Mounted[] {
@@ -136,16 +137,6 @@ function sourcesOf(given: Readonly<Record<string, unknown>>): Record<string, Sou
 
 function ofKind<K extends Kind>(all: readonly Named[], kind: K): Named<K>[] {
   return all.filter((one): one is Named<K> => one.latest.kind === kind)
-}
-
-async function requireVersion<K extends Kind>(
-  { db }: FeaturesContext,
-  of: { readonly project: string; readonly kind: K; readonly name: string; readonly version?: number | undefined },
-): Promise<Version<K>> {
-  const found = await findVersion(db, of)
-  if (found !== undefined) return found
-  const what = `feature ${of.kind === 'on_demand' ? 'on demand' : of.kind}`
-  throw problem('not_found', { what, id: of.version === undefined ? of.name : `${of.name}@${of.version}` })
 }
 
 function plainVersion({ version, created_at, created_by }: Version) {

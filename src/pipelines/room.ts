@@ -9,7 +9,7 @@ import type { Leases } from '../jobs/leases.ts'
 import type { Worker } from '../jobs/worker.ts'
 import type { Registry } from '../registry/context/context.ts'
 import type { Reachable } from '../store/blobs/reach.ts'
-import type { Reader } from '../store/db.ts'
+import type { Db, Reader } from '../store/db.ts'
 import type { IfSound } from '../store/if-sound.ts'
 import type { Tracking } from '../tracking/context/context.ts'
 import type { DataSets, PipelinesDeps } from './context/deps.ts'
@@ -27,8 +27,7 @@ import { reproductionRoutes } from './reproductions/routes.ts'
 import { reproductionRound } from './reproductions/round.ts'
 import { REPRODUCTIONS } from './reproductions/schedule.ts'
 import { changesOf } from './changes.ts'
-import { keepReads } from './data/kept.ts'
-import { pinSource, type SourceReads } from './data/pin.ts'
+import { sourceReads, type SourceReads } from './data/pin.ts'
 import type { Changes } from './changes.ts'
 import { mergeRuns } from './context/merges.ts'
 import type { AskedMerges, MergeRun } from './context/merges.ts'
@@ -206,17 +205,18 @@ export function pipelinesRoom({
     places: () => pipelines.places(),
     needed: () => pipelines.needed(),
     projectPart: { holds: holdsPipelines },
-    tracked: {
-      watched: () => watchedRuns(db),
-      logOf: (run) => attemptLog(db, run),
-      runsBehind: (pipelineRuns) => runsBehind(db, pipelineRuns),
-    },
-    sources: {
-      read: (project, name, source) => pinSource(pipelines.context, project, [name, source]),
-      keep: (t, project, reads) => keepReads(t, project, reads, clock()),
-    },
+    tracked: trackedBy(db),
+    sources: sourceReads(pipelines.context),
     changes: changesOf(pipelines.context),
     mergeRuns: (asked, limit) => mergeRuns(db, asked, limit),
+  }
+}
+
+function trackedBy(db: Db): PipelinesRoom['tracked'] {
+  return {
+    watched: () => watchedRuns(db),
+    logOf: (run) => attemptLog(db, run),
+    runsBehind: (pipelineRuns) => runsBehind(db, pipelineRuns),
   }
 }
 

@@ -53,6 +53,7 @@ export interface RoomsBelow {
     readonly needed: Reachable
   }
   readonly monitoring: { prune(): Promise<unknown> }
+  readonly features: { readonly needed: Reachable }
   readonly data: { readonly needed: Reachable }
 }
 
@@ -100,7 +101,12 @@ function keptBelow(below: () => RoomsBelow): Omit<KeepingDeps, 'looks' | 'ifSoun
       const behind = await below().pipelines.tracked.runsBehind(pipelineRuns)
       return { ...cited, runs: new Set([...cited.runs, ...behind]) }
     },
-    sources: [() => below().models.needed(), () => below().pipelines.needed(), () => below().data.needed()],
+    sources: [
+      () => below().models.needed(),
+      () => below().pipelines.needed(),
+      () => below().features.needed(),
+      () => below().data.needed(),
+    ],
     watched: () => below().pipelines.tracked.watched(),
     logOf: (run) => below().pipelines.tracked.logOf(run),
     prune: () => below().monitoring.prune(),

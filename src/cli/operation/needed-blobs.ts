@@ -1,5 +1,6 @@
 /** What rows of any database need of the blobs, read without a server: the sources that the collection of blobs goes by. */
-import { dataDigests } from '../../data/rows.ts'
+import { dataDigests, versionsWith } from '../../data/rows.ts'
+import { jobDigests } from '../../features/jobs/rows.ts'
 import { pipelineDigests } from '../../pipelines/context/needed.ts'
 import { registryDigests } from '../../registry/versions/read.ts'
 import type { Reachable } from '../../store/blobs/reach.ts'
@@ -12,6 +13,7 @@ export function neededBlobs(db: Reader): readonly Reachable[] {
     () => reachableDigests({ db, clock: Date.now }),
     () => registryDigests(db),
     () => pipelineDigests(db),
+    () => jobDigests(db, async ({ project, digest }) => (await versionsWith(db, project, digest)).length > 0),
     () => dataDigests(db),
   ]
 }

@@ -5,7 +5,6 @@ import type { OnExpired } from '../../contract/features/section.ts'
 import { Problem } from '../../contract/errors.ts'
 import { findVersion, newest, type Version } from '../definitions/catalogue.ts'
 import type { FeaturesContext } from '../context/context.ts'
-import type { Online } from '../online/open.ts'
 import type { NewRow } from '../online/store.ts'
 import { momentText } from './moments.ts'
 import type { ReadPlan } from './plan.ts'
@@ -58,7 +57,7 @@ export interface Answered extends Read {
   readonly now: bigint
 }
 
-export function onlineService({ db, clock }: Pick<FeaturesContext, 'db' | 'clock'>, online: Online): OnlineService {
+export function onlineService({ db, clock, online }: Pick<FeaturesContext, 'db' | 'clock' | 'online'>): OnlineService {
   const plans = new Plans(db)
   const now = (): bigint => BigInt(clock()) * 1_000_000n
   const readPlain = async (project: string, wanted: Wanted): Promise<Answered> => {

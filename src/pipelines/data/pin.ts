@@ -11,7 +11,7 @@ import type { RunRow } from '../context/rows.ts'
 import { placeText, type SourceSpec } from '../spec/external/source.ts'
 import { SourceAway, SourceRefused, type Asked, type Reading } from './kinds/asked.ts'
 import { judgeAge } from './freshness.ts'
-import { lastRead, type KeptRead } from './kept.ts'
+import { keepReads, lastRead, type KeptRead } from './kept.ts'
 import { readDataSet } from './kinds/data-set.ts'
 import { readFiles } from './kinds/files.ts'
 import { readHttp } from './kinds/http.ts'
@@ -29,6 +29,13 @@ export interface SourceReads {
   read(project: string, name: string, source: SourceSpec): Promise<PinnedRead>
   /** Keeps what was read as the last reading of its place, so that it is there for the next. */
   keep(t: Tx, project: string, reads: readonly PinnedRead[]): Promise<void>
+}
+
+export function sourceReads(context: Context): SourceReads {
+  return {
+    read: (project, name, source) => pinSource(context, project, [name, source]),
+    keep: (t, project, reads) => keepReads(t, project, reads, context.deps.clock()),
+  }
 }
 
 /** Nothing of the server's machine and no private host, where its operator says nothing. */

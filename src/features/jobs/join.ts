@@ -1,0 +1,103 @@
+/** A join as a job: its sources are read, the engine joins, and the result becomes a version of a data set as the job ends. */
+import { randomUUID } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { problem } from '../../contract/errors.ts'
+import { faultPoint } from '../../store/fault.ts'
+import { putTree, type TreeInfo } from '../../store/blobs/trees.ts'
+import { findVersion } from '../definitions/catalogue.ts'
+import type { Service, View } from '../definitions/definitions.ts'
+import { requireVersion } from '../definitions/require.ts'
+import { runTask } from '../engine/engine.ts'
+import type { JoinRequest, JoinResult } from '../offline/join.ts'
+import type { Files } from '../offline/load.ts'
+import { engineOptions, scratchOf } from './limits.ts'
+import { pinAll, withFiles, type Pins, type Sources } from './pins.ts'
+import { endJob, keepOutcome, type JoinAsked } from './rows.ts'
+import { keepPins, type Running } from './running.ts'
+
+/** Runs a join to its end. Throws what refuses it. */
+export async function runJoin({ context, row, held, signal }: Running): Promise<void> {
+  const { project, name, version } = row
+  const asked = JSON.parse(row.request) as JoinAsked
+  const { definition: service } = await requireVersion(context, { project, kind: 'service', name, version })
+  const views = await viewsOf(context, project, service)
+  const sources = Object.fromEntries(Object.entries(views).map(([as, one]) => [as, one.sources]))
+  const pins = await pinAll(context, project, sources, signal)
+  await keepPins({ context, row, held }, pins)
+  const { result, tree } = await joined({ context, row, held, signal }, { asked, service, views, pins })
+  faultPoint('features.joined')
+  await held.finish(async (t) => {
+    const now = context.clock()
+    // what was canceled meanwhile adds nothing
+    if (!(await endJob(t, row.id, { state: 'done' }, now))) return
+    const made = { project, name: asked.into, content: tree, job: row.id, service: name, version }
+    const added = await context.below().data.tables.add(t, { ...made, data_at: now, by: row.created_by })
+    const data_set = { name: asked.into, version: added, digest: tree.digest }
+    await keepOutcome(t, row.id, { rows: result.rows, columns: [...result.columns], data_set, host: hostname() })
+  })
+}
+
+type Views = Readonly<Record<string, { readonly view: View; readonly sources: Sources }>>
+
+async function viewsOf({ db }: Running['context'], project: string, { views }: Service): Promise<Views> {
+  const found: Record<string, Views[string]> = {}
+  for (const { name, view, version } of views) {
+    const one = await findVersion(db, { project, kind: 'view', name: view, version })
+    if (one === undefined) throw problem('not_found', { what: 'feature view', id: `${view}@${version}` })
+    found[name] = { view: one.definition, sources: one.sources }
+  }
+  return found
+}
+
+interface Joining {
+  readonly asked: JoinAsked
+  readonly service: Service
+  readonly views: Views
+  readonly pins: Pins
+}
+
+/** Joins, and keeps the result by its content. */
+async function joined(
+  { context, signal }: Running,
+  { asked, service, views, pins }: Joining,
+): Promise<{ readonly result: JoinResult; readonly tree: TreeInfo }> {
+  const into = join(scratchOf(context), `${randomUUID()}.parquet`)
+  const trees = new Map([
+    [asked.tree, 'the table of entities'],
+    ...pins.reads.map(({ pinned: { digest, name } }): [string, string] => [digest, `source "${name}"`]),
+  ])
+  try {
+    const result = await withFiles(context.below().data.tables, trees, async (files) => {
+      const request: JoinRequest = {
+        entities: must(files, asked.tree),
+        time: asked.time,
+        service,
+        views: Object.fromEntries(Object.entries(views).map(([as, { view }]) => [as, view])),
+        sources: {},
+        own: Object.fromEntries(Object.entries(pins.digests).map(([as, own]) => [as, filesOfView(own, files)])),
+        include_late_data: asked.include_late_data,
+        into,
+      }
+      return runTask({ kind: 'join', request }, engineOptions(context), signal)
+    })
+    return { result, tree: await putTree(context.blobs, into) }
+  } finally {
+    await rm(into, { force: true })
+  }
+}
+
+/** The files of the sources of a view, by their names. */
+export function filesOfView(
+  digests: Readonly<Record<string, string>>,
+  files: ReadonlyMap<string, Files>,
+): Record<string, Files> {
+  return Object.fromEntries(Object.entries(digests).map(([name, digest]) => [name, must(files, digest)]))
+}
+
+function must(files: ReadonlyMap<string, Files>, digest: string): Files {
+  const found = files.get(digest)
+  if (found === undefined) throw new Error(`the tree ${digest} was not brought`)
+  return found
+}
