@@ -56,6 +56,7 @@ export class RunningJobs {
     try {
       const signal = AbortSignal.any([held.signal, canceling.signal])
       await this.#work[row.kind]({ context: this.#context, row, held, signal })
+      faultPoint('features.ended')
     } catch (error) {
       if (!canceling.signal.aborted) await this.#failed(error, { row, job, held })
     } finally {
