@@ -136,7 +136,7 @@ function buildRooms(options: AppOptions, ground: Ground) {
     tracking: tracking.context,
     registry: models.registry,
     url: () => http.addresses.url,
-    below: () => ({ dataSets: data.sets, incidents: monitoring.incidentsSince }),
+    below: () => ({ dataSets: data.sets, features: features.joins, incidents: monitoring.incidentsSince }),
     random: Math.random,
     ...told('pipelines'),
   })

@@ -6,8 +6,10 @@ import type { ProjectPart } from '../tracking/context/context.ts'
 import { tablesPart } from '../tracking/workspaces/tables.ts'
 import type { FeaturesContext } from './context/context.ts'
 import { feastRoutes } from './feast/routes.ts'
+import type { FeatureJoins } from '../pipelines/context/deps.ts'
 import { runJoin } from './jobs/join.ts'
 import { MOST_AT_ONCE, scratchOf } from './jobs/limits.ts'
+import { joinsOf } from './jobs/now.ts'
 import { runMaterialise } from './jobs/materialise.ts'
 import { Rounds } from './jobs/round.ts'
 import { featureJobRoutes } from './jobs/routes.ts'
@@ -25,6 +27,8 @@ export interface FeaturesRoom {
   start(): void
   /** Ends the rounds and closes the online store. It comes after the jobs. */
   stop(): Promise<void>
+  /** Port: tables with features, for pipelines. */
+  readonly joins: FeatureJoins
   /** Port: what is needed of the blobs. */
   readonly needed: Reachable
   /** Port: what is kept of a project. */
@@ -63,6 +67,7 @@ export function featuresRoom(deps: Omit<FeaturesContext, 'online'>): FeaturesRoo
       await rounds.stop()
       online.close()
     },
+    joins: joinsOf(context),
     needed: () => jobDigests(deps.db, ({ project, digest }) => deps.below().data.tables.holds(project, digest)),
     projectPart: partOf(context, rounds),
   }

@@ -125,9 +125,10 @@ async function apply(
 /** Throws `invalid_field` for one that is no declared source. */
 function sourcesOf(given: Readonly<Record<string, unknown>>): Record<string, SourceSpec> {
   return Object.fromEntries(
-    Object.entries(given).map(([name, one]) => {
+    Object.entries(given).flatMap(([name, one]) => {
       const parsed = Source.safeParse(one)
-      if (parsed.success) return [name, compileSource(parsed.data)]
+      // what is joined of features is no source of one
+      if (parsed.success) return parsed.data.features === undefined ? [[name, compileSource(parsed.data)]] : []
       const [issue] = parsed.error.issues
       const field = ['sources', name, ...(issue?.path ?? [])].join('.')
       throw problem('invalid_field', { field, value: one, expected: issue?.message ?? 'a declared source' })

@@ -12,7 +12,7 @@ import type { Reachable } from '../store/blobs/reach.ts'
 import type { Db, Reader } from '../store/db.ts'
 import type { IfSound } from '../store/if-sound.ts'
 import type { Tracking } from '../tracking/context/context.ts'
-import type { DataSets, PipelinesDeps } from './context/deps.ts'
+import type { DataSets, FeatureJoins, PipelinesDeps } from './context/deps.ts'
 import { openDrivers } from './places.ts'
 import { localDriver } from './drivers/local/driver.ts'
 import { nodeRoutes } from './drivers/remote/routes.ts'
@@ -55,6 +55,7 @@ import { Triggers } from './triggers/triggers.ts'
 type Joined =
   | 'driver'
   | 'dataSets'
+  | 'features'
   | 'tracking'
   | 'stepAccess'
   | 'endAccess'
@@ -82,7 +83,11 @@ export interface PipelinesRoomDeps extends Omit<PipelinesDeps, Joined> {
   readonly leases: Leases
   readonly ifSound: IfSound
   /** Ports of rooms below, asked when they are needed: data sets, and incidents of an endpoint since a time. */
-  readonly below: () => { readonly dataSets: DataSets; readonly incidents: Told['incidents'] }
+  readonly below: () => {
+    readonly dataSets: DataSets
+    readonly features: FeatureJoins
+    readonly incidents: Told['incidents']
+  }
   /** What all steps that run may take, cores and bytes; absent = of the machine. */
   readonly stepCpusTotal?: number | undefined
   readonly stepMemoryTotal?: number | undefined
@@ -167,6 +172,7 @@ export function pipelinesRoom({
     {
       ...deps,
       dataSets: () => below().dataSets,
+      features: () => below().features,
       ...modelRegistry(registry),
       sources: { folders: sourceFolders, hidden: [dataDir], allow: egressAllow, index: packageIndex() },
       ...drivers,

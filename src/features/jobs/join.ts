@@ -26,7 +26,7 @@ export async function runJoin({ context, row, held, signal }: Running): Promise<
   const sources = Object.fromEntries(Object.entries(views).map(([as, one]) => [as, one.sources]))
   const pins = await pinAll(context, project, sources, signal)
   await keepPins({ context, row, held }, pins)
-  const { result, tree } = await joined({ context, row, held, signal }, { asked, service, views, pins })
+  const { result, tree } = await joined({ context, signal }, { asked, service, views, pins })
   faultPoint('features.joined')
   await held.finish(async (t) => {
     const now = context.clock()
@@ -39,28 +39,34 @@ export async function runJoin({ context, row, held, signal }: Running): Promise<
   })
 }
 
-type Views = Readonly<Record<string, { readonly view: View; readonly sources: Sources }>>
+export type Views = Readonly<
+  Record<string, { readonly view: View; readonly version: number; readonly sources: Sources }>
+>
 
-async function viewsOf({ db }: Running['context'], project: string, { views }: Service): Promise<Views> {
+export async function viewsOf(
+  { db }: Pick<Running['context'], 'db'>,
+  project: string,
+  { views }: Service,
+): Promise<Views> {
   const found: Record<string, Views[string]> = {}
   for (const { name, view, version } of views) {
     const one = await findVersion(db, { project, kind: 'view', name: view, version })
     if (one === undefined) throw problem('not_found', { what: 'feature view', id: `${view}@${version}` })
-    found[name] = { view: one.definition, sources: one.sources }
+    found[name] = { view: one.definition, version: one.version, sources: one.sources }
   }
   return found
 }
 
-interface Joining {
-  readonly asked: JoinAsked
+export interface Joining {
+  readonly asked: Pick<JoinAsked, 'tree' | 'time' | 'include_late_data'>
   readonly service: Service
   readonly views: Views
   readonly pins: Pins
 }
 
-/** Joins, and keeps the result by its content. */
-async function joined(
-  { context, signal }: Running,
+/** Joins, within an hour at most, and keeps the result by its content. */
+export async function joined(
+  { context, signal, longest_ms }: Pick<Running, 'context' | 'signal'> & { readonly longest_ms?: number },
   { asked, service, views, pins }: Joining,
 ): Promise<{ readonly result: JoinResult; readonly tree: TreeInfo }> {
   const into = join(scratchOf(context), `${randomUUID()}.parquet`)
@@ -80,7 +86,12 @@ async function joined(
         include_late_data: asked.include_late_data,
         into,
       }
-      return runTask({ kind: 'join', request }, engineOptions(context), signal)
+      const options = engineOptions(context)
+      return runTask(
+        { kind: 'join', request },
+        { ...options, longest_ms: Math.min(options.longest_ms, longest_ms ?? options.longest_ms) },
+        signal,
+      )
     })
     return { result, tree: await putTree(context.blobs, into) }
   } finally {

@@ -5,6 +5,7 @@ import type { Reproduction } from '../../contract/runs/reproduction.ts'
 import type { DriverName } from '../../contract/values/drivers.ts'
 import type { Plan } from '../../contract/rollout/plan.ts'
 import type { Envs } from '../../envs/environments.ts'
+import type { TreeInfo } from '../../store/blobs/trees.ts'
 import type { Tx } from '../../store/db.ts'
 import type { Driver } from '../drivers/driver.ts'
 import type { Machine } from '../machine/identity.ts'
@@ -116,6 +117,30 @@ export interface MadeData {
   readonly by: string
 }
 
+/** A join of a table with features, whose room lies below. */
+export interface FeatureJoin {
+  readonly project: string
+  readonly service: string
+  /** Absent: the newest. */
+  readonly version?: number | undefined
+  /** Digest of the tree of the table. */
+  readonly entities: string
+  /** Its column of the moment that each row asks for. */
+  readonly time: string
+  readonly include_late_data: boolean
+}
+
+export interface FeatureJoins {
+  /**
+   * Keeps the joined table by its content. `described` names the service and the views with their versions, and how many values of which
+   * columns were missing and why. Throws a Problem for what there is not or does not fit, or takes longer than `longest_ms`.
+   */
+  join(
+    asked: FeatureJoin,
+    longest_ms: number,
+  ): Promise<{ readonly tree: TreeInfo; readonly rows: number; readonly described: string }>
+}
+
 /** The data sets of projects, which lie in a room below. */
 export interface DataSets {
   /** Undefined where there is none. `version` is a number or `latest`. */
@@ -132,6 +157,7 @@ export interface DataSets {
 
 export interface PipelinesDeps extends VersionDeps {
   /** Asked when it is needed; absent = there are none. */
+  readonly features?: () => FeatureJoins
   readonly dataSets?: () => DataSets
   /** How declared sources are reached; absent = public addresses alone. */
   readonly sources?: SourceAccess

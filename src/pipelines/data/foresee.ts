@@ -63,8 +63,8 @@ async function askUnread(
   project: string,
   [name, source]: [string, SourceSpec],
 ): Promise<PinnedSource> {
-  // a database would have to run the query to say anything
-  if (source.place.kind === 'sql') throw new Unread()
+  // a database would have to run the query to say anything, and features would have to be joined
+  if (source.place.kind === 'sql' || source.place.kind === 'features') throw new Unread()
   return (await pinSource(context, project, [name, source], NOWHERE)).pinned
 }
 

@@ -9,10 +9,11 @@ import { masker } from '../context/mask.ts'
 import type { Context } from '../context/context.ts'
 import type { RunRow } from '../context/rows.ts'
 import { placeText, type SourceSpec } from '../spec/external/source.ts'
-import { SourceAway, SourceRefused, type Asked, type Reading } from './kinds/asked.ts'
+import { SourceAway, SourceRefused, type Asked, type Given, type Reading } from './kinds/asked.ts'
 import { judgeAge } from './freshness.ts'
 import { keepReads, lastRead, type KeptRead } from './kept.ts'
 import { readDataSet } from './kinds/data-set.ts'
+import { readFeatures, type FeaturesAsked } from './kinds/features.ts'
 import { readFiles } from './kinds/files.ts'
 import { readHttp } from './kinds/http.ts'
 import { readPypi } from './kinds/pypi.ts'
@@ -76,7 +77,9 @@ export async function pinSource(
     const reading =
       place.kind === 'data_set'
         ? await readDataSet(context.deps.dataSets?.(), project, place)
-        : await read({ ...asked, place })
+        : place.kind === 'features'
+          ? await joinFeatures(context, { project, place, limits, into })
+          : await read({ ...asked, place })
     if (reading === 'unchanged' && last === undefined) throw new Error('nothing was there to compare with')
     const now = clock()
     const read_at = toTime(now)
@@ -101,6 +104,17 @@ export async function pinSource(
   } catch (error) {
     throw inWords(error, name, masker(known))
   }
+}
+
+interface Joining extends Pick<FeaturesAsked, 'project' | 'place' | 'limits'> {
+  readonly into: Blobs
+}
+
+/** The table of entities is read as a source of its own. */
+async function joinFeatures(context: Context, { into, ...asked }: Joining): Promise<Given> {
+  const { name, source } = asked.place.entities
+  const { pinned } = await pinSource(context, asked.project, [name, source], into)
+  return readFeatures({ ...asked, joins: context.deps.features?.(), entities: pinned.digest })
 }
 
 interface Asking {
@@ -139,7 +153,10 @@ function askFor({ deps }: Context, { project, source, last, known, into }: Askin
   return { asked, limits }
 }
 
-async function read({ place, ...rest }: Asked<Exclude<SourceSpec['place'], { kind: 'data_set' }>>): Promise<Reading> {
+async function read({
+  place,
+  ...rest
+}: Asked<Exclude<SourceSpec['place'], { kind: 'data_set' | 'features' }>>): Promise<Reading> {
   if (place.kind === 'file') return readFiles({ place, ...rest })
   if (place.kind === 'http') return readHttp({ place, ...rest })
   if (place.kind === 's3') return readS3({ place, ...rest })

@@ -36,7 +36,7 @@ export function laterNames(project: Project): string[] {
     ),
     ...list(
       'sources',
-      Object.values(project.sources ?? {}).flatMap((source) => secretsOfSource(compileSource(source))),
+      Object.values(project.sources ?? {}).flatMap((source) => secretsOfSource(compileSource(source, project.sources))),
     ),
     ...list(
       'model.gates not_worse_than',

@@ -9,7 +9,7 @@ import { forEachOf, pathInItem, sourcesOfStep } from './fan-out/items.ts'
 import { sortSteps } from './graph.ts'
 import { valueAt } from './describe.ts'
 import { sourceFault, splitInputs } from './external/inputs.ts'
-import { kindOfSource } from './external/source.ts'
+import { entitiesFault, kindOfSource } from './external/source.ts'
 import { partitionFaults } from './partitions/check.ts'
 import { triggerFaults } from './triggers/triggers.ts'
 import { filled, PLACEHOLDER, ungiven, ungivenTogether } from '../../contract/values/handed.ts'
@@ -72,6 +72,7 @@ export function checkMeaning(
   faults.push(
     ...checkName(known),
     ...checkDataSets(project, known),
+    ...checkEntities(project, known),
     ...checkCycle(steps),
     ...checkDeclared(project, left),
     ...checkModel(project, known, left),
@@ -121,6 +122,14 @@ export function sourcesTaken(step: ProjectStep, sources: object | undefined): st
 /** Data sets get versions of outputs that there are. */
 function checkDataSets({ data_sets = {} }: Project, known: Known): Meaning[] {
   return Object.entries(data_sets).flatMap(([name, output]) => checkReference(['data_sets', name], output, known))
+}
+
+/** What features are joined to is a table that is declared too. */
+function checkEntities({ sources = {} }: Project, known: Known): Meaning[] {
+  return Object.entries(sources).flatMap(([name, source]) => {
+    const message = known.unread(source.features?.entities ?? '') ? undefined : entitiesFault(source, sources)
+    return message === undefined ? [] : [{ path: ['sources', name, 'features', 'entities'], message }]
+  })
 }
 
 function knownOf(project: Project, left: readonly (readonly PropertyKey[])[], written: unknown): Known {

@@ -236,14 +236,14 @@ function takenSources({ sources, pipeline }: Project): Pick<PipelineSpec, 'sourc
   const taken = new Set(Object.values(pipeline.steps).flatMap((step) => sourcesTaken(step, sources)))
   const kept = Object.entries(sources ?? {}).filter(([name]) => taken.has(name))
   if (kept.length === 0) return {}
-  return { sources: Object.fromEntries(kept.map(([name, source]) => [name, compileSource(source)])) }
+  return { sources: Object.fromEntries(kept.map(([name, source]) => [name, compileSource(source, sources)])) }
 }
 
-/** The outputs that become versions of data sets. */
 function endpointOf({ name, features }: NonNullable<Project['endpoint']>, rollout: Plan): PipelineSpec['endpoint'] {
   return { name, rollout, ...(features !== undefined && { features }) }
 }
 
+/** The outputs that become versions of data sets. */
 function madeSets({ data_sets }: Project): Pick<PipelineSpec, 'data_sets'> {
   const made = Object.entries(data_sets ?? {}).map(([name, output]) => ({ name, ...splitReference(output) }))
   return made.length === 0 ? {} : { data_sets: made }

@@ -19,6 +19,7 @@ const RIGHT = [
   '{a: {s3: {url: "s3://bucket", endpoint: "http://127.0.0.1:9000", region: eu-west-1, access_key: A, secret_key: B}}}',
   '{a: {sql: {database: DB, query: SELECT 1, ordered: true, time: at}, fresh: 1h}}',
   '{a: {pypi: {package: seaborn-data==1.0, files: [data/a.csv]}}}',
+  '{a: {features: {service: late@2, entities: b, time: at}}, b: {file: /b.csv}}',
 ]
 
 test('each kind of source is accepted', () => {
@@ -28,7 +29,7 @@ test('each kind of source is accepted', () => {
 // prettier-ignore
 const WRONG: readonly (readonly [sources: string, says: RegExp])[] = [
   ['{}', /^5 pipeline\.steps\.one\.inputs\.x: there is no source "a"$/],
-  ['{a: {}}', /^2 sources\.a: got {}, expected one of file, http, s3, sql, pypi, data_set$/],
+  ['{a: {}}', /^2 sources\.a: got {}, expected one of file, http, s3, sql, pypi, data_set, features$/],
   ['{a: {data_set: rows}}', /sources\.a\.data_set: got "rows", expected NAME@VERSION or NAME@latest/],
   ['{a: {file: /a, http: "http://h"}}', /^2 sources\.a: got .*, expected one of .*, and not file and http$/],
   ['{a: {file: a.csv}}', /^2 sources\.a\.file: got "a\.csv", expected an absolute path/],
@@ -53,6 +54,10 @@ const WRONG: readonly (readonly [sources: string, says: RegExp])[] = [
   ['{a: {file: /a, limit: lots}}', /sources\.a\.limit: got "lots", expected a size/],
   ['{a: {file: /a, stale: perhaps}}', /sources\.a\.stale: .*"fail", "warn"/],
   ['{a: {file: /a, table: xlsx}}', /sources\.a\.table: .*"csv", "parquet"/],
+  ['{a: {features: {service: late, entities: c}}, b: {file: /b}}', /sources\.a\.features\.entities: a declared source that is a table was expected, got "c"; there are "b"$/],
+  ['{a: {features: {service: late, entities: a}}}', /sources\.a\.features\.entities: .*got "a"; there are none$/],
+  ['{a: {features: {service: late@new, entities: b}}, b: {file: /b}}', /sources\.a\.features\.service: .*SERVICE@VERSION/],
+  ['{a: {features: {service: late, entities: b}, table: csv}, b: {file: /b}}', /sources\.a\.table: .*"parquet" or nothing beside "features"/],
   ['{a: {file: /a, freshness: 1h}}', /sources\.a\.freshness: unknown key/],
   ['{a: {file: /a}, 1a: {file: /a}}', /sources\.1a: .*a Python identifier/],
 ]

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { parseBytes, parseDuration } from '../values/units.ts'
 
 /** Ways in which data is reached. */
-export const SOURCE_KINDS = ['file', 'http', 's3', 'sql', 'pypi', 'data_set'] as const
+export const SOURCE_KINDS = ['file', 'http', 's3', 'sql', 'pypi', 'data_set', 'features'] as const
 
 export type SourceKind = (typeof SOURCE_KINDS)[number]
 
@@ -76,6 +76,31 @@ const Pypi = z.strictObject({
   files: z.array(member).min(1).max(1000).describe('paths of files or folders in its wheel'),
 })
 
+const SERVICE = 'SERVICE or SERVICE@VERSION, for example late@2'
+const Features = z.strictObject({
+  service: z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}(@[1-9]\d{0,8})?$/, SERVICE)
+    .describe('a feature service of the project; without a version the newest when it is read'),
+  entities: z
+    .string()
+    .min(1)
+    .max(128)
+    .describe(
+      'another declared source: the table of what is asked for, with the keys, the fields and a time in each row',
+    ),
+  time: z
+    .string()
+    .min(1)
+    .max(200)
+    .default('event_timestamp')
+    .describe('its column of the moment that each row asks for'),
+  include_late_data: z
+    .boolean()
+    .default(false)
+    .describe('rows that became known after the moment count too, as Feast has it by default'),
+})
+
 /** One source, as the project file declares it. */
 export const Source = z
   .strictObject({
@@ -88,6 +113,9 @@ export const Source = z
     sql: Sql.optional().describe('the rows of a query'),
     pypi: Pypi.optional().describe('files of a package in the package index'),
     data_set: dataSet.optional().describe('a version of a data set of the project, or its latest'),
+    features: Features.optional().describe(
+      'the rows of another source with the features of each as they were known then',
+    ),
     table: z
       .enum(['csv', 'parquet'])
       .optional()
@@ -106,6 +134,12 @@ export const Source = z
         code: 'custom',
         path: ['table'],
         message: '"csv" or nothing beside "sql": rows of a query are a CSV',
+      })
+    if (given.features !== undefined && given.table === 'csv')
+      ctx.addIssue({
+        code: 'custom',
+        path: ['table'],
+        message: '"parquet" or nothing beside "features": what is joined is a parquet file',
       })
     if (given.token !== undefined && given.http === undefined)
       ctx.addIssue({ code: 'custom', path: ['token'], message: 'it beside "http" alone' })
@@ -135,6 +169,15 @@ export type Place =
     }
   | { readonly kind: 'pypi'; readonly package: string; readonly files: readonly string[] }
   | { readonly kind: 'data_set'; readonly name: string; readonly version: string }
+  | {
+      readonly kind: 'features'
+      readonly service: string
+      /** Null: the newest. */
+      readonly version: number | null
+      readonly entities: { readonly name: string; readonly source: SourceSpec }
+      readonly time: string
+      readonly include_late_data: boolean
+    }
 
 /** A source as it is kept with a pipeline. */
 export interface SourceSpec {
@@ -151,11 +194,14 @@ export function kindOfSource(given: DeclaredSource): SourceKind {
   return SOURCE_KINDS.find((kind) => given[kind] !== undefined) ?? 'file'
 }
 
-/** What is kept of a declared source. */
-export function compileSource(given: DeclaredSource): SourceSpec {
+/** What is kept of a declared source; `declared` are all of its project. Throws where it names one that is none of them. */
+export function compileSource(
+  given: DeclaredSource,
+  declared: Readonly<Record<string, DeclaredSource>> = {},
+): SourceSpec {
   return {
-    place: placeOf(given),
-    table: given.table ?? (given.sql === undefined ? null : 'csv'),
+    place: given.features === undefined ? placeOf(given) : featuresPlace(given.features, declared),
+    table: given.table ?? (given.sql !== undefined ? 'csv' : given.features !== undefined ? 'parquet' : null),
     fresh_ms: given.fresh === undefined ? null : (parseDuration(given.fresh) ?? null),
     stale: given.stale,
     limit_bytes: parseBytes(given.limit) ?? 0,
@@ -174,10 +220,40 @@ function placeOf({ file, http, token, s3, sql, pypi, data_set }: DeclaredSource)
   throw new Error('a source without a place is refused before')
 }
 
+function featuresPlace(
+  { service, entities, ...rest }: z.output<typeof Features>,
+  declared: Readonly<Record<string, DeclaredSource>>,
+): Place {
+  const [name = '', version] = service.split('@')
+  const source = declared[entities]
+  if (source === undefined || source.features !== undefined)
+    throw new Error('a source of features without a table of entities is refused before')
+  return {
+    kind: 'features',
+    service: name,
+    version: version === undefined ? null : Number(version),
+    entities: { name: entities, source: compileSource(source) },
+    ...rest,
+  }
+}
+
+/** Why a source of features has no table of entities; undefined where it has one, and for all others. */
+export function entitiesFault(
+  { features }: DeclaredSource,
+  declared: Readonly<Record<string, DeclaredSource>>,
+): string | undefined {
+  if (features === undefined) return undefined
+  const names = Object.keys(declared).filter((name) => declared[name]?.features === undefined)
+  if (names.includes(features.entities)) return undefined
+  const known = names.length === 0 ? 'none' : names.map((name) => `"${name}"`).join(', ')
+  return `a declared source that is a table was expected, got "${features.entities}"; there are ${known}`
+}
+
 /** Names of the secrets by which a source is reached. */
 export function secretsOfSource({ place }: SourceSpec): string[] {
   if (place.kind === 'http') return place.token === null ? [] : [place.token]
   if (place.kind === 's3') return [place.access_key, place.secret_key]
+  if (place.kind === 'features') return secretsOfSource(place.entities.source)
   return place.kind === 'sql' ? [place.database] : []
 }
 
@@ -186,6 +262,8 @@ export function placeText(place: Place): string {
   if (place.kind === 'file') return place.path
   if (place.kind === 'sql') return place.query
   if (place.kind === 'data_set') return `${place.name}@${place.version}`
+  if (place.kind === 'features')
+    return `${place.service}${place.version === null ? '' : `@${place.version}`} of ${placeText(place.entities.source.place)}`
   return place.kind === 'pypi' ? place.package : place.url
 }
 

@@ -1,0 +1,48 @@
+/** Joins for those who wait for them: a source of a pipeline that is the rows of another one with their features. */
+import type { FeatureJoin, FeatureJoins } from '../../pipelines/context/deps.ts'
+import { requireVersion } from '../definitions/require.ts'
+import type { JoinResult } from '../offline/join.ts'
+import type { JobsContext } from './context.ts'
+import { joined, viewsOf, type Views } from './join.ts'
+import { engineOptions } from './limits.ts'
+import { pinAll } from './pins.ts'
+
+/** One after the other: each takes all cores but one, and two would share the memory. */
+export function joinsOf(context: JobsContext): FeatureJoins {
+  let before: Promise<unknown> = Promise.resolve()
+  return {
+    join(asked, longest_ms) {
+      const own = before.then(() => joinNow(context, asked, longest_ms))
+      before = own.catch(() => undefined)
+      return own
+    },
+  }
+}
+
+async function joinNow(
+  context: JobsContext,
+  { project, service: name, version, entities, time, include_late_data }: FeatureJoin,
+  longest_ms: number,
+): ReturnType<FeatureJoins['join']> {
+  const found = await requireVersion(context, { project, kind: 'service', name, version })
+  const service = found.definition
+  const views = await viewsOf(context, project, service)
+  const sources = Object.fromEntries(Object.entries(views).map(([as, one]) => [as, one.sources]))
+  const signal = AbortSignal.timeout(Math.min(longest_ms, engineOptions(context).longest_ms))
+  const pins = await pinAll(context, project, sources, signal)
+  const asked = { tree: entities, time, include_late_data }
+  const { result, tree } = await joined({ context, signal, longest_ms }, { asked, service, views, pins })
+  await context.db.tx((t) => context.below().pipelines.sources.keep(t, project, pins.reads))
+  return { tree, rows: result.rows, described: describe(`${name}@${found.version}`, views, result) }
+}
+
+/** For example `late@2 (stats@1); missing: rate 12 expired, 3 not_found`. */
+function describe(service: string, views: Views, { columns }: JoinResult): string {
+  const read = Object.values(views).map(({ view, version }) => `${view.name}@${version}`)
+  const missing = columns.flatMap(({ name, statuses }) => {
+    const counted = Object.entries(statuses).filter(([status]) => status !== 'present')
+    return counted.length === 0 ? [] : [`${name} ${counted.map(([status, count]) => `${count} ${status}`).join(', ')}`]
+  })
+  const told = missing.length === 0 ? 'nothing is missing' : `missing: ${missing.join('; ')}`
+  return `${service} (${read.join(', ')}); ${told}`
+}
