@@ -110,6 +110,26 @@ const pages = [
     ...shown(() => import('./pages/data/data-set.tsx'), 'DataSetPage'),
   }),
   createRoute({
+    path: '/features',
+    validateSearch: address.featuresSearch,
+    ...shown(() => import('./pages/features/features.tsx'), 'FeaturesPage'),
+  }),
+  createRoute({
+    path: '/features/look-up',
+    validateSearch: address.lookUpSearch,
+    ...shown(() => import('./pages/features/look-up.tsx'), 'LookUpPage'),
+  }),
+  createRoute({
+    path: '/features/views/$name',
+    validateSearch: address.featureSearch,
+    ...shown(() => import('./pages/features/feature-view.tsx'), 'FeatureViewPage'),
+  }),
+  createRoute({
+    path: '/features/services/$name',
+    validateSearch: address.featureSearch,
+    ...shown(() => import('./pages/features/feature-service.tsx'), 'FeatureServicePage'),
+  }),
+  createRoute({
     path: '/partitions',
     ...shown(() => import('./pages/pipelines/partitioned.tsx'), 'PartitionedPage'),
   }),

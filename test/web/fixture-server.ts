@@ -9,6 +9,9 @@ import { ciApi } from '../../src/contract/changes/report.ts'
 import { authApi } from '../../src/contract/auth.ts'
 import { costApi } from '../../src/contract/cost.ts'
 import { dataSetsApi } from '../../src/contract/data/sets.ts'
+import { featuresApi } from '../../src/contract/features/catalogue.ts'
+import { featureJobsApi } from '../../src/contract/features/jobs.ts'
+import { onlineApi } from '../../src/contract/features/online.ts'
 import { endpointViewApi } from '../../src/contract/endpoint-view.ts'
 import { machinesApi } from '../../src/contract/identity/machines.ts'
 import { monitoringApi } from '../../src/contract/monitoring.ts'
@@ -40,6 +43,8 @@ import { staticFiles } from '../../src/http/static.ts'
 import { itemsOf, itemsRun } from './fixture-items.ts'
 import { kept, resumedRun } from './recorded/checkpoints.ts'
 import * as data from './recorded/data.ts'
+import * as featureJobs from './recorded/feature-jobs.ts'
+import * as features from './recorded/features.ts'
 import * as logs from './recorded/logs.ts'
 import * as changes from './fixture-changes.ts'
 import * as watched from './fixture-monitoring.ts'
@@ -307,6 +312,7 @@ function recorded(now: number, empty: boolean): Recorded[] {
     on(dataSetsApi.compareData, ({ params, query }) =>
       data.difference(now, params['version'] ?? '', query.get('to') ?? ''),
     ),
+    ...recordedFeatures(now, empty),
     on(logsApi.readLogPart, ({ params, query }) => logs.part(params['id'] ?? '', query)),
     on(checkpointsApi.listCheckpoints, ({ params }) => ({ items: params['step'] === 'train' ? kept(now) : [] })),
     on(pipelinesApi.explainStep, ({ params }) => ({
@@ -327,6 +333,30 @@ function recorded(now: number, empty: boolean): Recorded[] {
     })),
     on(costApi.report, () => (empty ? { items: [], total_micro_dollars: 0 } : watched.cost(now))),
     on(costApi.rates, () => watched.rates(now)),
+  ]
+}
+
+function recordedFeatures(now: number, empty: boolean): Recorded[] {
+  const nothing = { entities: [], views: [], on_demand: [], services: [] }
+  return [
+    on(featuresApi.listFeatures, () => (empty ? nothing : features.all(now))),
+    on(featuresApi.applyFeatures, () => ({ changes: [] })),
+    on(featuresApi.getFeatureView, ({ params, query }) =>
+      features.view(now, params['name'] ?? '', query.get('version')),
+    ),
+    on(featuresApi.getFeatureService, ({ params, query }) =>
+      features.service(now, params['name'] ?? '', query.get('version')),
+    ),
+    on(featuresApi.compareFeatures, ({ params }) => ({ items: features.differences(params['kind'] ?? '') })),
+    on(featureJobsApi.listFeatureJobs, ({ query }) => ({ items: empty ? [] : featureJobs.jobs(now, query) })),
+    on(featureJobsApi.getFeatureJob, ({ params }) =>
+      featureJobs.jobs(now, new URLSearchParams()).find(({ id }) => id === params['id']),
+    ),
+    on(featureJobsApi.joinFeatures, () => featureJobs.begun(now, 'no_show')),
+    on(featureJobsApi.materialiseFeatures, ({ params }) => featureJobs.begun(now, params['name'] ?? '')),
+    on(featureJobsApi.cancelFeatureJob, ({ params }) => featureJobs.canceled(now, params['id'] ?? '')),
+    on(onlineApi.readFeatures, () => features.read(now)),
+    on(onlineApi.pushFeatures, () => ({ rows: 1, versions: [{ version: 1, written: true, reason: null }] })),
   ]
 }
 

@@ -22,6 +22,7 @@ const PLACES = [
   ['p', '/pipelines', 'Pipelines'],
   ['q', '/queue', 'Queue'],
   ['a', '/data', 'Data sets'],
+  ['u', '/features', 'Features'],
   ['b', '/partitions', 'Partitions'],
   ['f', '/triggers', 'Triggers'],
   ['y', '/studies', 'Searches'],

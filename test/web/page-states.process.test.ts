@@ -20,6 +20,7 @@ interface PageCase {
 }
 
 const NO_ITEMS = { items: [] }
+const NO_FEATURES = { entities: [], views: [], on_demand: [], services: [] }
 const NO_PAGES = { pages: [{ items: [] }], pageParams: [''] }
 const NEWEST = {
   filter: '',
@@ -131,6 +132,30 @@ const PAGES: readonly PageCase[] = [
     empty: [NO_ITEMS, /No data sets yet.*slipway data add/],
   },
   { file: 'data/data-set', at: '/data/d', route: '/data/$name', key: ['data-sets', 'one', 'd', ''] },
+  {
+    file: 'features/features',
+    at: '/features',
+    key: ['features', 'list', ''],
+    empty: [NO_FEATURES, /No feature views in project default yet.*windows:.*slipway features apply/],
+  },
+  {
+    file: 'features/look-up',
+    at: '/features/look-up?project=flights',
+    key: ['features', 'list', 'flights'],
+    empty: [NO_FEATURES, /No feature services in project flights yet/],
+  },
+  {
+    file: 'features/feature-view',
+    at: '/features/views/trips?version=%222%22',
+    route: '/features/views/$name',
+    key: ['features', 'view', '', 'trips', '2'],
+  },
+  {
+    file: 'features/feature-service',
+    at: '/features/services/no_show',
+    route: '/features/services/$name',
+    key: ['features', 'service', '', 'no_show', ''],
+  },
   {
     file: 'pipelines/partitioned',
     at: '/partitions',

@@ -159,6 +159,74 @@ export function dataSetSearch(raw: Raw): { project?: string; version?: string; a
   return present({ project: text(raw, 'project'), version: text(raw, 'version'), against: text(raw, 'against') })
 }
 
+const FEATURE_LISTS = ['services', 'on-demand', 'entities'] as const
+/** What of the features is listed; absent = the views. */
+export type FeatureList = (typeof FEATURE_LISTS)[number]
+
+/** State of the catalogue of features: its project, what is looked for, what is listed. */
+export interface FeaturesSearch {
+  project?: string | undefined
+  find?: string | undefined
+  show?: FeatureList | undefined
+}
+
+export function featuresSearch(raw: Raw): FeaturesSearch {
+  return present({
+    project: text(raw, 'project'),
+    find: text(raw, 'find'),
+    show: FEATURE_LISTS.find((list) => list === raw['show']),
+  })
+}
+
+/** State of a feature view or service: its project, the version that is shown, the one it is compared with, the join that is looked at. */
+export interface FeatureSearch {
+  project?: string | undefined
+  version?: string | undefined
+  against?: string | undefined
+  join?: string | undefined
+}
+
+export function featureSearch(raw: Raw): FeatureSearch {
+  return present({
+    project: text(raw, 'project'),
+    version: version(raw, 'version'),
+    against: version(raw, 'against'),
+    join: text(raw, 'join'),
+  })
+}
+
+/** State of the look-up of features: what is asked of which service, the values of its keys and fields as they were typed. */
+export interface LookUpSearch {
+  project?: string | undefined
+  service?: string | undefined
+  version?: string | undefined
+  entity?: Record<string, string> | undefined
+}
+
+export function lookUpSearch(raw: Raw): LookUpSearch {
+  return present({
+    project: text(raw, 'project'),
+    service: text(raw, 'service'),
+    version: version(raw, 'version'),
+    entity: texts(raw['entity']),
+  })
+}
+
+/** A number of a version, from 1 on. */
+function version(raw: Raw, key: string): string | undefined {
+  const value = text(raw, key)
+  return value !== undefined && /^[1-9]\d{0,8}$/.test(value) ? value : undefined
+}
+
+/** Texts by their names; what is no text, number or truth value is left out. */
+function texts(given: unknown): Record<string, string> | undefined {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) return undefined
+  const kept = Object.entries(given).flatMap(([key, value]) =>
+    ['string', 'number', 'boolean'].includes(typeof value) ? [[key, String(value)] as const] : [],
+  )
+  return kept.length === 0 ? undefined : Object.fromEntries(kept)
+}
+
 /** State of the list of traces. */
 export function tracesSearch(raw: Raw): { filter?: string } {
   return present({ filter: text(raw, 'filter') })

@@ -19,6 +19,16 @@ export async function call<R extends Route>(
   return await client.call<R>(at<R>(method, path), rest, signal)
 }
 
+/** As `call`, where whole numbers beyond 2^53 keep their digits in both directions: those are `Numeral`s. */
+export async function callExact<R extends Route>(
+  method: R['method'],
+  path: R['path'],
+  request: Request<R> & { readonly signal?: AbortSignal },
+): Promise<Reply<R>> {
+  const { signal, ...rest } = request
+  return await client.call<R>({ ...at<R>(method, path), numerals: true }, rest, signal)
+}
+
 /** The text of a file that a route streams; method and path must be those of the contract. Throws CallError. */
 export async function fileText<R extends Route>(
   method: R['method'],

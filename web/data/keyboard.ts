@@ -14,6 +14,7 @@ export const PLACES: readonly { readonly key: string; readonly word: string; rea
   { key: 'p', word: 'Pipelines', path: '/pipelines' },
   { key: 'q', word: 'Queue', path: '/queue' },
   { key: 'a', word: 'Data sets', path: '/data' },
+  { key: 'u', word: 'Features', path: '/features' },
   { key: 'b', word: 'Partitions', path: '/partitions' },
   { key: 'f', word: 'Triggers', path: '/triggers' },
   { key: 'y', word: 'Searches', path: '/studies' },

@@ -12,6 +12,7 @@ const TOUCHED: Readonly<Record<string, readonly string[]>> = {
   incidents: ['incidents', 'monitors'],
   pipelines: ['pipelines', 'runs', 'models'],
   'data-sets': ['data-sets'],
+  features: ['features'],
   cost: ['cost'],
   tokens: ['tokens'],
   audit: ['audit'],

@@ -17,6 +17,8 @@ const TONES: Readonly<Record<string, Tone>> = {
   succeeded: 'good',
   cached: 'good',
   skipped: 'idle',
+  done: 'good',
+  canceled: 'warn',
   failed: 'bad',
   lost: 'bad',
   refused: 'warn',

@@ -16,6 +16,8 @@ const EMPTY: readonly (readonly [path: string, text: string])[] = [
   ['/pipelines', 'No pipeline runs yet'],
   ['/queue', 'Nothing waits'],
   ['/data', 'No data sets yet'],
+  ['/features', 'slipway features apply'],
+  ['/features/look-up', 'No feature services in project default yet'],
   ['/pools', 'No pools yet'],
   ['/clusters', 'No clusters yet'],
   ['/cost', 'Nothing has been metered yet'],

@@ -1,0 +1,32 @@
+/** Links to a feature view and to a feature service. */
+import { Link } from '@tanstack/react-router'
+
+export interface ViewLinkProps {
+  readonly project: string | undefined
+  readonly name: string
+  /** Absent = the newest, without a word of it. */
+  readonly version?: number
+  readonly className?: string
+}
+
+export function ViewLink({ project, name, version, className }: ViewLinkProps) {
+  return (
+    <Link
+      to="/features/views/$name"
+      params={{ name }}
+      search={{ project, version: version === undefined ? undefined : String(version) }}
+      className={className}
+    >
+      {name}
+      {version !== undefined && `@${version}`}
+    </Link>
+  )
+}
+
+export function ServiceLink({ project, name, className }: Omit<ViewLinkProps, 'version'>) {
+  return (
+    <Link to="/features/services/$name" params={{ name }} search={{ project }} className={className}>
+      {name}
+    </Link>
+  )
+}

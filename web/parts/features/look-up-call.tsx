@@ -1,0 +1,28 @@
+/** The call that a look-up makes, as a command to type elsewhere, and what it was answered. */
+import { useQuery } from '@tanstack/react-query'
+import type { EntityRead } from '../../data/features/entity-row.ts'
+import type { ReadFeatures } from '../../data/features/queries.ts'
+import * as read from '../../data/queries.ts'
+import { Command } from '../page/command.tsx'
+
+export function LookUpCall({ asked, answer }: { asked: EntityRead; answer: ReadFeatures | undefined }) {
+  const server = useQuery(read.server)
+  const url = `${server.data?.url ?? '$SLIPWAY_URL'}/v1/features:read`
+  const body = JSON.stringify(asked).replaceAll("'", String.raw`'\''`)
+  return (
+    <>
+      <Command
+        text={`curl -H "authorization: Bearer $SLIPWAY_TOKEN" -H 'content-type: application/json' -d '${body}' ${url}`}
+      />
+      {answer !== undefined && (
+        <details>
+          <summary>The answer as JSON</summary>
+          {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- an area that scrolls must be reachable by keyboard */}
+          <pre className="log short" tabIndex={0} role="group" aria-label="Answer">
+            {JSON.stringify(answer, null, 2)}
+          </pre>
+        </details>
+      )}
+    </>
+  )
+}
