@@ -273,6 +273,7 @@ export interface Sections extends Pick<Timeouts, 'timeout'> {
   readonly monitor?: Value
   readonly search?: Value
   readonly data_sets?: Value
+  readonly features?: Value
 }
 
 /** Where a key of the project file is written: a file or its address, and the line. */

@@ -137,6 +137,7 @@ def pipeline(
     search: dict[str, Any] | None = None,
     sources: dict[str, Any] | None = None,
     data_sets: dict[str, Any] | None = None,
+    features: dict[str, Any] | None = None,
     **other: Any,
 ) -> Callable[[Callable[..., Any]], Pipeline]:
     """Makes a pipeline of a function that calls steps and may return the model's output. The options are sections of slipway.yaml."""
@@ -156,6 +157,7 @@ def pipeline(
         "search": search,
         "sources": sources,
         "data_sets": data_sets,
+        "features": features,
         **other,
     }
     site = here(2)

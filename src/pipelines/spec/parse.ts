@@ -3,8 +3,8 @@ import { LineCounter, isMap, isNode, isScalar } from 'yaml'
 import type { Document } from 'yaml'
 import { problem } from '../../contract/errors.ts'
 import { composeYaml } from '../../contract/values/yaml.ts'
-import type { Path } from './describe.ts'
-import type { Project } from './project.ts'
+import type { Path, Said } from './describe.ts'
+import { FeaturesFile, Project } from './project.ts'
 import { salvage } from './salvage.ts'
 import { checkMeaning } from './meaning.ts'
 import { noteSpelling, settle } from './written.ts'
@@ -56,9 +56,56 @@ const MOST_STEPS = 1000
 
 /** Every fault of a project file that can be told without its code. */
 export function readProject(text: string): Read {
+  const opened = open(text)
+  return 'faults' in opened ? { faults: opened.faults, left: [] } : readOpened(opened)
+}
+
+function readOpened(opened: Opened): Read {
+  const { project, faults, left } = salvage(opened.data, Project)
+  // of what is there twice nobody knows which is meant
+  const isTwice = opened.syntax.some(({ code }) => code === 'DUPLICATE_KEY')
+  const meaning = project === undefined || isTwice ? [] : checkMeaning(project, left, opened.data)
+  return { ...(project !== undefined && { project }), faults: allFaults(opened, [...faults, ...meaning]), left }
+}
+
+/** A project file of which the features are asked. */
+export interface FeaturesRead extends Omit<Read, 'project'> {
+  /** Without what is wrong with it; absent where too little is left. */
+  readonly project?: FeaturesFile
+  /** The same with its pipeline; absent where it has none, and then it can be applied and not run. */
+  readonly whole?: Read
+}
+
+/** As `readProject`, of a file that may have features and no pipeline. What needs a pipeline is a fault of such a file. */
+export function readFeatures(text: string): FeaturesRead {
+  const opened = open(text)
+  if ('faults' in opened) return { faults: opened.faults, left: [] }
+  const { data } = opened
+  if (typeof data !== 'object' || data === null || 'pipeline' in data || !('features' in data)) {
+    const whole = readOpened(opened)
+    return { ...whole, whole }
+  }
+  const { project, faults, left } = salvage(data, FeaturesFile)
+  const lost = PIPELINES.filter((key) => key in data)
+  const meaning = lost.map((key) => ({ path: [key], message: 'it needs a pipeline; expected the key "pipeline" too' }))
+  return { ...(project !== undefined && { project }), faults: allFaults(opened, [...faults, ...meaning]), left }
+}
+
+/** Sections of what a pipeline makes. */
+const PIPELINES = ['model', 'data_sets', 'endpoint', 'monitor', 'search'] as const
+
+/** A file that is YAML with keys at its top. */
+interface Opened {
+  readonly data: unknown
+  readonly syntax: readonly (Fault & { readonly code: string })[]
+  readonly values: readonly Said[]
+  readonly at: (path: Path) => number
+}
+
+function open(text: string): Opened | { readonly faults: readonly Fault[] } {
   if (text.length > LARGEST) {
     const message = `the file has ${text.length} characters, expected at most ${LARGEST}`
-    return { faults: [{ line: 1, key: '', message }], left: [] }
+    return { faults: [{ line: 1, key: '', message }] }
   }
   const lines = new LineCounter()
   const { document, faults: found } = composeYaml(text, lines)
@@ -66,36 +113,38 @@ export function readProject(text: string): Read {
     line: lines.linePos(at).line,
     key: '',
     message: syntaxMessage(code, message),
+    code,
   }))
-  if (document === undefined || found.some(({ code }) => !READ_ON.has(code))) return { faults: syntax, left: [] }
+  const told = syntax.map(plain)
+  if (document === undefined || found.some(({ code }) => !READ_ON.has(code))) return { faults: told }
   const at = (path: Path): number => lineOf(document, lines, path)
   if (!isMap(document.contents)) {
     const message = 'expected keys such as "project:" and "pipeline:" at the top'
-    return { faults: [...syntax, { line: 1, key: '', message }], left: [] }
+    return { faults: [...told, { line: 1, key: '', message }] }
   }
   const steps = document.getIn(['pipeline', 'steps'])
   if (isMap(steps) && steps.items.length > MOST_STEPS) {
     const message = `got ${steps.items.length} steps, expected at most ${MOST_STEPS}`
-    return { faults: [...syntax, { line: at(['pipeline', 'steps']), key: 'pipeline.steps', message }], left: [] }
+    return { faults: [...told, { line: at(['pipeline', 'steps']), key: 'pipeline.steps', message }] }
   }
   const value = toPlain(document)
-  if ('fault' in value) return { faults: [...syntax, value.fault], left: [] }
-  const { project, faults, left } = salvage(value.data)
-  // of what is there twice nobody knows which is meant
-  const isTwice = found.some(({ code }) => code === 'DUPLICATE_KEY')
-  const meaning = project === undefined || isTwice ? [] : checkMeaning(project, left, value.data)
-  const unread = new Set(value.faults.map(({ path }) => dotted(path)))
-  const others = [...faults, ...meaning].filter(({ path }) => !unread.has(dotted(path)))
-  const told = [...value.faults, ...others].map(({ path, message }) => ({
-    line: at(path),
-    key: dotted(path),
-    message,
-  }))
+  if ('fault' in value) return { faults: [...told, value.fault] }
+  return { data: value.data, syntax, values: value.faults, at }
+}
+
+function plain({ line, key, message }: Fault): Fault {
+  return { line, key, message }
+}
+
+/** What is wrong with the file as YAML and with its values, and what was found besides, by line. */
+function allFaults({ syntax, values, at }: Opened, found: readonly Said[]): Fault[] {
+  const unread = new Set(values.map(({ path }) => dotted(path)))
+  const others = found.filter(({ path }) => !unread.has(dotted(path)))
+  const told = [...values, ...others].map(({ path, message }) => ({ line: at(path), key: dotted(path), message }))
   // a name that is refused as unknown is not told twice
   const isTold = ({ line }: Fault): boolean => told.some((one) => one.line === line && one.key.endsWith('__proto__'))
-  const all = [...syntax.filter((fault, i) => found[i]?.code !== 'NAME' || !isTold(fault)), ...told]
-  const sorted = all.toSorted((a, b) => a.line - b.line)
-  return { ...(project !== undefined && { project }), faults: sorted, left }
+  const all = [...syntax.filter((fault) => fault.code !== 'NAME' || !isTold(fault)).map(plain), ...told]
+  return all.toSorted((a, b) => a.line - b.line)
 }
 
 /** The line of a key for faults that are found later, for example a module that is not in the tree. The text is parsed once, and only if asked. */

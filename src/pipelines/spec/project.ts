@@ -1,6 +1,7 @@
 /** The project file slipway.yaml: every key, its meaning, its default and what it accepts. */
 import { z } from 'zod'
 import { Numeral } from '../../contract/values/numerals.ts'
+import { FeaturesSection } from '../../contract/features/section.ts'
 import { MonitorSettings } from '../../contract/monitoring.ts'
 import { Partitions } from '../../contract/pipelines/partitions-section.ts'
 import { Triggers } from '../../contract/pipelines/triggers-section.ts'
@@ -341,8 +342,15 @@ export const Project = z.strictObject({
     .optional(),
   monitor: MonitorSettings.optional(),
   search: Search.optional().describe('a search over pipeline.params, started by slipway search'),
+  features: FeaturesSection.optional().describe(
+    'entities, feature views and services, which slipway features apply brings to the server; no part of a cache key',
+  ),
 })
 export type Project = z.output<typeof Project>
+
+/** A project file of which the features alone are asked: it may have no pipeline. */
+export const FeaturesFile = Project.partial({ pipeline: true })
+export type FeaturesFile = z.output<typeof FeaturesFile>
 export type ProjectStep = z.output<typeof Step>
 
 /** The published schema for editors, JSON Schema 2020-12. */

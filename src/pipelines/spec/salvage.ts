@@ -2,12 +2,11 @@
 import type { z } from 'zod'
 import { describeAll, valueAt } from './describe.ts'
 import type { Path, Said } from './describe.ts'
-import { Project } from './project.ts'
 
 /** A project without what is wrong with it, the faults, and where something was left out. */
-export interface Salvaged {
+export interface Salvaged<P> {
   /** Absent where nothing that could be checked is left. */
-  readonly project?: Project
+  readonly project?: P
   readonly faults: readonly Said[]
   readonly left: readonly Path[]
 }
@@ -21,12 +20,12 @@ const MOST = 100
 /** What stands where something that must be there is missing or wrong; nobody sees it. */
 const STAND_INS: Readonly<Record<string, unknown>> = { project: 'project', run: ['run'] }
 
-/** Reads data as a project; what is wrong is told and left out until the rest is one. */
-export function salvage(data: unknown): Salvaged {
+/** Reads data as a project by its schema; what is wrong is told and left out until the rest is one. */
+export function salvage<P>(data: unknown, schema: z.ZodType<P>): Salvaged<P> {
   const [faults, left]: [Said[], Path[]] = [[], []]
   let rest = data
   for (let round = 0; round < ROUNDS; round++) {
-    const parsed = Project.safeParse(rest)
+    const parsed = schema.safeParse(rest)
     if (parsed.success) return { project: parsed.data, faults, left }
     const { all, areCut } = bounded(parsed.error.issues)
     const issues = all.filter((issue) => !left.some((one) => hangsOn(issue, one)))
