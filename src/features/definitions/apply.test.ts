@@ -143,6 +143,21 @@ const FAULTS: readonly (readonly [string, Written, string])[] = [
     'views.stats: "source", "query" or "push: true" was expected: nothing would ever give it a row',
   ],
   [
+    'pushed rows beside windows',
+    withView({ push: true, windows: { w: { take: 'count', over: '1h' } } }),
+    'views.stats.push: got true beside `windows`, which are computed of the rows of a source; expected false, and what is pushed in a view of its own',
+  ],
+  [
+    'windows over pushed rows alone',
+    withView({ source: undefined, push: true, windows: { w: { take: 'count', over: '1h' } } }),
+    'views.stats.windows: windows need "source" or "query": they are computed of its rows',
+  ],
+  [
+    'windows over nothing',
+    withView({ source: undefined, windows: { w: { take: 'count', over: '1h' } } }),
+    'views.stats.windows: windows need "source" or "query": they are computed of its rows',
+  ],
+  [
     'a feature with the name of a key',
     withView({ features: { driver_id: 'int' } }),
     'views.stats.features.driver_id: this name is that of a key; the feature needs another, with "column"',

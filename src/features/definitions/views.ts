@@ -75,10 +75,17 @@ function keysOf({ entities: named }: ViewSection, entities: ReadonlyMap<string, 
   return keys
 }
 
-function originOf({ source, query, push }: ViewSection, { names }: Sources, at: Tell): Origin | null {
+function originOf({ source, query, push, windows }: ViewSection, { names }: Sources, at: Tell): Origin | null {
   if (source !== undefined && query !== undefined) at(['query'], 'either "source" or "query" was expected, got both')
+  const hasWindows = Object.keys(windows).length > 0
+  if (push && hasWindows)
+    at(
+      ['push'],
+      'got true beside `windows`, which are computed of the rows of a source; expected false, and what is pushed in a view of its own',
+    )
   if (source === undefined && query === undefined) {
-    if (!push) at([], '"source", "query" or "push: true" was expected: nothing would ever give it a row')
+    if (hasWindows) at(['windows'], 'windows need "source" or "query": they are computed of its rows')
+    else if (!push) at([], '"source", "query" or "push: true" was expected: nothing would ever give it a row')
     return null
   }
   if (source !== undefined && !names.includes(source))
