@@ -9,12 +9,13 @@ import { Problem } from '../../contract/errors.ts'
 import { moduleFile, moduleOf } from '../../pipelines/spec/closure.ts'
 import { paramNotes } from '../../pipelines/spec/declared.ts'
 import { laterModules, laterNames } from '../../pipelines/spec/later.ts'
-import { readProject, type Fault, type Read } from '../../pipelines/spec/parse.ts'
-import type { Project } from '../../pipelines/spec/project.ts'
+import { readFeatures, type FeaturesRead, type Fault, type Read } from '../../pipelines/spec/parse.ts'
+import type { FeaturesFile, Project } from '../../pipelines/spec/project.ts'
 import { compileSpec, type PipelineSpec } from '../../pipelines/spec/spec.ts'
 import type { PackedFile } from '../../store/blobs/archive.ts'
 import { openDiskBlobs } from '../../store/blobs/disk.ts'
 import { putManifest } from '../../store/blobs/trees.ts'
+import { sectionFaults, sectionText } from '../features/section.ts'
 import { text, UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { faultsOf, nameOfProjectFile, readProjectFile, type ProjectFile } from './file/project-file.ts'
@@ -33,20 +34,30 @@ export async function run(invocation: Invocation): Promise<number> {
   const { root, file } = await fileOf(invocation.args[0] ?? '.', text(invocation, 'file'))
   const path = join(root, file)
   const project = await readProjectFile(root, file)
-  const read: Read = project.isBroken ? { faults: [], left: [] } : readProject(project.text)
+  const features: FeaturesRead = project.isBroken ? { faults: [], left: [] } : readFeatures(project.text)
+  const read: Read = features.whole ?? { faults: features.faults, left: features.left }
   // with the code, even where the file itself has faults: all are told at once
   const checked = read.project === undefined ? undefined : await compiled(root, project)
   const code = checked === undefined ? NOTHING : await codeFaults(read.project, checked)
-  const faults = [...faultsOf(project, checked?.faults ?? read.faults), ...code.faults]
-  const warnings = [...warningsOf(read, checked?.spec), ...code.warnings, ...(await proofNotes(root))]
+  const section = sectionFaults(project.text, features)
+  const faults = [...faultsOf(project, [...(checked?.faults ?? read.faults), ...section.faults]), ...code.faults]
+  const notes = [...warningsOf(read, checked?.spec), ...code.warnings, ...section.notes]
+  const warnings = [...notes, ...(await proofNotes(root))]
   out.data({ file: path, valid: faults.length === 0, faults, warnings })
   for (const one of faults) out.line(lineOf(one, file))
   for (const warning of warnings) out.line(`note: ${warning}`)
-  const steps = faults.length === 0 ? checked?.spec?.steps : undefined
-  out.line(
-    steps === undefined ? counted(faults.length, 'fault') : `${file} can be run: ${counted(steps.length, 'step')}`,
-  )
-  return steps === undefined ? 1 : 0
+  const uses = faults.length === 0 ? usesOf(features.project, checked?.spec) : []
+  out.line(uses.length === 0 ? counted(faults.length, 'fault') : `${file} ${uses.join('; ')}`)
+  return uses.length === 0 ? 1 : 0
+}
+
+/** What a file without faults is for. */
+function usesOf(project: FeaturesFile | undefined, spec: PipelineSpec | undefined): string[] {
+  const section = project?.features
+  return [
+    ...(spec === undefined ? [] : [`can be run: ${counted(spec.steps.length, 'step')}`]),
+    ...(section === undefined ? [] : [`can be applied: ${sectionText(section)}`]),
+  ]
 }
 
 function lineOf({ line, key, message, file }: Fault, projectFile: string): string {

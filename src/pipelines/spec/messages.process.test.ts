@@ -320,7 +320,7 @@ constructor: 1
 __proto__: {a: 1}
 `
   const top =
-    'unknown key; expected one of: project, python, sources, pipeline, model, data_sets, endpoint, monitor, search'
+    'unknown key; expected one of: project, python, sources, pipeline, model, data_sets, endpoint, monitor, search, features'
   assert.deepEqual(said(text), [
     'pipeline.steps.a.after.0: there is no step "constructor"; the steps are a, b',
     'pipeline.steps.a.after.1: there is no step "toString"; the steps are a, b',
