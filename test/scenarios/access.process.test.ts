@@ -80,7 +80,9 @@ async function makeCallers(): Promise<Caller[]> {
 /** Fills the variable parts of a path with what does not exist. */
 function pathOf(route: Route): string {
   const values: Record<string, string> = { version: '7', part: '1' }
-  return route.path.replace(/(?<=\/):(\w+)/g, (_, key: string) => values[key] ?? 'nothing').replace('*', '9/none/artifacts/x')
+  return route.path
+    .replace(/(?<=\/):(\w+)/g, (_, key: string) => values[key] ?? 'nothing')
+    .replace('*', '9/none/artifacts/x')
 }
 
 /** The next of the addresses of this machine: one that sends many wrong credentials is slowed down, and that is not the question here. */

@@ -10,11 +10,14 @@ import type { Key } from '../definitions/definitions.ts'
 import type { ReadPlan } from '../serve/plan.ts'
 import type { OnlineService } from '../serve/service.ts'
 import { viewRow } from '../serve/told.ts'
+import { readFeastIncremental, readFeastMaterialise } from './materialise.ts'
+import { materialiseAll } from './materialising.ts'
 import { readFeastPush, readFeastWrite, rowsForView, type FeastPush } from './push.ts'
 import { feastColumns, feastReply, type FeastReply } from './reply.ts'
 import { readFeastRequest } from './request.ts'
 
-export function feastRoutes({ db }: FeaturesContext, online: OnlineService): Mounted[] {
+export function feastRoutes(context: FeaturesContext, online: OnlineService): Mounted[] {
+  const { db } = context
   const write = async (project: string, { name, rows }: FeastPush): Promise<void> => {
     const view = await findVersion(db, { project, kind: 'view', name })
     if (view === undefined) throw problem('not_found', { what: 'feature view', id: name })
@@ -30,8 +33,20 @@ export function feastRoutes({ db }: FeaturesContext, online: OnlineService): Mou
       await write(projectOf(who, params), readFeastWrite(body))
       return {}
     }),
+    mount(feastApi.feastMaterialise, async ({ params, query, body, who }) => {
+      const of = { project: projectOf(who, params), waits: query.async !== 'true' }
+      return begun(of.waits, await materialiseAll(context, who, { ...of, asked: readFeastMaterialise(body) }))
+    }),
+    mount(feastApi.feastMaterialiseIncremental, async ({ params, query, body, who }) => {
+      const of = { project: projectOf(who, params), waits: query.async !== 'true' }
+      return begun(of.waits, await materialiseAll(context, who, { ...of, asked: readFeastIncremental(body) }))
+    }),
     mount(feastApi.feastHealth, async () => ({ status: 'ok' })),
   ]
+}
+
+function begun(hasWaited: boolean, names: readonly string[]): object {
+  return hasWaited ? {} : { status: 'accepted', feature_views: names }
 }
 
 function projectOf(who: Principal, { project }: { readonly project: string }): string {
