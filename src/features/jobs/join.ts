@@ -12,7 +12,7 @@ import { requireVersion } from '../definitions/require.ts'
 import { runTask } from '../engine/engine.ts'
 import type { JoinRequest, JoinResult } from '../offline/join.ts'
 import type { Files } from '../offline/load.ts'
-import { engineOptions, scratchOf } from './limits.ts'
+import { joinOptions, scratchOf } from './limits.ts'
 import { pinAll, withFiles, type Pins, type Sources } from './pins.ts'
 import { endJob, keepOutcome, type JoinAsked } from './rows.ts'
 import { keepPins, type Running } from './running.ts'
@@ -86,7 +86,7 @@ export async function joined(
         include_late_data: asked.include_late_data,
         into,
       }
-      const options = engineOptions(context)
+      const options = joinOptions(context, Object.values(request.views))
       return runTask(
         { kind: 'join', request },
         { ...options, longest_ms: Math.min(options.longest_ms, longest_ms ?? options.longest_ms) },
