@@ -14,6 +14,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import Database from 'better-sqlite3'
 import { temporaryFolder } from '../../../test/fixtures/folder.ts'
 import { backup, restore } from './backup.ts'
 import { openStore, type Store } from '../open.ts'
@@ -85,6 +86,22 @@ describe('backup', () => {
     )
     await restored.db.tx((t) => t.run('INSERT INTO pairs (a, b) VALUES (-1, -1)'))
     await restored.db.close()
+  })
+
+  it('a database beside the main one is in it as it is at one moment, with what its log holds', async () => {
+    const [from, target] = [join(root, 'beside'), join(root, 'beside-restored')]
+    const own = await openStore({ dataDir: from })
+    mkdirSync(join(from, 'features'))
+    const online = new Database(join(from, 'features', 'online.db'))
+    online.pragma('journal_mode = WAL')
+    online.exec('CREATE TABLE pushed (a INTEGER); INSERT INTO pushed VALUES (7)')
+    await backup(from, join(root, 'beside.tar'))
+    online.close()
+    await own.db.close()
+    await restore(join(root, 'beside.tar'), target)
+    const restored = new Database(join(target, 'features', 'online.db'), { readonly: true })
+    assert.deepEqual(restored.prepare('SELECT a FROM pushed').pluck().all(), [7])
+    restored.close()
   })
 
   it('is refused where it would overwrite, and where there is nothing to save', async () => {

@@ -12,7 +12,7 @@ import { faultPoint } from '../fault.ts'
 import { corruptAmong, isCorrupt } from './corrupt.ts'
 import { missingBlobs, reading } from './missing.ts'
 import type { Needed } from './missing.ts'
-import { DATABASE, digestAt, MANIFEST, readManifest, tableAt, tableFile, unsound } from './manifest.ts'
+import { BESIDE, DATABASE, digestAt, MANIFEST, readManifest, tableAt, tableFile, unsound } from './manifest.ts'
 import type { Entry, Manifest } from './manifest.ts'
 import { RESTORED_FILE } from './restored.ts'
 import type { RestoredNote } from './restored.ts'
@@ -52,7 +52,7 @@ export interface BackupOptions extends Elsewhere {
 }
 
 /**
- * Copies the database, the blobs, the segments, the keys that seal secrets (`*.key`) and the checkpoints of the audit chain of a data folder into the new file `file`
+ * Copies the database and those beside it, the blobs, the segments, the keys that seal secrets (`*.key`) and the checkpoints of the audit chain of a data folder into the new file `file`
  * (mode 0600), then reads it back and verifies every hash. A server may be running on the folder. The access token is not in it: a
  * restored server makes a new one. The tables of a PostgreSQL are read in one transaction, as they were at one moment; blobs that
  * lie elsewhere are streamed in. Throws `not_found`, `already_exists`, `corrupt_blobs` also for those that rows need and that are missing, and
@@ -207,6 +207,11 @@ async function stage(dataDir: string, staging: string, { databaseUrl, blobs }: E
   for (const path of taken) {
     if (!(await gone(copyFile(join(dataDir, path), join(staging, path))))) entries.push(await described(staging, path))
   }
+  for (const path of BESIDE.filter((one) => existsSync(join(dataDir, one)))) {
+    await mkdir(dirname(join(staging, path)))
+    await copyDatabase(join(dataDir, path), join(staging, path))
+    entries.push(await described(staging, path))
+  }
   const stored = blobs === undefined ? stagedBlobs(join(dataDir, 'blobs'), staging) : blobEntries(blobs)
   for await (const entry of stored) entries.push(entry)
   return { staging, manifest: { ...known, created_at: new Date().toISOString(), files: entries } }
@@ -235,13 +240,18 @@ function opened({ staging }: Staged, path: string, blobs: Blobs | undefined): As
 }
 
 async function stageFile(dataDir: string, staging: string): Promise<{ format: 1; entries: Entry[] }> {
-  const thread = new UpkeepThread(join(dataDir, DATABASE))
+  await copyDatabase(join(dataDir, DATABASE), join(staging, DATABASE))
+  return { format: 1, entries: [await described(staging, DATABASE)] }
+}
+
+/** Copies a database of SQLite as it is at one moment, checked. */
+async function copyDatabase(path: string, into: string): Promise<void> {
+  const thread = new UpkeepThread(path)
   try {
-    await thread.snapshot(join(staging, DATABASE))
+    await thread.snapshot(into)
   } finally {
     await thread.close()
   }
-  return { format: 1, entries: [await described(staging, DATABASE)] }
 }
 
 async function stageTables(

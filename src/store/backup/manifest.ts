@@ -25,9 +25,12 @@ export type Manifest = {
 export const MANIFEST = 'manifest.json'
 export const DATABASE = 'slipway.db'
 
+/** Databases of SQLite that a data folder may have beside the main one: what is pushed into them is nowhere else. */
+export const BESIDE = ['features/online.db']
+
 /** What a backup may hold. */
 const KNOWN =
-  /^(slipway\.db|tables\/\w+\.copy|[\w-]+\.(?:key|jsonl)|blobs\/[0-9a-f]{2}\/[0-9a-f]{62}|segments\/[\w.]+-\d{8,}\.seg)$/
+  /^(slipway\.db|features\/online\.db|tables\/\w+\.copy|[\w-]+\.(?:key|jsonl)|blobs\/[0-9a-f]{2}\/[0-9a-f]{62}|segments\/[\w.]+-\d{8,}\.seg)$/
 
 /** Where the rows of a table lie in a backup. */
 export function tableFile(table: string): string {
