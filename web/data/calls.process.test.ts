@@ -17,10 +17,14 @@ import { servingApi } from '../../src/contract/serving.ts'
 import { systemApi } from '../../src/contract/system.ts'
 import { tracesApi } from '../../src/contract/traces.ts'
 import { trackingApi } from '../../src/contract/tracking.ts'
+import { featuresApi } from '../../src/contract/features/catalogue.ts'
+import { featureJobsApi } from '../../src/contract/features/jobs.ts'
+import { onlineApi } from '../../src/contract/features/online.ts'
 import { describe as described, isLoggedOut, isRouteUnknown, isTransient } from './api.ts'
 import { touched } from './live.ts'
 import { ask, each, send } from './mlflow.ts'
 import { prompts } from './models/prompts.ts'
+import * as features from './features/queries.ts'
 import * as read from './queries.ts'
 import * as runs from './runs/queries.ts'
 import { dataset, datasetRecords, datasets } from './traces/datasets.ts'
@@ -56,6 +60,9 @@ const ROUTES: readonly Route[] = [
   authApi,
   costApi,
   endpointViewApi,
+  featuresApi,
+  featureJobsApi,
+  onlineApi,
   monitoringApi,
   pipelinesApi,
   registryApi,
@@ -172,6 +179,18 @@ const QUERIES: readonly (readonly [name: string, options: Options])[] = [
   ['cost', read.cost('endpoint')],
   ['cost since', read.cost('day', RANGE.from)],
   ['rates', read.rates],
+  ['features', features.catalogue('flights')],
+  ['features of whoever asks', features.catalogue(undefined)],
+  ['feature view', features.featureView({ project: 'flights', name: 'trips' })],
+  ['version of a feature view', features.featureView({ project: undefined, name: 'trips', version: '2' })],
+  ['feature service', features.featureService({ project: 'flights', name: 'no_show', version: '2' })],
+  [
+    'difference of features',
+    features.featureDifferences({ kind: 'services', project: 'flights', name: 'no_show', from: 1, to: 2 }),
+  ],
+  ['joins', features.featureJobs({ project: 'flights', kind: 'join', name: 'no_show', limit: 20 })],
+  ['materialisations', features.featureJobs({ project: undefined, kind: 'materialise' })],
+  ['features of an entity', features.entityFeatures({ service: 'no_show', entities: [{ customer_id: 1 }] })],
   ['traces', traces.traces({ filter: "status = 'ERROR'", experiment: '7' })],
   ['trace', traces.trace('tr-1')],
 ]
@@ -206,7 +225,7 @@ test('each query has a key of its own', () => {
 })
 
 /** Read again only when somebody looks anew, or kept up to date by the act that changes them. */
-const UNTOUCHED = ['auth', 'server', 'run-keys', 'run-names']
+const UNTOUCHED = ['auth', 'server', 'run-keys', 'run-names', 'feature-rows']
 
 test('a change of every kind refreshes the queries of its room', () => {
   const rooms = new Set(QUERIES.map(([, { queryKey }]) => String(queryKey[0])))
@@ -219,6 +238,7 @@ test('a change of every kind refreshes the queries of its room', () => {
     'monitors',
     'incidents',
     'pipelines',
+    'features',
     'cost',
     'tokens',
     'audit',

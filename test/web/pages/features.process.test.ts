@@ -43,7 +43,7 @@ pageCases([
       'sum of amount over 7 d, step 1 h',
       'What changed from version 1 to 3',
       '400 d',
-      'older than the newest, 3',
+      'the newest is 3',
       'Materialise version 1',
       'Cancel the materialisation',
     ],
@@ -52,7 +52,7 @@ pageCases([
     'feature-service',
     '/features/services/no_show?against=1',
     [
-      'older than the newest, 3',
+      'the newest is 3',
       'airport = origin',
       'fare float',
       'name the column of the moment with "time"',

@@ -1,6 +1,6 @@
 /** What a look-up says in sentences: how much a model sees of an entity, and why a value is missing. */
 import type { FeatureView } from '../../../src/contract/features/catalogue.ts'
-import { count, duration, eventTime } from '../../../src/contract/text/format.ts'
+import { count, duration, eventTime, plural } from '../../../src/contract/text/format.ts'
 import type { SeenColumn, SeenView } from './entity-row.ts'
 import { STATUSES, tallied } from './statuses.ts'
 import type { StatusCounts } from './statuses.ts'
@@ -55,8 +55,8 @@ export function headlineOf(
   for (const { status } of columns) counts[status] = (counts[status] ?? 0) + 1
   const there = counts.present ?? 0
   const who = entity.map(([name, text]) => `${name} ${text}`).join(', ')
-  const many =
-    there === columns.length ? `all ${count(there)} values` : `${count(there)} of ${count(columns.length)} values`
+  const some = `${count(there)} of ${plural(columns.length, 'value')}`
+  const many = there < columns.length ? some : there === 1 ? 'the one value' : `all ${plural(there, 'value')}`
   return {
     title: `${service} sees ${many}${who === '' ? '' : ` of ${who}`}`,
     rest: missingText(counts, columns.length - there),

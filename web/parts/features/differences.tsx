@@ -11,7 +11,7 @@ export function FeatureDifferences({ items }: { items: readonly FeatureDifferenc
     <DataTable headings={['Place', 'Before', 'After']}>
       {items.map((one) => (
         <tr key={one.path} data-row>
-          <td className="key mono">{one.path}</td>
+          <td className="key name mono">{one.path}</td>
           <Change {...one} />
         </tr>
       ))}

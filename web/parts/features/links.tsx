@@ -6,10 +6,12 @@ export interface ViewLinkProps {
   readonly name: string
   /** Absent = the newest, without a word of it. */
   readonly version?: number
+  /** One of its features, which the link names. */
+  readonly feature?: string
   readonly className?: string
 }
 
-export function ViewLink({ project, name, version, className }: ViewLinkProps) {
+export function ViewLink({ project, name, version, feature, className }: ViewLinkProps) {
   return (
     <Link
       to="/features/views/$name"
@@ -19,11 +21,12 @@ export function ViewLink({ project, name, version, className }: ViewLinkProps) {
     >
       {name}
       {version !== undefined && `@${version}`}
+      {feature !== undefined && `:${feature}`}
     </Link>
   )
 }
 
-export function ServiceLink({ project, name, className }: Omit<ViewLinkProps, 'version'>) {
+export function ServiceLink({ project, name, className }: Omit<ViewLinkProps, 'version' | 'feature'>) {
   return (
     <Link to="/features/services/$name" params={{ name }} search={{ project }} className={className}>
       {name}

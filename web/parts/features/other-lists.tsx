@@ -35,7 +35,7 @@ export function ServiceList({ project, items }: Listed<FeatureService>) {
           <td className="num">{count(one.columns.length)}</td>
           <td>
             {one.views.map(({ name, view, version }) => (
-              <div key={name} className="nowrap linked">
+              <div key={name} className={name === view ? 'nowrap' : 'nowrap linked'}>
                 <ViewLink project={project} name={view} version={version} />
                 {name !== view && <span className="muted"> as {name}</span>}
               </div>

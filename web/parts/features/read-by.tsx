@@ -26,7 +26,7 @@ export function ReadBy({ project, view: { name, services }, newest }: ReadByProp
           </td>
           <td>
             {one.view_version < newest ? (
-              <Status word="older" tone="warn" label={`older than the newest, ${newest}`} />
+              <Status word="older" tone="warn" label={`the newest is ${newest}`} />
             ) : (
               <Status word="newest" tone="good" />
             )}

@@ -32,7 +32,7 @@ function Origin({ project, of, views }: { project: string | undefined; of: strin
   if (taken !== undefined) {
     return (
       <>
-        <ViewLink project={project} name={taken.view} version={taken.version} /> {feature}
+        <ViewLink project={project} name={taken.view} version={taken.version} feature={feature} />
         {taken.name !== taken.view && <span className="muted"> as {taken.name}</span>}
       </>
     )

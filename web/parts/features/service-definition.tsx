@@ -66,14 +66,13 @@ function TakenView({ project, taken: { name, view, version, keys }, views }: Tak
   const newest = views.find((one) => one.name === view)
   const own = newest?.keys.map((key) => key.name) ?? []
   const mapped = keys.flatMap((key, i) => (own[i] === undefined || own[i] === key ? [] : [`${own[i]} = ${key}`]))
+  const isOlder = newest !== undefined && version < newest.version
   return (
-    <div className="linked">
+    <div className={name === view && mapped.length === 0 && !isOlder ? undefined : 'linked'}>
       <ViewLink project={project} name={view} version={version} />
       {name !== view && ` as ${name}`}
       {mapped.length > 0 && <span className="muted"> with {mapped.join(', ')}</span>}
-      {newest !== undefined && version < newest.version && (
-        <span className="warn-text"> older than the newest, {newest.version}</span>
-      )}
+      {isOlder && <span className="warn-text"> the newest is {newest.version}</span>}
     </div>
   )
 }

@@ -26,7 +26,7 @@ export function VersionList({ kind, project, name, versions, shown }: Omit<Versi
       <DataTable headings={['Version', 'By', 'Difference', ['Created', 'num']]}>
         {versions.map((one) => (
           <tr key={one.version} data-row aria-current={one.version === shown ? 'true' : undefined}>
-            <td>
+            <td className="nowrap">
               <Link
                 to={to}
                 params={{ name }}

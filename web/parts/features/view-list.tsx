@@ -53,7 +53,7 @@ export function ViewList({ project, views, services, jobs, matchesOf }: ViewList
           <td className="nowrap">{lifeOf(view.ttl_ms)}</td>
           <td className="num">{view.version}</td>
           <td>{view.owner === '' ? NONE : view.owner}</td>
-          <td className="linked">
+          <td>
             <Readers project={project} view={view} services={services} />
           </td>
           <td>{jobs === undefined ? NONE : <Materialised view={view} jobs={jobs} />}</td>
@@ -67,7 +67,7 @@ function Readers({ project, view, services }: Pick<ViewListProps, 'project' | 's
   const readers = readersOf(services, view.name)
   if (readers.length === 0) return <span className="muted">nobody</span>
   return readers.map(({ name, version }) => (
-    <div key={`${name} ${version}`}>
+    <div key={`${name} ${version}`} className={version < view.version ? 'linked' : undefined}>
       <ServiceLink project={project} name={name} />
       {version < view.version && <span className="warn-text small"> version {version}</span>}
     </div>

@@ -1,9 +1,10 @@
-/** Search over everything: runs, models, endpoints, incidents, pipeline runs, pages. Opened by Ctrl-K or Cmd-K. */
+/** Search over everything: runs, models, endpoints, incidents, pipeline runs, features, pages. Opened by Ctrl-K or Cmd-K. */
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useEffect, useId, useState } from 'react'
 import type { KeyboardEvent, RefObject } from 'react'
 import { matching, type Findable } from '../../data/matches.ts'
+import { catalogue } from '../../data/features/queries.ts'
 import { PLACES, QUEUE_PLACES } from '../../data/keyboard.ts'
 import { prompts } from '../../data/models/prompts.ts'
 import * as read from '../../data/queries.ts'
@@ -13,7 +14,11 @@ import type { RunRow } from '../../data/queries.ts'
 const LETTERS = 3
 const PAUSE_MS = 200
 
-const PAGES = [...PLACES, ...QUEUE_PLACES.filter(({ path }) => PLACES.every((place) => place.path !== path))]
+const PAGES = [
+  ...PLACES,
+  ...QUEUE_PLACES.filter(({ path }) => PLACES.every((place) => place.path !== path)),
+  { word: 'Look up an entity', path: '/features/look-up' },
+]
 
 /** Everything that may be found, from what the pages read anyway; runs of any age by the server. */
 function useFindable(open: boolean, text: string): Findable[] {
@@ -26,6 +31,7 @@ function useFindable(open: boolean, text: string): Findable[] {
   const incidents = useQuery({ ...read.incidents(), enabled })
   const pipelines = useQuery({ ...read.pipelineRuns(), enabled })
   const runs = useQuery({ ...read.recentRuns, enabled })
+  const features = useQuery({ ...catalogue(undefined), enabled })
   return [
     ...PAGES.map(({ word, path }) => ({ kind: 'page', label: word, path })),
     ...itemsOf(endpoints).map((one) => ({ kind: 'endpoint', label: one.name, path: `/endpoints/${one.name}` })),
@@ -49,6 +55,16 @@ function useFindable(open: boolean, text: string): Findable[] {
       kind: 'prompt',
       label: one.name,
       path: `/prompts/${encodeURIComponent(one.name)}`,
+    })),
+    ...(features.data?.views ?? []).map(({ name }) => ({
+      kind: 'view',
+      label: name,
+      path: `/features/views/${name}`,
+    })),
+    ...(features.data?.services ?? []).map(({ name }) => ({
+      kind: 'service',
+      label: name,
+      path: `/features/services/${name}`,
     })),
     ...joined(itemsOf(runs), itemsOf(older)).map((one) => ({
       kind: 'run',

@@ -4,7 +4,7 @@ import type { SeenView } from '../../data/features/entity-row.ts'
 import { RelativeTime } from '../page/relative-time.tsx'
 import { Status } from '../page/status.tsx'
 import { DataTable } from '../table/data-table.tsx'
-import { ViewLink } from './links.tsx'
+import { ViewLink } from '../features/links.tsx'
 
 export function ReadViews({ project, seen }: { project: string | undefined; seen: readonly SeenView[] }) {
   return (

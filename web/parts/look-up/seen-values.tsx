@@ -6,7 +6,7 @@ import type { SeenColumn, SeenView } from '../../data/features/entity-row.ts'
 import { whyOf } from '../../data/features/why.ts'
 import { Status } from '../page/status.tsx'
 import { DataTable } from '../table/data-table.tsx'
-import { ViewLink } from './links.tsx'
+import { ViewLink } from '../features/links.tsx'
 
 const HEADINGS = ['Feature', 'Value', 'Status', 'Why'] as const
 

@@ -1,0 +1,124 @@
+/** Parts of the pages of features, drawn without a browser: what they say of their data, and to whom they offer an act. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { CallError } from '../../src/client/client.ts'
+import { pageMarkup, partText, textOf } from './components.ts'
+import { jobs } from './recorded/feature-jobs.ts'
+import * as features from './recorded/features.ts'
+
+const NOW = Date.now()
+const QUERY = (kind: string) => new URLSearchParams({ kind })
+const MATERIALISED = jobs(NOW, QUERY('materialise'))
+
+async function listed(name: string, given: typeof MATERIALISED | undefined): Promise<string> {
+  const { views, services } = features.all(NOW)
+  return partText('features/view-list', 'ViewList', {
+    project: undefined,
+    views: views.filter((view) => view.name === name),
+    services,
+    jobs: given,
+    matchesOf: () => [],
+  })
+}
+
+test('when a view was materialised is told as it stands, of its newest version', async () => {
+  assert.match(await listed('customer_support', MATERIALISED), /failed last done 8 h ago$/)
+  assert.match(await listed('customer_trips', MATERIALISED), /running last done 2 h ago$/)
+  assert.match(await listed('airport_weather', MATERIALISED), /no_show 1 h ago$/)
+  assert.match(await listed('airport_weather', []), /never$/)
+  assert.match(await listed('customer_loyalty', []), /by its pushes alone$/)
+  const failed = MATERIALISED.filter(({ state }) => state === 'failed')
+  assert.match(await listed('customer_support', failed), /failed never before$/)
+  const older = MATERIALISED.filter(({ version, name }) => name === 'customer_trips' && version === 2)
+  assert.match(await listed('customer_trips', older), /1 d ago version 2$/)
+  assert.match(await listed('airport_weather', undefined), /no_show –$/, 'nothing is said while it is not known')
+})
+
+test('a service that reads an older version is told', async () => {
+  const view = features.view(NOW, 'customer_trips', null)
+  const text = await partText('features/read-by', 'ReadBy', { project: undefined, view, newest: 3 })
+  assert.match(text, /no_show 2 customer_trips@2 the newest is 3 upsell 1 customer_trips@3 newest$/)
+  const nobody = await partText('features/read-by', 'ReadBy', {
+    project: undefined,
+    view: { name: 'x', services: [] },
+    newest: 1,
+  })
+  assert.match(nobody, /No service reads it yet/)
+})
+
+test('who may not write is offered neither a materialisation nor its end', async () => {
+  const view = features.view(NOW, 'customer_trips', null)
+  const shown = async (role: 'viewer' | 'contributor'): Promise<string> =>
+    textOf(
+      await pageMarkup('features/feature-view', 'FeatureViewPage', {
+        role,
+        at: '/features/views/customer_trips',
+        route: '/features/views/$name',
+        data: [
+          [['features', 'view', '', 'customer_trips', ''], view],
+          [['features', 'jobs', '', 'materialise', 'customer_trips', 20], { items: MATERIALISED.slice(0, 1) }],
+        ],
+      }),
+    )
+  const acts = /Materialise Materialise|Cancel the materialisation/
+  assert.match(await shown('contributor'), acts)
+  const text = await shown('viewer')
+  assert.match(text, /running/)
+  assert.doesNotMatch(text, acts)
+})
+
+/** Of the customer that the look-up is about. */
+const AT = `/features/look-up?service=no_show&entity=${encodeURIComponent(JSON.stringify({ customer_id: '1001', origin: 'JFK' }))}`
+const ASKED = '{"service":"no_show","entities":[{"customer_id":1001,"origin":"JFK","fare":null}]}'
+
+test('who may not read the online store gets the call, and no answer is asked for', async () => {
+  const html = await pageMarkup('features/look-up', 'LookUpPage', {
+    role: 'viewer',
+    at: AT,
+    data: [[['features', 'list', ''], features.all(NOW)]],
+  })
+  const text = textOf(html)
+  assert.match(text, /Your role may not read the online store/)
+  assert.match(text, /curl .*"customer_id":1001,"origin":"JFK","fare":null.*\$SLIPWAY_URL\/v1\/features:read/)
+  assert.doesNotMatch(text, /Loading|could not be loaded/)
+})
+
+test('a look-up that is refused says why, beside what was asked', async () => {
+  const error = new CallError(503, {
+    code: 'unavailable',
+    message: 'The online store is being built.',
+    help: 'Try again in a minute.',
+    request_id: 'req_7',
+  })
+  const text = textOf(
+    await pageMarkup('features/look-up', 'LookUpPage', {
+      at: AT,
+      data: [[['features', 'list', ''], features.all(NOW)]],
+      failed: [[['feature-rows', ASKED], error]],
+    }),
+  )
+  assert.match(text, /The features of the entity could not be loaded.*The online store is being built.*req_7/)
+  assert.match(text, /curl/)
+})
+
+test('a service that the address names wrongly is told, and another shown', async () => {
+  const text = textOf(
+    await pageMarkup('features/look-up', 'LookUpPage', {
+      at: '/features/look-up?service=gone',
+      data: [[['features', 'list', ''], features.all(NOW)]],
+    }),
+  )
+  assert.match(text, /There is no service “gone” in project default; no_show is shown\./)
+})
+
+test('a catalogue whose materialisations cannot be read says so and shows the views', async () => {
+  const text = textOf(
+    await pageMarkup('features/features', 'FeaturesPage', {
+      at: '/features',
+      data: [[['features', 'list', ''], features.all(NOW)]],
+      failed: [[['features', 'jobs', '', 'materialise', '', 1000], new Error('the disk is full')]],
+    }),
+  )
+  assert.match(text, /when they were materialised could not be loaded: the disk is full/)
+  assert.match(text, /customer_trips/)
+})
