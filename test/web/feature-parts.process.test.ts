@@ -34,6 +34,26 @@ test('when a view was materialised is told as it stands, of its newest version',
   assert.match(await listed('airport_weather', undefined), /no_show –$/, 'nothing is said while it is not known')
 })
 
+test('a view says at once that it is being read, that this failed, or that it never was', async () => {
+  const standing = (name: string, given = MATERIALISED, version: string | null = null): Promise<string> =>
+    partText('features/view-standing', 'ViewStanding', { view: features.view(NOW, name, version), jobs: given })
+  assert.match(
+    await standing('customer_trips'),
+    /^running Version 3 is being materialised, .+ so far\. What is read online is of 3 h ago/,
+  )
+  assert.match(
+    await standing('customer_support'),
+    /^failed The newest materialisation of version 2 failed \d+ min ago.*What is read online is of 9 h ago/,
+  )
+  const failed = MATERIALISED.filter(({ state }) => state === 'failed')
+  assert.match(await standing('customer_support', failed), /The online store has nothing of this version/)
+  assert.equal(await standing('airport_weather'), '', 'it is done')
+  assert.equal(await standing('customer_trips', MATERIALISED, '2'), '', 'of another version it is done')
+  assert.match(await standing('airport_weather', []), /not materialised lately, and no_show reads it/)
+  assert.equal(await standing('customer_trips', [], '1'), '', 'nobody reads it')
+  assert.equal(await standing('customer_loyalty', []), '', 'its rows are pushed')
+})
+
 test('a service that reads an older version is told', async () => {
   const view = features.view(NOW, 'customer_trips', null)
   const text = await partText('features/read-by', 'ReadBy', { project: undefined, view, newest: 3 })

@@ -29,6 +29,7 @@ pageCases([
       'reached_us_at',
       'rows may be pushed',
       'count of rows over 30 d, step 1 d',
+      'The newest materialisation of version 2 failed',
       'Source tickets has no column "mood_score"',
       '310,402',
       'Materialise',

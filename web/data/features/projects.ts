@@ -12,13 +12,19 @@ export interface ChosenProject {
   readonly others: readonly string[]
 }
 
+/** The name of the project that the address gives, or of that which it leaves to who looks. */
+export function useProjectName(given: string | undefined): string {
+  const { data: me } = useQuery(read.me)
+  return given ?? me?.project ?? 'default'
+}
+
 /** The project of the address, by `given`. */
 export function useProject(given: string | undefined): ChosenProject {
   const { data: me } = useQuery(read.me)
   const enabled = me?.project === null
   const sets = useQuery({ ...dataSets, enabled })
   const runs = useQuery({ ...read.newestPipelineRuns, enabled })
-  const name = given ?? me?.project ?? 'default'
+  const name = useProjectName(given)
   const known = [...(sets.data?.items ?? []), ...(runs.data?.items ?? [])].map(({ project }) => project)
   return { given, name, others: otherProjects(enabled ? ['default', ...known] : [], name) }
 }

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Link, useParams, useSearch } from '@tanstack/react-router'
 import '../../css/features.css'
 import { fullSentence, plural } from '../../../src/contract/text/format.ts'
-import { useProject } from '../../data/features/projects.ts'
+import { useProjectName } from '../../data/features/projects.ts'
 import * as read from '../../data/features/queries.ts'
 import type { ServiceDetail } from '../../data/features/queries.ts'
 import { Joins } from '../../parts/features/joins.tsx'
@@ -21,7 +21,7 @@ const JOBS = 20
 export function FeatureServicePage() {
   const { name } = useParams({ from: '/features/services/$name' })
   const { project, version } = useSearch({ from: '/features/services/$name' })
-  const own = useProject(project).name
+  const own = useProjectName(project)
   return (
     <OnePage
       title="Feature service"

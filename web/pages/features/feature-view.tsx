@@ -1,9 +1,11 @@
 /** A feature view: what a version declares, which services read it, how it changed, and how it was materialised. */
 import { useQuery } from '@tanstack/react-query'
+import type { UseQueryResult } from '@tanstack/react-query'
 import { Link, useParams, useSearch } from '@tanstack/react-router'
 import '../../css/features.css'
+import type { FeatureJob } from '../../../src/contract/features/jobs.ts'
 import { fullSentence, plural } from '../../../src/contract/text/format.ts'
-import { useProject } from '../../data/features/projects.ts'
+import { useProjectName } from '../../data/features/projects.ts'
 import * as read from '../../data/features/queries.ts'
 import type { ViewDetail } from '../../data/features/queries.ts'
 import { Materialisations } from '../../parts/features/materialisations.tsx'
@@ -13,6 +15,7 @@ import { ReadBy } from '../../parts/features/read-by.tsx'
 import { VersionDifference, VersionList } from '../../parts/features/versions.tsx'
 import { ViewDefinition } from '../../parts/features/view-definition.tsx'
 import { ViewFeatures } from '../../parts/features/view-features.tsx'
+import { ViewStanding } from '../../parts/features/view-standing.tsx'
 import { OnePage } from '../../parts/page/one-page.tsx'
 import { Panel } from '../../parts/page/page.tsx'
 import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
@@ -23,7 +26,7 @@ const JOBS = 20
 export function FeatureViewPage() {
   const { name } = useParams({ from: '/features/views/$name' })
   const { project, version } = useSearch({ from: '/features/views/$name' })
-  const own = useProject(project).name
+  const own = useProjectName(project)
   return (
     <OnePage
       title="Feature view"
@@ -51,6 +54,7 @@ function newestOf({ version, versions }: ViewDetail): number {
 
 function Body({ view }: { view: ViewDetail }) {
   const { project, against } = useSearch({ from: '/features/views/$name' })
+  const jobs = useQuery(read.featureJobs({ project, kind: 'materialise', name: view.name, limit: JOBS }))
   const newest = newestOf(view)
   const versions = { kind: 'views', project, name: view.name, versions: view.versions, shown: view.version } as const
   return (
@@ -62,6 +66,7 @@ function Body({ view }: { view: ViewDetail }) {
           </Link>
         </OlderVersion>
       )}
+      {jobs.data !== undefined && <ViewStanding view={view} jobs={jobs.data.items} />}
       <div className="two">
         <ViewDefinition view={view} />
         <div className="stack">
@@ -75,14 +80,12 @@ function Body({ view }: { view: ViewDetail }) {
         </div>
       </div>
       <VersionDifference {...versions} against={against} />
-      <Jobs view={view} />
+      <Jobs view={view} jobs={jobs} />
     </>
   )
 }
 
-function Jobs({ view }: { view: ViewDetail }) {
-  const { project } = useSearch({ from: '/features/views/$name' })
-  const jobs = useQuery(read.featureJobs({ project, kind: 'materialise', name: view.name, limit: JOBS }))
+function Jobs({ view, jobs }: { view: ViewDetail; jobs: UseQueryResult<{ readonly items: readonly FeatureJob[] }> }) {
   return (
     <Panel
       title="Materialisations"

@@ -105,8 +105,8 @@ function JoinRows({ job, project, service, shown }: Omit<JoinTableProps, 'jobs'>
       </tr>
       {job.reason !== '' && (
         <tr>
-          <td colSpan={HEADINGS.length} className="break bad-text">
-            {fullSentence(job.reason)}
+          <td colSpan={HEADINGS.length}>
+            <div className="reason break bad-text">{fullSentence(job.reason)}</div>
           </td>
         </tr>
       )}

@@ -56,8 +56,8 @@ function JobRows({ job }: { job: FeatureJob }) {
       </tr>
       {reason !== '' && (
         <tr>
-          <td colSpan={HEADINGS.length} className="break bad-text">
-            {fullSentence(reason)}
+          <td colSpan={HEADINGS.length}>
+            <div className="reason break bad-text">{fullSentence(reason)}</div>
           </td>
         </tr>
       )}

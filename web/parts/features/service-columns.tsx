@@ -16,7 +16,7 @@ export function ServiceColumns({ project, service: { columns, views } }: Service
         <tr key={name} data-row>
           <td className="key name strong">{name}</td>
           <td>{type}</td>
-          <td className="break linked">
+          <td className="break">
             <Origin project={project} of={of} views={views} />
           </td>
         </tr>
@@ -31,18 +31,18 @@ function Origin({ project, of, views }: { project: string | undefined; of: strin
   const taken = views.find(({ name }) => name === place)
   if (taken !== undefined) {
     return (
-      <>
+      <span className={taken.name === taken.view ? undefined : 'linked'}>
         <ViewLink project={project} name={taken.view} version={taken.version} feature={feature} />
         {taken.name !== taken.view && <span className="muted"> as {taken.name}</span>}
-      </>
+      </span>
     )
   }
   return (
-    <>
+    <span className="linked">
       on demand:{' '}
       <Link to="/features" search={{ project, show: 'on-demand', find: feature }}>
         {feature}
       </Link>
-    </>
+    </span>
   )
 }
