@@ -39,11 +39,11 @@ test('a view says at once that it is being read, that this failed, or that it ne
     partText('features/view-standing', 'ViewStanding', { view: features.view(NOW, name, version), jobs: given })
   assert.match(
     await standing('customer_trips'),
-    /^running Version 3 is being materialised, .+ so far\. What is read online is of 3 h ago/,
+    /^running Version 3 is being materialised, .+ so far\. Its source was read up to 3 h ago/,
   )
   assert.match(
     await standing('customer_support'),
-    /^failed The newest materialisation of version 2 failed \d+ min ago.*What is read online is of 9 h ago/,
+    /^failed The newest materialisation of version 2 failed \d+ min ago.*Its source was read up to 9 h ago/,
   )
   const failed = MATERIALISED.filter(({ state }) => state === 'failed')
   assert.match(await standing('customer_support', failed), /The online store has nothing of this version/)

@@ -60,6 +60,7 @@ pageCases([
       'no_show_training@4',
       'present 13.7 % (6,628), null 4.2 % (2,011), not found 62.5 % (30,116), expired 18.8 % (9,044), late suppressed 0.9 % (411)',
       'What changed from version 1 to 2',
+      'of.on_demand: fare_share',
     ],
   ],
   [

@@ -270,7 +270,13 @@ export function service(
 
 export function differences(kind: string): Reply<typeof featuresApi.compareFeatures>['items'] {
   if (kind !== 'views')
-    return [{ path: 'columns.fare_share', before: null, after: { name: 'fare_share', type: 'float' } }]
+    return [
+      {
+        path: 'columns.fare_share',
+        before: null,
+        after: { name: 'fare_share', type: 'float', of: { on_demand: 'fare_share' } },
+      },
+    ]
   return [
     { path: 'ttl_ms', before: 90 * DAY, after: 400 * DAY },
     { path: 'created_time', before: null, after: 'known_at' },

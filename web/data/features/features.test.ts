@@ -6,6 +6,7 @@ import type { FeatureView, ViewFeature } from '../../../src/contract/features/ca
 import { FeaturesSection } from '../../../src/contract/features/section.ts'
 import { property } from '../../../test/web/seeded.ts'
 import { EXAMPLE } from './example.ts'
+import { linesOf } from './difference-lines.ts'
 import { originOf, readersOf, sourcesOf } from './feature-words.ts'
 import { foundIn, matchesOf, wordsOf } from './find.ts'
 import { sqlParts } from './sql-parts.ts'
@@ -181,6 +182,28 @@ test('the parts of an SQL text are the text', () => {
       sql,
     )
   })
+})
+
+test('a side of a difference is told place by place, spans of time in units', () => {
+  assert.deepEqual(linesOf('ttl_ms', 90 * DAY), ['90 d'])
+  assert.deepEqual(linesOf('views.trips.version', 2), ['2'])
+  assert.deepEqual(linesOf('origin', null), [])
+  assert.deepEqual(linesOf('columns', ['b', 'a']), ['b, a'], 'only their order differs')
+  assert.deepEqual(
+    linesOf('on_demand.share', {
+      name: 'share',
+      inputs: [{ name: 'fare', of: { kind: 'request', field: 'fare' } }],
+      column: null,
+      over_ms: HOUR,
+    }),
+    [
+      'name: share',
+      'inputs.fare.name: fare',
+      'inputs.fare.of.kind: request',
+      'inputs.fare.of.field: fare',
+      'over_ms: 1 h',
+    ],
+  )
 })
 
 test('the example for those who have no features is a section of features', () => {

@@ -1,6 +1,6 @@
 /** What differs between two versions of a definition, place by place. */
-import { duration } from '../../../src/contract/text/format.ts'
 import { diffLines } from '../../data/diff.ts'
+import { linesOf } from '../../data/features/difference-lines.ts'
 import type { FeatureDifference } from '../../data/features/queries.ts'
 import { Empty } from '../page/placeholders.tsx'
 import { DataTable } from '../table/data-table.tsx'
@@ -60,7 +60,11 @@ function Lines({ before, after }: { before: string; after: string }) {
 }
 
 function Side({ path, value }: { path: string; value: unknown }) {
-  if (value === null) return <span className="muted">nothing</span>
-  if (typeof value === 'number' && path.endsWith('_ms')) return duration(value)
-  return <code className="value">{typeof value === 'string' ? value : JSON.stringify(value)}</code>
+  const lines = linesOf(path, value)
+  if (lines.length === 0) return <span className="muted">nothing</span>
+  return lines.map((line) => (
+    <div key={line} className="mono value">
+      {line}
+    </div>
+  ))
 }

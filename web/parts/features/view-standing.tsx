@@ -41,7 +41,7 @@ export function ViewStanding({ view: { name, version, sources, services }, jobs 
           <span>The online store has nothing of this version from its source.</span>
         ) : (
           <span>
-            What is read online is of <RelativeTime at={done.materialised?.until ?? done.created_at} />.
+            Its source was read up to <RelativeTime at={done.materialised?.until ?? done.created_at} />.
           </span>
         )}
       </p>
