@@ -48,12 +48,13 @@ test('an entity is looked up with whole numbers of 64 bits, and the address asks
     await page.getByText('Expected a number').waitFor()
     assert.equal(await page.getByRole('button', { name: 'Look up', exact: true }).isDisabled(), true)
     await page.getByLabel('fare (of the request)').fill('')
-    await page.getByLabel('origin').fill('JFK')
-    await page.getByRole('button', { name: 'Look up', exact: true }).click()
+    await page.getByLabel('origin', { exact: true }).fill('JFK')
+    await page.getByLabel('origin', { exact: true }).press('Enter')
     await page.getByText('no_show sees 2 of 9 values of customer_id 9007199254740993, origin JFK').waitFor()
     const wanted =
       'POST /v1/features:read {"service":"no_show","entities":[{"customer_id":9007199254740993,"origin":"JFK","fare":null}]}'
     assert.deepEqual(site.server.writes, [wanted])
+    assert.equal(await page.evaluate('document.activeElement.value'), 'JFK', 'the focus stays where one types')
     const mood = page.getByRole('row', { name: /mood_last/ })
     assert.match(await mood.innerText(), /null\s+expired\s+Expired\. Its row of .* is 9 d old, and counts for 7 d\./)
     assert.match(await page.getByRole('row', { name: /wind_kt/ }).innerText(), /not found\s+Not found\./)
@@ -62,6 +63,12 @@ test('an entity is looked up with whole numbers of 64 bits, and the address asks
     assert.deepEqual(site.server.writes, [wanted, wanted])
     await page.getByRole('button', { name: 'Read again' }).click()
     await page.getByText(/curl .*\/v1\/features:read/).waitFor()
+    await page.getByLabel('origin', { exact: true }).fill('EWR')
+    await page.getByLabel('origin', { exact: true }).press('Enter')
+    await page.getByText('origin EWR').waitFor()
+    await page.goBack()
+    await page.getByText('of customer_id 9007199254740993, origin JFK').waitFor()
+    assert.equal(await page.getByLabel('origin', { exact: true }).inputValue(), 'JFK')
   })
 })
 

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import type { UseQueryResult } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { FeatureService, FeatureView } from '../../../src/contract/features/catalogue.ts'
+import { plural } from '../../../src/contract/text/format.ts'
 import { askedOf, fieldsOf, seenOf } from '../../data/features/entity-row.ts'
 import * as read from '../../data/features/queries.ts'
 import type { ReadFeatures } from '../../data/features/queries.ts'
@@ -41,7 +42,7 @@ export function AskedEntity({ service, views, isNewest = false }: AskedEntityPro
     <>
       <Panel title="Entity">
         <LookUpForm
-          key={`${service.name} ${JSON.stringify(texts)}`}
+          key={`${service.name} ${service.version}`}
           fields={fields}
           given={texts}
           allowed={allowed}
@@ -49,7 +50,12 @@ export function AskedEntity({ service, views, isNewest = false }: AskedEntityPro
           onAsk={ask}
         />
       </Panel>
-      {asked !== undefined && (
+      {asked === undefined ? (
+        <p className="muted">
+          {service.name} reads {plural(service.columns.length, 'column')} of {plural(service.views.length, 'view')}.
+          Give the join keys of an entity to see each value, how old it is, and why one is missing.
+        </p>
+      ) : (
         <>
           {allowed && <Answer service={service} views={views} texts={texts} answer={answer} />}
           <Panel title="The call">

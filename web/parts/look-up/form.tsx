@@ -1,12 +1,12 @@
 /** What is looked up: a service in one of its versions, and a value for each of its keys and fields. */
-import { useId, useState } from 'react'
+import { useEffect, useId, useState } from 'react'
 import { faultOf } from '../../data/features/entity-row.ts'
 import type { EntityField } from '../../data/features/entity-row.ts'
 import { Form } from '../form/form.tsx'
 
 export interface LookUpFormProps {
   readonly fields: readonly EntityField[]
-  /** The texts that the fields begin with. */
+  /** The texts of the address; what is typed stands until another address is shown. */
   readonly given: Readonly<Record<string, string>>
   /** False for a role that the server would refuse. */
   readonly allowed: boolean
@@ -16,6 +16,8 @@ export interface LookUpFormProps {
 
 export function LookUpForm({ fields, given, allowed, busy, onAsk }: LookUpFormProps) {
   const [texts, setTexts] = useState(given)
+  const shown = JSON.stringify(given)
+  useEffect(() => setTexts(JSON.parse(shown) as Record<string, string>), [shown])
   const faults = fields.map((field) => faultOf(field, (texts[field.name] ?? '').trim()))
   const wrong = faults.some((fault) => fault !== undefined)
   const ask = (): void => {
