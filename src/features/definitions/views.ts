@@ -75,19 +75,11 @@ function keysOf({ entities: named }: ViewSection, entities: ReadonlyMap<string, 
   return keys
 }
 
-function originOf({ source, query, push, windows }: ViewSection, { names }: Sources, at: Tell): Origin | null {
+function originOf(section: ViewSection, { names }: Sources, at: Tell): Origin | null {
+  const { source, query } = section
   if (source !== undefined && query !== undefined) at(['query'], 'either "source" or "query" was expected, got both')
-  const hasWindows = Object.keys(windows).length > 0
-  if (push && hasWindows)
-    at(
-      ['push'],
-      'got true beside `windows`, which are computed of the rows of a source; expected false, and what is pushed in a view of its own',
-    )
-  if (source === undefined && query === undefined) {
-    if (hasWindows) at(['windows'], 'windows need "source" or "query": they are computed of its rows')
-    else if (!push) at([], '"source", "query" or "push: true" was expected: nothing would ever give it a row')
-    return null
-  }
+  checkPush(section, at)
+  if (source === undefined && query === undefined) return null
   if (source !== undefined && !names.includes(source))
     at(['source'], `there is no source "${source}" in \`sources\`; there are ${listed(names)}`)
   // a query is told of all sources by name; it is the engine that knows which it reads
@@ -95,6 +87,21 @@ function originOf({ source, query, push, windows }: ViewSection, { names }: Sour
   return source === undefined
     ? { sources: readBy(query ?? '', names), query: query ?? null }
     : { sources: [source], query: null }
+}
+
+/** Rows come from a source or are pushed; what windows take they take of a source. */
+function checkPush({ source, query, push, windows }: ViewSection, at: Tell): void {
+  const hasSource = source !== undefined || query !== undefined
+  if (Object.keys(windows).length === 0) {
+    if (!hasSource && !push) at([], '"source", "query" or "push: true" was expected: nothing would ever give it a row')
+    return
+  }
+  if (push)
+    at(
+      ['push'],
+      'got true beside `windows`, which are computed of the rows of a source; expected false, and what is pushed in a view of its own',
+    )
+  if (!hasSource) at(['windows'], 'windows need "source" or "query": they are computed of its rows')
 }
 
 /** The sources whose names stand in a query as words; one that stands in a text alone is brought in vain, which harms nothing. */
