@@ -1,5 +1,5 @@
 /** What is looked up: a service in one of its versions, and a value for each of its keys and fields. */
-import { useEffect, useId, useState } from 'react'
+import { useId, useState } from 'react'
 import { faultOf } from '../../data/features/entity-row.ts'
 import type { EntityField } from '../../data/features/entity-row.ts'
 import { Form } from '../form/form.tsx'
@@ -17,7 +17,11 @@ export interface LookUpFormProps {
 export function LookUpForm({ fields, given, allowed, busy, onAsk }: LookUpFormProps) {
   const [texts, setTexts] = useState(given)
   const shown = JSON.stringify(given)
-  useEffect(() => setTexts(JSON.parse(shown) as Record<string, string>), [shown])
+  const [begun, begin] = useState(shown)
+  if (begun !== shown) {
+    begin(shown)
+    setTexts(given)
+  }
   const faults = fields.map((field) => faultOf(field, (texts[field.name] ?? '').trim()))
   const wrong = faults.some((fault) => fault !== undefined)
   const ask = (): void => {
