@@ -1,6 +1,7 @@
 /** The table of commands; each is loaded only when it is run. */
 import { CI_FLAGS } from './ci/flags.ts'
 import { DATA_FLAGS } from './data/flags.ts'
+import { FEATURES_COMMANDS } from './features/flags.ts'
 import { IMAGE_FLAGS } from './image/flags.ts'
 import { flagsOf, SERVER_FLAGS } from './invocation/command.ts'
 import type { Command } from './invocation/command.ts'
@@ -76,6 +77,7 @@ export const COMMANDS: readonly Command[] = [
     flags: DATA_FLAGS,
     load: () => import('./data/data.ts'),
   },
+  ...FEATURES_COMMANDS,
   {
     name: 'ship',
     summary: 'Run the pipeline and take the accepted model to its endpoint',

@@ -46,7 +46,8 @@ function described(invocation: Invocation) {
   return { ...(note !== undefined && { note }), tags: Object.fromEntries(tags) }
 }
 
-async function upload(client: Client, { out }: Invocation, path: string) {
+/** Sends a file or folder; what comes back names its content. Throws UsageError where nothing is there. */
+export async function upload(client: Client, { out }: Invocation, path: string) {
   const root = resolve(path)
   const found = await ifMissing(stat(root))
   if (found === undefined) throw new UsageError(`there is no file or folder ${path}`)

@@ -69,7 +69,8 @@ async function digestOf(path: string): Promise<string> {
 /** A connection that breaks is opened again so often. */
 const TRIES = 5
 
-async function bring(
+/** Writes one file of a version, which goes on where it broke off. Throws where its bytes are not those of its digest. */
+export async function bring(
   client: Client,
   { params, query }: { params: { name: string; version: string }; query: { project?: string } },
   file: File,

@@ -67,22 +67,30 @@ const TOLD = 'told'
  * What a fault of a name is about that the file does not have and the project may; `told` where the file has it with a fault of its own, and
  * undefined for every other fault.
  */
-function elsewhere(around: Around, [kind, name = '', part, at = '']: SectionFault['path']): string | undefined {
-  const { section } = around
-  if (kind === 'views' && part === 'entities') {
+function elsewhere(around: Around, path: SectionFault['path']): string | undefined {
+  const [kind, , part] = path
+  return WAYS[`${kind}.${part}`]?.(around, path)
+}
+
+/** What stands at a path that names something. */
+type Way = (around: Around, path: SectionFault['path']) => string | undefined
+
+const WAYS: Readonly<Record<string, Way>> = {
+  'views.entities': ({ section }, [, name = '', , at]) => {
     const entity = section.views[name]?.entities[Number(at)]
     return entity === undefined || Object.hasOwn(section.entities, entity) ? undefined : `the entity "${entity}"`
-  }
-  if (kind === 'on_demand' && part === 'inputs') {
-    const [view = '', feature] = (section.on_demand[name]?.inputs[at] ?? '').split(':')
+  },
+  'on_demand.inputs': (around, [, name = '', , at = '']) => {
+    const [view = '', feature] = (around.section.on_demand[name]?.inputs[at] ?? '').split(':')
     return feature === undefined || view === 'request' || view === 'on_demand' ? undefined : viewOf(around, view)
-  }
-  if (kind !== 'services' || part !== 'features') return undefined
-  const given = section.services[name]?.features[Number(at)]
-  const taken = typeof given === 'object' ? given.take : (given ?? '')
-  const [view = '', feature = ''] = taken.split(':')
-  if (view === 'on_demand') return Object.hasOwn(section.on_demand, feature) ? TOLD : undefined
-  return viewOf(around, view)
+  },
+  'services.features': (around, [, name = '', , at]) => {
+    const given = at === undefined ? undefined : around.section.services[name]?.features[Number(at)]
+    if (given === undefined) return undefined
+    const [view = '', feature = ''] = (typeof given === 'object' ? given.take : given).split(':')
+    if (view === 'on_demand') return Object.hasOwn(around.section.on_demand, feature) ? TOLD : undefined
+    return viewOf(around, view)
+  },
 }
 
 function viewOf({ section, sound }: Around, text: string): string | undefined {

@@ -93,6 +93,7 @@ describe('arguments', () => {
     const command = { ...SAMPLE, usage: '[MODEL [VERSION] | at TIME | approve|scan MODEL/VERSION]' }
     assert.equal(parse(command, ['flight', '3']).args.length, 2)
     assert.throws(() => parse(command, ['flight', '3', '4']), UsageError)
+    assert.deepEqual(parse({ ...SAMPLE, usage: 'VIEW...' }, ['one', 'two', 'three']).args, ['one', 'two', 'three'])
     assert.throws(() => parse({ ...SAMPLE, usage: '' }, ['one']), UsageError)
   })
 })

@@ -101,8 +101,9 @@ function joined(argv: readonly string[], options: NonNullable<ParseArgsConfig['o
   return words
 }
 
-/** The most positional arguments that one of the ways of a usage takes, such as 2 of `[MODEL [VERSION] | at TIME]`. */
+/** The most positional arguments that one of the ways of a usage takes, such as 2 of `[MODEL [VERSION] | at TIME]`; any number of `VIEW...`. */
 function mostArguments(usage: string): number {
+  if (usage.includes('...')) return Infinity
   const ways = usage.replaceAll(/[[\]]/g, '').split(' | ')
   return Math.max(...ways.map((way) => way.split(' ').filter((word) => word !== '').length))
 }

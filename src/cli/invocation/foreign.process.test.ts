@@ -12,6 +12,8 @@ import { runCommand } from '../run-command.fixture.ts'
 const root = mkdtempSync(join(tmpdir(), 'slipway-foreign-'))
 const project = join(root, 'project')
 const rows = join(root, 'rows.csv')
+const features = join(root, 'features')
+const pushed = join(root, 'pushed.json')
 
 /** What stands there in place of a server of ours: status and body. */
 const ANSWERS: Readonly<Record<string, readonly [number, string]>> = {
@@ -42,6 +44,9 @@ before(async () => {
   writeFileSync(join(project, 'slipway.yaml'), 'project: p\npipeline: {steps: {a: {run: a:main}}}\n')
   writeFileSync(join(project, 'a.py'), 'def main():\n    pass\n')
   writeFileSync(rows, 'x\n1\n')
+  mkdirSync(features)
+  writeFileSync(join(features, 'slipway.yaml'), 'project: p\nfeatures: {entities: {e: {keys: {k: int}}}}\n')
+  writeFileSync(pushed, '[{"k": 1}]')
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 })
@@ -72,6 +77,22 @@ const WORDS: Readonly<Record<string, readonly string[]>> = {
   'data show': ['show', 'd@1'],
   'data get': ['get', 'd@1'],
   'data diff': ['diff', 'd@1', 'd@2'],
+  features: ['list'],
+  'features apply': ['apply', features],
+  'features diff': ['diff', features],
+  'features diff NAME': ['diff', 'v', '1', '2', '--kind', 'view'],
+  'features show': ['show', 'v'],
+  'features show view': ['show', 'v', '--kind', 'view'],
+  'features join FILE': ['join', rows, '--service', 's'],
+  'features join': ['join', 'data_set:d', '--service', 's'],
+  'features materialise': ['materialise', 'v'],
+  'features materialise --all': ['materialise', '--all'],
+  'features push': ['push', 'v', pushed],
+  'features push CSV': ['push', 'v', rows],
+  'features read': ['read', 's', 'k=1'],
+  'features jobs': ['jobs'],
+  'features jobs JOB': ['jobs', 'fj_1'],
+  'features cancel': ['cancel', 'fj_1'],
   backfill: ['list'],
   'backfill show': ['show', 'b_1'],
   triggers: ['list'],
