@@ -1,6 +1,5 @@
 /** Keys of entities as texts: one text for one entity, whatever way a caller spells it. */
 import type { Key } from '../definitions/definitions.ts'
-import { smallest, type Value } from '../as-of/windows.ts'
 
 /** A key that is not of the type that its entity declares. */
 export class KeyError extends Error {
@@ -49,10 +48,4 @@ function wholeText(name: string, value: unknown): string {
 /** Of a text of digits without a sign but minus and without leading zeros: any other spelling may be another thing. */
 function bigintIn(value: unknown): bigint | undefined {
   return typeof value === 'string' && /^(0|-?[1-9]\d{0,18})$/.test(value) ? BigInt(value) : undefined
-}
-
-/** The values of a text that `entityText` made. */
-export function entityValues(text: string): Value[] {
-  const parts = text.match(/"(?:[^"\\]|\\.)*"|-?\d+/g) ?? []
-  return parts.map((part) => (part.startsWith('"') ? (JSON.parse(part) as string) : smallest(BigInt(part))))
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Key } from '../definitions/definitions.ts'
-import { entityText, entityValues, KeyError } from './keys.ts'
+import { entityText, KeyError } from './keys.ts'
 import { pack, unpack } from './pack.ts'
 
 const ROUTE: readonly Key[] = [
@@ -57,15 +57,6 @@ test('what is of another type, or was rounded on its way, is refused', () => {
   ])
     assert.throws(() => entityText(ROUTE, ['EWR', value]), KeyError, JSON.stringify(value))
   assert.throws(() => entityText(ROUTE, [1001, 1]), /"origin" is 1001, and a text was expected/)
-})
-
-test('values of a text are what made it', () => {
-  for (const values of [
-    ['EWR', 12],
-    ['a,1234567890123456789,"b\\', -9_007_199_254_740_993n],
-    ['ü\n', 0],
-  ])
-    assert.deepEqual(entityValues(entityText(ROUTE, values) ?? assert.fail()), values)
 })
 
 test('packed values come back as they were', () => {
