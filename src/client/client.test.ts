@@ -216,6 +216,7 @@ describe('an address', () => {
   for (const [path, request, expected] of [
     ['/a', {}, '/a'],
     ['/a/:id', { params: { id: 'x y' } }, '/a/x%20y'],
+    ['/a:read', { params: { read: 'x' } }, '/a:read'],
     ['/a/:id/:id', { params: { id: '/' } }, '/a/%2F/%2F'],
     ['/a', { query: {} }, '/a'],
     ['/a', { query: { b: null, c: undefined } }, '/a'],
