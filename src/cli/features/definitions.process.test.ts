@@ -111,6 +111,19 @@ test('a change is previewed with the services that read the view now, and become
   ])
 })
 
+test('in a folder with a project file its project is meant; where that says none, one has to be named', async (t) => {
+  const before = process.cwd()
+  t.after(() => process.chdir(before))
+  process.chdir(folder)
+  assert.equal((await features('list')).tables[0]?.rows.length, 5)
+  assert.equal((await features('list', '--project', 'other')).tables.length, 0)
+  writeFileSync(join(folder, 'slipway.yaml'), 'features: {}\n')
+  await assert.rejects(
+    features('list'),
+    usage(/slipway\.yaml of this folder does not say its project \(line 1: .*--project/),
+  )
+})
+
 test('one is shown by its name, an older version of it too; two of one name are told apart by their kind', async () => {
   await assert.rejects(
     ofRides('show', 'stats'),

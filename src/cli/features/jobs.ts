@@ -71,8 +71,12 @@ function tookText({ started_at, ended_at }: FeatureJob): string {
 }
 
 function outcomeText({ join, materialised, reason }: FeatureJob): string {
-  if (join !== null) return `${join.rows} rows in ${join.data_set.name}@${join.data_set.version}`
+  if (join !== null) return `${counted(join.rows, 'row')} in ${join.data_set.name}@${join.data_set.version}`
   if (materialised === null) return reason
   const { rows, tiles, until } = materialised
-  return `${rows} rows, ${tiles} tiles, until ${until}`
+  return `${counted(rows, 'row')}, ${counted(tiles, 'tile')}, until ${until}`
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
 }

@@ -21,13 +21,20 @@ export function versionedName(given: string, what: string): Versioned {
   return { name: match[1] ?? '', ...(match[2] !== undefined && { version: Number(match[2]) }) }
 }
 
-/** The project of --project, or of the project file in this folder; else none, and the server takes that of the token. */
+/**
+ * The project of --project, or of the project file in this folder; else none, and the server takes that of the token. Throws UsageError where
+ * that file does not say it.
+ */
 export async function projectOf(invocation: Invocation): Promise<{ readonly project?: string }> {
   const given = text(invocation, 'project')
   if (given !== undefined) return { project: given }
   const file = await ifMissing(readUserText(PROJECT_FILE))
-  const project = file === undefined ? undefined : readFeatures(file).project?.project
-  return project === undefined ? {} : { project }
+  if (file === undefined) return {}
+  const { project, faults } = readFeatures(file)
+  const fault = project === undefined ? faults[0] : faults.find(({ key }) => key === 'project')
+  if (project !== undefined && fault === undefined) return { project: project.project }
+  const why = fault === undefined ? '' : ` (line ${fault.line}: ${fault.message})`
+  throw new UsageError(`${PROJECT_FILE} of this folder does not say its project${why}; name one with --project`)
 }
 
 const KIND_WORDS: Readonly<Record<DefinitionKind, string>> = {

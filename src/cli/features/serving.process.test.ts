@@ -1,10 +1,12 @@
 /** Commands that join, materialise, push and read features: what they ask of a server, and how they say its answers. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { until } from '../../../test/until.ts'
 import { dataSetsApi } from '../../contract/data/sets.ts'
 import { problem } from '../../contract/errors.ts'
 import { featuresApi, type FeatureService, type FeatureView } from '../../contract/features/catalogue.ts'
@@ -418,6 +420,28 @@ describe('slipway features read', () => {
       await assert.rejects(features('read', ...words), usage(/features read needs a service and entities/))
     await assert.rejects(features('read', 'eta', 'driver'), usage(/"driver" is no entity; expected KEY=VALUE/))
     await assert.rejects(features('read', 'eta', 'd=1', '--on-expired', 'drop'), usage(/--on-expired is "drop"/))
+  })
+})
+
+describe('a job that is waited for', () => {
+  it('goes on after Ctrl-C, which names how to see it and how to end it', async () => {
+    server.answer(featureJobsApi.materialiseFeatures, job({ kind: 'materialise', name: 'stats', version: 1 }))
+    server.answer(
+      featureJobsApi.getFeatureJob,
+      job({ kind: 'materialise', name: 'stats', version: 1, state: 'running' }),
+    )
+    const words = ['features', 'materialise', 'stats', '--data', server.data]
+    const child = spawn(process.execPath, [join(import.meta.dirname, '../main.ts'), ...words], {
+      cwd: root,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    let said = ''
+    child.stderr.on('data', (part: Buffer) => (said += part.toString()))
+    const closed = new Promise<number | null>((done) => child.once('close', done))
+    await until('the job to be followed', () => said.includes('materialise of stats@1: running'))
+    child.kill('SIGINT')
+    assert.equal(await closed, 130)
+    assert.match(said, /job fj_1 goes on\. See it: slipway features jobs fj_1\. End it: slipway features cancel fj_1/)
   })
 })
 
