@@ -7,8 +7,9 @@ import { test } from 'node:test'
 import { parse } from 'yaml'
 import { COMMON } from '../src/cli/invocation/command.ts'
 import { COMMANDS } from '../src/cli/commands.ts'
+import { sectionFaults } from '../src/cli/features/section.ts'
 import { readProjectFile } from '../src/cli/project/file/project-file.ts'
-import { parseProject } from '../src/pipelines/spec/parse.ts'
+import { parseProject, readFeatures } from '../src/pipelines/spec/parse.ts'
 import { referencePages } from './reference.ts'
 
 const root = resolve(import.meta.dirname, '..')
@@ -44,7 +45,8 @@ test('every project file in the guides is accepted', () => {
   assert.ok(files.length >= 5, `${files.length} blocks of YAML`)
   for (const { page, text } of files) {
     const whole = text.startsWith('project:') ? text : JSON.stringify({ ...parse(REST), ...parse(text) })
-    assert.doesNotThrow(() => parseProject(whole, page), `${page}:\n${text}`)
+    const read = readFeatures(whole)
+    assert.deepEqual([...read.faults, ...sectionFaults(whole, read).faults], [], `${page}:\n${text}`)
   }
 })
 
