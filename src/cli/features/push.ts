@@ -50,7 +50,7 @@ export async function push(
 function afterOthers(error: unknown, pushed: number): unknown {
   if (!(error instanceof CallError)) return error
   const { status, code, message, help, request_id, details } = error
-  const told = `${message}; the first ${pushed} rows are pushed, and row 0 of this answer is row ${pushed + 1}`
+  const told = `${message}; the first ${pushed} rows are pushed, and rows[0] of this answer is row ${pushed + 1} of the file`
   return new CallError(status, { code, message: told, help, request_id, details })
 }
 

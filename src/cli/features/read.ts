@@ -44,7 +44,9 @@ export async function read(
   out.data({ service: first?.service ?? null, views, rows })
   tell(invocation, { entities, rows, service })
   for (const { view, version } of views.filter(({ stored }) => !stored))
-    out.line(`nothing of ${view}@${version} was ever materialised or pushed: slipway features materialise ${view}`)
+    out.line(
+      `nothing of ${view}@${version} was ever materialised or pushed; slipway features materialise ${view} or push ${view} FILE fills it`,
+    )
   return 0
 }
 

@@ -328,12 +328,13 @@ describe('slipway features push', () => {
     server.answer(
       onlineApi.pushFeatures,
       { rows: 10_000, versions: [written] },
-      problem('conflict', { detail: 'row 0: no key' }),
+      problem('conflict', { detail: 'rows[0]: no key' }),
     )
     const many = Array.from({ length: 10_001 }, () => ({ driver_id: 1 }))
     await assert.rejects(features('push', 'stats', file('late.json', JSON.stringify(many))), {
       code: 'conflict',
-      message: /row 0: no key; the first 10000 rows are pushed, and row 0 of this answer is row 10001$/,
+      message:
+        /rows\[0\]: no key; the first 10000 rows are pushed, and rows\[0\] of this answer is row 10001 of the file$/,
     })
   })
 })
@@ -402,7 +403,9 @@ describe('slipway features read', () => {
     })
     assert.deepEqual(tables[0]?.rows[0], ['driver_id=7 share=1', 'trips', '', 'not_found', ''])
     assert.equal(tables[0]?.rows.length, 6)
-    assert.deepEqual(lines, ['nothing of stats@1 was ever materialised or pushed: slipway features materialise stats'])
+    assert.deepEqual(lines, [
+      'nothing of stats@1 was ever materialised or pushed; slipway features materialise stats or push stats FILE fills it',
+    ])
   })
 
   it('asks for definitions in vain with a token that may only read features', async () => {
