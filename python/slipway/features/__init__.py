@@ -1,0 +1,1 @@
+"""Reads what other feature stores have."""
