@@ -6,6 +6,7 @@ import { artifacts } from './tracking/artifacts.ts'
 import { chaos } from './serving/chaos.ts'
 import { driftStudy } from './monitoring/drift-study.ts'
 import { explain } from './serving/explain.ts'
+import { features } from './features/features.ts'
 import { firstView } from './program/first-view.ts'
 import { image } from './images/image.ts'
 import { install } from './program/install.ts'
@@ -52,6 +53,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
   search,
   scale,
   data: tables,
+  features,
   monitors,
   size,
   notebook: packaging,
@@ -87,6 +89,7 @@ const ASKED = [
   'search',
   'scale',
   'data',
+  'features',
 ]
 
 /** Parts that answer one question together. */
