@@ -12,15 +12,18 @@ import type { TableFile } from './profile/table.ts'
 const HEAD = 4096
 
 /**
- * Calls `use` with the tables of a tree, whose files are held against their digests first: what comes of them is kept. Throws
- * `unprocessable` where it has none, or some of two kinds; `not_found` and `corrupt_blob` where a file is gone or damaged.
+ * Calls `use` with the tables of a tree, whose files are held against their digests first: what comes of them is kept. With `declared` all
+ * its files are such tables, whatever their names say, but for marks of the tools that write tables. Throws `unprocessable` where it has
+ * none, or some of two kinds; `not_found` and `corrupt_blob` where a file is gone or damaged.
  */
 export async function withTables<T>(
   context: Pick<DataContext, 'blobs' | 'dataDir'>,
   digest: string,
   use: (files: readonly TableFile[]) => Promise<T>,
+  declared?: TableFile['format'],
 ): Promise<T> {
-  const files = (await treeFiles(context.blobs, digest)).filter(({ path }) => mayBeTable(path))
+  const isWanted = declared === undefined ? mayBeTable : (path: string) => !isMark(path)
+  const files = (await treeFiles(context.blobs, digest)).filter(({ path }) => isWanted(path))
   return withScratch(context, async (folder) => {
     const bring = async (file: TreeFile, at: number): Promise<string> => {
       const { stream } = await context.blobs.read(file.digest)
@@ -32,7 +35,7 @@ export async function withTables<T>(
     const tables: TableFile[] = []
     for (const [at, file] of files.entries()) {
       const path = await bring(file, at)
-      const format = await formatOf(path, file.path)
+      const format = declared ?? (await formatOf(path, file.path))
       if (format !== undefined) tables.push({ path, name: file.path === '' ? 'its file' : file.path, format })
     }
     if (tables.length === 0) throw problem('unprocessable', { detail: 'it holds no table: no CSV and no parquet file' })
@@ -66,10 +69,13 @@ export function clearScratch(context: Pick<DataContext, 'dataDir'>): void {
   rmSync(scratchOf(context), { recursive: true, force: true })
 }
 
-/** Names that begin with "_" or "." are marks of the tools that write tables. */
 function mayBeTable(path: string): boolean {
-  const name = path.slice(path.lastIndexOf('/') + 1)
-  return path === '' || (!/^[_.]/.test(name) && /\.(csv|parquet|pq)$/i.test(name))
+  return path === '' || (!isMark(path) && /\.(csv|parquet|pq)$/i.test(path))
+}
+
+/** Names that begin with "_" or "." are marks of the tools that write tables. */
+function isMark(path: string): boolean {
+  return /^[_.]/.test(path.slice(path.lastIndexOf('/') + 1))
 }
 
 /** A file without a name is told by its first bytes; undefined for what is neither. */

@@ -49,7 +49,7 @@ export function dataRoom(context: DataContext): DataRoom {
     tables: {
       find: async (project, name, wanted) => findVersion(db, { project, name }, wanted),
       holds: async (project, digest) => (await versionsWith(db, project, digest)).length > 0,
-      use: (digest, use) => withTables(context, digest, use),
+      use: ({ digest, table }, use) => withTables(context, digest, use, table ?? undefined),
       async add(t, { job, service, version, ...made }) {
         const made_by = { kind: 'features' as const, job, service, version }
         const { row } = await addVersion(context, t, { ...made, made_by, note: '', tags: {} })

@@ -28,6 +28,13 @@ export interface LocalTable {
   readonly format: 'csv' | 'parquet'
 }
 
+/** A tree of tables. */
+export interface TableTree {
+  readonly digest: string
+  /** What all its files are declared to be; null where their names and first bytes tell. */
+  readonly table: LocalTable['format'] | null
+}
+
 /** Tables of a room below. */
 export interface FeatureTables {
   /** A version of a data set, by its number or `latest`; undefined where there is none. */
@@ -42,7 +49,7 @@ export interface FeatureTables {
    * Calls `use` with the tables of a tree, all of one format. Throws `unprocessable` where it has none, or some of two kinds; `not_found` and
    * `corrupt_blob` where a file is gone or damaged.
    */
-  use<T>(digest: string, use: (files: readonly LocalTable[]) => Promise<T>): Promise<T>
+  use<T>(tree: TableTree, use: (files: readonly LocalTable[]) => Promise<T>): Promise<T>
   /** Adds a version, or finds the one that has this content, in the transaction; returns its number. */
   add(t: Tx, made: JoinedData): Promise<number>
 }

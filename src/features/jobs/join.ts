@@ -11,9 +11,9 @@ import type { Service, View } from '../definitions/definitions.ts'
 import { requireVersion } from '../definitions/require.ts'
 import { runTask } from '../engine/engine.ts'
 import type { JoinRequest, JoinResult } from '../offline/join.ts'
-import type { Files } from '../offline/load.ts'
 import { joinOptions, scratchOf } from './limits.ts'
-import { pinAll, withFiles, type Pins, type Sources } from './pins.ts'
+import type { TableTree } from './context.ts'
+import { filesOfView, pinAll, treesOf, withFiles, type Pins, type Sources } from './pins.ts'
 import { endJob, keepOutcome, type JoinAsked } from './rows.ts'
 import { keepPins, type Running } from './running.ts'
 
@@ -70,19 +70,17 @@ export async function joined(
   { asked, service, views, pins }: Joining,
 ): Promise<{ readonly result: JoinResult; readonly tree: TreeInfo }> {
   const into = join(scratchOf(context), `${randomUUID()}.parquet`)
-  const trees = new Map([
-    [asked.tree, 'the table of entities'],
-    ...pins.reads.map(({ pinned: { digest, name } }): [string, string] => [digest, `source "${name}"`]),
-  ])
+  const entities: TableTree = { digest: asked.tree, table: null }
+  const trees = [[entities, 'the table of entities'] as const, ...treesOf(pins)]
   try {
-    const result = await withFiles(context.below().data.tables, trees, async (files) => {
+    const result = await withFiles(context.below().data.tables, trees, async (filesOf) => {
       const request: JoinRequest = {
-        entities: must(files, asked.tree),
+        entities: filesOf(entities),
         time: asked.time,
         service,
         views: Object.fromEntries(Object.entries(views).map(([as, { view }]) => [as, view])),
         sources: {},
-        own: Object.fromEntries(Object.entries(pins.digests).map(([as, own]) => [as, filesOfView(own, files)])),
+        own: Object.fromEntries(Object.keys(views).map((as) => [as, filesOfView(pins.trees[as], filesOf)])),
         include_late_data: asked.include_late_data,
         into,
       }
@@ -97,18 +95,4 @@ export async function joined(
   } finally {
     await rm(into, { force: true })
   }
-}
-
-/** The files of the sources of a view, by their names. */
-export function filesOfView(
-  digests: Readonly<Record<string, string>>,
-  files: ReadonlyMap<string, Files>,
-): Record<string, Files> {
-  return Object.fromEntries(Object.entries(digests).map(([name, digest]) => [name, must(files, digest)]))
-}
-
-function must(files: ReadonlyMap<string, Files>, digest: string): Files {
-  const found = files.get(digest)
-  if (found === undefined) throw new Error(`the tree ${digest} was not brought`)
-  return found
 }

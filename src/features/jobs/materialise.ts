@@ -5,9 +5,8 @@ import { faultPoint } from '../../store/fault.ts'
 import { requireVersion } from '../definitions/require.ts'
 import { runTask } from '../engine/engine.ts'
 import type { Materialised } from '../offline/materialise.ts'
-import { filesOfView } from './join.ts'
 import { engineOptions } from './limits.ts'
-import { pinAll, withFiles } from './pins.ts'
+import { filesOfView, pinAll, treesOf, withFiles } from './pins.ts'
 import { endJob, keepOutcome, type MaterialiseAsked } from './rows.ts'
 import { keepPins, type Running } from './running.ts'
 
@@ -25,9 +24,8 @@ export async function runMaterialise({ context, row, held, signal }: Running): P
   const set = store.begin(of, view, BigInt(context.clock()) * NS)
   faultPoint('features.begun')
   try {
-    const trees = new Map(pins.reads.map(({ pinned }) => [pinned.digest, `source "${pinned.name}"`]))
-    const made: Materialised = await withFiles(context.below().data.tables, trees, (files) => {
-      const own = filesOfView(pins.digests[name] ?? {}, files)
+    const made: Materialised = await withFiles(context.below().data.tables, treesOf(pins), (filesOf) => {
+      const own = filesOfView(pins.trees[name], filesOf)
       const task = { kind: 'materialise' as const, view, sources: own, store: context.online.path, set }
       return runTask({ ...task, until: String(BigInt(until) * NS) }, engineOptions(context), signal)
     })
