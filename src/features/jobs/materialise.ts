@@ -1,5 +1,6 @@
 /** A materialisation as a job: the engine fills a set that answers nobody yet, and the switch to it is the end of the job. */
 import { hostname } from 'node:os'
+import { setImmediate as turn } from 'node:timers/promises'
 import { toTime } from '../../contract/fields.ts'
 import { faultPoint } from '../../store/fault.ts'
 import { requireVersion } from '../definitions/require.ts'
@@ -21,9 +22,10 @@ export async function runMaterialise({ context, row, held, signal }: Running): P
   await keepPins({ context, row, held }, pins)
   const store = context.online.store()
   const of = { project, view: name, version }
-  const set = store.begin(of, view, BigInt(context.clock()) * NS)
+  const set = store.prepare(of, view, BigInt(context.clock()) * NS)
   faultPoint('features.begun')
   try {
+    while (store.carry(set)) await turn()
     const made: Materialised = await withFiles(context.below().data.tables, treesOf(pins), (filesOf) => {
       const own = filesOfView(pins.trees[name], filesOf)
       const task = { kind: 'materialise' as const, view, sources: own, store: context.online.path, set }

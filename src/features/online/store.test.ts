@@ -122,6 +122,37 @@ test('while a set is made the old one answers, pushes reach both, and the switch
   assert.deepEqual([seen('1', 103), seen('2', 103)], ['live 5 c5', 'live 6 c6'])
 })
 
+test('pushed rows are carried over in parts, and pushes between them are in both', () => {
+  const entities = Array.from({ length: 4500 }, (_, i) => String(i))
+  const push = (some: readonly string[], event: number, trips: number): void =>
+    store.push(
+      OF,
+      view(),
+      some.map((entity) => row(entity, event, trips)),
+      100n,
+    )
+  push(entities, 50, 5)
+  push(['7', '8'], 300, 9)
+  const id = store.prepare(OF, view(), 101n)
+  assert.equal(store.carry(id), true)
+  // of what was carried over already and of what was not: newer ones, older ones, one that is new, and one of the future that has come
+  const [first, last] = [entities.slice(0, 3), entities.slice(-3)]
+  push([...first, ...last, 'z'], 60, 6)
+  push([...first, ...last], 40, 4)
+  while (store.settle(1, { now: 300n, expired: null, forgotten: null }));
+  assert.equal(store.carry(id), true)
+  assert.equal(store.carry(id), false)
+  store.fill(id, [{ entity: '9', event: 55n, created: 55n, arrival: 1n, values: [3, 'c3'] }])
+  const before = (reader.read(OF, [...entities, 'z'], 400n) ?? []).map(({ values }) => values[0])
+  store.switchTo(id, OF, { horizon: 101n, now: 103n })
+  const after = (reader.read(OF, [...entities, 'z'], 400n) ?? []).map(({ values }) => values[0])
+  assert.deepEqual([before[7], before[8], before[0], before[4499], before[4500], before[100]], [9, 9, 6, 6, 6, 5])
+  assert.deepEqual(
+    after,
+    before.map((value, i) => (i === 9 ? 3 : value)),
+  )
+})
+
 test('a set that was given up cannot be switched to', () => {
   store.push(OF, view(), [row('1', 50, 5)], 100n)
   const first = store.begin(OF, view(), 101n)

@@ -33,13 +33,13 @@ export interface StoredSet {
 const PUSHED = 2n ** 62n
 
 const NEWER = '(excluded.event, excluded.created, excluded.arrival) > (rows.event, rows.created, rows.arrival)'
-const UPSERT = `
-INSERT INTO rows (set_id, entity, event, created, arrival, packed) VALUES (?, ?, ?, ?, ?, ?)
+const UNLESS_NEWER = `
 ON CONFLICT (set_id, entity) DO UPDATE SET event = excluded.event, created = excluded.created, arrival = excluded.arrival, packed = excluded.packed
 WHERE ${NEWER}`
+const UPSERT = `INSERT INTO rows (set_id, entity, event, created, arrival, packed) VALUES (?, ?, ?, ?, ?, ?) ${UNLESS_NEWER}`
 
-/** Rows that are removed in one transaction, so that nobody waits long for the next. */
-const MOST_REMOVED = 2000
+/** Rows that are removed, looked at or carried over in one transaction, so that nobody waits long for the next. */
+const MOST_AT_ONCE = 2000
 
 /** Tables of what a set holds, by their keys. */
 const KEYS = [
@@ -51,7 +51,7 @@ const KEYS = [
 export class OnlineStore {
   readonly #connection: Connection
   readonly #statements = new Map<string, Statement>()
-  /** Where looking for what has expired goes on, by set. */
+  /** Where looking through rows goes on: of a set that answers for what has expired, of one that is made for what is carried over. */
   readonly #next = new Map<number, string>()
 
   constructor(path: string) {
@@ -80,14 +80,19 @@ export class OnlineStore {
    * removed there is gone here too. One that was begun before is given up.
    */
   begin(of: ViewVersion, definition: View, now: bigint): number {
+    const id = this.prepare(of, definition, now)
+    while (this.carry(id));
+    return id
+  }
+
+  /** Begins a set as `begin` does, but its pushed rows are there only when `carry` says that there are no others. */
+  prepare(of: ViewVersion, definition: View, now: bigint): number {
     return this.#connection
       .transaction(() => {
         this.#drop(of, 'shadow')
         const id = this.#make(of, definition, 'shadow', now)
         const live = this.#live(of)
         if (live !== undefined) {
-          const pushed = 'SELECT ?, entity, event, created, arrival, packed FROM rows WHERE set_id = ? AND arrival > ?'
-          this.#run(`INSERT INTO rows ${pushed}`, [id, live, PUSHED])
           this.#run('INSERT INTO ahead SELECT ?, entity, arrival, event, created, packed FROM ahead WHERE set_id = ?', [
             id,
             live,
@@ -98,6 +103,32 @@ export class OnlineStore {
           )
         }
         return id
+      })
+      .immediate()
+  }
+
+  /**
+   * Takes some pushed rows of the set that answers over into one that was begun; true while there are others. What is pushed meanwhile is
+   * written to both. Throws where it is not being made any more.
+   */
+  carry(id: number): boolean {
+    return this.#connection
+      .transaction(() => {
+        this.#requireShadow(id)
+        const live = this.#connection
+          .prepare(
+            `SELECT l.id FROM sets s JOIN sets l ON l.project = s.project AND l.view = s.view AND l.version = s.version
+             WHERE s.id = ? AND l.state = 'live'`,
+          )
+          .pluck()
+          .get(id) as number | undefined
+        if (live === undefined) return false
+        const { within, given, isLast } = this.#nextRows(id, live)
+        this.#run(
+          `INSERT INTO rows SELECT ?, entity, event, created, arrival, packed FROM rows WHERE ${within} AND arrival > ? ${UNLESS_NEWER}`,
+          [id, ...given, PUSHED],
+        )
+        return !isLast
       })
       .immediate()
   }
@@ -187,7 +218,7 @@ export class OnlineStore {
           | undefined
         if (id === undefined) return false
         for (const [table, key] of KEYS) {
-          const some = `SELECT ${key} FROM ${table} WHERE set_id = ? LIMIT ${MOST_REMOVED}`
+          const some = `SELECT ${key} FROM ${table} WHERE set_id = ? LIMIT ${MOST_AT_ONCE}`
           if (this.#run(`DELETE FROM ${table} WHERE (${key}) IN (${some})`, [id]).changes > 0) return true
         }
         this.#run('DELETE FROM sets WHERE id = ?', [id])
@@ -212,7 +243,7 @@ export class OnlineStore {
       .transaction(() => {
         const due = this.#connection
           .prepare(
-            `SELECT entity, arrival, event, created, packed FROM ahead WHERE set_id = ? AND max(event, created) <= ? LIMIT ${MOST_REMOVED}`,
+            `SELECT entity, arrival, event, created, packed FROM ahead WHERE set_id = ? AND max(event, created) <= ? LIMIT ${MOST_AT_ONCE}`,
           )
           .safeIntegers()
           .all(id, now) as (Stamp & { readonly entity: string; readonly packed: string | null })[]
@@ -223,31 +254,38 @@ export class OnlineStore {
         if (due.length > 0)
           this.#run('UPDATE sets SET has_ahead = EXISTS (SELECT 1 FROM ahead WHERE set_id = ?) WHERE id = ?', [id, id])
         const isDone = expired === null && forgotten === null ? true : this.#expire(id, { expired, forgotten })
-        return due.length >= MOST_REMOVED || !isDone
+        return due.length >= MOST_AT_ONCE || !isDone
       })
       .immediate()
   }
 
-  /** Looks at the next rows of a set in the order of their entities; true where these were the last. */
+  /** Looks at the next rows of a set; true where these were the last. */
   #expire(id: number, { expired, forgotten }: { readonly expired: bigint | null; readonly forgotten: bigint | null }) {
-    const from = this.#next.get(id) ?? ''
-    const next = this.#connection
-      .prepare(
-        `SELECT entity FROM rows WHERE set_id = ? AND entity >= ? ORDER BY entity LIMIT 1 OFFSET ${MOST_REMOVED}`,
-      )
-      .pluck()
-      .get(id, from) as string | undefined
-    const [within, bounds] = ['set_id = ? AND entity >= ?', next === undefined ? '' : ' AND entity < ?']
-    const given = [id, from, ...(next === undefined ? [] : [next])]
-    if (forgotten !== null) this.#run(`DELETE FROM rows WHERE ${within}${bounds} AND event < ?`, [...given, forgotten])
+    const { within, given, isLast } = this.#nextRows(id, id)
+    if (forgotten !== null) this.#run(`DELETE FROM rows WHERE ${within} AND event < ?`, [...given, forgotten])
     if (expired !== null)
-      this.#run(`UPDATE rows SET packed = NULL WHERE ${within}${bounds} AND event < ? AND packed IS NOT NULL`, [
+      this.#run(`UPDATE rows SET packed = NULL WHERE ${within} AND event < ? AND packed IS NOT NULL`, [
         ...given,
         expired,
       ])
-    if (next === undefined) this.#next.delete(id)
-    else this.#next.set(id, next)
-    return next === undefined
+    return isLast
+  }
+
+  /** The next rows of a set in the order of their entities, as a condition. Where a walk goes on is kept under the set that it is for. */
+  #nextRows(walk: number, set: number) {
+    const from = this.#next.get(walk) ?? ''
+    const next = this.#connection
+      .prepare(
+        `SELECT entity FROM rows WHERE set_id = ? AND entity >= ? ORDER BY entity LIMIT 1 OFFSET ${MOST_AT_ONCE}`,
+      )
+      .pluck()
+      .get(set, from) as string | undefined
+    if (next === undefined) {
+      this.#next.delete(walk)
+      return { within: 'set_id = ? AND entity >= ?', given: [set, from], isLast: true }
+    }
+    this.#next.set(walk, next)
+    return { within: 'set_id = ? AND entity >= ? AND entity < ?', given: [set, from, next], isLast: false }
   }
 
   #requireShadow(id: number): void {
