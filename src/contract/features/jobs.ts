@@ -53,7 +53,7 @@ export const FeatureJob = z.object({
   name: z.string(),
   version: z.number().int(),
   state: z.enum(FEATURE_JOB_STATES),
-  /** Why it failed, with what to do; else empty. */
+  /** Why it failed, with what to do, or why it waits to be tried again; else empty. */
   reason: z.string(),
   created_at: time,
   created_by: z.string(),

@@ -117,8 +117,8 @@ export function jobCases(driver: string, open: () => Promise<TestDatabase>): voi
     }
 
     /** Begins to work; every attempt at a job is this. */
-    function work(each: Work): RunningJobs {
-      const running = new RunningJobs(context, { join: each, materialise: each })
+    function work(each: Work, pauses?: readonly number[]): RunningJobs {
+      const running = new RunningJobs(context, { join: each, materialise: each }, pauses)
       worker = new Worker(database.db, { pollMs: 5, backoffMs: 1, onError: (error) => errors.push(error) })
       worker.register(FEATURE_JOB, running.handle, 1).start()
       return running
@@ -162,15 +162,26 @@ export function jobCases(driver: string, open: () => Promise<TestDatabase>): voi
       assert.deepEqual(await listed({ project: 'q' }), [])
     })
 
-    test('a source that is away is tried again, and told when it stays away', async () => {
+    test('a source that is away is waited for, with the reason, and told when it stays away', async () => {
+      // the queue goes by the clock of the machine
+      now = Date.now()
       let tries = 0
-      const { id } = await materialise()
-      work(() => Promise.reject(new SourceAway(`source "stats": nobody answers ${++tries}`)))
-      const row = await ended(id)
-      assert.deepEqual(
-        [row.state, row.reason, tries],
-        ['failed', 'source "stats": nobody answers 5 (tried 5 times)', 5],
-      )
+      const away: Work = () => Promise.reject(new SourceAway(`source "stats": nobody answers ${++tries}`))
+      work(away, [1, 1])
+      const { state, reason } = await ended((await materialise()).id)
+      assert.deepEqual([state, reason, tries], ['failed', 'source "stats": nobody answers 3 (tried 3 times)', 3])
+      await worker?.stop()
+
+      const running = work(away, [DAY_MS])
+      const row = await materialise()
+      const waiting = await until('it is to be tried again', async () => {
+        const found = await findJob(database.db, row.id)
+        return found?.state === 'waiting' && found.reason !== '' && found
+      })
+      const again = new Date(now + DAY_MS).toISOString()
+      assert.equal(waiting.reason, `source "stats": nobody answers 4; it is tried again at ${again}`)
+      assert.equal((await cancelJob(context, running, { who: ANA, row })).state, 'canceled')
+      assert.deepEqual(errors, [])
     })
 
     test('what its asker may correct is told at once; a fault of ours is tried again, and is in the log', async () => {

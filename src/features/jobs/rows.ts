@@ -105,10 +105,15 @@ export function materialising(
 /** Marks a job as running, from its beginning; undefined where it has ended or is gone. */
 export async function beginJob(t: Tx, id: string, now: number): Promise<JobRow | undefined> {
   const changed = await t.run(
-    `UPDATE feature_jobs SET state = 'running', started_at = ?, sources = '[]' WHERE id = ? AND ${OPEN}`,
+    `UPDATE feature_jobs SET state = 'running', reason = '', started_at = ?, sources = '[]' WHERE id = ? AND ${OPEN}`,
     [now, id],
   )
   return changed === 1 ? findJob(t, id) : undefined
+}
+
+/** Lets a job wait to be begun anew, for a reason that is told meanwhile. */
+export async function delayJob(t: Tx, id: string, reason: string): Promise<void> {
+  await t.run(`UPDATE feature_jobs SET state = 'waiting', reason = ? WHERE id = ? AND ${OPEN}`, [reason, id])
 }
 
 /** Keeps what a job has read. */

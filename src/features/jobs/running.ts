@@ -1,13 +1,14 @@
 /** Jobs that run in this process: the handler of the queue, how each ends, and how one is canceled. */
 import { Problem } from '../../contract/errors.ts'
 import type { ErrorCode } from '../../contract/errors.ts'
+import { toTime } from '../../contract/fields.ts'
 import type { Handler, JobContext } from '../../jobs/worker.ts'
 import type { Job } from '../../jobs/queue.ts'
 import { SourceAway, SourceRefused } from '../../pipelines/data/kinds/asked.ts'
 import { faultPoint } from '../../store/fault.ts'
 import type { JobsContext } from './context.ts'
 import { sourceOf, type Pins } from './pins.ts'
-import { beginJob, endJob, findJob, keepSources, type JobRow } from './rows.ts'
+import { beginJob, delayJob, endJob, findJob, keepSources, type JobRow } from './rows.ts'
 
 /** A job under way. */
 export interface Running {
@@ -22,6 +23,9 @@ export interface Running {
 /** Does one kind of jobs. */
 export type Work = (running: Running) => Promise<void>
 
+/** Between the tries at a source that is away, ms: what is being deployed or restarted is back within minutes. */
+const PAUSES_MS: readonly number[] = [10_000, 30_000, 120_000, 300_000, 600_000]
+
 /** How often a job is looked at that another server may have canceled, ms. */
 const LOOK_MS = 5000
 
@@ -31,15 +35,21 @@ class Canceled extends Error {}
 export class RunningJobs {
   readonly #context: JobsContext
   readonly #work: Readonly<Record<JobRow['kind'], Work>>
+  readonly #pauses: readonly number[]
   readonly #aborts = new Map<string, AbortController>()
+  /** How often jobs were put off for a source that is away; another server counts anew. */
+  readonly #putOff = new Map<string, number>()
 
-  constructor(context: JobsContext, work: Readonly<Record<JobRow['kind'], Work>>) {
+  /** `pauses`: between the tries at a source that is away, ms; after the last of them a job fails. */
+  constructor(context: JobsContext, work: Readonly<Record<JobRow['kind'], Work>>, pauses = PAUSES_MS) {
     this.#context = context
     this.#work = work
+    this.#pauses = pauses
   }
 
   /** Ends a job that runs here, whose row says by now that it was canceled. */
   cancel(id: string): void {
+    this.#putOff.delete(id)
     this.#aborts.get(id)?.abort(new Canceled(`the job ${id} was canceled`))
   }
 
@@ -57,6 +67,7 @@ export class RunningJobs {
       const signal = AbortSignal.any([held.signal, canceling.signal])
       await this.#work[row.kind]({ context: this.#context, row, held, signal })
       faultPoint('features.ended')
+      this.#putOff.delete(id)
     } catch (error) {
       if (!canceling.signal.aborted) await this.#failed(error, { row, job, held })
     } finally {
@@ -75,17 +86,34 @@ export class RunningJobs {
     }
   }
 
-  /** Keeps why a job failed. Throws what is worth another attempt, and what is not of the job: the queue begins it again. */
-  async #failed(error: unknown, { row, job, held }: Omit<Running, 'context' | 'signal'> & { job: Job }): Promise<void> {
+  /** Keeps why a job failed, or has it wait. Throws what is worth another attempt at once, and what is not of the job: the queue begins it again. */
+  async #failed(error: unknown, { row, job, held }: Failing): Promise<void> {
     if (held.signal.aborted) throw error
-    const reason = reasonOf(error) ?? lastReason(error, job)
+    if (error instanceof SourceAway) return this.#away(error, { row, held })
+    const reason = reasonOf(error) ?? lastReason(job)
     if (reason === undefined) throw error
     if (reasonOf(error) === undefined) this.#context.onError(error)
+    await this.#fail(reason, { row, held })
+  }
+
+  async #away({ message }: SourceAway, { row, held }: Omit<Failing, 'job'>): Promise<void> {
+    const before = this.#putOff.get(row.id) ?? 0
+    const pause = this.#pauses[before]
+    if (pause === undefined) return this.#fail(`${message} (tried ${before + 1} times)`, { row, held })
+    this.#putOff.set(row.id, before + 1)
+    const at = this.#context.clock() + pause
+    await held.again(at, (t) => delayJob(t, row.id, `${message}; it is tried again at ${toTime(at)}`))
+  }
+
+  async #fail(reason: string, { row, held }: Omit<Failing, 'job'>): Promise<void> {
+    this.#putOff.delete(row.id)
     await held.finish(async (t) => {
       await endJob(t, row.id, { state: 'failed', reason }, this.#context.clock())
     })
   }
 }
+
+type Failing = Pick<Running, 'row' | 'held'> & { readonly job: Job }
 
 /** What the asker may correct: no further attempt would help. */
 const REFUSALS: ReadonlySet<ErrorCode> = new Set([
@@ -101,11 +129,8 @@ function reasonOf(error: unknown): string | undefined {
   return error instanceof Problem && REFUSALS.has(error.code) ? error.message : undefined
 }
 
-/** After the last attempt what was hoped to pass is told. */
-function lastReason(error: unknown, { attempts, max_attempts }: Job): string | undefined {
-  if (attempts < max_attempts) return undefined
-  if (error instanceof SourceAway) return `${error.message} (tried ${attempts} times)`
-  return 'it failed by a fault of the server, which its log tells'
+function lastReason({ attempts, max_attempts }: Job): string | undefined {
+  return attempts < max_attempts ? undefined : 'it failed by a fault of the server, which its log tells'
 }
 
 /** Keeps what was read with the job, and as the last reading of each source, so that it stays in the store and is not read again. */
