@@ -42,9 +42,12 @@ export function featuresRoom(deps: Omit<FeaturesContext, 'online'>): FeaturesRoo
   const running = new RunningJobs(context, {
     join: runJoin,
     async materialise(job) {
-      await runMaterialise(job)
-      // the set that answered before is removed
-      rounds.wake()
+      try {
+        await runMaterialise(job)
+      } finally {
+        // what answered before, or was given up, is removed
+        rounds.wake()
+      }
     },
   })
   const service = onlineService(context)

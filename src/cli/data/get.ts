@@ -8,7 +8,7 @@ import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
 import type { Client } from '../../client/client.ts'
 import { ifMissing } from '../../contract/absence/absent.ts'
-import { dataSetsApi, type DataFile } from '../../contract/data/sets.ts'
+import { dataSetsApi, type MadeBy, type DataFile } from '../../contract/data/sets.ts'
 import type { z } from 'zod'
 import { safePath } from '../../store/blobs/archive.ts'
 import { text } from '../invocation/command.ts'
@@ -26,8 +26,7 @@ export async function get(client: Client, invocation: Invocation, [given = '']: 
   const params = { name: wanted.name, version: String(version.version) }
   const { items } = await client.call(dataSetsApi.listDataFiles, { params, query })
   const single = items.length === 1 && items[0]?.path === ''
-  const place = version.made_by.kind === 'files' ? (version.made_by.place ?? '') : ''
-  const root = resolve(text(invocation, 'out') ?? (single ? `${wanted.name}${extname(place)}` : wanted.name))
+  const root = resolve(text(invocation, 'out') ?? (single ? `${wanted.name}${endingOf(version.made_by)}` : wanted.name))
   const targets = items.map((file) => ({ file, path: single ? root : join(root, safePath(file.path)) }))
   const there = await alreadyThere(targets)
   const taken = targets.filter(({ path }) => there.get(path) === 'other').map(({ path }) => path)
@@ -96,4 +95,10 @@ export async function bring(
     throw new Error(`${path} came with other bytes than its digest says; what came was deleted, so run it again`)
   }
   await rename(part, path)
+}
+
+/** The ending that a single file had, where that is known. */
+function endingOf(made: MadeBy): string {
+  if (made.kind === 'features') return '.parquet'
+  return made.kind === 'files' ? extname(made.place ?? '') : ''
 }
