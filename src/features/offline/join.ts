@@ -42,14 +42,14 @@ export async function join(duck: DuckDBConnection, request: JoinRequest): Promis
   const keys = keysAsked(service, views)
   const given = await relation(duck, filesSql(entities))
   refuseTaken(given, service)
-  await duck.run(`CREATE TABLE requests AS ${requestsSql(given, time, keys)}`)
+  await duck.run(`CREATE TEMP TABLE requests AS ${requestsSql(given, time, keys)}`)
   const seen = new Map<string, Seen>()
   for (const [at, taken] of service.views.entries()) {
     const view = views[taken.name]
     if (view === undefined) throw new Error(`the view "${taken.name}" was not handed over`)
     seen.set(taken.name, await see(duck, { at, taken, view, request }))
   }
-  await duck.run(`CREATE TABLE joined AS ${joinedSql(service, seen)}`)
+  await duck.run(`CREATE TEMP TABLE joined AS ${joinedSql(service, seen)}`)
   const statuses = await countStatuses(duck, service, seen)
   const computed = await addOnDemand(duck, service, given)
   await duck.run(`COPY (${resultSql(given, service)}) TO ${literal(request.into)} (FORMAT parquet, COMPRESSION zstd)`)
@@ -104,12 +104,12 @@ async function see(duck: DuckDBConnection, { at, taken, view, request }: Seeing)
   const [rows, table, windows] = [`rows${at}`, `seen${at}`, `windows${at}`]
   const asked = taken.keys.map(keyColumn)
   const from = await relation(duck, originSql(view, { ...request.sources, ...request.own?.[taken.name] }))
-  await duck.run(`CREATE TABLE ${rows} AS ${viewRowsSql(view, from, { table: 'requests', keys: asked })}`)
+  await duck.run(`CREATE TEMP TABLE ${rows} AS ${viewRowsSql(view, from, { table: 'requests', keys: asked })}`)
   const keys = view.keys.map(({ name }) => name)
   const ttl = view.ttl_ms === null ? null : BigInt(view.ttl_ms) * 1_000_000n
   const rules = { ttl, includeLateData: request.include_late_data }
   const plan = await choosePlan(duck, rows, keys)
-  await duck.run(`CREATE TABLE ${table} AS ${asOfStatement({ requests: 'requests', rows, keys, asked, rules, plan })}`)
+  await duck.run(`CREATE TEMP TABLE ${table} AS ${asOfStatement({ requests: 'requests', rows, keys, asked, rules, plan })}`)
   if (view.windows.length === 0) return { table, rows, windows: null, view }
   const of = view.windows.map(({ name, take, column, over_ms, step_ms, q }) => ({
     name,
@@ -121,7 +121,7 @@ async function see(duck: DuckDBConnection, { at, taken, view, request }: Seeing)
   }))
   const { includeLateData } = rules
   await duck.run(
-    `CREATE TABLE ${windows} AS ${windowStatement({ requests: 'requests', rows, keys, asked, windows: of, includeLateData })}`,
+    `CREATE TEMP TABLE ${windows} AS ${windowStatement({ requests: 'requests', rows, keys, asked, windows: of, includeLateData })}`,
   )
   return { table, rows, windows, view }
 }

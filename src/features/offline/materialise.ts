@@ -45,7 +45,7 @@ export async function materialise(
   { view, sources, until, take }: Materialisation,
 ): Promise<Materialised> {
   const from = await relation(duck, originSql(view, sources))
-  await duck.run(`CREATE TABLE source AS ${viewRowsSql(view, from)}`)
+  await duck.run(`CREATE TEMP TABLE source AS ${viewRowsSql(view, from)}`)
   const keyed = view.keys.map(({ name }) => `${quoted(name)} IS NOT NULL`).join(' AND ') || 'TRUE'
   const seen = `event <= ${until} AND created <= ${until}`
   const [[without = 0n, later = 0n] = []] = await values(

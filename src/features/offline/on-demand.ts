@@ -28,7 +28,7 @@ export async function addOnDemand(
   const plan = planOnDemand(on_demand)
   const types = on_demand.map(({ type }) => type)
   const declared = on_demand.map(({ name, type }) => `${quoted(name)} ${DUCK_TYPES[type]}`)
-  await duck.run(`CREATE TABLE computed ("row" BIGINT, ${declared.join(', ')})`)
+  await duck.run(`CREATE TEMP TABLE computed ("row" BIGINT, ${declared.join(', ')})`)
   const appender = await duck.createAppender('computed')
   const nulls = types.map(() => 0)
   let rows = 0
