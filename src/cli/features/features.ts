@@ -5,12 +5,14 @@ import type { Invocation } from '../invocation/command.ts'
 import { connect } from '../invocation/server.ts'
 import { apply } from './apply.ts'
 import { diff } from './diff.ts'
+import { importFeast } from './import.ts'
 import { join } from './join.ts'
 import { cancel, jobs } from './jobs.ts'
 import { list } from './list.ts'
 import { materialise } from './materialise.ts'
 import { push } from './push.ts'
 import { read } from './read.ts'
+import { serve } from './serve.ts'
 import { show } from './show.ts'
 
 /** `client` is asked for only where the arguments are whole. */
@@ -25,8 +27,11 @@ const ACTS: Readonly<Record<string, Act>> = {
   materialise,
   push,
   read,
+  serve,
   jobs,
   cancel,
+  // the server is not asked
+  import: (_connected, invocation, args) => importFeast(invocation, args),
 }
 
 export async function run(invocation: Invocation): Promise<number> {

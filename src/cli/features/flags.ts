@@ -6,9 +6,9 @@ export const FEATURES_COMMANDS: readonly Command[] = [
   {
     name: 'features',
     summary:
-      'Apply, list, show and compare feature views and services; join a table with features as of its times; materialise, push and read them',
+      'Apply, list, show and compare feature views and services; join a table with features as of its times; materialise, push, read and serve them; import those of Feast',
     usage:
-      '[list | apply [DIR] | show NAME[@VERSION] | diff [DIR] | diff NAME FROM [TO] | join ENTITIES | materialise [VIEW...] | push VIEW FILE | read SERVICE [KEY=VALUE...] | jobs [JOB] | cancel JOB]',
+      '[list | apply [DIR] | show NAME[@VERSION] | diff [DIR] | diff NAME FROM [TO] | join ENTITIES | materialise [VIEW...] | push VIEW FILE | read SERVICE [KEY=VALUE...] | serve SERVICE | import feast REPO | jobs [JOB] | cancel JOB]',
     example: 'slipway features join trips.csv --service eta --output training.parquet',
     flags: [
       ...SERVER_FLAGS,
@@ -21,7 +21,11 @@ export const FEATURES_COMMANDS: readonly Command[] = [
         'time COLUMN': 'With `join`: the column of the time that each row asks for (default event_timestamp).',
         'into DATASET': 'With `join`: the data set that gets the result (default SERVICE_training).',
         'include-late-data': 'With `join`: rows that became known after the time count too, as in Feast.',
-        'output FILE': 'With `join`: bring the result here, a Parquet file.',
+        'output FILE': 'With `join`: bring the result here, a Parquet file; with `import`: write the sections here.',
+        'endpoint ENDPOINT': 'With `serve`: the endpoint that fills what requests leave out.',
+        'model-version VERSION':
+          'With `serve`: for this version of the model alone (default all that have none of their own).',
+        'python PATH': 'With `import`: the Python that has Feast (default python3).',
         force: 'With `join --output`: write over a file that is there.',
         all: 'With `materialise`: every view that has a source.',
         'until TIME': 'With `materialise`: leave out what happened, or became known, later (default now).',

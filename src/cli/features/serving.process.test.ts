@@ -12,6 +12,7 @@ import { problem } from '../../contract/errors.ts'
 import { featuresApi, type FeatureService, type FeatureView } from '../../contract/features/catalogue.ts'
 import { featureJobsApi, type FeatureJob } from '../../contract/features/jobs.ts'
 import { onlineApi } from '../../contract/features/online.ts'
+import { servingApi } from '../../contract/serving.ts'
 import { AT } from '../answers.fixture.ts'
 import { startRecorded, type RecordedServer } from '../recorded-server.fixture.ts'
 import { usage } from '../run-command.fixture.ts'
@@ -472,5 +473,28 @@ describe('slipway features jobs', () => {
     server.answer(featureJobsApi.cancelFeatureJob, job({ state: 'canceled' }))
     assert.deepEqual((await features('cancel', 'fj_1')).lines, ['join of eta@2 is canceled'])
     await assert.rejects(features('cancel'), usage(/features cancel needs a job/))
+  })
+})
+
+describe('slipway features serve', () => {
+  it('sets the service of an endpoint or of one version of its model, and ends it', async () => {
+    const eta = { service: 'eta', version: 2 }
+    server.answer(servingApi.putEndpointFeatures, { all: eta, model_versions: {} })
+    assert.deepEqual((await features('serve', 'eta@2', '--endpoint', 'late')).lines, [
+      'late: requests bring keys, and eta@2 fills the rest',
+    ])
+    server.answer(servingApi.putEndpointFeatures, { all: null, model_versions: { 7: eta } })
+    assert.deepEqual((await features('serve', 'eta', '--endpoint', 'late', '--model-version', '7')).lines, [
+      'late: version 7 of the model takes eta@2; of all others requests bring all inputs',
+    ])
+    const asked = server.asked(servingApi.putEndpointFeatures)
+    assert.deepEqual(
+      asked.map(({ params, body }) => [params, body]),
+      [[['late'], { service: 'eta', model_version: '7' }]],
+    )
+    server.answer(servingApi.putEndpointFeatures, { all: null, model_versions: {} })
+    assert.deepEqual((await features('serve', 'none', '--endpoint', 'late')).lines, ['late: requests bring all inputs'])
+    assert.deepEqual(server.asked(servingApi.putEndpointFeatures)[0]?.body, { service: null })
+    await assert.rejects(features('serve', 'eta'), usage(/features serve needs a service and an endpoint/))
   })
 })

@@ -90,6 +90,7 @@ const WORDS: Readonly<Record<string, readonly string[]>> = {
   'features push': ['push', 'v', pushed],
   'features push CSV': ['push', 'v', rows],
   'features read': ['read', 's', 'k=1'],
+  'features serve': ['serve', 's', '--endpoint', 'e'],
   'features jobs': ['jobs'],
   'features jobs JOB': ['jobs', 'fj_1'],
   'features cancel': ['cancel', 'fj_1'],

@@ -64,7 +64,9 @@ const Window = z.strictObject({
   over: span.describe('how far it looks back, 1m to 90d'),
   step: span
     .optional()
-    .describe('its beginning lies on a multiple of this; default 5m below 12h, 1h below 12d, 1d from there on'),
+    .describe(
+      'its beginning lies on a multiple of this; default 1m below 1h, 5m below 12h, 1h below 12d, 1d from there on',
+    ),
   q: z.number().min(0).max(1).optional().describe('with quantile: which one, 0 to 1'),
   type: z.enum(VALUE_TYPES).optional().describe('with min, max, last: the type of the column; default float'),
   description: text.default(''),
@@ -136,9 +138,13 @@ export const ServiceSection = z.strictObject({
 })
 export type ServiceSection = z.output<typeof ServiceSection>
 
+const definitionName = z
+  .string()
+  .regex(/^[A-Za-z][A-Za-z0-9_]{0,63}$/, 'letters, digits and "_", beginning with a letter, at most 64')
+
 const most = <S extends z.ZodType>(schema: S, count: number, what: string) =>
   z
-    .record(columnName, schema)
+    .record(definitionName, schema)
     .refine((given) => Object.keys(given).length <= count, `at most ${count} ${what}`)
     .default({})
 

@@ -109,7 +109,9 @@ async function see(duck: DuckDBConnection, { at, taken, view, request }: Seeing)
   const ttl = view.ttl_ms === null ? null : BigInt(view.ttl_ms) * 1_000_000n
   const rules = { ttl, includeLateData: request.include_late_data }
   const plan = await choosePlan(duck, rows, keys)
-  await duck.run(`CREATE TEMP TABLE ${table} AS ${asOfStatement({ requests: 'requests', rows, keys, asked, rules, plan })}`)
+  await duck.run(
+    `CREATE TEMP TABLE ${table} AS ${asOfStatement({ requests: 'requests', rows, keys, asked, rules, plan })}`,
+  )
   if (view.windows.length === 0) return { table, rows, windows: null, view }
   const of = view.windows.map(({ name, take, column, over_ms, step_ms, q }) => ({
     name,
