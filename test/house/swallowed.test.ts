@@ -27,6 +27,7 @@ const MEANT: Readonly<Record<string, readonly [count: number, reason: string]>> 
     4,
     'a lock that cannot be read is held by nobody that could be asked, and one that cannot be touched gives no sign',
   ],
+  'src/features/jobs/now.ts': [1, 'whoever asked for the join before is told'],
   'src/gateway/backends/python.ts': [3, SPAWN],
   'src/gateway/backends/scorer.ts': [
     1,

@@ -42,6 +42,7 @@ async function statusOf(method: string, path: string, body?: object): Promise<nu
 
 /** Routes that answer from the process itself. */
 const WITHOUT_DATABASE: ReadonlySet<string> = new Set([
+  '/feast/{project}/health',
   '/v1/me',
   // reads the table of the tokens, which is there
   '/v1/tokens',

@@ -191,7 +191,7 @@ const WRONG: readonly (readonly [Section, wrong: string, says: readonly string[]
   ["endpoint", "e", ["endpoint: got \"e\", expected keys with values"]],
   ["endpoint", "{name: \"a b\"}", ["endpoint.name: got \"a b\", expected letters, digits, \"_\", \".\" and \"-\", at most 128, beginning with a letter or digit"]],
   ["endpoint", "{name: e, rollout: fast}", ["endpoint.rollout: got \"fast\", expected keys with values"]],
-  ["endpoint", "{name: e, roll: {}}", ["endpoint.roll: unknown key; expected one of: name, rollout"]],
+  ["endpoint", "{name: e, roll: {}}", ["endpoint.roll: unknown key; expected one of: name, rollout, features"]],
 ]
 
 test('a file without anything wrong has no fault', () => assert.deepEqual(said(file({})), []))
