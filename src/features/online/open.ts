@@ -1,8 +1,9 @@
 /** The online store of this machine, as the control process holds it: opened when it is first written, closed when the server stops. */
-import { existsSync, mkdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { onlinePath } from './path.ts'
 import { OnlineReader } from './reader.ts'
+import { hasStore } from './schema.ts'
 import { OnlineStore } from './store.ts'
 
 export interface Online {
@@ -34,7 +35,7 @@ export function openOnline(dataDir: string): Online {
     },
     reader() {
       if (isClosed) throw new Error('the online store is closed')
-      if (read === undefined && existsSync(path)) read = new OnlineReader(path)
+      if (read === undefined && hasStore(path)) read = new OnlineReader(path)
       return read
     },
     close() {

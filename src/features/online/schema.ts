@@ -2,6 +2,7 @@
  * The embedded online store: a database of SQLite beside the main one, which the control process writes and every gateway of the machine
  * reads. A set holds the rows of one version of a view; while a new one is made the old one answers, and a switch is one transaction.
  */
+import { existsSync } from 'node:fs'
 import Database from 'better-sqlite3'
 
 export type Connection = Database.Database
@@ -74,6 +75,17 @@ export function openForWriting(path: string): Connection {
     connection.pragma(`user_version = ${LAYOUT}`)
   })()
   return connection
+}
+
+/** Whether a store is there as a whole: its file comes a moment before its tables. */
+export function hasStore(path: string): boolean {
+  if (!existsSync(path)) return false
+  const connection = new Database(path, { readonly: true, fileMustExist: true, timeout: 1000 })
+  try {
+    return connection.pragma('user_version', { simple: true }) === LAYOUT
+  } finally {
+    connection.close()
+  }
 }
 
 /** Opens the store for reading. Throws where it is missing. */

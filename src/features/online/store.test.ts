@@ -1,6 +1,6 @@
 /** The online store: what is written is what is read, by the rules of "as of", through pushes, switches and the passing of time. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
@@ -9,6 +9,7 @@ import { compareStamps, lookUp } from '../as-of/as-of.ts'
 import type { View } from '../definitions/definitions.ts'
 import { prng } from '../../stats/prng.ts'
 import { OnlineReader } from './reader.ts'
+import { hasStore } from './schema.ts'
 import { OnlineStore, type NewRow, type ViewVersion } from './store.ts'
 
 let folder: string
@@ -221,4 +222,13 @@ test('a view that is removed is gone with all its rows', () => {
   store.push({ ...OF, version: 2 }, view(), [row('1', 50, 6)], 100n)
   store.remove(OF)
   assert.deepEqual([seen('1', 100), seen('1', 100, { ...OF, version: 2 })], ['nothing stored', 'live 6 c6'])
+})
+
+test('a store is there when its tables are', () => {
+  const path = join(folder, 'other.db')
+  assert.equal(hasStore(path), false)
+  writeFileSync(path, '')
+  assert.equal(hasStore(path), false)
+  new OnlineStore(path).close()
+  assert.equal(hasStore(path), true)
 })

@@ -1,11 +1,11 @@
 /** The feature services of what a gateway serves, over the one online store of its machine. */
-import { existsSync } from 'node:fs'
 import type * as Reading from '../../features/online/reader.ts'
+import type * as Schema from '../../features/online/schema.ts'
 import { onlinePath } from '../../features/online/path.ts'
 import type { FeaturesRoute, RoutingTable, VariantRoute } from '../table/table.ts'
 import type * as Filling from './fill.ts'
 
-type Code = typeof Filling & typeof Reading
+type Code = typeof Filling & typeof Reading & typeof Schema
 
 /** A service that could not be made ready. */
 interface Failure {
@@ -61,13 +61,17 @@ export class GatewayFeatures {
   }
 
   async #loadCode(): Promise<Code> {
-    this.#code ??= { ...(await import('./fill.ts')), ...(await import('../../features/online/reader.ts')) }
+    this.#code ??= {
+      ...(await import('./fill.ts')),
+      ...(await import('../../features/online/reader.ts')),
+      ...(await import('../../features/online/schema.ts')),
+    }
     return this.#code
   }
 
   /** Undefined while nothing was ever stored on this machine. */
   #store(): Reading.OnlineReader | undefined {
-    if (this.#reader === undefined && this.#code !== undefined && existsSync(this.#path))
+    if (this.#reader === undefined && this.#code !== undefined && this.#code.hasStore(this.#path))
       this.#reader = new this.#code.OnlineReader(this.#path)
     return this.#reader
   }
