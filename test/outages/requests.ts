@@ -38,7 +38,7 @@ const MOST_FIELDS = 12
 export function requestOf(route: Route, url: string, values: Values): Request {
   const value = (name: string): unknown => valueOf(values, route.path, name)
   const path = route.path
-    .replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(textOf(value(name) ?? 'a')))
+    .replace(/(?<=\/):(\w+)/g, (_, name: string) => encodeURIComponent(textOf(value(name) ?? 'a')))
     .replace('*', () => textOf(value('*') ?? ''))
   const asked = route.method === 'GET' ? route.query : route.body
   const needed = asked instanceof z.ZodType ? (exampleOf(schemaOf(asked), value) as Json) : {}

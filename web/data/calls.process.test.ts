@@ -78,7 +78,7 @@ const ROUTES: readonly Route[] = [
 /** The route of an address: paths without parameters before those with them. */
 function routeOf(method: string, path: string): Route | undefined {
   const fits = (route: Route): boolean =>
-    route.method === method && new RegExp(`^${route.path.replaceAll(/:\w+/g, '[^/]+')}$`).test(path)
+    route.method === method && new RegExp(`^${route.path.replaceAll(/(?<=\/):\w+/g, '[^/]+')}$`).test(path)
   return ROUTES.filter(fits).sort((a, b) => a.path.split(':').length - b.path.split(':').length)[0]
 }
 
