@@ -9,6 +9,7 @@ import type { Values } from './values.ts'
 
 /** Routes that answer from the process, or by a digest from the blobs. All others need the database. */
 const WITHOUT_DATABASE: readonly string[] = [
+  'GET /feast/:project/health',
   'GET /health',
   'GET /v1/changes',
   'GET /v1/health',
@@ -100,6 +101,12 @@ const WITHOUT_ROWS: ReadonlySet<string> = new Set([
   'POST /v1/pipeline-plans',
   'POST /v1/retention/:id/apply',
   'POST /v1/storage/look',
+  // read, or written to the online store, which is a file of its own; no view has a source
+  'POST /v1/features:read',
+  'POST /v1/features/views/:name/rows',
+  ...['get-online-features', 'push', 'write-to-online-store', 'materialize', 'materialize-incremental'].map(
+    (name) => `POST /feast/:project/${name}`,
+  ),
   // asked for an empty list, for what is not set, or for what is so already: a group of these alone commits nothing
   'POST /v1/data-sets',
   'POST /v1/endpoints/:name/metrics',

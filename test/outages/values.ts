@@ -91,6 +91,17 @@ function common(made: Json): Values {
   }
 }
 
+/** Of the bodies of Feast's routes, each of which takes what it knows. */
+const OF_FEAST = {
+  features: ['world:a'],
+  entities: { key: [1] },
+  push_source_name: 'world',
+  feature_view_name: 'world',
+  df: { key: [1], at: ['2024-01-01T00:00:00Z'], a: [1] },
+  start_ts: '2024-01-01T00:00:00Z',
+  end_ts: '2024-01-02T00:00:00Z',
+}
+
 const OF_MODEL = { name: 'world', version: '1', alias: 'champion', path: 'MLmodel' }
 
 /** Slipway's own API. */
@@ -129,6 +140,17 @@ function own(made: Json): Values {
     '/v1/studies': { id: made['study'], pipeline_version: made['pipeline'] },
     '/v1/data-sets': { $also: ['tree'], name: 'world', version: '1', tree: made['data'] },
     '/v1/incidents': { id: 'inc_1' },
+    '/v1/features/': { kind: 'views', name: 'world', from: '1' },
+    '/v1/features/joins': { $also: ['tree'], service: 'none', tree: made['data'] },
+    '/v1/features/views/:name/materialise': { name: 'none' },
+    '/v1/features/views/:name/rows': { rows: [{ key: 1, at: '2024-01-01T00:00:00Z', a: 1 }] },
+    '/v1/features:read': { $also: ['service'], service: 'world', entities: [{ key: 1 }] },
+    '/v1/endpoints/:name/features': { service: 'world' },
+    '/feast/': {
+      $also: Object.keys(OF_FEAST),
+      project: 'default',
+      ...OF_FEAST,
+    },
     '/v1/imports': { id: made['import'], kind: 'bundle', place: 'other', parts: ['a'] },
     '/v1/transfer/tables': { table: 'runs' },
     '/v1/transfer/blobs': { digest: made['tree'] },

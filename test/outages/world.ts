@@ -122,6 +122,13 @@ function loggedModel(experiment_id: unknown, source_run_id: string): Json {
   return { experiment_id, name: 'model', source_run_id, params: [pair('p')], tags: [pair('t')] }
 }
 
+/** A view whose rows are pushed, and a service that reads it. */
+const FEATURES = {
+  entities: { world: { keys: { key: 'int' } } },
+  views: { world: { entities: ['world'], push: true, event_time: 'at', features: { a: 'float' } } },
+  services: { world: { features: ['world:a'] } },
+}
+
 /** What a client of OpenTelemetry sends of the trace. */
 const SPANS = {
   resourceSpans: [
@@ -183,6 +190,7 @@ async function makeLlm(wire: Send): Promise<Json> {
 async function makeOwn({ send, bytes }: Calls): Promise<Json> {
   const { id: token } = part(await send('POST', '/v1/tokens', { name: 'world', role: 'viewer' }), 'row')
   await send('PUT', '/v1/endpoints/world', { project: 'default', model: 'world' })
+  await send('POST', '/v1/features/apply', { features: FEATURES })
   const rollout = await send('POST', '/v1/endpoints/world/rollouts', { version: '1' })
   await send('PUT', '/v1/endpoints/world/freeze', { reason: 'a test' })
   const search = await send('POST', '/v1/searches', { name: 'world', filter: 'metrics.m > 0' })
