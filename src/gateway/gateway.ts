@@ -13,7 +13,7 @@ import type { RoutingTable, VariantRoute } from './table/table.ts'
 import type { PushReply } from './admin.ts'
 import { listenAdmin } from './admin.ts'
 import { engine } from './engine/engine.ts'
-import { GatewayFeatures } from './features/endpoints.ts'
+import { NO_FEATURES, type Features } from './features/none.ts'
 import { predictionIds } from './ids.ts'
 import type { LiveTable, VariantMemory } from './traffic/live.ts'
 import { forget, goLive } from './traffic/live.ts'
@@ -48,6 +48,8 @@ export interface GatewayOptions {
   /** How scorers are confined; absent or null = not at all. */
   readonly plan?: Plan | null
   readonly openBackend: OpenBackend
+  /** Reads the features that a table names; absent where there is no online store, as in an image. */
+  readonly features?: Features
   /** Longest waits for a request; the usual ones where it is not given. */
   readonly patience?: Patience
   /** Called when the admin socket asks the gateway to end. */
@@ -181,7 +183,7 @@ class GatewayState {
   readonly #files: RunFiles
   readonly #loader: Loader
   readonly #shadow: ShadowQueue
-  readonly #features: GatewayFeatures
+  readonly #features: Features
   readonly #memory: VariantMemory
   #table: LiveTable
   #pushing: Promise<unknown> = Promise.resolve()
@@ -196,7 +198,7 @@ class GatewayState {
     this.#files = files
     this.#key = folderKey(options.dataDir)
     this.#loader = new Loader(options.openBackend)
-    this.#features = new GatewayFeatures(options.dataDir, Date.now)
+    this.#features = options.features ?? NO_FEATURES
     const features = (project: string, route: VariantRoute) => this.#features.of(project, route)
     this.#memory = { stats: new Map(), breakers: new Map(), caches: new Map(), features }
     const writerId = `gw${options.index}.${Date.now().toString(36)}.${process.pid}`

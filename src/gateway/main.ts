@@ -4,7 +4,7 @@ import { runFiles } from './run-files.ts'
 import type { Gateway, GatewayOptions } from './gateway.ts'
 
 /** What the supervisor passes. */
-export type GatewayArguments = Omit<GatewayOptions, 'openBackend' | 'patience' | 'onDrain' | 'graceMs'>
+export type GatewayArguments = Omit<GatewayOptions, 'openBackend' | 'features' | 'patience' | 'onDrain' | 'graceMs'>
 
 async function main(): Promise<void> {
   const given = JSON.parse(process.argv[2] ?? '{}') as GatewayArguments
@@ -23,10 +23,15 @@ async function main(): Promise<void> {
   process.stdout.on('error', () => undefined)
   process.stderr.on('error', () => undefined)
   findOwnFilesByName()
-  const [{ startGateway }, { openBackend }] = await Promise.all([import('./gateway.ts'), import('./backends/open.ts')])
+  const [{ startGateway }, { openBackend }, { GatewayFeatures }] = await Promise.all([
+    import('./gateway.ts'),
+    import('./backends/open.ts'),
+    import('./features/endpoints.ts'),
+  ])
   gateway = await startGateway({
     ...given,
     openBackend: (variant, wait) => openBackend(variant, wait, { logDir, plan: given.plan ?? null }),
+    features: new GatewayFeatures(given.dataDir, Date.now),
     onDrain: end,
   })
   process.stdout.write(

@@ -4,17 +4,11 @@ import type * as Schema from '../../features/online/schema.ts'
 import { onlinePath } from '../../features/online/path.ts'
 import type { FeaturesRoute, RoutingTable, VariantRoute } from '../table/table.ts'
 import type * as Filling from './fill.ts'
+import type { Failure, Features } from './none.ts'
 
 type Code = typeof Filling & typeof Reading & typeof Schema
 
-/** A service that could not be made ready. */
-interface Failure {
-  readonly endpoint: string
-  readonly version: string
-  readonly reason: string
-}
-
-export class GatewayFeatures {
+export class GatewayFeatures implements Features {
   readonly #path: string
   readonly #asked: Filling.Asked
   /** Absent until a table names a service: most gateways read no features, and start sooner without the database. */

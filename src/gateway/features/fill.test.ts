@@ -73,7 +73,8 @@ let gateway: Gateway
 
 before(async () => {
   const table = openTable([routeOf('eta', 'eta'), routeOf('strict', 'strict', INPUTS.slice(0, 1))])
-  gateway = await startTestGateway(table, { dataDir, openBackend: async () => echo })
+  const features = new GatewayFeatures(dataDir, Date.now)
+  gateway = await startTestGateway(table, { dataDir, openBackend: async () => echo, features })
 })
 after(async () => {
   await gateway.stop()

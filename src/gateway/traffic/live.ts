@@ -4,6 +4,7 @@ import type { BreakerRoute, EndpointRoute, RoutingTable, TokenRoute, VariantRout
 import { backendKey, BREAKER, EMPTY_TABLE } from '../table/table.ts'
 import type { Backend } from '../../scoring/rows/backend.ts'
 import type { EndpointFeatures } from '../features/fill.ts'
+import type { FeaturesOf } from '../features/none.ts'
 import { Breaker } from './breaker.ts'
 import { CachedBackend } from './cache.ts'
 import { VariantStats } from './stats.ts'
@@ -41,9 +42,6 @@ export function requireTable(table: LiveTable): void {
   const detail = 'it has not been told yet what it answers'
   throw problem('unavailable', { what: 'the gateway', detail, retry_after: 1 })
 }
-
-/** What fills the requests of a variant of a project. */
-export type FeaturesOf = (project: string, route: VariantRoute) => EndpointFeatures | undefined
 
 /** Counters and breakers by variant; they outlive a swap of the table as long as the variant stays the same. */
 export interface VariantMemory {
