@@ -118,7 +118,8 @@ async function apply(
     })
     return planned.changes
   })
-  if (!isDry) changed(project)
+  // every project hears of changes, and no other is to learn its name
+  if (!isDry) changed('definitions')
   return changes
 }
 

@@ -32,7 +32,7 @@ export async function importFeast(invocation: Invocation, args: readonly string[
     throw new UsageError(`${output} exists already; it is left as it is. Name another file with --output`)
   const imported = importRepository(await readRepository(folder, python))
   const yaml = importText(imported, given)
-  if (output !== undefined) await writeFile(resolve(output), yaml)
+  if (output !== undefined) await writeFile(resolve(output), yaml, { flag: 'wx' })
   out.data({ ...imported, written: output === undefined ? null : resolve(output) })
   if (output === undefined) {
     out.line(yaml.trimEnd())

@@ -17,7 +17,13 @@ export const ON_EXPIRED = ['null', 'value', 'refuse'] as const
 export type OnExpired = (typeof ON_EXPIRED)[number]
 
 const COLUMN = 'letters, digits and "_", not beginning with a digit, at most 64'
-export const columnName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, COLUMN)
+/** What every object of JavaScript has is no name: it would be found where nothing is. */
+const isFree = (name: string): boolean => !(name in {})
+const TAKEN = 'another name: this one is taken by the language of the server'
+export const columnName = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, COLUMN)
+  .refine(isFree, TAKEN)
 const span = z.union([z.string(), z.number()], { error: 'a duration, for example 90s, 10m, 2h or 30d' })
 const text = z.string().max(2000)
 const tags = z
@@ -141,6 +147,7 @@ export type ServiceSection = z.output<typeof ServiceSection>
 const definitionName = z
   .string()
   .regex(/^[A-Za-z][A-Za-z0-9_]{0,63}$/, 'letters, digits and "_", beginning with a letter, at most 64')
+  .refine(isFree, TAKEN)
 
 const most = <S extends z.ZodType>(schema: S, count: number, what: string) =>
   z

@@ -219,6 +219,21 @@ const FAULTS: readonly (readonly [string, Written, string])[] = [
     },
     'on_demand.b.inputs.a: it depends on itself by way of "a"',
   ],
+  [
+    'an on-demand feature by a name that every object has',
+    { ...BASE, on_demand: { a: { inputs: { b: 'on_demand:constructor' }, sql: 'b', type: 'float' } }, services: {} },
+    'on_demand.a.inputs.b: there is no on-demand feature "constructor"; there are "a"',
+  ],
+  [
+    'a feature by the name of a column that every view has',
+    {
+      ...BASE,
+      views: { stats: { ...BASE.views.stats, features: { Arrival: 'int' } } },
+      on_demand: {},
+      services: {},
+    },
+    'views.stats.features.Arrival: its name is that of a column that every view has, small and capital letters being the same',
+  ],
 ]
 for (const [name, section, expected] of FAULTS)
   test(`is refused: ${name}`, async () => {
@@ -227,3 +242,28 @@ for (const [name, section, expected] of FAULTS)
     assert.ok(texts.includes(expected), texts.join('\n'))
     assert.deepEqual(await newest(database.db, 'p'), [], 'and nothing is written')
   })
+
+test('names that every object has are refused, and faults of many are told once each', async () => {
+  const key = (name: string) => ({ ...BASE, entities: { driver: { keys: { [name]: 'int' } } } })
+  for (const name of ['constructor', 'valueOf', '__proto__'])
+    assert.equal(
+      FeaturesSection.safeParse(JSON.parse(JSON.stringify(key('k')).replace('"k"', `"${name}"`))).success,
+      false,
+      name,
+    )
+  const on_demand = Object.fromEntries(
+    Array.from({ length: 40 }, (_, i) => [
+      `x${i}`,
+      {
+        inputs: i === 0 ? {} : { a: `on_demand:x${i - 1}`, b: `on_demand:x${i - 1}` },
+        sql: i === 0 ? '?' : 'a + b',
+        type: 'float',
+      },
+    ]),
+  )
+  const { faults } = await apply({ ...BASE, on_demand, services: {} })
+  assert.deepEqual(
+    faults.map(({ path }) => path.join('.')),
+    ['on_demand.x0.sql'],
+  )
+})

@@ -23,19 +23,30 @@ export interface Around {
   readonly numberOf?: (view: View) => number
 }
 
+/** More are told of nobody who reads them. */
+const MOST_FAULTS = 100
+
 /** The definitions of a section without those that have a fault, and all faults. */
 export function readSection(section: FeaturesSection, around: Around): { definitions: Definitions; faults: Fault[] } {
   const faults: Fault[] = []
-  const tell: Tell = (path, message) => faults.push({ path, message })
+  const tell: Tell = (path, message) => {
+    if (faults.length < MOST_FAULTS) faults.push({ path, message })
+  }
   const entities = entitiesOf(section, around.entities ?? [])
   const views = new Map<string, View>()
   for (const named of Object.entries(section.views)) {
     const view = viewOf(named, entities, { names: around.sources }, tell)
     if (view !== undefined) views.set(view.name, view)
   }
+  const numbers = new Map<View, number>()
+  const numberOf = (view: View): number => {
+    const number = numbers.get(view) ?? around.numberOf?.(view) ?? 1
+    numbers.set(view, number)
+    return number
+  }
   const find = (name: string, version?: number): NumberedView | undefined => {
     const own = views.get(name)
-    const number = own === undefined ? undefined : (around.numberOf?.(own) ?? 1)
+    const number = own === undefined ? undefined : numberOf(own)
     if (own !== undefined && number !== undefined && (version === undefined || version === number))
       return { view: own, version: number }
     return around.view?.(name, version)

@@ -33,9 +33,12 @@ export function onDemandsOf(
   const done = new Map<string, OnDemand>()
   const names = Object.keys(on_demand)
   const open = new Set<string>()
+  const failed = new Set<string>()
   const read = (name: string): OnDemand | undefined => {
-    const section = on_demand[name]
-    if (done.has(name) || section === undefined) return done.get(name)
+    const section = Object.hasOwn(on_demand, name) ? on_demand[name] : undefined
+    if (done.has(name) || section === undefined || failed.has(name)) return done.get(name)
+    // until it is read without a fault; then each fault is told once
+    failed.add(name)
     open.add(name)
     const path = ['on_demand', name]
     const inputs = Object.entries(section.inputs).flatMap(([input, text]) => {
@@ -61,6 +64,7 @@ export function onDemandsOf(
     }
     const one: OnDemand = { name, type: section.type, sql: section.sql, inputs }
     done.set(name, one)
+    failed.delete(name)
     return one
   }
   for (const name of names) read(name)
@@ -121,6 +125,9 @@ function typeOfInput(input: ParsedInput, { named, names, read, tell }: Looking):
   return type
 }
 
+/** More than any model reads, and few enough to be held as one row. */
+const MOST_COLUMNS = 10_000
+
 interface Taken {
   readonly view: string
   readonly version: number | undefined
@@ -146,6 +153,7 @@ export function serviceOf(
     tell(['services', name, ...path], message)
   }
   for (const [i, given] of section.features.entries()) {
+    if (columns.length > MOST_COLUMNS) break
     const path = ['features', String(i)]
     if (typeof given === 'string' && given.startsWith('on_demand:')) {
       const found = named.onDemand(given.slice('on_demand:'.length))
@@ -165,7 +173,10 @@ export function serviceOf(
     const fault = addView(views, taken, found) ?? addColumns(columns, taken, found.view, section.full_names)
     if (fault !== undefined) wrong(path, fault)
   }
-  const twice = columns.find((column, i) => columns.findIndex((other) => other.name === column.name) !== i)
+  if (columns.length > MOST_COLUMNS)
+    wrong(['features'], `it gives ${columns.length} columns; at most ${MOST_COLUMNS} were expected`)
+  const seen = new Set<string>()
+  const twice = columns.slice(0, MOST_COLUMNS).find(({ name: column }) => seen.has(column) || !seen.add(column))
   if (twice !== undefined)
     wrong(['features'], `two of them give the column "${twice.name}"; "full_names: true" or "names" tells them apart`)
   const on_demand = withNeeds(wanted, named)

@@ -145,12 +145,23 @@ function givenBy(take: WindowSection['take'], of: ValueType): ValueType {
   return RECKONING.has(take) ? 'float' : of
 }
 
+/** Of the tables in which rows of views are joined. */
+const OWN = ['event', 'created', 'arrival']
+
 function checkNames(section: ViewSection, { keys, features, windows, event_time, created_time }: View, at: Tell): void {
   const count = Object.keys(section.features).length + Object.keys(section.windows).length
   if (count === 0) at([], '"features" or "windows" was expected')
   if (count > MOST_FEATURES) at([], `at most ${MOST_FEATURES} features were expected, got ${count}`)
   for (const { name } of windows)
     if (Object.hasOwn(section.features, name)) at(['windows', name], 'a feature of this name is in `features` too')
+  const folded = new Map<string, string>(OWN.map((name) => [name, 'a column that every view has']))
+  for (const { name } of [...keys, ...features, ...windows]) {
+    const other = folded.get(name.toLowerCase())
+    const isSame = other === `"${name}"` || (other === 'a key' && keys.some((key) => key.name === name))
+    if (other !== undefined && !isSame)
+      at(['features', name], `its name is that of ${other}, small and capital letters being the same`)
+    folded.set(name.toLowerCase(), keys.some((key) => key.name === name) ? 'a key' : `"${name}"`)
+  }
   const taken = new Map(keys.map(({ name }) => [name, 'a key']))
   for (const { name } of features) {
     const what = taken.get(name)
@@ -168,8 +179,12 @@ function durationOf(given: string | number | undefined, path: readonly string[],
   return null
 }
 
+const MOST_LISTED = 20
+
 export function listed(names: readonly string[]): string {
-  return names.length === 0 ? 'none' : names.map((name) => `"${name}"`).join(', ')
+  const told = names.slice(0, MOST_LISTED).map((name) => `"${name}"`)
+  const more = names.length - told.length
+  return names.length === 0 ? 'none' : `${told.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
 /** Entities of a section and those that are known already; those of the section win. */

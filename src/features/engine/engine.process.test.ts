@@ -119,6 +119,7 @@ test('a query reads nothing but its sources, and changes no setting', async () =
     `SELECT * FROM 'https://example.com/a.csv'`,
     `SELECT 1) AS x; SET enable_external_access = true; SELECT * FROM (SELECT * FROM '${secret}'`,
     `SELECT 1) AS x; COPY (SELECT 1) TO '${join(folder, 'made.csv')}'; SELECT * FROM (SELECT 1`,
+    'SELECT 1; SELECT 2',
     `SELECT 1) AS x; INSTALL httpfs; SELECT * FROM (SELECT 1`,
     `SELECT 1) AS x; ATTACH '${join(folder, 'other.db')}' AS other; SELECT * FROM (SELECT 1`,
   ])

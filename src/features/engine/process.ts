@@ -86,7 +86,7 @@ async function materialiseInto(duck: DuckDBConnection, task: Extract<Task, { kin
 /** What went wrong in words for whoever gave the task. Throws what is a fault of ours. */
 function refusalOf(error: Error): Answer {
   if (error instanceof ColumnError) return { refused: error.message }
-  const { message } = error
+  const message = error.message.replace(/^Failed to extract statements: /, '')
   const marked = message.indexOf(MARK)
   if (marked !== -1) return { refused: (message.slice(marked + MARK.length).split('\n')[0] ?? '').trim() }
   if (/^Out of Memory Error|No space left/.test(message)) return { too_large: headOf(message) }

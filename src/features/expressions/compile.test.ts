@@ -90,3 +90,13 @@ test('a fault names the column, what stands there and what was expected', () => 
   assert.match(refused(`${'('.repeat(50)}1${')'.repeat(50)}`), /^41: nested deeper than 40/)
   assert.match(refused(`1${' + 1'.repeat(1500)}`), /at most 2000 parts/)
 })
+
+test('what would be computed again and again is refused, and what would grow without end has no value', () => {
+  const chain = `trips > 1${' BETWEEN (trips > 1) AND (trips > 2)'.repeat(30)}`
+  assert.match(refused(chain, 'bool'), /it takes more than 10000 steps/)
+  assert.match(refused('CAST(trips AS constructor)', 'int'), /"constructor" is no type/)
+  const long = 'x'.repeat(600_000)
+  assert.equal(run('city || city', 'text', [7, 2.5, long, 0n]), null)
+  assert.equal(run('concat(city, city)', 'text', [7, 2.5, long, 0n]), null)
+  assert.equal(run('trim(city)', 'text', [7, 2.5, `  a b${' '.repeat(500_000)}`, 0n]), 'a b')
+})

@@ -7,7 +7,7 @@
  */
 import { VALUE_TYPES, type ValueType } from '../../contract/features/section.ts'
 import { compareValues, type Value } from '../as-of/windows.ts'
-import { FUNCTIONS, wholeOf, type FunctionOf, type Taken } from './functions.ts'
+import { FUNCTIONS, wholeOf, type FunctionOf, type Taken, joinTexts } from './functions.ts'
 import { ExpressionError, parseExpression, type Expression, type Operator } from './grammar.ts'
 
 /** Computes from the inputs, in the order in which they were declared. */
@@ -28,11 +28,28 @@ export function compileExpression(
   type: ValueType,
 ): Compute {
   const tree = parseExpression(text)
+  if (stepsOf(tree) > MOST_STEPS)
+    throw new ExpressionError(
+      tree.column,
+      `it takes more than ${MOST_STEPS} steps; BETWEEN and CASE x WHEN compute their left side once for each comparison`,
+    )
   const places = new Map(inputs.map(([name, of], at) => [name, { of, at }]))
   const compiled = compile(tree, places)
   if (compiled.type === type || compiled.type === 'null') return compiled.run
   if (compiled.type === 'int' && type === 'float') return asFloat(compiled).run
   throw new ExpressionError(tree.column, `it gives ${compiled.type}, and ${type} is declared`)
+}
+
+const MOST_STEPS = 10_000
+
+/** Parts that are computed; one that stands below two others counts for both, as it is computed twice. */
+function stepsOf(tree: object, known = new Map<object, number>()): number {
+  const before = known.get(tree)
+  if (before !== undefined) return before
+  const parts = Object.values(tree).filter((one): one is object => typeof one === 'object' && one !== null)
+  const steps = parts.reduce((sum, part) => sum + stepsOf(part, known), 1)
+  known.set(tree, steps)
+  return steps
 }
 
 type Places = ReadonlyMap<string, { readonly of: ValueType; readonly at: number }>
@@ -141,7 +158,7 @@ function operate(operator: Operator, [left, right]: readonly [Typed, Typed], tre
   if (operator === 'and' || operator === 'or') return logic(operator, [left, right], tree)
   if (operator === '||') {
     const runs = [needs(left, 'text', tree), needs(right, 'text', tree)].map(({ run }) => run)
-    return { type: 'text', run: strict(runs, (a, b) => `${a as string}${b as string}`) }
+    return { type: 'text', run: strict(runs, (a, b) => joinTexts([a as string, b as string])) }
   }
   const holds = COMPARED[operator]
   if (holds !== undefined) {
@@ -224,7 +241,8 @@ const TYPE_NAMES: Readonly<Record<string, ValueType>> = {
 
 function cast(of: Typed, wanted: string, { column }: Expression): Typed {
   const lower = wanted.toLowerCase()
-  const type = TYPE_NAMES[lower] ?? VALUE_TYPES.find((one) => one === lower)
+  const type =
+    (Object.hasOwn(TYPE_NAMES, lower) ? TYPE_NAMES[lower] : undefined) ?? VALUE_TYPES.find((one) => one === lower)
   if (type === undefined) throw new ExpressionError(column, `"${wanted}" is no type; there are ${said(VALUE_TYPES)}`)
   if (type === 'time' && of.type !== 'time' && of.type !== 'null')
     throw new ExpressionError(column, 'a time cannot be made of something else')

@@ -17,6 +17,12 @@ const TOLD_MS = 90 * DAY_MS
 
 const NS = 1_000_000n
 
+/** Within 64 bits: before it nothing happened. */
+function atLeast(moment: bigint): bigint {
+  const first = -(2n ** 63n)
+  return moment < first ? first : moment
+}
+
 export class Rounds {
   readonly #context: JobsContext
   #timer: NodeJS.Timeout | undefined
@@ -92,8 +98,8 @@ export class Rounds {
       return
     }
     const ttl = ttl_ms === null ? null : BigInt(ttl_ms) * NS
-    const forgotten = ttl === null ? null : now - 2n * ttl
-    const expired = ttl === null || (await this.#showsExpired(of)) ? null : now - ttl
+    const forgotten = ttl === null ? null : atLeast(now - 2n * ttl)
+    const expired = ttl === null || (await this.#showsExpired(of)) ? null : atLeast(now - ttl)
     await this.#slices(() => online.store().settle(id, { now, expired, forgotten }))
   }
 

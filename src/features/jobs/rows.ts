@@ -131,7 +131,8 @@ export interface End {
 export async function endJob(t: Tx, id: string, { state, reason = '' }: End, now: number): Promise<boolean> {
   const changed = await t.run(`UPDATE feature_jobs SET state = ?, reason = ?, ended_at = ? WHERE id = ? AND ${OPEN}`, [
     state,
-    reason,
+    // no text of PostgreSQL has one
+    reason.replaceAll('\0', '�'),
     now,
     id,
   ])

@@ -85,6 +85,9 @@ async function entitiesOf(
 
 const DATA_SET = /^(?<name>[A-Za-z0-9][A-Za-z0-9_.-]{0,127})(?:@(?<version>latest|[1-9]\d{0,8}))?$/
 
+/** From it on 64 bits hold nanoseconds. */
+const EARLIEST_MS = Date.UTC(1678, 0)
+
 export interface MaterialiseGiven {
   readonly project?: string | undefined
   readonly name: string
@@ -109,6 +112,12 @@ export async function startMaterialise(
       value: given.until,
       expected: `a time that has come: it is ${toTime(now)}`,
     })
+  if (until < EARLIEST_MS)
+    throw problem('invalid_field', {
+      field: 'until',
+      value: given.until,
+      expected: `a time from ${toTime(EARLIEST_MS)} on`,
+    })
   const asked: MaterialiseAsked = { until }
   const of = { project, kind: 'materialise' as const, name, version: found.version }
   return start(context, who, { of, asked, views: [{ name, version: found.version }] }, async (t) => {
@@ -119,6 +128,10 @@ export async function startMaterialise(
     throw problem('conflict', { detail })
   })
 }
+
+/** One job runs at a time, and other projects want their turn. */
+const MOST_OPEN = 20
+const OPEN_OF = "SELECT count(*) AS open FROM feature_jobs WHERE project = ? AND state IN ('waiting', 'running')"
 
 interface Starting {
   readonly of: Pick<JobRow, 'project' | 'kind' | 'name' | 'version'>
@@ -135,6 +148,9 @@ async function start(
   const id = ids('fj')
   return db.tx(async (t) => {
     await check(t)
+    const { open = 0 } = (await t.get<{ open: number }>(OPEN_OF, [of.project])) ?? {}
+    if (open >= MOST_OPEN)
+      throw problem('conflict', { detail: `${open} jobs of the project wait or run; ${MOST_OPEN} are the most` })
     const job_id = await enqueue(t, { kind: FEATURE_JOB, payload: { id }, max_attempts: MOST_ATTEMPTS })
     await insertRow(t, 'feature_jobs', {
       id,

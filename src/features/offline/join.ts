@@ -11,7 +11,7 @@ import { ColumnError, literal } from './columns.ts'
 import { addOnDemand } from './on-demand.ts'
 import { readColumn, readColumns } from './read-columns.ts'
 import { filesSql, keyColumn, requestsSql, viewRowsSql, windowColumn, type Files, type Relation } from './load.ts'
-import { originSql, relation, values } from './origin.ts'
+import { originSql, relation, requireOneStatement, values } from './origin.ts'
 
 export interface JoinRequest {
   readonly entities: Files
@@ -103,6 +103,7 @@ interface Seeing {
 async function see(duck: DuckDBConnection, { at, taken, view, request }: Seeing): Promise<Seen> {
   const [rows, table, windows] = [`rows${at}`, `seen${at}`, `windows${at}`]
   const asked = taken.keys.map(keyColumn)
+  await requireOneStatement(duck, view)
   const from = await relation(duck, originSql(view, { ...request.sources, ...request.own?.[taken.name] }))
   await duck.run(`CREATE TEMP TABLE ${rows} AS ${viewRowsSql(view, from, { table: 'requests', keys: asked })}`)
   const keys = view.keys.map(({ name }) => name)

@@ -22,6 +22,8 @@ export function filesSql({ paths, format }: Files): string {
   return `SELECT * FROM read_csv(${list}, header = true, all_varchar = true, union_by_name = true)`
 }
 
+const OWN_ROW = quoted('slipway: row')
+
 /** A name as it stands in a statement: `Day` finds `day`, as everywhere in SQL, where nothing else is meant. */
 function columnOf({ columns }: Relation, name: string, of: string): SourceColumn {
   const exact = columns.find((column) => column.name === name)
@@ -49,8 +51,9 @@ export function viewRowsSql(
   const created =
     view.created_time === null ? [] : [`coalesce(${timeSql(find(view.created_time))}, ${event}) AS created`]
   const columns = [...keys, `${event} AS event`, ...created, ...values].join(', ')
-  const numbered = `SELECT row_number() OVER () AS arrival, * FROM (${from.sql})`
-  const all = `SELECT arrival, ${columns} FROM (${numbered})`
+  // the source may have a column of any name
+  const numbered = `SELECT row_number() OVER () AS ${OWN_ROW}, * FROM (${from.sql})`
+  const all = `SELECT ${OWN_ROW} AS arrival, ${columns} FROM (${numbered})`
   const rows = view.created_time === null ? `SELECT *, event AS created FROM (${all})` : all
   if (asked === undefined || view.keys.length === 0) return rows
   const same = view.keys.map(({ name }, i) => `f.${quoted(name)} = r.${quoted(asked.keys[i] ?? name)}`).join(' AND ')

@@ -15,7 +15,7 @@ import type { View, WindowFeature } from '../definitions/definitions.ts'
 import { entityText } from '../online/keys.ts'
 import type { SourceRow, SourceTile } from '../online/source-rows.ts'
 import { viewRowsSql, windowColumn, type Files } from './load.ts'
-import { originSql, relation, values } from './origin.ts'
+import { originSql, relation, requireOneStatement, values } from './origin.ts'
 
 export interface Materialisation {
   readonly view: View
@@ -44,6 +44,7 @@ export async function materialise(
   duck: DuckDBConnection,
   { view, sources, until, take }: Materialisation,
 ): Promise<Materialised> {
+  await requireOneStatement(duck, view)
   const from = await relation(duck, originSql(view, sources))
   await duck.run(`CREATE TEMP TABLE source AS ${viewRowsSql(view, from)}`)
   const keyed = view.keys.map(({ name }) => `${quoted(name)} IS NOT NULL`).join(' AND ') || 'TRUE'

@@ -5,6 +5,17 @@ import type { View } from '../definitions/definitions.ts'
 import { ColumnError, type SourceColumn } from './columns.ts'
 import { filesSql, type Files, type Relation } from './load.ts'
 
+/**
+ * Refuses a query that is no single statement: with a bracket too many it would end the one around it and begin others. Throws `ColumnError`,
+ * or an error of DuckDB.
+ */
+export async function requireOneStatement(duck: DuckDBConnection, { name, origin }: View): Promise<void> {
+  const query = origin?.query ?? null
+  if (query === null) return
+  const { count } = await duck.extractStatements(query)
+  if (count !== 1) throw new ColumnError(`the query of view "${name}" is ${count} statements, and one was expected`)
+}
+
 /** The rows of a view before they are read as what is declared: of its source, or of its query over sources. */
 export function originSql({ name, origin }: View, sources: Readonly<Record<string, Files>>): string {
   if (origin === null)
@@ -15,7 +26,7 @@ export function originSql({ name, origin }: View, sources: Readonly<Record<strin
     return [source, filesSql(files)] as const
   })
   if (origin.query === null) return all[0]?.[1] ?? ''
-  return `WITH ${all.map(([source, sql]) => `${quoted(source)} AS (${sql})`).join(', ')} SELECT * FROM (${origin.query})`
+  return `WITH ${all.map(([source, sql]) => `${quoted(source)} AS (${sql})`).join(', ')} SELECT * FROM (\n${origin.query}\n)`
 }
 
 /** A relation with its columns. */

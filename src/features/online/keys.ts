@@ -8,14 +8,20 @@ export class KeyError extends Error {
   readonly expected: string
 
   constructor(key: string, value: unknown, expected: string) {
-    super(`"${key}" is ${JSON.stringify(value) ?? String(value)}, and ${expected} was expected`)
+    const plain = typeof value === 'bigint' ? digitsOf(value) : value
+    super(`"${key}" is ${JSON.stringify(plain) ?? String(plain)}, and ${expected} was expected`)
     this.key = key
-    this.value = value
+    this.value = plain
     this.expected = expected
   }
 }
 
 const INT = 'a whole number of 64 bits'
+
+/** As digits, where that is quickly done. */
+function digitsOf(value: bigint): string {
+  return BigInt.asIntN(256, value) === value ? String(value) : 'a number of more than 256 bits'
+}
 
 /**
  * The text of an entity, or null where a part of its key is null and nothing can match. `values` are as JSON gives them: a whole number may
@@ -40,8 +46,7 @@ function textOf(name: string, value: unknown): string {
 function wholeText(name: string, value: unknown): string {
   if (typeof value === 'number' && Number.isSafeInteger(value)) return String(value === 0 ? 0 : value)
   const whole = typeof value === 'bigint' ? value : bigintIn(value)
-  if (whole === undefined || whole < -(2n ** 63n) || whole >= 2n ** 63n)
-    throw new KeyError(name, typeof value === 'bigint' ? String(value) : value, INT)
+  if (whole === undefined || whole < -(2n ** 63n) || whole >= 2n ** 63n) throw new KeyError(name, value, INT)
   return String(whole)
 }
 

@@ -56,6 +56,8 @@ test('what is of another type, or was rounded on its way, is refused', () => {
     {},
   ])
     assert.throws(() => entityText(ROUTE, ['EWR', value]), KeyError, JSON.stringify(value))
+  assert.throws(() => entityText(ROUTE, [2n ** 60n, 1]), /"origin" is "1152921504606846976", and a text was expected/)
+  assert.throws(() => entityText(ROUTE, ['EWR', 10n ** 1000n]), /"a number of more than 256 bits"/)
   assert.throws(() => entityText(ROUTE, [1001, 1]), /"origin" is 1001, and a text was expected/)
 })
 

@@ -25,7 +25,7 @@ export function readValue(type: ValueType, given: unknown, field: string): Value
 const READERS: Readonly<Record<ValueType, (value: unknown) => Value | undefined>> = {
   int: wholeOf,
   float: (value) => {
-    if (typeof value === 'number') return value
+    if (typeof value === 'number') return Number.isFinite(value) ? value : undefined
     if (typeof value === 'bigint') return Number(value)
     return value === 'NaN' || value === 'Infinity' || value === '-Infinity' ? Number(value) : undefined
   },
@@ -42,10 +42,14 @@ function wholeOf(value: unknown): Value | undefined {
   return whole < -(2n ** 63n) || whole >= 2n ** 63n ? undefined : smallest(whole)
 }
 
+/** Of a whole number of 64 bits, with its sign. */
+const MOST_DIGITS = 20
+
 /** A number of JSON as one of ours. */
 export function withoutNumeral(value: unknown): unknown {
   if (!(value instanceof Numeral)) return value
-  return value.kind === 'int' ? BigInt(value.text) : Number(value.text)
+  // what no 64 bits hold is not read digit by digit: that takes a time that grows with their square
+  return value.kind === 'int' && value.text.length <= MOST_DIGITS ? BigInt(value.text) : Number(value.text)
 }
 
 export function notA(type: ValueType, given: unknown, field: string): Problem {
