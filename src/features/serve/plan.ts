@@ -71,6 +71,34 @@ export function planRead(project: string, service: Service, views: Readonly<Reco
   return { views: planned, columns: service.columns, found, onDemand, needs, taken, on_expired: service.on_expired }
 }
 
+/** Definitions of versions, by the same names. */
+export function definitionsOf(
+  versions: Readonly<Record<string, { readonly definition: View }>>,
+): Readonly<Record<string, View>> {
+  return Object.fromEntries(Object.entries(versions).map(([name, { definition }]) => [name, definition]))
+}
+
+/** What is left of a service where some of its columns need not be read: views and keys that nothing else needs are not asked for. */
+export function serviceWithout(service: Service, columns: ReadonlySet<string>): Service {
+  const kept = service.columns.filter(({ name }) => !columns.has(name))
+  const computed = new Set(kept.flatMap(({ of }) => ('on_demand' in of ? [of.on_demand] : [])))
+  const views = new Set(kept.flatMap(({ of }) => ('view' in of ? [of.view] : [])))
+  // each stands after what it needs
+  for (const { name, inputs } of service.on_demand.toReversed()) {
+    if (!computed.has(name)) continue
+    for (const { of } of inputs) {
+      if (of.kind === 'on_demand') computed.add(of.name)
+      if (of.kind === 'feature') views.add(of.view)
+    }
+  }
+  return {
+    ...service,
+    columns: kept,
+    views: service.views.filter(({ name }) => views.has(name)),
+    on_demand: service.on_demand.filter(({ name }) => computed.has(name)),
+  }
+}
+
 function refuseTwoTypes(views: readonly PlannedView[]): void {
   const types = new Map<string, { readonly type: string; readonly view: string }>()
   for (const { name, keys, asked } of views) {

@@ -13,6 +13,7 @@ import type { Numbers, Results } from '../../scoring/rows/results.ts'
 import { scoredResults } from '../../scoring/rows/results.ts'
 import type { Batch } from '../../scoring/rows/rows.ts'
 import { columnsOf, loggedRow, rowOf } from '../../scoring/rows/rows.ts'
+import { filledRows } from './filled.ts'
 
 export interface EngineDeps {
   readonly clock: Clock
@@ -106,11 +107,12 @@ function read(deps: EngineDeps, attempt: Attempt): { batch: Batch; reasons: Answ
   const { variant, ask } = attempt
   const { inputs } = variant.route
   try {
-    const { rows, reasons } = variant.features?.fill(ask.rows) ?? { rows: ask.rows, reasons: undefined }
+    const { rows, reasons } = filledRows(variant, ask.rows)
     const isByColumns = rows.count >= COLUMN_ROWS && variant.backend.scoreColumns !== undefined
     return { batch: isByColumns ? { columns: rows.columns(inputs) } : { rows: rows.values(inputs) }, reasons }
   } catch (error) {
-    if (variant.route.role === 'canary') variant.stats.add(deps.clock(), ask.rows.count, 0, true)
+    const isOurs = !(error instanceof Problem) || error.status !== 400
+    if (isOurs || variant.route.role === 'canary') variant.stats.add(deps.clock(), ask.rows.count, 0, true)
     throw error
   }
 }

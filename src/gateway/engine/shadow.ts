@@ -4,6 +4,7 @@ import type { LogRecord } from '../records/records.ts'
 import type { Scored } from '../../scoring/rows/scores.ts'
 import type { ShadowJob } from './ask.ts'
 import type { LiveVariant } from '../traffic/live.ts'
+import { filledRows } from './filled.ts'
 
 export interface ShadowDeps {
   readonly clock: Clock
@@ -79,7 +80,7 @@ export class ShadowQueue {
       let scored: readonly Scored[] | undefined
       let error: string | undefined
       try {
-        const rows = variant.features?.fill(job.ask.rows).rows ?? job.ask.rows
+        const { rows } = filledRows(variant, job.ask.rows)
         const values = rows.values(variant.route.inputs)
         const { params, bytes } = job.ask
         const deadline = this.#deps.clock() + 30_000

@@ -164,6 +164,49 @@ test('what the request has itself is not looked up; MLflow’s protocol is fille
   )
 })
 
+test('what a request brings whole is not looked up, and its keys are not needed', async () => {
+  const own = { trips: 1, rate: 2, city: 'Rome', seen: null }
+  const all = await predict({ ...own, per_trip: 9, paid: 1 })
+  assert.deepEqual(rowsOf(all), [[1, 2, 'Rome', 9, 1, null]])
+  assert.deepEqual(all.features, [{ missing: {}, events: {} }])
+  // an on-demand feature still needs the view
+  assert.equal((await post('/v1/endpoints/eta:predict', { inputs: { ...own, paid: 1 } })).status, 400)
+  const some = await predict({ driver_id: 77, trips: 30, paid: 9 })
+  assert.deepEqual(Object.keys(some.features[0]?.missing ?? {}).toSorted(), ['city', 'per_trip', 'rate', 'seen'])
+})
+
+test('metadata and OpenAPI say what a request has to bring', async () => {
+  const get = async (path: string) =>
+    (await (await fetch(`http://127.0.0.1:${gateway.port}${path}`)).json()) as Record<string, unknown>
+  const { inputs } = (await get('/v2/models/eta')) as { inputs: { name: string; datatype: string }[] }
+  assert.deepEqual(
+    inputs.map(({ name, datatype }) => `${name} ${datatype}`),
+    ['driver_id INT64', 'paid FP64'],
+  )
+  const { components } = (await get('/v1/endpoints/eta/openapi.json')) as {
+    components: { schemas: { Row: { required: string[]; properties: object } } }
+  }
+  const { required, properties } = components.schemas.Row
+  assert.deepEqual(required, ['driver_id', 'paid'])
+  assert.deepEqual(Object.keys(properties), ['driver_id', 'paid', 'trips', 'rate', 'city', 'per_trip', 'seen'])
+})
+
+test('where the service is not read, a version answers only what brings all that it would give', async () => {
+  const other = await startTestGateway(openTable([routeOf('eta', 'eta')]), { dataDir, openBackend: async () => echo })
+  try {
+    const ask = async (inputs: object) => {
+      const body = JSON.stringify({ inputs })
+      const url = `http://127.0.0.1:${other.port}/v1/endpoints/eta:predict`
+      const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+      return `${response.status} ${await response.text()}`
+    }
+    assert.match(await ask({ driver_id: 1, paid: 1 }), /^503 .*feature service eta@1.*does not bring \\"trips\\"/)
+    assert.match(await ask({ trips: 1, rate: 2, city: 'a', per_trip: 3, seen: null, paid: 1 }), /^200 /)
+  } finally {
+    await other.stop()
+  }
+})
+
 test('keys that are missing or of another type are refused by their name, and so is an expired row where the service says it', async () => {
   const fault = async (endpoint: string, inputs: unknown): Promise<string> => {
     const { status, body } = await post(`/v1/endpoints/${endpoint}:predict`, { inputs })

@@ -1,10 +1,13 @@
 /** Fills the inputs that a request leaves out with the features of its entities, read in this process. */
 import type { FeatureRow } from '../../contract/features/online.ts'
-import { planRead, type ReadPlan } from '../../features/serve/plan.ts'
+import { planRead, serviceWithout, type ReadPlan } from '../../features/serve/plan.ts'
 import { readEntities, type Entity, type Reading, type ReadRow } from '../../features/serve/read.ts'
 import { reasonsOf } from '../../features/serve/told.ts'
 import { momentText } from '../../features/serve/moments.ts'
+import type { InputField } from '../../scoring/rows/fields.ts'
 import { rowsFrom, type Rows } from '../../scoring/rows/rows.ts'
+import type { ValueType } from '../../contract/features/section.ts'
+import { broughtBy } from './brought.ts'
 import type { FeaturesRoute } from '../table/table.ts'
 
 /** What is told of the features of a row. */
@@ -24,24 +27,39 @@ export interface Asked {
 }
 
 export class EndpointFeatures {
-  readonly plan: ReadPlan
+  readonly #project: string
+  readonly #route: FeaturesRoute
   readonly #asked: Asked
-  readonly #names: readonly string[]
+  readonly #columns: readonly string[]
+  /** Plans by the columns that requests bring. */
+  readonly #plans = new Map<string, ReadPlan>()
 
-  constructor(project: string, { definition, views }: FeaturesRoute, asked: Asked) {
-    this.plan = planRead(project, definition, views)
+  constructor(project: string, route: FeaturesRoute, asked: Asked) {
+    this.#project = project
+    this.#route = route
     this.#asked = asked
-    this.#names = [...this.plan.taken]
+    this.#columns = route.definition.columns.map(({ name }) => name)
+    this.#plan([])
+  }
+
+  /** What a request has to bring for a model with these inputs: keys, fields, and inputs that no feature gives. */
+  asked(inputs: readonly InputField[]): InputField[] {
+    const { views, needs } = this.#plan([])
+    const own = inputs.filter(({ name }) => !this.#columns.includes(name))
+    const keys = views.flatMap((view) => view.asked.map((name, i) => fieldOf(name, view.keys[i]?.type ?? 'text')))
+    const fields = needs.flatMap((need) => ('field' in need ? [fieldOf(need.field, need.type)] : []))
+    return [...new Map([...keys, ...fields, ...own].map((field) => [field.name, field])).values()]
   }
 
   /**
-   * Rows in which every column of the service that the request does not have itself is the feature. Throws `invalid_field` for a key that is
-   * missing or of another type, and `unprocessable` for an expired value where the service refuses it.
+   * Rows in which every column of the service that the request does not have itself is the feature. What all rows bring is not looked up,
+   * and keys that nothing else needs are not asked for. Throws `invalid_field` for a key that is missing or of another type, and
+   * `unprocessable` for an expired value where the service refuses it.
    */
   fill(given: Rows): Filled {
-    const { plan } = this
+    const plan = this.#plan(broughtBy(given, this.#columns))
     const now = BigInt(this.#asked.now()) * 1_000_000n
-    const { rows } = readEntities(plan, this.#entities(given), {
+    const { rows } = readEntities(plan, entitiesOf(plan, given), {
       reader: this.#asked.reader() ?? NO_STORE,
       now,
       on_expired: plan.on_expired,
@@ -51,18 +69,46 @@ export class EndpointFeatures {
     return { rows: withFeatures(given, plan, rows), reasons: () => rows.map((row) => reasonsOf(plan, row, now)) }
   }
 
-  #entities(given: Rows): Entity[] {
-    const cell = given.cells(this.#names)
-    return Array.from({ length: given.count }, (_, i) => {
-      // without a prototype, whatever a column is called
-      const entity = Object.create(null) as Record<string, unknown>
-      for (const [j, name] of this.#names.entries()) {
-        const value = cell(i, j)
-        if (value !== undefined) entity[name] = value
-      }
-      return entity
-    })
+  /** Of what is not brought. Throws `unprocessable` for views that want one key as different types. */
+  #plan(brought: readonly string[]): ReadPlan {
+    const key = brought.join('\n')
+    const kept = this.#plans.get(key)
+    if (kept !== undefined) return kept
+    const { definition, views } = this.#route
+    const plan = planRead(this.#project, serviceWithout(definition, new Set(brought)), views)
+    // a caller may bring any choice of columns
+    if (this.#plans.size >= MOST_PLANS) this.#plans.clear()
+    this.#plans.set(key, plan)
+    return plan
   }
+}
+
+const MOST_PLANS = 100
+
+function entitiesOf({ taken }: ReadPlan, given: Rows): Entity[] {
+  const names = [...taken]
+  const cell = given.cells(names)
+  return Array.from({ length: given.count }, (_, i) => {
+    // without a prototype, whatever a column is called
+    const entity = Object.create(null) as Record<string, unknown>
+    for (const [j, name] of names.entries()) {
+      const value = cell(i, j)
+      if (value !== undefined) entity[name] = value
+    }
+    return entity
+  })
+}
+
+const KINDS: Readonly<Record<ValueType, Pick<InputField, 'kind' | 'dtype'>>> = {
+  int: { kind: 'integer', dtype: 'long' },
+  float: { kind: 'number', dtype: 'double' },
+  bool: { kind: 'boolean', dtype: 'boolean' },
+  text: { kind: 'string', dtype: 'string' },
+  time: { kind: 'string', dtype: 'datetime' },
+}
+
+function fieldOf(name: string, type: ValueType): InputField {
+  return { name, required: true, ...KINDS[type] }
 }
 
 const NO_STORE: Reading['reader'] = { read: () => undefined }

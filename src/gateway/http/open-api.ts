@@ -1,7 +1,7 @@
 /** OpenAPI of one endpoint, from the inputs of the version that answers. */
 import type { InputField } from '../../scoring/rows/fields.ts'
 import type { LiveEndpoint } from '../traffic/live.ts'
-import { inputsOf } from '../protocols/oip.ts'
+import { askedOf, inputsOf } from '../protocols/oip.ts'
 import { DATATYPE } from '../protocols/tensors.ts'
 
 /** Types of JSON by kind of input; a missing value is null. */
@@ -30,7 +30,9 @@ function exampleOf({ kind, dtype }: InputField): unknown {
 export function openApi(endpoint: LiveEndpoint): object {
   const { name, model } = endpoint.route
   const version = endpoint.stable?.route.version ?? '0'
-  const inputs = inputsOf(endpoint)
+  const inputs = askedOf(endpoint)
+  // what a feature service would give may be brought all the same
+  const filled = inputsOf(endpoint).filter(({ name }) => !inputs.some((one) => one.name === name))
   const row = Object.fromEntries(inputs.map((input) => [input.name, exampleOf(input)]))
   return {
     openapi: '3.1.0',
@@ -49,7 +51,7 @@ export function openApi(endpoint: LiveEndpoint): object {
     },
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
-      schemas: schemasOf(inputs),
+      schemas: schemasOf([...inputs, ...filled.map((input) => ({ ...input, required: false }))]),
     },
   }
 }

@@ -6,7 +6,7 @@ import { problem } from '../../contract/errors.ts'
 import { isRecord, parseJson } from '../../scoring/rows/json.ts'
 import type { LiveEndpoint, LiveTable, LiveVariant } from '../traffic/live.ts'
 import { invalid } from '../../scoring/rows/rows.ts'
-import { inputsOf, OUTPUT } from './oip.ts'
+import { askedOf, OUTPUT } from './oip.ts'
 import { DATATYPE } from './tensors.ts'
 
 /** What the server can beside the plain protocol, in Triton's words. */
@@ -40,7 +40,7 @@ export function modelInfo(endpoint: LiveEndpoint): ModelInfo {
     name: endpoint.route.name,
     versions: [...new Set(loaded.map((variant) => variant.route.version))],
     platform: `slipway_${loaded[0]?.route.backend.kind ?? 'none'}`,
-    inputs: inputsOf(endpoint).map(({ name, kind }) => ({ name, datatype: DATATYPE[kind], shape: [-1] })),
+    inputs: askedOf(endpoint).map(({ name, kind }) => ({ name, datatype: DATATYPE[kind], shape: [-1] })),
     outputs: [{ name: OUTPUT, ...answersOf(loaded[0]) }],
   }
 }

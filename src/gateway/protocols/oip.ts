@@ -119,6 +119,12 @@ export function inputsOf(endpoint: LiveEndpoint): readonly InputField[] {
   return (endpoint.stable ?? endpoint.canary)?.route.inputs ?? []
 }
 
+/** What a request for that version has to bring: where a feature service fills inputs, its keys and fields in place of them. */
+export function askedOf(endpoint: LiveEndpoint): readonly InputField[] {
+  const variant = endpoint.stable ?? endpoint.canary
+  return variant?.features?.asked(variant.route.inputs) ?? inputsOf(endpoint)
+}
+
 /** Which name the answer's tensor gets, and whether it comes as bytes: what the output says wins over the request. */
 function readOutputs(outputs: unknown, binary: boolean): { output: string; binary: boolean } {
   if (outputs === undefined || outputs === null) return { output: OUTPUT, binary }
