@@ -1,9 +1,9 @@
 /** What the registry is told of a run's model: which steps judge it, what they read, and where the rows of each come from. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { RunTree, StepRow } from '../context/rows.ts'
+import type { RunRow, RunTree, StepRow } from '../context/rows.ts'
 import type { PipelineSpec, StepSpec } from '../spec/spec.ts'
-import { registerRequest } from './finish.ts'
+import { deploymentOf, registerRequest } from './finish.ts'
 
 type Inputs = Readonly<Record<string, string>>
 
@@ -116,4 +116,25 @@ test('a deployment is asked for where the run says so and the project has an end
   const monitor = { reference: 'split.test' }
   assert.deepEqual(request({ deploy: true, spec: { monitor } }).deployment, { ...deployment, monitor })
   assert.equal(request({ deploy: true, spec: { endpoint: null } }).deployment, null)
+})
+
+test('an endpoint gets the version of its feature service by which the run joined its rows', () => {
+  const joined = (version: string) => ({ kind: 'features', version })
+  const served = (features: string, sources: object | null) =>
+    deploymentOf(
+      { ...RUN, sources } as unknown as RunRow,
+      {
+        ...SPEC,
+        endpoint: { name: 'e', rollout: {}, features },
+      } as unknown as PipelineSpec,
+    )?.features
+  const sources = {
+    a: joined('eta@2 (stats@1); nothing is missing'),
+    b: joined('other@7 (stats@1); nothing is missing'),
+    c: { kind: 'file', version: 'eta@9 ' },
+  }
+  assert.equal(served('eta', sources), 'eta@2')
+  assert.equal(served('eta@1', sources), 'eta@1')
+  assert.equal(served('price', sources), 'price')
+  assert.equal(served('eta', null), 'eta')
 })

@@ -198,11 +198,20 @@ export function deploymentOf(run: RunRow, { endpoint, monitor }: PipelineSpec): 
     project: run.project,
     plan: endpoint.rollout,
     monitor: monitor ?? {},
-    ...(endpoint.features !== undefined && { features: endpoint.features }),
+    ...(endpoint.features !== undefined && { features: servedBy(endpoint.features, run) }),
     role: run.role,
     by: run.created_by,
     run: run.id,
   }
+}
+
+/** A feature service in the version by which the run joined it, so that a model is served by what it was trained with; else as it is named. */
+function servedBy(features: string, { sources }: Pick<RunRow, 'sources'>): string {
+  const joined = Object.values(sources ?? {}).flatMap(({ kind, version }) => {
+    const [, name, number] = (kind === 'features' && /^(\w+)@(\d+) /.exec(version ?? '')) || []
+    return name === features ? [Number(number)] : []
+  })
+  return joined.length === 0 ? features : `${features}@${Math.max(...joined)}`
 }
 
 /**
