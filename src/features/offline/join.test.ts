@@ -101,6 +101,18 @@ async function joined(request: JoinRequest): Promise<{ result: JoinResult; rows:
   return { result, rows: (await duck.runAndReadAll(`SELECT * FROM '${request.into}'`)).getRowsJson() }
 }
 
+test('where a service gives expired values, so does its join; windows of them are not served either', async () => {
+  const services = { model: { features: ['driver_stats'], on_expired: 'value' } }
+  const { result, rows } = await joined(
+    requestOf('driver_id,time\n1,2024-01-04T12:00:00Z\n', { stats: STATS, weather: WEATHER }, { ...SECTION, services }),
+  )
+  assert.deepEqual(rows, [['1', '2024-01-04T12:00:00Z', '7', null, 'LGA', null, null]])
+  assert.deepEqual(
+    result.columns.map(({ name, statuses }) => [name, statuses]),
+    ['trips', 'rate', 'home', 'trips_1d', 'rows_1d'].map((name) => [name, { expired: 1 }]),
+  )
+})
+
 test('each row gets what was known then, in its order, with the reasons counted', async () => {
   const entities = `note,driver_id,origin,time,km
 late row unknown,1,EWR,2024-01-01T12:00:00Z,10

@@ -143,10 +143,12 @@ function joinedSql(service: Service, seen: ReadonlyMap<string, Seen>): string {
   const all = [...seen.values()]
   const columns = readColumns(service).map(({ of, as }) => `${valueSql(seen, of)} AS ${quoted(as)}`)
   const statuses = all.map(({ table }) => `${table}.status AS ${table}`)
+  // a window of an expired row is not served either
+  const given = service.on_expired === 'value' ? "IN ('live', 'expired')" : "= 'live'"
   // with the status as a condition of its own every row would meet every other
   const joins = all.map(({ table, rows, windows }) => {
     const counted = windows === null ? '' : ` LEFT JOIN ${windows} ON ${windows}."row" = r."row"`
-    return `JOIN ${table} ON ${table}."row" = r."row" LEFT JOIN ${rows} ON ${rows}.arrival = CASE WHEN ${table}.status = 'live' THEN ${table}.arrival END${counted}`
+    return `JOIN ${table} ON ${table}."row" = r."row" LEFT JOIN ${rows} ON ${rows}.arrival = CASE WHEN ${table}.status ${given} THEN ${table}.arrival END${counted}`
   })
   return `SELECT r."row", ${[...statuses, ...columns].join(', ')} FROM requests AS r ${joins.join(' ')}`
 }
