@@ -110,6 +110,9 @@ function readBy(query: string, names: readonly string[]): string[] {
   return names.filter((name) => words.has(name))
 }
 
+/** Each step of a window is a tile of each entity, and every read adds them up. */
+const MOST_STEPS = 5000
+
 function windowOf(name: string, given: WindowSection, at: Tell): WindowFeature[] {
   const path = ['windows', name]
   const over_ms = durationOf(given.over, [...path, 'over'], at)
@@ -124,6 +127,8 @@ function windowOf(name: string, given: WindowSection, at: Tell): WindowFeature[]
   if (step_ms === null) return []
   if (step_ms > over_ms)
     at([...path, 'step'], `at most ${String(given.over)}, its length, was expected, got ${String(given.step)}`)
+  if (over_ms / step_ms > MOST_STEPS)
+    at([...path, 'step'], `a step of which "over" has at most ${MOST_STEPS} was expected, got ${String(given.step)}`)
   const { take } = given
   const of = given.type ?? 'float'
   checkTake(given, of, (more, message) => at([...path, ...more], message))

@@ -2,6 +2,7 @@
  * The process that joins and materialises, one task for each. DuckDB is native code that reads what people upload and runs the queries of
  * project files, so it has no part of the server's memory, reads no file but those of its task, and can be ended at any moment.
  */
+import { statfs } from 'node:fs/promises'
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
 import { OnlineStore } from '../online/store.ts'
 import { ColumnError, literal, MARK } from '../offline/columns.ts'
@@ -53,12 +54,15 @@ async function confine(
   task: Task,
   { memory_bytes, threads, scratch }: EngineLimits,
 ): Promise<void> {
+  const { bavail, bsize } = await statfs(scratch)
   const paths = [...filesOf(task), ...(task.kind === 'join' ? [task.request.into] : [])]
   for (const [name, value] of [
     ['TimeZone', literal('UTC')],
     ['memory_limit', literal(`${Math.floor(memory_bytes / 1e6)}MB`)],
     ['threads', String(threads)],
     ['temp_directory', literal(scratch)],
+    // the rest of the disk is for those whose work must not fail
+    ['max_temp_directory_size', literal(`${Math.max(1, Math.floor((bavail * bsize) / 2e6))}MB`)],
     ['autoinstall_known_extensions', 'false'],
     ['autoload_known_extensions', 'false'],
     ['allowed_paths', `[${paths.map(literal).join(', ')}]`],

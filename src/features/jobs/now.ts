@@ -1,9 +1,11 @@
 /** Joins for those who wait for them: a source of a pipeline that is the rows of another one with their features. */
 import type { FeatureJoin, FeatureJoins } from '../../pipelines/context/deps.ts'
-import { requireVersion } from '../definitions/require.ts'
+import type { Version } from '../definitions/catalogue.ts'
+import { problem } from '../../contract/errors.ts'
+import { requireVersion, requireViews } from '../definitions/require.ts'
 import type { JoinResult } from '../offline/join.ts'
 import type { JobsContext } from './context.ts'
-import { joined, viewsOf, type Views } from './join.ts'
+import { joined } from './join.ts'
 import { engineOptions } from './limits.ts'
 import { pinAll } from './pins.ts'
 
@@ -26,19 +28,26 @@ async function joinNow(
 ): ReturnType<FeatureJoins['join']> {
   const found = await requireVersion(context, { project, kind: 'service', name, version })
   const service = found.definition
-  const views = await viewsOf(context, project, service)
+  const views = await requireViews(context, project, service)
   const sources = Object.fromEntries(Object.entries(views).map(([as, one]) => [as, one.sources]))
-  const signal = AbortSignal.timeout(Math.min(longest_ms, engineOptions(context).longest_ms))
-  const pins = await pinAll(context, project, sources, signal)
+  const limit_ms = Math.min(longest_ms, engineOptions(context).longest_ms)
+  const signal = AbortSignal.timeout(limit_ms)
+  const tooCostly = (error: unknown): never => {
+    if (!signal.aborted || error !== signal.reason) throw error
+    throw problem('too_costly', { what: `the join with service "${name}"`, limit: `${limit_ms / 1000} s` }, error)
+  }
+  const pins = await pinAll(context, project, sources, signal).catch(tooCostly)
   const asked = { tree: entities, time, include_late_data }
-  const { result, tree } = await joined({ context, signal, longest_ms }, { asked, service, views, pins })
+  const { result, tree } = await joined({ context, signal, longest_ms }, { asked, service, views, pins }).catch(
+    tooCostly,
+  )
   await context.db.tx((t) => context.below().pipelines.sources.keep(t, project, pins.reads))
   return { tree, rows: result.rows, described: describe(`${name}@${found.version}`, views, result) }
 }
 
 /** For example `late@2 (stats@1); missing: rate 12 expired, 3 not_found`. */
-function describe(service: string, views: Views, { columns }: JoinResult): string {
-  const read = Object.values(views).map(({ view, version }) => `${view.name}@${version}`)
+function describe(service: string, views: Readonly<Record<string, Version<'view'>>>, { columns }: JoinResult): string {
+  const read = Object.values(views).map(({ name, version }) => `${name}@${version}`)
   const missing = columns.flatMap(({ name, statuses }) => {
     const counted = Object.entries(statuses).filter(([status]) => status !== 'present')
     return counted.length === 0 ? [] : [`${name} ${counted.map(([status, count]) => `${count} ${status}`).join(', ')}`]

@@ -74,6 +74,18 @@ test('a row of the future is not seen before its time, and hides nothing until t
   assert.deepEqual([seen('1', 500), seen('2', 500), seen('3', 400)], ['live 9 c9', 'live 7 c7', 'live 3 c3'])
 })
 
+test('rows of one entity that wait for their time are bounded, and a push of one too many writes nothing', () => {
+  const waiting = Array.from({ length: 1000 }, (_, i) => row('1', 500 + i, i))
+  store.push(OF, view(), waiting, 100n)
+  assert.throws(
+    () => store.push(OF, view(), [row('2', 50, 2), row('1', 400, 1)], 101n),
+    /1000 rows of entity 1 wait already/,
+  )
+  assert.deepEqual([seen('1', 100), seen('2', 101)], ['future_only', 'not_found'])
+  store.push(OF, view(), [row('2', 400, 2)], 102n)
+  assert.equal(seen('2', 400), 'live 2 c2')
+})
+
 test('a time to live is held to its last instant', () => {
   const [ms, life] = [1_000_000, 10]
   store.push(OF, view(life), [row('1', 0, 5)], 5n)

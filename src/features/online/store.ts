@@ -1,4 +1,5 @@
 /** Writes the online store: rows of pushes and of materialisations, switches of sets, and what time takes away. */
+import { problem } from '../../contract/errors.ts'
 import { seenFrom, type Stamp } from '../as-of/as-of.ts'
 import type { Value } from '../as-of/windows.ts'
 import type { View } from '../definitions/definitions.ts'
@@ -41,6 +42,10 @@ const UPSERT = `INSERT INTO rows (set_id, entity, event, created, arrival, packe
 /** Rows that are removed, looked at or carried over in one transaction, so that nobody waits long for the next. */
 const MOST_AT_ONCE = 2000
 
+/** Rows of one entity that wait for their time: each read of it looks at them. */
+const MOST_AHEAD = 1000
+const IS_FULL = `SELECT 1 FROM ahead WHERE set_id = ? AND entity = ? LIMIT 1 OFFSET ${MOST_AHEAD - 1}`
+
 /** Tables of what a set holds, by their keys. */
 const KEYS = [
   ['rows', 'set_id, entity'],
@@ -64,7 +69,8 @@ export class OnlineStore {
 
   /**
    * Writes rows to what answers, and to what is being made to answer next. An older event never replaces a newer one, whatever the order in
-   * which they come; a row that is not to be seen yet waits. When this returns, every reader of this machine sees them.
+   * which they come; a row that is not to be seen yet waits. When this returns, every reader of this machine sees them. Throws `unprocessable`
+   * where more rows of one entity would wait than it may have; then nothing is written.
    */
   push(of: ViewVersion, definition: View, rows: readonly NewRow[], now: bigint): void {
     this.#connection
@@ -307,6 +313,7 @@ export class OnlineStore {
       if (seenFrom(stamp, false) <= now) this.#run(UPSERT, [id, entity, event, created, stamp.arrival, packed])
       else {
         isAhead = true
+        if (this.#connection.prepare(IS_FULL).get(id, entity) !== undefined) throw tooManyAhead(entity)
         this.#run('INSERT INTO ahead (set_id, entity, arrival, event, created, packed) VALUES (?, ?, ?, ?, ?, ?)', [
           id,
           entity,
@@ -361,6 +368,12 @@ export class OnlineStore {
     this.#statements.set(sql, statement)
     return statement.run(...given)
   }
+}
+
+function tooManyAhead(entity: string): Error {
+  return problem('unprocessable', {
+    detail: `${MOST_AHEAD} rows of entity ${entity} wait already that happen, or become known, later than now, and no more were expected`,
+  })
 }
 
 function notMade(id: number): Error {
