@@ -100,6 +100,23 @@ test('a service that names a version keeps it', async () => {
   assert.deepEqual(told(planned).slice(-1), ['service eta unchanged 1'])
 })
 
+test('an on-demand feature reads a view in the version that the service takes, and has to fit it', async () => {
+  const pinned = (features: string[]) => ({ ...BASE, services: { eta: { features } } })
+  await apply(pinned(['stats@1:rate', 'on_demand:half']))
+  const next = (trips: Written) => ({ ...pinned(['stats@1:rate', 'on_demand:half']), ...withView({ features: trips }) })
+  const planned = await apply({
+    ...next({ trips: 'text', rate: 'float' }),
+    on_demand: { half: { inputs: { trips: 'stats:trips' }, sql: 'length(trips)', type: 'int' } },
+    services: { eta: { features: ['stats@1:rate', 'on_demand:half'] } },
+  })
+  assert.deepEqual(
+    planned.faults.map(({ path, message }) => `${path.join('.')}: ${message}`),
+    [
+      'services.eta.features: on-demand feature "half" reads "stats:trips" as text, and version 1 of the view, which is taken here, has it as int',
+    ],
+  )
+})
+
 test('another owner, description or tag makes no version', async () => {
   await apply(BASE)
   const planned = await apply(withView({ owner: 'ben', tags: { team: 'fleet' } }))
@@ -166,6 +183,11 @@ const FAULTS: readonly (readonly [string, Written, string])[] = [
     'a time to live that is none',
     withView({ ttl: 'soon' }),
     'views.stats.ttl: a duration, for example 90s, 10m, 2h or 30d, was expected, got soon',
+  ],
+  [
+    'a window of too many steps',
+    withView({ windows: { w: { take: 'count', over: '90d', step: '1m' } } }),
+    'views.stats.windows.w.step: a step of which "over" has at most 5000 was expected, got 1m',
   ],
   [
     'a window without a column',

@@ -200,11 +200,16 @@ function withNeeds(wanted: readonly OnDemand[], named: Named): OnDemand[] {
 /** Views that on-demand features read and that the service does not take itself are read by their own keys. */
 function addInputs(views: Map<string, TakenView>, all: readonly OnDemand[], named: Named): string | undefined {
   for (const { name, inputs } of all) {
-    for (const { of } of inputs) {
+    for (const { of, type } of inputs) {
       if (of.kind !== 'feature') continue
       const [found, before] = [named.view(of.view), views.get(of.view)]
       if (before !== undefined && before.view !== of.view)
         return `"${of.view}" is the name of view "${before.view}" here, and on-demand feature "${name}" reads the view "${of.view}"`
+      // it was read against the newest version, and this service may stay with another one
+      const taken = before === undefined ? found : named.view(of.view, before.version)
+      const given = taken && typesOf(taken.view).get(of.feature)
+      if (taken !== undefined && given !== type)
+        return `on-demand feature "${name}" reads "${of.view}:${of.feature}" as ${type}, and version ${taken.version} of the view, which is taken here, has it ${given === undefined ? 'not' : `as ${given}`}`
       if (found !== undefined && before === undefined)
         views.set(of.view, {
           name: of.view,
