@@ -8,22 +8,14 @@
  *
  * Times are nanoseconds since 1970, so that no source loses order by rounding.
  */
+import type { FeatureStatus } from '../../contract/features/online.ts'
 
-/** Why a moment sees what it sees. */
-export const AS_OF_STATUSES = [
-  'present',
-  'null_value',
-  'not_found',
-  'expired',
-  'future_only',
-  'late_suppressed',
-] as const
 /**
  * `present`: a live row with a value; `null_value`: a live row whose value is null; `expired`: the last row is older than its time to
  * live; `future_only`: all rows of the entity happened later; `late_suppressed`: some had happened, none of them was known yet;
  * `not_found`: the entity has no rows, or a part of its key is null.
  */
-export type AsOfStatus = (typeof AS_OF_STATUSES)[number]
+export type AsOfStatus = FeatureStatus
 
 /** When a row happened, when it became known, and its place in the order of arrival. Without a known time, `created` is `event`. */
 export interface Stamp {

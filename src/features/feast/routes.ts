@@ -1,12 +1,11 @@
 /** Routes below `/feast/PROJECT`, as a Feast SDK with a remote online store and callers of `feast serve` use them. */
 import type { Principal } from '../../contract/access.ts'
-import { problem } from '../../contract/errors.ts'
 import { feastApi } from '../../contract/features/feast.ts'
 import { mount, type Mounted } from '../../http/mount.ts'
 import { projectNamed } from '../../auth/visibility.ts'
 import type { FeaturesContext } from '../context/context.ts'
-import { findVersion } from '../definitions/catalogue.ts'
 import type { Key } from '../definitions/definitions.ts'
+import { requireVersion } from '../definitions/require.ts'
 import type { ReadPlan } from '../serve/plan.ts'
 import type { OnlineService } from '../serve/service.ts'
 import { viewRow } from '../serve/told.ts'
@@ -19,8 +18,7 @@ import { readFeastRequest } from './request.ts'
 export function feastRoutes(context: FeaturesContext, online: OnlineService): Mounted[] {
   const { db } = context
   const write = async (project: string, { name, rows }: FeastPush): Promise<void> => {
-    const view = await findVersion(db, { project, kind: 'view', name })
-    if (view === undefined) throw problem('not_found', { what: 'feature view', id: name })
+    const view = await requireVersion({ db }, { project, kind: 'view', name })
     await online.push({ project, name }, rowsForView(view.definition, rows))
   }
   return [

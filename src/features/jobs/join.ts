@@ -3,17 +3,16 @@ import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { problem } from '../../contract/errors.ts'
 import { faultPoint } from '../../store/fault.ts'
 import { putTree, type TreeInfo } from '../../store/blobs/trees.ts'
-import { findVersion } from '../definitions/catalogue.ts'
-import type { Service, View } from '../definitions/definitions.ts'
-import { requireVersion } from '../definitions/require.ts'
+import type { Version } from '../definitions/catalogue.ts'
+import type { Service } from '../definitions/definitions.ts'
+import { requireVersion, requireViews } from '../definitions/require.ts'
 import { runTask } from '../engine/engine.ts'
 import type { JoinRequest, JoinResult } from '../offline/join.ts'
 import { joinOptions, scratchOf } from './limits.ts'
 import type { TableTree } from './context.ts'
-import { filesOfView, pinAll, treesOf, withFiles, type Pins, type Sources } from './pins.ts'
+import { filesOfView, pinAll, treesOf, withFiles, type Pins } from './pins.ts'
 import { endJob, keepOutcome, type JoinAsked } from './rows.ts'
 import { keepPins, type Running } from './running.ts'
 
@@ -22,7 +21,7 @@ export async function runJoin({ context, row, held, signal }: Running): Promise<
   const { project, name, version } = row
   const asked = JSON.parse(row.request) as JoinAsked
   const { definition: service } = await requireVersion(context, { project, kind: 'service', name, version })
-  const views = await viewsOf(context, project, service)
+  const views = await requireViews(context, project, service)
   const sources = Object.fromEntries(Object.entries(views).map(([as, one]) => [as, one.sources]))
   const pins = await pinAll(context, project, sources, signal)
   await keepPins({ context, row, held }, pins)
@@ -39,28 +38,10 @@ export async function runJoin({ context, row, held, signal }: Running): Promise<
   })
 }
 
-export type Views = Readonly<
-  Record<string, { readonly view: View; readonly version: number; readonly sources: Sources }>
->
-
-export async function viewsOf(
-  { db }: Pick<Running['context'], 'db'>,
-  project: string,
-  { views }: Service,
-): Promise<Views> {
-  const found: Record<string, Views[string]> = {}
-  for (const { name, view, version } of views) {
-    const one = await findVersion(db, { project, kind: 'view', name: view, version })
-    if (one === undefined) throw problem('not_found', { what: 'feature view', id: `${view}@${version}` })
-    found[name] = { view: one.definition, version: one.version, sources: one.sources }
-  }
-  return found
-}
-
 export interface Joining {
   readonly asked: Pick<JoinAsked, 'tree' | 'time' | 'include_late_data'>
   readonly service: Service
-  readonly views: Views
+  readonly views: Readonly<Record<string, Version<'view'>>>
   readonly pins: Pins
 }
 
@@ -78,7 +59,7 @@ export async function joined(
         entities: filesOf(entities),
         time: asked.time,
         service,
-        views: Object.fromEntries(Object.entries(views).map(([as, { view }]) => [as, view])),
+        views: Object.fromEntries(Object.entries(views).map(([as, { definition }]) => [as, definition])),
         sources: {},
         own: Object.fromEntries(Object.keys(views).map((as) => [as, filesOfView(pins.trees[as], filesOf)])),
         include_late_data: asked.include_late_data,

@@ -9,8 +9,8 @@ import { treeFiles } from '../../store/blobs/trees.ts'
 import type { Tx } from '../../store/db.ts'
 import { insertRow } from '../../store/sql/rows.ts'
 import type { JobsContext } from './context.ts'
-import { findVersion, type Version } from '../definitions/catalogue.ts'
-import { requireVersion } from '../definitions/require.ts'
+import type { Version } from '../definitions/catalogue.ts'
+import { requireVersion, requireViews } from '../definitions/require.ts'
 import { findJob, materialising, type JobRow, type JoinAsked, type MaterialiseAsked } from './rows.ts'
 
 /** The kind of jobs of the queue. */
@@ -36,11 +36,7 @@ export async function startJoin(context: JobsContext, who: Principal, given: Joi
   const project = projectNamed(who, given.project)
   const found = await requireVersion(context, { project, kind: 'service', name, version })
   const { views } = found.definition
-  for (const taken of views) {
-    const view = await findVersion(context.db, { project, kind: 'view', name: taken.view, version: taken.version })
-    if (view === undefined) throw new Error(`view ${taken.view}@${taken.version} of service ${name} is gone`)
-    refuseWithoutSource(view)
-  }
+  for (const view of Object.values(await requireViews(context, project, found.definition))) refuseWithoutSource(view)
   const entities = await entitiesOf(context, who, project, given)
   const { time, include_late_data, into } = given
   const asked: JoinAsked = { ...entities, time, include_late_data, into }

@@ -3,9 +3,10 @@ import type { ServiceSection } from '../../contract/features/section.ts'
 import { problem } from '../../contract/errors.ts'
 import type { Reader } from '../../store/db.ts'
 import { findVersion, newest, type Named, type Version } from '../definitions/catalogue.ts'
-import type { Service, View } from '../definitions/definitions.ts'
+import type { Service } from '../definitions/definitions.ts'
+import { requireVersion, requireViews } from '../definitions/require.ts'
 import { serviceOf, type NumberedView } from '../definitions/services.ts'
-import { planRead, type ReadPlan } from './plan.ts'
+import { definitionsOf, planRead, type ReadPlan } from './plan.ts'
 
 /** Plans that are kept: a server reads few services, and each plan is small. */
 const MOST_KEPT = 500
@@ -31,14 +32,12 @@ export class Plans {
 
   /** A service, in its newest version where none is named. Throws `not_found`. */
   async service({ project, name, version }: NamedService): Promise<PlannedService> {
-    const found = await findVersion(this.#db, { project, kind: 'service', name, version })
-    if (found === undefined)
-      throw problem('not_found', { what: 'feature service', id: version === undefined ? name : `${name}@${version}` })
+    const found = await requireVersion({ db: this.#db }, { project, kind: 'service', name, version })
     // a project of the same name may have come in place of one that was removed
     const key = `${project} ${name}@${found.version} ${found.digest} ${found.created_at}`
     const kept = this.#kept.get(key)
     if (kept !== undefined) return { version: found.version, plan: kept }
-    const plan = planRead(project, found.definition, await viewsOf(this.#db, project, found.definition))
+    const plan = await planOf(this.#db, project, found.definition)
     const [oldest] = this.#kept.keys()
     if (this.#kept.size >= MOST_KEPT && oldest !== undefined) this.#kept.delete(oldest)
     this.#kept.set(key, plan)
@@ -50,20 +49,12 @@ export class Plans {
    * for one that there is not.
    */
   async features(project: string, given: readonly string[], full: boolean): Promise<ReadPlan> {
-    const service = await adHoc(this.#db, project, given, full)
-    return planRead(project, service, await viewsOf(this.#db, project, service))
+    return planOf(this.#db, project, await adHoc(this.#db, project, given, full))
   }
 }
 
-/** The views of a service, in the versions that it reads, by the name that each has there. */
-export async function viewsOf(reader: Reader, project: string, service: Service): Promise<Record<string, View>> {
-  const views: Record<string, View> = {}
-  for (const { name, view, version } of service.views) {
-    const found = await findVersion(reader, { project, kind: 'view', name: view, version })
-    if (found === undefined) throw problem('not_found', { what: 'feature view', id: `${view}@${version}` })
-    views[name] = found.definition
-  }
-  return views
+async function planOf(db: Reader, project: string, service: Service): Promise<ReadPlan> {
+  return planRead(project, service, definitionsOf(await requireViews({ db }, project, service)))
 }
 
 async function adHoc(reader: Reader, project: string, given: readonly string[], full: boolean): Promise<Service> {

@@ -4,7 +4,7 @@ import type { View } from '../definitions/definitions.ts'
 import { entityText, KeyError } from '../online/keys.ts'
 import type { NewRow } from '../online/store.ts'
 import type { Entity } from './read.ts'
-import { notA, readValue, withoutNumeral } from './values.ts'
+import { notA, readValue, toldValue, withoutNumeral } from './values.ts'
 
 /**
  * The rows as the store takes them. Without a created time a row counts as known when it happened, and where the view declares one and the
@@ -23,7 +23,7 @@ export function pushedRows(view: View, rows: readonly Entity[], now: bigint): Ne
       if (!columns.has(name))
         throw problem('invalid_field', {
           field: `${field}.${name}`,
-          value: shown(row[name]),
+          value: toldValue(row[name]),
           expected: `a column of view "${view.name}": ${[...columns].join(', ')}`,
         })
     const entity = entityOf(view, row, field)
@@ -67,9 +67,4 @@ function momentIn(row: Entity, column: string, field: string): bigint {
 
 function createdOf(row: Entity, column: string, field: string, now: bigint): bigint {
   return (row[column] ?? null) === null ? now : momentIn(row, column, field)
-}
-
-function shown(given: unknown): unknown {
-  const value = withoutNumeral(given)
-  return typeof value === 'bigint' ? String(value) : value
 }

@@ -6,7 +6,7 @@ import type { Value } from '../as-of/windows.ts'
 import { entityText, KeyError } from '../online/keys.ts'
 import type { OnlineReader, SeenEntity } from '../online/reader.ts'
 import type { PlannedView, ReadPlan } from './plan.ts'
-import { readValue, withoutNumeral } from './values.ts'
+import { readValue, toldValue, withoutNumeral } from './values.ts'
 
 /** What is read of one entity. */
 export interface ReadRow {
@@ -68,15 +68,10 @@ function refuseUnknown({ taken }: ReadPlan, entity: Entity, field: string): void
     const expected = taken.size === 0 ? 'no keys' : [...taken].map((one) => `"${one}"`).join(', ')
     throw problem('invalid_field', {
       field: `${field}.${name}`,
-      value: plain(entity[name]),
+      value: toldValue(entity[name]),
       expected: `one of ${expected}`,
     })
   }
-}
-
-function plain(given: unknown): unknown {
-  const value = withoutNumeral(given)
-  return typeof value === 'bigint' ? String(value) : value
 }
 
 /** The text of an entity; null where a part of its key is null, which nothing matches. */

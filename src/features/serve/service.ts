@@ -1,9 +1,9 @@
 /** Reads and pushes for callers of the server, whatever protocol they speak. */
-import { problem } from '../../contract/errors.ts'
+import { Problem, problem } from '../../contract/errors.ts'
 import type { FeatureRow, PushedVersion, ReadView } from '../../contract/features/online.ts'
 import type { OnExpired } from '../../contract/features/section.ts'
-import { Problem } from '../../contract/errors.ts'
-import { findVersion, newest, type Version } from '../definitions/catalogue.ts'
+import { newest, type Version } from '../definitions/catalogue.ts'
+import { requireVersion } from '../definitions/require.ts'
 import type { FeaturesContext } from '../context/context.ts'
 import type { NewRow } from '../online/store.ts'
 import { momentText } from './moments.ts'
@@ -126,7 +126,7 @@ async function planOf(plans: Plans, project: string, { service, version, feature
 /** The newest version of a view, then each other that a service reads in its newest version; or the one that is named. */
 async function versionsToPush(db: FeaturesContext['db'], of: ViewNamed): Promise<Version<'view'>[]> {
   const { project, name, version } = of
-  const newestOne = await requireView(db, of)
+  const newestOne = await requireVersion({ db }, { ...of, kind: 'view' })
   if (!newestOne.definition.push)
     throw problem('conflict', {
       detail: `view "${name}@${newestOne.version}" takes no pushed rows; "push: true" in its definition says that it does`,
@@ -138,12 +138,8 @@ async function versionsToPush(db: FeaturesContext['db'], of: ViewNamed): Promise
       : [],
   )
   const older = [...new Set(read.map((one) => one.version))].filter((one) => one !== newestOne.version)
-  const others = await Promise.all(older.map((one) => requireView(db, { project, name, version: one })))
+  const others = await Promise.all(
+    older.map((one) => requireVersion({ db }, { project, kind: 'view', name, version: one })),
+  )
   return [newestOne, ...others.filter(({ definition }) => definition.push)]
-}
-
-async function requireView(db: FeaturesContext['db'], { project, name, version }: ViewNamed): Promise<Version<'view'>> {
-  const found = await findVersion(db, { project, kind: 'view', name, version })
-  if (found !== undefined) return found
-  throw problem('not_found', { what: 'feature view', id: version === undefined ? name : `${name}@${version}` })
 }

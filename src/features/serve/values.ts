@@ -52,13 +52,14 @@ export function withoutNumeral(value: unknown): unknown {
   return value.kind === 'int' && value.text.length <= MOST_DIGITS ? BigInt(value.text) : Number(value.text)
 }
 
-export function notA(type: ValueType, given: unknown, field: string): Problem {
+/** What a refusal says that it got. */
+export function toldValue(given: unknown): unknown {
   const value = withoutNumeral(given)
-  return problem('invalid_field', {
-    field,
-    value: typeof value === 'bigint' ? String(value) : value,
-    expected: EXPECTED[type],
-  })
+  return typeof value === 'bigint' ? String(value) : value
+}
+
+export function notA(type: ValueType, given: unknown, field: string): Problem {
+  return problem('invalid_field', { field, value: toldValue(given), expected: EXPECTED[type] })
 }
 
 /** A value as JSON says it: whole numbers keep all digits, a time is a text of RFC 3339, and what JSON has no number for is its name. */

@@ -3,8 +3,8 @@ import type { Principal } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
 import type { EndpointFeatures } from '../../contract/serving.ts'
 import { findVersion } from '../../features/definitions/catalogue.ts'
-import { planRead } from '../../features/serve/plan.ts'
-import { viewsOf } from '../../features/serve/plans.ts'
+import { requireViews } from '../../features/definitions/require.ts'
+import { definitionsOf, planRead } from '../../features/serve/plan.ts'
 import type { FeaturesRoute } from '../../gateway/table/table.ts'
 import type { Reader } from '../../store/db.ts'
 import type { ServingContext } from './context.ts'
@@ -108,5 +108,6 @@ async function findFeatures(
   const found = await findVersion(reader, { project, kind: 'service', name: service, version })
   if (found === undefined) return undefined
   const { definition } = found
-  return { service, version: found.version, definition, views: await viewsOf(reader, project, definition) }
+  const views = definitionsOf(await requireViews({ db: reader }, project, definition))
+  return { service, version: found.version, definition, views }
 }
