@@ -66,6 +66,15 @@ function joinTask(
   return { kind: 'join', request }
 }
 
+test('a reason names a file and not where it lies', async () => {
+  const { request } = joinTask()
+  const sources = { stats: { ...write('stats.parquet', 'no table at all'), format: 'parquet' as const } }
+  const task = { kind: 'join' as const, request: { ...request, sources } }
+  const told = await refusal(task)
+  assert.match(told, /'stats\.parquet'/)
+  assert.ok(!told.includes(folder), told)
+})
+
 const ENDLESS =
   'SELECT 1 AS driver_id, now() AS "at", sum(a.range * b.range) AS trips FROM range(10000000) a, range(10000000) b'
 

@@ -3,6 +3,7 @@
  * project files, so it has no part of the server's memory, reads no file but those of its task, and can be ended at any moment.
  */
 import { statfs } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
 import { OnlineStore } from '../online/store.ts'
 import { ColumnError, literal, MARK } from '../offline/columns.ts'
@@ -16,7 +17,7 @@ async function serve(): Promise<void> {
   const { task, limits } = JSON.parse(given) as { task: Task; limits: EngineLimits }
   const answer: Answer = await run(task, limits).then(
     (done) => ({ done }),
-    (error: unknown) => refusalOf(error as Error),
+    (error: unknown) => withoutPlaces(refusalOf(error as Error), [...filesOf(task), limits.scratch]),
   )
   process.stdout.write(`${JSON.stringify(answer)}\n`, () => process.exit())
 }
@@ -96,6 +97,13 @@ function refusalOf(error: Error): Answer {
   if (/^Out of Memory Error|No space left/.test(message)) return { too_large: headOf(message) }
   if (OF_DUCKDB.test(message)) return { refused: headOf(message) }
   throw error
+}
+
+/** An answer in which files have their names alone: where they lie on the server is nobody's business. */
+function withoutPlaces(answer: Answer, paths: readonly string[]): Answer {
+  if ('done' in answer) return answer
+  const tell = (text: string): string => paths.reduce((told, path) => told.replaceAll(path, basename(path)), text)
+  return 'refused' in answer ? { refused: tell(answer.refused) } : { too_large: tell(answer.too_large) }
 }
 
 /** Kinds of errors of DuckDB that are of what it was given. */
