@@ -21,21 +21,28 @@ export interface WindowStatement {
   readonly includeLateData: boolean
 }
 
-/** A query of `row` and a column for each window, of the requests that meet any row at all; where it is missing, nothing was there. */
+/**
+ * A query of `row` and a column for each window, of the requests that meet any row at all; where it is missing, nothing was there. Time is cut
+ * into spans that are as long as the longest window, so that a request meets the rows of two of them and not all rows of its keys.
+ */
 export function windowStatement({ requests, rows, keys, asked, windows, includeLateData }: WindowStatement): string {
   const starts = new Map(windows.map((window) => [startSql(window), `start${windows.indexOf(window)}`]))
   const least = `least(${[...starts.values()].join(', ')})`
+  const span = windows.reduce((most, { over, step }) => (over + step > most ? over + step : most), 1n)
   const same = keys.map((key, i) => `f.${quoted(key)} = r.${quoted(asked[i] ?? key)}`)
   const known = includeLateData ? [] : ['f.created <= r."at"']
-  const met = [...same, 'f.event <= r."at"', `f.event >= r.least`, ...known].join(' AND ')
+  const met = [...same, `f.${SPAN} = r.${SPAN}`, 'f.event <= r."at"', `f.event >= r.least`, ...known].join(' AND ')
   const columns = windows.map(
     (window) => `${aggregateSql(window, starts.get(startSql(window)) ?? '')} AS ${quoted(window.name)}`,
   )
   const edges = [...starts].map(([sql, name]) => `${sql} AS ${name}`)
   return `
 SELECT r."row", ${columns.join(', ')}
-FROM (SELECT *, ${least} AS least FROM (SELECT *, ${edges.join(', ')} FROM ${requests})) AS r
-JOIN ${rows} AS f ON ${met}
+FROM (
+  SELECT *, ${least} AS least, unnest([${spanSql('"at"', span)}, ${spanSql('"at"', span)} - 1]) AS ${SPAN}
+  FROM (SELECT *, ${edges.join(', ')} FROM ${requests})
+) AS r
+JOIN (SELECT *, ${spanSql('event', span)} AS ${SPAN} FROM ${rows}) AS f ON ${met}
 GROUP BY r."row"`
 }
 
@@ -43,6 +50,14 @@ GROUP BY r."row"`
 function startSql({ over, step }: Pick<Window, 'over' | 'step'>): string {
   const end = `("at" - ${over})`
   return `(${end} - ((${end} % ${step} + ${step}) % ${step}))`
+}
+
+/** No key is called so. */
+const SPAN = quoted('slipway: span')
+
+/** The number of the span in which a time lies; `//` of SQL rounds towards 0. */
+function spanSql(time: string, span: bigint): string {
+  return `CASE WHEN ${time} % ${span} < 0 THEN ${time} // ${span} - 1 ELSE ${time} // ${span} END`
 }
 
 function aggregateSql({ take, column, q }: ColumnWindow, start: string): string {
