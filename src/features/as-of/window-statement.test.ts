@@ -3,7 +3,8 @@ import { after, before, test } from 'node:test'
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
 import { AGGREGATES } from '../../contract/features/section.ts'
 import { prng } from '../../stats/prng.ts'
-import { windowStatement, type ColumnWindow } from './window-statement.ts'
+import type { ColumnWindow } from './window-spans.ts'
+import { windowStatement } from './window-statement.ts'
 import { EMPTY_TILE, finishWindow, mergeTiles, tileOfValue, windowStart, type Value } from './windows.ts'
 
 let instance: DuckDBInstance
