@@ -2,12 +2,13 @@
 import { crc32 } from 'node:zlib'
 
 /** A zip with these files in their order. */
-export function zipSync(files: Readonly<Record<string, string>>): Buffer {
+export function zipSync(files: Readonly<Record<string, string | Uint8Array>>): Buffer {
   const locals: Buffer[] = []
   const centrals: Buffer[] = []
   let offset = 0
   for (const [path, text] of Object.entries(files)) {
-    const [name, data] = [Buffer.from(path), Buffer.from(text)]
+    const name = Buffer.from(path)
+    const data = typeof text === 'string' ? Buffer.from(text) : text
     const fields = Buffer.alloc(26)
     fields.writeUInt16LE(20, 0)
     fields.writeUInt16LE(0x0021, 8)

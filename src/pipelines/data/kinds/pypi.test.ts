@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test, type TestContext } from 'node:test'
+import { crc32, deflateRawSync } from 'node:zlib'
 import { zipSync } from '../../../../test/images/zip.ts'
 import { failure, pinned, serving, sourced, triedAgain } from '../sources.fixture.ts'
 
@@ -77,6 +78,87 @@ test('what is not there, and what cannot be opened, is told by name', async (t) 
   const broken = await sourced(t, await index(t, { wheel: Buffer.from('no zip') }))
   assert.match(failure(await broken.run(source(['a']))), /is no archive that can be read/)
 })
+
+/** A wheel that has its tables in archives, as some have. */
+const PACKED = zipSync({
+  'flights_data/data/a.csv.zip': zipSync({ 'a.csv': 'x\n1\n2\n', 'deep/b.csv': 'y\n' }),
+  'flights_data/data/c.csv': 'z\n',
+  'flights_data/data/broken.zip': 'no zip',
+})
+const ARCHIVE = 'flights_data/data/a.csv.zip'
+
+test('a path goes into a zip archive of the wheel: one file, a folder, or all of it', async (t) => {
+  const { run, got } = await sourced(t, await index(t, { wheel: PACKED }))
+  const one = await run({ ...source([`${ARCHIVE}/a.csv`]), table: 'csv' })
+  assert.deepEqual([await got(one), pinned(one).rows], [{ '': 'x\n1\n2\n' }, 2])
+  assert.deepEqual(await got(await run(source([`${ARCHIVE}/deep`]))), { [`${ARCHIVE}/deep/b.csv`]: 'y\n' })
+  assert.deepEqual(await got(await run(source([`${ARCHIVE}/`, 'flights_data/data/c.csv']))), {
+    [`${ARCHIVE}/a.csv`]: 'x\n1\n2\n',
+    [`${ARCHIVE}/deep/b.csv`]: 'y\n',
+    'flights_data/data/c.csv': 'z\n',
+  })
+})
+
+test('the archive itself is still given as it is, and never beside what lies in it', async (t) => {
+  const { run, got } = await sourced(t, await index(t, { wheel: PACKED }))
+  assert.deepEqual(Object.keys(await got(await run(source([ARCHIVE])))), [''])
+  assert.match(
+    failure(await run(source([`${ARCHIVE}/a.csv`, 'flights_data/data']))),
+    /"flights_data\/data\/a\.csv\.zip" and "flights_data\/data\/a\.csv\.zip\/a\.csv" cannot both be given/,
+  )
+})
+
+test('what an archive lacks is told with what it has, and its files count as what they unpack to', async (t) => {
+  const { run } = await sourced(t, await index(t, { wheel: PACKED }))
+  assert.match(
+    failure(await run(source([`${ARCHIVE}/flights.csv`]))),
+    /"flights_data\/data\/a\.csv\.zip" in Flights_Data-1\.0-py3-none-any\.whl has no "flights\.csv"; it has "a\.csv", "deep\/b\.csv"/,
+  )
+  assert.match(
+    failure(await run(source(['flights_data/data/broken.zip/a.csv']))),
+    /"flights_data\/data\/broken\.zip" in .*\.whl is no archive that can be read: it has no directory/,
+  )
+  assert.match(failure(await run(source(['flights_data/data/c.csv/a']))), /has no "flights_data\/data\/c\.csv\/a"/)
+  assert.match(failure(await run({ ...source([`${ARCHIVE}/a.csv`]), limit: 5 })), /more than 5 bytes, its limit/)
+})
+
+/** The sizes of the one member of a zip, as `say` has them in both of its headers. */
+function saying(zip: Buffer, say: number): Buffer {
+  const copy = Buffer.from(zip)
+  copy.writeUInt32LE(say, 22)
+  copy.writeUInt32LE(say, copy.lastIndexOf('PK\x01\x02', undefined, 'latin1') + 24)
+  return copy
+}
+
+test('an archive that says less than it unpacks to is refused, and so is one that says more than is opened', async (t) => {
+  const bomb = saying(deflated('a.csv', Buffer.alloc(1_000_000)), 100)
+  const small = await sourced(t, await index(t, { wheel: zipSync({ 'd/a.zip': bomb }) }))
+  assert.match(
+    failure(await small.run({ ...source(['d/a.zip/a.csv']), limit: 1000 })),
+    /"d\/a\.zip" in .*\.whl is no archive that can be read: it does not unpack to what the directory says/,
+  )
+  const wheel = saying(zipSync({ 'd/a.zip': zipSync({ 'a.csv': 'x' }) }), 2 ** 30)
+  const large = await sourced(t, await index(t, { wheel }))
+  assert.match(
+    failure(await large.run(source(['d/a.zip/a.csv']))),
+    /"d\/a\.zip" in .*\.whl is 1073741824 bytes; archives in a wheel are opened up to 536870912 bytes together/,
+  )
+})
+
+/** A zip of one member that is packed. */
+function deflated(name: string, content: Buffer): Buffer {
+  const packed = deflateRawSync(content)
+  const zip = zipSync({ [name]: packed })
+  const central = zip.lastIndexOf('PK\x01\x02', undefined, 'latin1')
+  for (const [at, from] of [
+    [8, 14],
+    [central + 10, central + 16],
+  ] as const) {
+    zip.writeUInt16LE(8, at)
+    zip.writeUInt32LE(crc32(content), from)
+  }
+  return saying(zip, content.length)
+}
 
 test('a wheel that is not what the index says is never given', async (t) => {
   const now = Date.now()

@@ -2,19 +2,17 @@
 import { createHash } from 'node:crypto'
 import { problem } from '../../../contract/errors.ts'
 import { wholeBody, type StreamReply } from '../../../http/egress-stream.ts'
-import { zipContent, zipEntries, ZipFault, type ZipEntry } from '../../../registry/scan/zip.ts'
-import { safePath } from '../../../store/blobs/archive.ts'
 import { putManifest, type TreeFile } from '../../../store/blobs/trees.ts'
 import type { Place } from '../../spec/external/source.ts'
 import { SourceAway, type Asked, type Reading } from './asked.ts'
 import { reached } from './http.ts'
+import { wheelMembers } from './wheel-members.ts'
 
 type PypiPlace = Extract<Place, { kind: 'pypi' }>
 
 /** Largest list of a package's files, and largest wheel: it is opened in memory. */
 const MOST_LIST = 64 * 1024 * 1024
 const MOST_WHEEL = 512 * 1024 * 1024
-const MOST_MEMBERS = 100_000
 
 /** A wheel in the index. */
 interface Wheel {
@@ -36,11 +34,11 @@ export async function readPypi({ place, blobs, http, access, before, limits }: A
   if (hash !== wheel.sha256)
     throw new SourceAway(`${wheel.filename} is not what the index says: its hash is ${hash}, not ${wheel.sha256}`)
   const files: TreeFile[] = []
-  for (const { path, entry } of membersOf(bytes, place, wheel)) {
-    limits.take(entry.size)
+  for (const member of wheelMembers(bytes, wheel.filename, place.files)) {
+    limits.take(member.size)
     limits.check()
-    const { digest, size } = await blobs.put(opened(wheel.filename, () => zipContent(bytes, entry, entry.size)))
-    files.push({ path, size, digest, executable: false })
+    const { digest, size } = await blobs.put(member.content())
+    files.push({ path: member.path, size, digest, executable: false })
   }
   const version = `${wheel.filename} sha256:${wheel.sha256}`
   return { tree: await putManifest(blobs, files), version, dataAt: Number.isNaN(wheel.at) ? null : wheel.at, token }
@@ -104,31 +102,4 @@ async function bodyOf(reply: StreamReply, most: number, what: string): Promise<B
   reply.body.on('error', () => undefined).destroy()
   if (reply.status >= 500 || reply.status === 429) throw new SourceAway(`${what}: the server answered ${reply.status}`)
   throw problem('unprocessable', { detail: `${what}: the server answered ${reply.status}` })
-}
-
-/** The members that the source names, by their paths; of one file alone without a path. */
-function membersOf(
-  bytes: Buffer,
-  { files }: PypiPlace,
-  { filename }: Wheel,
-): { readonly path: string; readonly entry: ZipEntry }[] {
-  const entries = opened(filename, () => zipEntries(bytes, MOST_MEMBERS)).filter(({ name }) => !name.endsWith('/'))
-  const found = files.flatMap((file) => {
-    const below = `${file.replace(/\/+$/, '')}/`
-    const some = entries.filter(({ name }) => name === file || name.startsWith(below))
-    if (some.length === 0) throw problem('unprocessable', { detail: `${filename} has no "${file}"` })
-    return some
-  })
-  const unique = [...new Map(found.map((entry) => [entry.name, entry])).values()]
-  const isOne = files.length === 1 && unique.length === 1 && unique[0]?.name === files[0]
-  return unique.map((entry) => ({ path: isOne ? '' : safePath(entry.name), entry }))
-}
-
-function opened<T>(filename: string, open: () => T): T {
-  try {
-    return open()
-  } catch (error) {
-    if (!(error instanceof ZipFault)) throw error
-    throw problem('unprocessable', { detail: `${filename} is no archive that can be read: ${error.message}` }, error)
-  }
 }

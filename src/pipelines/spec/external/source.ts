@@ -73,7 +73,11 @@ const Pypi = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}==[A-Za-z0-9][A-Za-z0-9.!+_-]{0,63}$/, PACKAGE)
     .describe(PACKAGE),
-  files: z.array(member).min(1).max(1000).describe('paths of files or folders in its wheel'),
+  files: z
+    .array(member)
+    .min(1)
+    .max(1000)
+    .describe('paths of files or folders in its wheel; a path goes on into a zip archive of it: data/a.csv.zip/a.csv'),
 })
 
 const SERVICE = 'SERVICE or SERVICE@VERSION, for example late@2'
