@@ -6,6 +6,7 @@ import type {
   ViewSection,
   WindowSection,
 } from '../../contract/features/section.ts'
+import { sourcesInQuery } from '../../pipelines/spec/external/source.ts'
 import { parseDuration } from '../../pipelines/spec/values/units.ts'
 import { WINDOW_SPAN, defaultStep } from '../as-of/windows.ts'
 import type { Entity, Feature, Origin, View, WindowFeature } from './definitions.ts'
@@ -85,7 +86,7 @@ function originOf(section: ViewSection, { names }: Sources, at: Tell): Origin | 
   // a query is told of all sources by name; it is the engine that knows which it reads
   if (query !== undefined && names.length === 0) at(['query'], 'it has no source to read: `sources` names none')
   return source === undefined
-    ? { sources: readBy(query ?? '', names), query: query ?? null }
+    ? { sources: sourcesInQuery(query ?? '', names), query: query ?? null }
     : { sources: [source], query: null }
 }
 
@@ -102,12 +103,6 @@ function checkPush({ source, query, push, windows }: ViewSection, at: Tell): voi
       'got true beside `windows`, which are computed of the rows of a source; expected false, and what is pushed in a view of its own',
     )
   if (!hasSource) at(['windows'], 'windows need "source" or "query": they are computed of its rows')
-}
-
-/** The sources whose names stand in a query as words; one that stands in a text alone is brought in vain, which harms nothing. */
-function readBy(query: string, names: readonly string[]): string[] {
-  const words = new Set(query.match(/[A-Za-z_]\w*/g) ?? [])
-  return names.filter((name) => words.has(name))
 }
 
 /** Each step of a window is a tile of each entity, and every read adds them up. */

@@ -40,6 +40,7 @@ export type Answer =
 export function filesOf(task: Task): string[] {
   if (task.kind === 'materialise') return Object.values(task.sources).flatMap(({ paths }) => paths)
   const { entities, sources, own = {} } = task.request
-  const all = [entities, ...[sources, ...Object.values(own)].flatMap((some) => Object.values(some))]
+  const asking = 'query' in entities ? Object.values(entities.sources) : [entities]
+  const all = [...asking, ...[sources, ...Object.values(own)].flatMap((some) => Object.values(some))]
   return all.flatMap(({ paths }) => paths)
 }

@@ -12,7 +12,7 @@ import { runTask } from '../engine/engine.ts'
 import type { JoinRequest, JoinResult } from '../offline/join.ts'
 import { joinOptions, scratchOf } from './limits.ts'
 import type { TableTree } from './context.ts'
-import { filesOfView, pinAll, treesOf, withFiles, type Pins } from './pins.ts'
+import { filesOfView, pinAll, treesOf, withFiles, type FilesOfTree, type Pins } from './pins.ts'
 import { endJob, keepOutcome, type JoinAsked } from './rows.ts'
 import { keepPins, type Running } from './running.ts'
 
@@ -25,7 +25,10 @@ export async function runJoin({ context, row, held, signal }: Running): Promise<
   const sources = Object.fromEntries(Object.entries(views).map(([as, one]) => [as, one.sources]))
   const pins = await pinAll(context, project, sources, signal)
   await keepPins({ context, row, held }, pins)
-  const { result, tree } = await joined({ context, signal }, { asked, service, views, pins })
+  const { result, tree } = await joined(
+    { context, signal },
+    { asked, entities: { tree: asked.tree }, service, views, pins },
+  )
   faultPoint('features.joined')
   await held.finish(async (t) => {
     const now = context.clock()
@@ -38,8 +41,28 @@ export async function runJoin({ context, row, held, signal }: Running): Promise<
   })
 }
 
+/** The table of entities as it was kept: a tree of files that tell themselves what they are, or a query over trees, by the names of sources. */
+export type EntityTrees =
+  | { readonly tree: string }
+  | { readonly query: string | null; readonly tables: Readonly<Record<string, TableTree>> }
+
+function treesOfEntities(entities: EntityTrees): (readonly [TableTree, string])[] {
+  if ('tree' in entities) return [[{ digest: entities.tree, table: null }, 'the table of entities']]
+  return Object.entries(entities.tables).map(([name, tree]) => [tree, `source "${name}"`])
+}
+
+function entitiesFor(entities: EntityTrees, filesOf: FilesOfTree): JoinRequest['entities'] {
+  const [[first] = []] = treesOfEntities(entities)
+  if (first === undefined) throw new Error('a table of entities has a source')
+  if ('tree' in entities || entities.query === null) return filesOf(first)
+  const tables = Object.entries(entities.tables).map(([name, tree]) => [name, filesOf(tree)] as const)
+  return { query: entities.query, sources: Object.fromEntries(tables) }
+}
+
 export interface Joining {
-  readonly asked: Pick<JoinAsked, 'tree' | 'time' | 'include_late_data'>
+  readonly asked: Pick<JoinAsked, 'time' | 'include_late_data'>
+  /** The table of entities. */
+  readonly entities: EntityTrees
   readonly service: Service
   readonly views: Readonly<Record<string, Version<'view'>>>
   readonly pins: Pins
@@ -48,15 +71,14 @@ export interface Joining {
 /** Joins, within an hour at most, and keeps the result by its content. */
 export async function joined(
   { context, signal, longest_ms }: Pick<Running, 'context' | 'signal'> & { readonly longest_ms?: number },
-  { asked, service, views, pins }: Joining,
+  { asked, entities, service, views, pins }: Joining,
 ): Promise<{ readonly result: JoinResult; readonly tree: TreeInfo }> {
   const into = join(scratchOf(context), `${randomUUID()}.parquet`)
-  const entities: TableTree = { digest: asked.tree, table: null }
-  const trees = [[entities, 'the table of entities'] as const, ...treesOf(pins)]
+  const trees = [...treesOfEntities(entities), ...treesOf(pins)]
   try {
     const result = await withFiles(context.below().data.tables, trees, async (filesOf) => {
       const request: JoinRequest = {
-        entities: filesOf(entities),
+        entities: entitiesFor(entities, filesOf),
         time: asked.time,
         service,
         views: Object.fromEntries(Object.entries(views).map(([as, { definition }]) => [as, definition])),

@@ -7,7 +7,7 @@ import type { JoinResult } from '../offline/join.ts'
 import type { JobsContext } from './context.ts'
 import { joined } from './join.ts'
 import { engineOptions } from './limits.ts'
-import { pinAll } from './pins.ts'
+import { pinAll, type Pins } from './pins.ts'
 
 /** One after the other: each takes all cores but one, and two would share the memory. */
 export function joinsOf(context: JobsContext): FeatureJoins {
@@ -37,12 +37,25 @@ async function joinNow(
     throw problem('too_costly', { what: `the join with service "${name}"`, limit: `${limit_ms / 1000} s` }, error)
   }
   const pins = await pinAll(context, project, sources, signal).catch(tooCostly)
-  const asked = { tree: entities, time, include_late_data }
-  const { result, tree } = await joined({ context, signal, longest_ms }, { asked, service, views, pins }).catch(
-    tooCostly,
-  )
+  const asked = { time, include_late_data }
+  const joining = { asked, entities, service, views, pins }
+  const { result, tree } = await joined({ context, signal, longest_ms }, joining).catch(tooCostly)
   await context.db.tx((t) => context.below().pipelines.sources.keep(t, project, pins.reads))
-  return { tree, rows: result.rows, described: describe(`${name}@${found.version}`, views, result) }
+  return {
+    tree,
+    rows: result.rows,
+    described: `${describe(`${name}@${found.version}`, views, result)}; read: ${read(entities, pins)}`,
+  }
+}
+
+/** Enough of a digest to tell two readings of a source apart. */
+const DIGEST_SHOWN = 'sha256:'.length + 12
+
+/** Every source of the table of entities and of the views, each with the beginning of its digest. */
+function read({ tables }: FeatureJoin['entities'], { reads }: Pins): string {
+  const asking = Object.entries(tables).map(([name, { digest }]) => ({ name, digest }))
+  const all = [...asking, ...reads.map(({ pinned }) => pinned)]
+  return [...new Set(all.map(({ name, digest }) => `${name} ${digest.slice(0, DIGEST_SHOWN)}`))].join(', ')
 }
 
 /** For example `late@2 (stats@1); missing: rate 12 expired, 3 not_found`. */

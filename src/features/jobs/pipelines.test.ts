@@ -45,6 +45,7 @@ async function opened(t: TestContext) {
   const labels = join(room.folder, 'labels.csv')
   writeFileSync(stats, 'driver_id,at,trips\n1,2024-01-01,5\n1,2024-01-03,9\n2,2024-01-02,7\n')
   writeFileSync(labels, 'driver_id,asked,late\n1,2024-01-02,yes\n2,2024-01-02,no\n3,2024-01-02,no\n')
+  writeFileSync(join(room.folder, 'names.csv'), 'driver,id\nbo,2\nann,1\n')
   const apply = async (ttl?: string) => {
     const view = { entities: ['driver'], source: 'stats', event_time: 'at', features: { trips: 'int' } }
     const section = FeaturesSection.parse({
@@ -60,9 +61,11 @@ async function opened(t: TestContext) {
     })
   }
   const run = async (more: object = {}) => {
-    const given = files({ features: { service: 'eta', entities: 'labels', time: 'asked', ...more } })
+    const asked = 'query' in more ? {} : { entities: 'labels' }
+    const given = files({ features: { service: 'eta', ...asked, time: 'asked', ...more } })
     const project = JSON.parse(given['slipway.yaml'] ?? '{}') as { sources: object }
-    const sources = { ...project.sources, labels: { file: labels, table: 'csv' } }
+    const names = { file: join(room.folder, 'names.csv'), table: 'csv' }
+    const sources = { ...project.sources, labels: { file: labels, table: 'csv' }, names }
     const text = JSON.stringify({ ...project, sources })
     return room.bench.end(await room.bench.begin({ ...given, 'slipway.yaml': text }))
   }
@@ -78,7 +81,10 @@ test('a step gets the rows with their features as they were then, and the run te
   const { kind, place, version, rows, digest } = pinned(first)
   assert.deepEqual([kind, rows], ['features', 3])
   assert.match(place, /^eta of .*labels\.csv$/)
-  assert.equal(version, 'eta@1 (stats@1); missing: trips 1 not_found')
+  assert.match(
+    version ?? '',
+    /^eta@1 \(stats@1\); missing: trips 1 not_found; read: labels sha256:[0-9a-f]{12}, stats sha256:[0-9a-f]{12}$/,
+  )
   const out = first.steps[0]?.outputs['out']?.digest
   assert.equal(out, digest)
   const [file, ...others] = await treeFiles(blobs, digest)
@@ -105,4 +111,46 @@ test('a column that is not there, or an expression that does not fit, fails the 
     /source "given": the table of entities has no column "when"; it has/,
   )
   assert.match(failure(await run({ service: 'eta@7' })), /source "given": feature service "eta@7" does not exist/)
+})
+
+const QUERY = `SELECT n.driver, CAST(l.driver_id AS BIGINT) AS driver_id, l.late = 'yes' AS y,
+  CAST(l.asked AS TIMESTAMP) + INTERVAL 36 HOUR AS asked
+FROM labels l JOIN names n ON n.id = l.driver_id`
+
+test('keys, moments and labels may be computed by a query over sources, and all that were read are told', async (t) => {
+  const { blobs, apply, run } = await opened(t)
+  await apply()
+  const ended = await run({ query: QUERY })
+  assert.equal(ended.state, 'succeeded', ended.message)
+  const { place, version, rows, digest } = pinned(ended)
+  assert.deepEqual([place, rows], [`eta of ${QUERY}`, 2])
+  assert.match(
+    version ?? '',
+    /; nothing is missing; read: labels sha256:\w{12}, names sha256:\w{12}, stats sha256:\w{12}$/,
+  )
+  const [file] = await treeFiles(blobs, digest)
+  // of the first the row of the 3rd is seen, which the moment that the source has would not see
+  assert.deepEqual(await rowsOf(blobs.path(file?.digest ?? '') ?? '', 'driver, y, trips'), [
+    { driver: 'ann', y: true, trips: 9n },
+    { driver: 'bo', y: false, trips: 7n },
+  ])
+  const again = await run({ query: `${QUERY} ORDER BY n.driver DESC` })
+  assert.deepEqual([again.steps[0]?.state, pinned(again).digest], ['cached', digest])
+})
+
+test('a query that does not fit, is two, or reads what it was not given fails the run by its name', async (t) => {
+  const { apply, run } = await opened(t)
+  await apply()
+  assert.match(
+    failure(await run({ query: 'SELECT driver FROM labels' })),
+    /source "given": .*Referenced column "driver" not found/,
+  )
+  assert.match(
+    failure(await run({ query: 'SELECT 1 FROM labels); DROP TABLE asking; SELECT (1' })),
+    /source "given": .*(the query of the table of entities is 3 statements, and one was expected|syntax error)/,
+  )
+  assert.match(
+    failure(await run({ query: "SELECT * FROM labels, read_text('/etc/hostname')" })),
+    /source "given": Permission Error: .*\/etc\/hostname/,
+  )
 })

@@ -10,11 +10,11 @@ import type { Key, Service, TakenView, View } from '../definitions/definitions.t
 import { ColumnError, literal } from './columns.ts'
 import { addOnDemand } from './on-demand.ts'
 import { readColumn, readColumns } from './read-columns.ts'
-import { filesSql, keyColumn, requestsSql, viewRowsSql, windowColumn, type Files, type Relation } from './load.ts'
-import { originSql, relation, requireOneStatement, values } from './origin.ts'
+import { keyColumn, requestsSql, viewRowsSql, windowColumn, type Files, type Relation } from './load.ts'
+import { entitiesRelation, originSql, relation, requireOneStatement, values, type Entities } from './origin.ts'
 
 export interface JoinRequest {
-  readonly entities: Files
+  readonly entities: Entities
   /** Their column of the moment that each row asks for. */
   readonly time: string
   readonly service: Service
@@ -40,7 +40,7 @@ export interface JoinResult {
 export async function join(duck: DuckDBConnection, request: JoinRequest): Promise<JoinResult> {
   const { service, views, entities, time } = request
   const keys = keysAsked(service, views)
-  const given = await relation(duck, filesSql(entities))
+  const given = await entitiesRelation(duck, entities)
   refuseTaken(given, service)
   await duck.run(`CREATE TEMP TABLE requests AS ${requestsSql(given, time, keys)}`)
   const seen = new Map<string, Seen>()

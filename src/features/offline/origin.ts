@@ -11,9 +11,12 @@ import { filesSql, type Files, type Relation } from './load.ts'
  */
 export async function requireOneStatement(duck: DuckDBConnection, { name, origin }: View): Promise<void> {
   const query = origin?.query ?? null
-  if (query === null) return
+  if (query !== null) await requireOne(duck, query, `the query of view "${name}"`)
+}
+
+async function requireOne(duck: DuckDBConnection, query: string, what: string): Promise<void> {
   const { count } = await duck.extractStatements(query)
-  if (count !== 1) throw new ColumnError(`the query of view "${name}" is ${count} statements, and one was expected`)
+  if (count !== 1) throw new ColumnError(`${what} is ${count} statements, and one was expected`)
 }
 
 /** The rows of a view before they are read as what is declared: of its source, or of its query over sources. */
@@ -23,10 +26,35 @@ export function originSql({ name, origin }: View, sources: Readonly<Record<strin
   const all = origin.sources.map((source) => {
     const files = sources[source]
     if (files === undefined) throw new Error(`the source "${source}" was not handed over`)
-    return [source, filesSql(files)] as const
+    return [source, files] as const
   })
-  if (origin.query === null) return all[0]?.[1] ?? ''
-  return `WITH ${all.map(([source, sql]) => `${quoted(source)} AS (${sql})`).join(', ')} SELECT * FROM (\n${origin.query}\n)`
+  if (origin.query !== null) return querySql(origin.query, all)
+  return all[0] === undefined ? '' : filesSql(all[0][1])
+}
+
+function querySql(query: string, sources: readonly (readonly [string, Files])[]): string {
+  const tables = sources.map(([source, files]) => `${quoted(source)} AS (${filesSql(files)})`)
+  return `WITH ${tables.join(', ')} SELECT * FROM (\n${query}\n)`
+}
+
+/** The table of entities: files as they are, or the rows of a query over tables. */
+export type Entities = Files | QueriedEntities
+
+interface QueriedEntities {
+  readonly query: string
+  readonly sources: Readonly<Record<string, Files>>
+}
+
+/**
+ * The rows that ask. Those of a query are computed once and sorted by what they say: a query runs on several threads, and the same rows
+ * are to be the same table. Throws `ColumnError`, or an error of DuckDB.
+ */
+export async function entitiesRelation(duck: DuckDBConnection, entities: Entities): Promise<Relation> {
+  if (!('query' in entities)) return relation(duck, filesSql(entities))
+  const { query, sources } = entities
+  await requireOne(duck, query, 'the query of the table of entities')
+  await duck.run(`CREATE TEMP TABLE asking AS ${querySql(query, Object.entries(sources))} ORDER BY ALL`)
+  return relation(duck, 'SELECT * FROM asking')
 }
 
 /** A relation with its columns. */

@@ -118,13 +118,19 @@ export interface MadeData {
 }
 
 /** A join of a table with features, whose room lies below. */
+/** A table that was read: the digest of its tree, and what its files are declared to be. */
+export interface JoinTable {
+  readonly digest: string
+  readonly table: 'csv' | 'parquet' | null
+}
+
 export interface FeatureJoin {
   readonly project: string
   readonly service: string
   /** Absent: the newest. */
   readonly version?: number | undefined
-  /** Digest of the tree of the table. */
-  readonly entities: string
+  /** The table of entities: the rows of a query over tables, by their names; without one those of the only table. */
+  readonly entities: { readonly query: string | null; readonly tables: Readonly<Record<string, JoinTable>> }
   /** Its column of the moment that each row asks for. */
   readonly time: string
   readonly include_late_data: boolean
@@ -132,8 +138,8 @@ export interface FeatureJoin {
 
 export interface FeatureJoins {
   /**
-   * Keeps the joined table by its content. `described` names the service and the views with their versions, and how many values of which
-   * columns were missing and why. Throws a Problem for what there is not or does not fit, or takes longer than `longest_ms`.
+   * Keeps the joined table by its content. `described` names the service and the views with their versions, how many values of which
+   * columns were missing and why, and every source that was read with the beginning of its digest. Throws a Problem for what there is not or does not fit, or takes longer than `longest_ms`.
    */
   join(
     asked: FeatureJoin,

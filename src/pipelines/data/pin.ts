@@ -7,6 +7,7 @@ import type { Blobs } from '../../store/blobs/blobs.ts'
 import type { Tx } from '../../store/db.ts'
 import { masker } from '../context/mask.ts'
 import type { Context } from '../context/context.ts'
+import type { JoinTable } from '../context/deps.ts'
 import type { RunRow } from '../context/rows.ts'
 import { placeText, type SourceSpec } from '../spec/external/source.ts'
 import { SourceAway, SourceRefused, type Asked, type Given, type Reading } from './kinds/asked.ts'
@@ -110,11 +111,15 @@ interface Joining extends Pick<FeaturesAsked, 'project' | 'place' | 'limits'> {
   readonly into: Blobs
 }
 
-/** The table of entities is read as a source of its own. */
+/** What the table of entities is made of is read as sources of their own. */
 async function joinFeatures(context: Context, { into, ...asked }: Joining): Promise<Given> {
-  const { name, source } = asked.place.entities
-  const { pinned } = await pinSource(context, asked.project, [name, source], into)
-  return readFeatures({ ...asked, joins: context.deps.features?.(), entities: pinned.digest })
+  const { query, sources } = asked.place.entities
+  const tables: Record<string, JoinTable> = {}
+  for (const [name, source] of Object.entries(sources)) {
+    const { pinned } = await pinSource(context, asked.project, [name, source], into)
+    tables[name] = { digest: pinned.digest, table: source.table }
+  }
+  return readFeatures({ ...asked, joins: context.deps.features?.(), entities: { query, tables } })
 }
 
 interface Asking {

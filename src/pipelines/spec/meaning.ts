@@ -9,7 +9,7 @@ import { forEachOf, pathInItem, sourcesOfStep } from './fan-out/items.ts'
 import { sortSteps } from './graph.ts'
 import { valueAt } from './describe.ts'
 import { sourceFault, splitInputs } from './external/inputs.ts'
-import { entitiesFault, kindOfSource } from './external/source.ts'
+import { entitiesFault, kindOfSource, sourcesInQuery } from './external/source.ts'
 import { partitionFaults } from './partitions/check.ts'
 import { triggerFaults } from './triggers/triggers.ts'
 import { filled, PLACEHOLDER, ungiven, ungivenTogether } from '../../contract/values/handed.ts'
@@ -72,7 +72,7 @@ export function checkMeaning(
   faults.push(
     ...checkName(known),
     ...checkDataSets(project, known),
-    ...checkEntities(project, known),
+    ...checkEntities(project, left),
     ...checkCycle(steps),
     ...checkDeclared(project, left),
     ...checkModel(project, known, left),
@@ -124,11 +124,15 @@ function checkDataSets({ data_sets = {} }: Project, known: Known): Meaning[] {
   return Object.entries(data_sets).flatMap(([name, output]) => checkReference(['data_sets', name], output, known))
 }
 
-/** What features are joined to is a table that is declared too. */
-function checkEntities({ sources = {} }: Project, known: Known): Meaning[] {
+/** What features are joined to is a table that is declared too, or a query over some. */
+function checkEntities({ sources = {} }: Project, left: readonly (readonly PropertyKey[])[]): Meaning[] {
+  const gone = left.flatMap(([top, of]) => (top === 'sources' && of !== undefined ? [String(of)] : []))
   return Object.entries(sources).flatMap(([name, source]) => {
-    const message = known.unread(source.features?.entities ?? '') ? undefined : entitiesFault(source, sources)
-    return message === undefined ? [] : [{ path: ['sources', name, 'features', 'entities'], message }]
+    const { entities = '', query = '' } = source.features ?? {}
+    // of one that was left out nothing can be said
+    if (gone.includes(entities) || sourcesInQuery(query, gone).length > 0) return []
+    const fault = entitiesFault(source, sources)
+    return fault === undefined ? [] : [{ path: ['sources', name, 'features', fault.key], message: fault.message }]
   })
 }
 

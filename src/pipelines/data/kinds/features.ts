@@ -1,6 +1,6 @@
 /** Sources that are the rows of another one with the features of each, as a feature service gives them. */
 import { Problem, problem } from '../../../contract/errors.ts'
-import type { FeatureJoins } from '../../context/deps.ts'
+import type { FeatureJoin, FeatureJoins } from '../../context/deps.ts'
 import type { Place } from '../../spec/external/source.ts'
 import type { Given, Limits } from './asked.ts'
 
@@ -8,8 +8,7 @@ export interface FeaturesAsked {
   readonly joins: FeatureJoins | undefined
   readonly project: string
   readonly place: Extract<Place, { kind: 'features' }>
-  /** Of the tree of entities. */
-  readonly entities: string
+  readonly entities: FeatureJoin['entities']
   readonly limits: Limits
 }
 

@@ -20,6 +20,7 @@ const RIGHT = [
   '{a: {sql: {database: DB, query: SELECT 1, ordered: true, time: at}, fresh: 1h}}',
   '{a: {pypi: {package: seaborn-data==1.0, files: [data/a.csv]}}}',
   '{a: {features: {service: late@2, entities: b, time: at}}, b: {file: /b.csv}}',
+  '{a: {features: {service: late, query: SELECT * FROM b}}, b: {file: /b.csv}}',
 ]
 
 test('each kind of source is accepted', () => {
@@ -58,6 +59,11 @@ const WRONG: readonly (readonly [sources: string, says: RegExp])[] = [
   ['{a: {features: {service: late, entities: a}}}', /sources\.a\.features\.entities: .*got "a"; there are none$/],
   ['{a: {features: {service: late@new, entities: b}}, b: {file: /b}}', /sources\.a\.features\.service: .*SERVICE@VERSION/],
   ['{a: {features: {service: late, entities: b}, table: csv}, b: {file: /b}}', /sources\.a\.table: .*"parquet" or nothing beside "features"/],
+  ['{a: {features: {service: late}}, b: {file: /b}}', /^2 sources\.a\.features: .*either "entities" or "query" was expected, got neither/],
+  ['{a: {features: {service: late, entities: b, query: SELECT * FROM b}}, b: {file: /b}}', /sources\.a\.features: .*, got both/],
+  ['{a: {features: {service: late, query: ""}}, b: {file: /b}}', /sources\.a\.features\.query/],
+  ['{a: {features: {service: late, query: SELECT 1 FROM a}}, b: {file: /b}}', /sources\.a\.features\.query: a query of declared sources was expected, got one that reads none; there are "b"$/],
+  ['{a: {features: {service: late, query: SELECT 1 FROM c}}, c: {fil: /b}}', /sources\.c\.fil: unknown key/],
   ['{a: {file: /a, freshness: 1h}}', /sources\.a\.freshness: unknown key/],
   ['{a: {file: /a}, 1a: {file: /a}}', /sources\.1a: .*a Python identifier/],
 ]
@@ -123,4 +129,18 @@ test('a pipeline keeps the sources that its steps take, and the names of their s
     'm.py': 'def f(): pass\n',
   })
   assert.deepEqual(['sources' in plain, 'sources' in (plain.steps[0] ?? {})], [false, false])
+})
+
+test('a source of features keeps the sources that its query names, and the secrets of each', async () => {
+  const sources = `
+  a: {features: {service: late, query: 'SELECT * FROM b JOIN "d" USING (x)'}}
+  b: {http: "https://h/b", token: ONE}
+  c: {http: "https://h/c", token: TWO}
+  d: {file: /d}`
+  const text = `project: p\nsources: ${sources}\npipeline: {steps: {one: {run: m:f, inputs: {x: sources.a}}}}`
+  const spec = await specOf({ 'slipway.yaml': text, 'm.py': 'def f(x): pass\n' })
+  const { place } = spec.sources?.['a'] ?? assert.fail('there is no source')
+  assert.ok(place.kind === 'features')
+  assert.deepEqual(Object.keys(place.entities.sources), ['b', 'd'])
+  assert.deepEqual(secretsOfSource(spec.sources?.['a'] ?? assert.fail()), ['ONE'])
 })

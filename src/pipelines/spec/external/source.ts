@@ -90,8 +90,17 @@ const Features = z.strictObject({
     .string()
     .min(1)
     .max(128)
+    .optional()
     .describe(
       'another declared source: the table of what is asked for, with the keys, the fields and a time in each row',
+    ),
+  query: z
+    .string()
+    .min(1, 'a query')
+    .max(100_000)
+    .optional()
+    .describe(
+      'in place of `entities`: SQL of DuckDB over declared sources, each a table of its name; its rows are that table',
     ),
   time: z
     .string()
@@ -145,6 +154,15 @@ export const Source = z
         path: ['table'],
         message: '"parquet" or nothing beside "features": what is joined is a parquet file',
       })
+    if (
+      given.features !== undefined &&
+      (given.features.entities === undefined) === (given.features.query === undefined)
+    )
+      ctx.addIssue({
+        code: 'custom',
+        path: ['features'],
+        message: `either "entities" or "query" was expected, got ${given.features.query === undefined ? 'neither' : 'both'}`,
+      })
     if (given.token !== undefined && given.http === undefined)
       ctx.addIssue({ code: 'custom', path: ['token'], message: 'it beside "http" alone' })
     if (given.fresh !== undefined && given.sql !== undefined && given.sql.time === undefined)
@@ -178,10 +196,16 @@ export type Place =
       readonly service: string
       /** Null: the newest. */
       readonly version: number | null
-      readonly entities: { readonly name: string; readonly source: SourceSpec }
+      readonly entities: Asking
       readonly time: string
       readonly include_late_data: boolean
     }
+
+/** The table of what is asked for: the rows of the one source, or those of a query over some, by their names. */
+export interface Asking {
+  readonly query: string | null
+  readonly sources: Readonly<Record<string, SourceSpec>>
+}
 
 /** A source as it is kept with a pipeline. */
 export interface SourceSpec {
@@ -199,10 +223,7 @@ export function kindOfSource(given: DeclaredSource): SourceKind {
 }
 
 /** What is kept of a declared source; `declared` are all of its project. Throws where it names one that is none of them. */
-export function compileSource(
-  given: DeclaredSource,
-  declared: Readonly<Record<string, DeclaredSource>> = {},
-): SourceSpec {
+export function compileSource(given: DeclaredSource, declared: Declared = {}): SourceSpec {
   return {
     place: given.features === undefined ? placeOf(given) : featuresPlace(given.features, declared),
     table: given.table ?? (given.sql !== undefined ? 'csv' : given.features !== undefined ? 'parquet' : null),
@@ -224,40 +245,60 @@ function placeOf({ file, http, token, s3, sql, pypi, data_set }: DeclaredSource)
   throw new Error('a source without a place is refused before')
 }
 
-function featuresPlace(
-  { service, entities, ...rest }: z.output<typeof Features>,
-  declared: Readonly<Record<string, DeclaredSource>>,
-): Place {
+function featuresPlace({ service, entities, query, ...rest }: z.output<typeof Features>, declared: Declared): Place {
   const [name = '', version] = service.split('@')
-  const source = declared[entities]
-  if (source === undefined || source.features !== undefined)
-    throw new Error('a source of features without a table of entities is refused before')
+  const tables = tablesOf(declared)
+  const read = query === undefined ? tables.filter((one) => one === entities) : sourcesInQuery(query, tables)
+  if (read.length === 0) throw new Error('a source of features without a table of entities is refused before')
+  const sources = Object.fromEntries(
+    read.flatMap((one) => (declared[one] === undefined ? [] : [[one, compileSource(declared[one])]])),
+  )
   return {
     kind: 'features',
     service: name,
     version: version === undefined ? null : Number(version),
-    entities: { name: entities, source: compileSource(source) },
+    entities: { query: query ?? null, sources },
     ...rest,
   }
 }
 
-/** Why a source of features has no table of entities; undefined where it has one, and for all others. */
+type Declared = Readonly<Record<string, DeclaredSource>>
+
+/** Sources that are tables of their own: what is joined is joined to no other join. */
+function tablesOf(declared: Declared): string[] {
+  return Object.keys(declared).filter((name) => declared[name]?.features === undefined)
+}
+
+/** The sources whose names stand in a query, as words; one that stands in a text alone is brought in vain, which harms nothing. */
+export function sourcesInQuery(query: string, names: readonly string[]): string[] {
+  const words = new Set(query.match(/[A-Za-z_]\w*/g) ?? [])
+  return names.filter((name) => words.has(name))
+}
+
+/** Why a source of features has no table of entities, at its key; undefined where it has one, and for all others. */
 export function entitiesFault(
   { features }: DeclaredSource,
-  declared: Readonly<Record<string, DeclaredSource>>,
-): string | undefined {
+  declared: Declared,
+): { readonly key: 'entities' | 'query'; readonly message: string } | undefined {
   if (features === undefined) return undefined
-  const names = Object.keys(declared).filter((name) => declared[name]?.features === undefined)
-  if (names.includes(features.entities)) return undefined
-  const known = names.length === 0 ? 'none' : names.map((name) => `"${name}"`).join(', ')
-  return `a declared source that is a table was expected, got "${features.entities}"; there are ${known}`
+  const { entities, query } = features
+  const tables = tablesOf(declared)
+  const known = tables.length === 0 ? 'none' : tables.map((name) => `"${name}"`).join(', ')
+  if (query !== undefined && sourcesInQuery(query, tables).length === 0)
+    return {
+      key: 'query',
+      message: `a query of declared sources was expected, got one that reads none; there are ${known}`,
+    }
+  if (entities === undefined || tables.includes(entities)) return undefined
+  const message = `a declared source that is a table was expected, got "${entities}"; there are ${known}`
+  return { key: 'entities', message }
 }
 
 /** Names of the secrets by which a source is reached. */
 export function secretsOfSource({ place }: SourceSpec): string[] {
   if (place.kind === 'http') return place.token === null ? [] : [place.token]
   if (place.kind === 's3') return [place.access_key, place.secret_key]
-  if (place.kind === 'features') return secretsOfSource(place.entities.source)
+  if (place.kind === 'features') return Object.values(place.entities.sources).flatMap(secretsOfSource)
   return place.kind === 'sql' ? [place.database] : []
 }
 
@@ -266,8 +307,11 @@ export function placeText(place: Place): string {
   if (place.kind === 'file') return place.path
   if (place.kind === 'sql') return place.query
   if (place.kind === 'data_set') return `${place.name}@${place.version}`
-  if (place.kind === 'features')
-    return `${place.service}${place.version === null ? '' : `@${place.version}`} of ${placeText(place.entities.source.place)}`
+  if (place.kind === 'features') {
+    const { query, sources } = place.entities
+    const asked = query ?? Object.values(sources).map((one) => placeText(one.place))[0] ?? ''
+    return `${place.service}${place.version === null ? '' : `@${place.version}`} of ${asked}`
+  }
   return place.kind === 'pypi' ? place.package : place.url
 }
 
