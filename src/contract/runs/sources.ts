@@ -8,8 +8,8 @@ const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/)
 /** A source as a run has it: what it gave, kept by content before the first step began. */
 export const PinnedSource = z.object({
   name: z.string(),
-  kind: z.enum(['file', 'http', 's3', 'sql', 'pypi', 'data_set', 'features']),
-  /** Its path, address, query, package, data set or feature service with its version; without secrets. */
+  kind: z.enum(['file', 'http', 's3', 'sql', 'sqlite', 'pypi', 'data_set', 'features']),
+  /** Its path, address, query (of SQLite with its file), package, data set or feature service with its version; without secrets. */
   place: z.string(),
   /** Of the tree that it gave: equal contents have equal digests. */
   digest,

@@ -22,5 +22,6 @@ export function limitsOf({ limit_bytes, timeout_ms }: Pick<SourceSpec, 'limit_by
         })
     },
     left: () => Math.max(0, end - performance.now()),
+    most: limit_bytes,
   }
 }

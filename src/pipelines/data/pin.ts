@@ -19,6 +19,7 @@ import { readFiles } from './kinds/files.ts'
 import { readHttp } from './kinds/http.ts'
 import { readPypi } from './kinds/pypi.ts'
 import { readS3 } from './kinds/s3.ts'
+import { readSqlite } from './kinds/sqlite.ts'
 import { limitsOf } from './limits.ts'
 import { countRows } from './tables.ts'
 
@@ -166,6 +167,7 @@ async function read({
   if (place.kind === 'http') return readHttp({ place, ...rest })
   if (place.kind === 's3') return readS3({ place, ...rest })
   if (place.kind === 'pypi') return readPypi({ place, ...rest })
+  if (place.kind === 'sqlite') return readSqlite({ place, ...rest })
   // with the driver of PostgreSQL, which most servers never need
   const { readSql } = await import('./kinds/sql.ts')
   return readSql({ place, ...rest })

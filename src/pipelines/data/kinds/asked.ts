@@ -52,6 +52,8 @@ export interface Limits {
   check(): void
   /** Ms until the time is over. */
   left(): number
+  /** Bytes that may be given in all. */
+  readonly most: number
 }
 
 /** The parts of a stream, held to the limits. */

@@ -36,15 +36,16 @@ export async function readFiles(asked: Asked<FilePlace>): Promise<Reading> {
   try {
     return await readBelow(asked)
   } catch (error) {
-    const code = String((error as { code?: unknown }).code)
-    if (GONE.includes(code)) throw changed(asked.place.path)
-    if (!CLOSED.includes(code)) throw error
-    throw problem(
-      'unprocessable',
-      { detail: `the server may not read ${asked.place.path}: ${(error as Error).message}` },
-      error,
-    )
+    throw inWords(error, asked.place.path)
   }
+}
+
+/** What the machine says of a path in words: gone meanwhile, or closed to the server. Other errors are as they were. */
+export function inWords(error: unknown, path: string): unknown {
+  const code = String((error as { code?: unknown }).code)
+  if (GONE.includes(code)) return changed(path)
+  if (!CLOSED.includes(code)) return error
+  return problem('unprocessable', { detail: `the server may not read ${path}: ${(error as Error).message}` }, error)
 }
 
 /** What was listed is no more, or is a link by now. */

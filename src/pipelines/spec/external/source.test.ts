@@ -18,6 +18,8 @@ const RIGHT = [
   '{a: {s3: {url: "s3://bucket/pre fix/", access_key: A, secret_key: B}}}',
   '{a: {s3: {url: "s3://bucket", endpoint: "http://127.0.0.1:9000", region: eu-west-1, access_key: A, secret_key: B}}}',
   '{a: {sql: {database: DB, query: SELECT 1, ordered: true, time: at}, fresh: 1h}}',
+  '{a: {sqlite: {file: /srv/a.db, query: SELECT 1, ordered: true, time: at}, fresh: 1h, table: parquet}}',
+  '{a: {sqlite: {file: /srv/a.db, table: orders}}}',
   '{a: {pypi: {package: seaborn-data==1.0, files: [data/a.csv]}}}',
   '{a: {features: {service: late@2, entities: b, time: at}}, b: {file: /b.csv}}',
   '{a: {features: {service: late, query: SELECT * FROM b}}, b: {file: /b.csv}}',
@@ -30,7 +32,7 @@ test('each kind of source is accepted', () => {
 // prettier-ignore
 const WRONG: readonly (readonly [sources: string, says: RegExp])[] = [
   ['{}', /^5 pipeline\.steps\.one\.inputs\.x: there is no source "a"$/],
-  ['{a: {}}', /^2 sources\.a: got {}, expected one of file, http, s3, sql, pypi, data_set, features$/],
+  ['{a: {}}', /^2 sources\.a: got {}, expected one of file, http, s3, sql, sqlite, pypi, data_set, features$/],
   ['{a: {data_set: rows}}', /sources\.a\.data_set: got "rows", expected NAME@VERSION or NAME@latest/],
   ['{a: {file: /a, http: "http://h"}}', /^2 sources\.a: got .*, expected one of .*, and not file and http$/],
   ['{a: {file: a.csv}}', /^2 sources\.a\.file: got "a\.csv", expected an absolute path/],
@@ -44,6 +46,11 @@ const WRONG: readonly (readonly [sources: string, says: RegExp])[] = [
   ['{a: {sql: {database: "postgresql://u:p@h/d", query: SELECT 1}}}', /sources\.a\.sql\.database: .*the name of a secret/],
   ['{a: {sql: {database: DB, query: ""}}}', /sources\.a\.sql\.query/],
   ['{a: {sql: {database: DB, query: SELECT 1}, fresh: 1h}}', /sources\.a\.fresh: got "1h", expected "time" in "sql" too/],
+  ['{a: {sqlite: {file: a.db, table: t}}}', /sources\.a\.sqlite\.file: got "a\.db", expected an absolute path/],
+  ['{a: {sqlite: {file: /a.db}}}', /^2 sources\.a\.sqlite: got .*, expected either "query" or "table"$/],
+  ['{a: {sqlite: {file: /a.db, query: SELECT 1, table: t}}}', /sources\.a\.sqlite: .*either "query" or "table"/],
+  ['{a: {sqlite: {file: /a.db, table: t}, table: csv}}', /sources\.a\.table: got "csv", expected "parquet" or nothing beside "sqlite"/],
+  ['{a: {sqlite: {file: /a.db, table: t}, fresh: 1h}}', /sources\.a\.fresh: got "1h", expected "time" in "sqlite" too/],
   ['{a: {pypi: {package: seaborn, files: [a]}}}', /sources\.a\.pypi\.package: .*NAME==VERSION/],
   ['{a: {pypi: {package: s==1, files: [../a]}}}', /sources\.a\.pypi\.files.*a path in the package/],
   [

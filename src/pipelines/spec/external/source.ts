@@ -1,9 +1,11 @@
 /** Declared sources of data: what the project file may say of one, and what the pipeline keeps of that. */
 import { z } from 'zod'
 import { parseBytes, parseDuration } from '../values/units.ts'
+import { path } from './path.ts'
+import { Sqlite, sqliteFaults, sqlitePlace, type SqlitePlace } from './sqlite.ts'
 
 /** Ways in which data is reached. */
-export const SOURCE_KINDS = ['file', 'http', 's3', 'sql', 'pypi', 'data_set', 'features'] as const
+export const SOURCE_KINDS = ['file', 'http', 's3', 'sql', 'sqlite', 'pypi', 'data_set', 'features'] as const
 
 export type SourceKind = (typeof SOURCE_KINDS)[number]
 
@@ -20,11 +22,6 @@ const webAddress = z
   .string()
   .max(4096)
   .refine((text) => isWeb(text), 'an http or https address without a user and a password in it')
-const PATH = 'an absolute path without "." and ".." in it, for example /srv/data/flights.csv'
-const path = z
-  .string()
-  .max(4096)
-  .refine((text) => text.startsWith('/') && !text.includes('\0') && !/(^|\/)\.{1,2}(\/|$)/.test(text), PATH)
 const S3_PLACE = 's3://BUCKET/KEY or s3://BUCKET/PREFIX/ with a slash at the end'
 const NEEDS_TIME = '"time" in "sql" too, the column by which a query says how old its rows are'
 const PACKAGE = 'NAME==VERSION, for example seaborn-data==1.0'
@@ -126,6 +123,7 @@ export const Source = z
       .describe('with `http`: the secret that is sent as a bearer token, to the host of the address alone'),
     s3: S3.optional().describe('an object, or all objects below a prefix'),
     sql: Sql.optional().describe('the rows of a query'),
+    sqlite: Sqlite.optional().describe('the rows of a query to a file of SQLite, or of one of its tables'),
     pypi: Pypi.optional().describe('files of a package in the package index'),
     data_set: dataSet.optional().describe('a version of a data set of the project, or its latest'),
     features: Features.optional().describe(
@@ -169,6 +167,7 @@ export const Source = z
       ctx.addIssue({ code: 'custom', path: ['token'], message: 'it beside "http" alone' })
     if (given.fresh !== undefined && given.sql !== undefined && given.sql.time === undefined)
       ctx.addIssue({ code: 'custom', path: ['fresh'], message: NEEDS_TIME })
+    for (const fault of sqliteFaults(given)) ctx.addIssue({ code: 'custom', ...fault })
   })
 export type DeclaredSource = z.output<typeof Source>
 
@@ -191,6 +190,7 @@ export type Place =
       readonly ordered: boolean
       readonly time: string | null
     }
+  | SqlitePlace
   | { readonly kind: 'pypi'; readonly package: string; readonly files: readonly string[] }
   | { readonly kind: 'data_set'; readonly name: string; readonly version: string }
   | {
@@ -228,7 +228,7 @@ export function kindOfSource(given: DeclaredSource): SourceKind {
 export function compileSource(given: DeclaredSource, declared: Declared = {}): SourceSpec {
   return {
     place: given.features === undefined ? placeOf(given) : featuresPlace(given.features, declared),
-    table: given.table ?? (given.sql !== undefined ? 'csv' : given.features !== undefined ? 'parquet' : null),
+    table: given.table ?? tableOf(kindOfSource(given)),
     fresh_ms: given.fresh === undefined ? null : (parseDuration(given.fresh) ?? null),
     stale: given.stale,
     limit_bytes: parseBytes(given.limit) ?? 0,
@@ -236,15 +236,26 @@ export function compileSource(given: DeclaredSource, declared: Declared = {}): S
   }
 }
 
-function placeOf({ file, http, token, s3, sql, pypi, data_set }: DeclaredSource): Place {
+/** What a kind gives by itself; null of what may be anything. */
+function tableOf(kind: SourceKind): SourceSpec['table'] {
+  if (kind === 'sql') return 'csv'
+  return kind === 'sqlite' || kind === 'features' ? 'parquet' : null
+}
+
+function placeOf({ file, http, token, s3, sql, sqlite, pypi, data_set }: DeclaredSource): Place {
   if (file !== undefined) return { kind: 'file', path: file.length > 1 ? file.replace(/\/+$/, '') : file }
   if (http !== undefined) return { kind: 'http', url: http, token: token ?? null }
   if (s3 !== undefined) return { kind: 's3', ...s3, endpoint: s3.endpoint ?? null }
   if (sql !== undefined) return { kind: 'sql', ...sql, time: sql.time ?? null }
+  if (sqlite !== undefined) return sqlitePlace(sqlite)
   if (pypi !== undefined) return { kind: 'pypi', ...pypi }
-  const [name = '', version = 'latest'] = data_set?.split('@') ?? []
-  if (data_set !== undefined) return { kind: 'data_set', name, version }
+  if (data_set !== undefined) return dataSetPlace(data_set)
   throw new Error('a source without a place is refused before')
+}
+
+function dataSetPlace(given: string): Place {
+  const [name = '', version = 'latest'] = given.split('@')
+  return { kind: 'data_set', name, version }
 }
 
 function featuresPlace({ service, entities, query, ...rest }: z.output<typeof Features>, declared: Declared): Place {
@@ -308,6 +319,7 @@ export function secretsOfSource({ place }: SourceSpec): string[] {
 export function placeText(place: Place): string {
   if (place.kind === 'file') return place.path
   if (place.kind === 'sql') return place.query
+  if (place.kind === 'sqlite') return `${place.path}: ${place.query}`
   if (place.kind === 'data_set') return `${place.name}@${place.version}`
   if (place.kind === 'features') {
     const { query, sources } = place.entities
