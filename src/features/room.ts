@@ -16,6 +16,8 @@ import { featureJobRoutes } from './jobs/routes.ts'
 import { jobDigests } from './jobs/rows.ts'
 import { RunningJobs } from './jobs/running.ts'
 import { FEATURE_JOB } from './jobs/start.ts'
+import { LookUps } from './look-up/look-up.ts'
+import { lookUpRoutes } from './look-up/routes.ts'
 import { openOnline } from './online/open.ts'
 import { featuresRoutes } from './routes.ts'
 import { serveRoutes } from './serve/routes.ts'
@@ -57,6 +59,7 @@ export function featuresRoom(deps: Omit<FeaturesContext, 'online'>): FeaturesRoo
       ...featuresRoutes(context),
       ...featureJobRoutes(context, running),
       ...serveRoutes(service),
+      ...lookUpRoutes(new LookUps(context)),
       ...feastRoutes(context, service),
     ],
     start() {

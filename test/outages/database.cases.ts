@@ -103,6 +103,7 @@ const WITHOUT_ROWS: ReadonlySet<string> = new Set([
   'POST /v1/storage/look',
   // read, or written to the online store, which is a file of its own; no view has a source
   'POST /v1/features:read',
+  'POST /v1/features:look-up',
   'POST /v1/features/views/:name/rows',
   ...['get-online-features', 'push', 'write-to-online-store', 'materialize', 'materialize-incremental'].map(
     (name) => `POST /feast/:project/${name}`,

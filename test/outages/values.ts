@@ -145,6 +145,12 @@ function own(made: Json): Values {
     '/v1/features/views/:name/materialise': { name: 'none' },
     '/v1/features/views/:name/rows': { rows: [{ key: 1, at: '2024-01-01T00:00:00Z', a: 1 }] },
     '/v1/features:read': { $also: ['service'], service: 'world', entities: [{ key: 1 }] },
+    '/v1/features:look-up': {
+      $also: ['at'],
+      service: 'world',
+      entities: [{ key: 1 }],
+      at: '2024-01-01T00:00:00Z',
+    },
     '/v1/endpoints/:name/features': { service: 'world' },
     '/feast/': {
       $also: Object.keys(OF_FEAST),

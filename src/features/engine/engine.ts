@@ -74,7 +74,11 @@ function runProcess(given: string, longest_ms: number, signal: AbortSignal | und
   })
 }
 
-const NAMES: Readonly<Record<Task['kind'], string>> = { join: 'the join', materialise: 'the materialisation' }
+const NAMES: Readonly<Record<Task['kind'], string>> = {
+  join: 'the join',
+  look_up: 'the look-up',
+  materialise: 'the materialisation',
+}
 
 function resultOf<K extends Task['kind']>(kind: K, ended: Ended, longest_ms: number): ResultOf[K] {
   const { said, errors, code, signal, isLate } = ended

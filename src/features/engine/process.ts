@@ -1,5 +1,5 @@
 /**
- * The process that joins and materialises, one task for each. DuckDB is native code that reads what people upload and runs the queries of
+ * The process that joins, looks up and materialises, one task for each. DuckDB is native code that reads what people upload and runs the queries of
  * project files, so it has no part of the server's memory, reads no file but those of its task, and can be ended at any moment.
  */
 import { statfs } from 'node:fs/promises'
@@ -8,6 +8,7 @@ import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
 import { OnlineStore } from '../online/store.ts'
 import { ColumnError, literal, MARK } from '../offline/columns.ts'
 import { join } from '../offline/join.ts'
+import { lookUp } from '../offline/look-up.ts'
 import { materialise } from '../offline/materialise.ts'
 import { filesOf, type Answer, type EngineLimits, type ResultOf, type Task } from './tasks.ts'
 
@@ -42,6 +43,7 @@ async function run(task: Task, limits: EngineLimits): Promise<ResultOf[Task['kin
   const duck = await instance.connect()
   try {
     await confine(duck, task, limits)
+    if (task.kind === 'look_up') return await lookUp(duck, task.request)
     return task.kind === 'join' ? await join(duck, task.request) : await materialiseInto(duck, task)
   } finally {
     duck.closeSync()

@@ -2,6 +2,7 @@
 import type { View } from '../definitions/definitions.ts'
 import type { JoinRequest, JoinResult } from '../offline/join.ts'
 import type { Files } from '../offline/load.ts'
+import type { LookedUp, LookUpRequest } from '../offline/look-up.ts'
 import type { Materialised } from '../offline/materialise.ts'
 
 /** What a task may take of the machine. */
@@ -14,6 +15,7 @@ export interface EngineLimits {
 
 export type Task =
   | { readonly kind: 'join'; readonly request: JoinRequest }
+  | { readonly kind: 'look_up'; readonly request: LookUpRequest }
   | {
       readonly kind: 'materialise'
       readonly view: View
@@ -27,6 +29,7 @@ export type Task =
 
 export interface ResultOf {
   readonly join: JoinResult
+  readonly look_up: LookedUp
   readonly materialise: Materialised
 }
 
@@ -38,6 +41,8 @@ export type Answer =
 
 /** Files that a task reads. */
 export function filesOf(task: Task): string[] {
+  if (task.kind === 'look_up')
+    return task.request.views.flatMap(({ sources }) => Object.values(sources).flatMap(({ paths }) => paths))
   if (task.kind === 'materialise') return Object.values(task.sources).flatMap(({ paths }) => paths)
   const { entities, sources, own = {} } = task.request
   const asking = 'query' in entities ? Object.values(entities.sources) : [entities]

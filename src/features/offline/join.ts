@@ -43,7 +43,7 @@ export async function join(duck: DuckDBConnection, request: JoinRequest): Promis
   const given = await entitiesRelation(duck, entities)
   refuseTaken(given, service)
   await duck.run(`CREATE TEMP TABLE requests AS ${requestsSql(given, time, keys)}`)
-  const seen = new Map<string, Seen>()
+  const seen = new Map<string, SeenTables>()
   for (const [at, taken] of service.views.entries()) {
     const view = views[taken.name]
     if (view === undefined) throw new Error(`the view "${taken.name}" was not handed over`)
@@ -85,7 +85,7 @@ function refuseTaken({ columns }: Relation, service: Service): void {
 }
 
 /** Tables that a view left: what each request sees, and the rows themselves. */
-interface Seen {
+export interface SeenTables {
   readonly table: string
   readonly rows: string
   /** Null where the view has no windows. */
@@ -97,10 +97,11 @@ interface Seeing {
   readonly at: number
   readonly taken: TakenView
   readonly view: View
-  readonly request: JoinRequest
+  readonly request: Pick<JoinRequest, 'sources' | 'own' | 'include_late_data'>
 }
 
-async function see(duck: DuckDBConnection, { at, taken, view, request }: Seeing): Promise<Seen> {
+/** Finds what the requests of the table `requests` see of a view, the `at`th of them. */
+export async function see(duck: DuckDBConnection, { at, taken, view, request }: Seeing): Promise<SeenTables> {
   const [rows, table, windows] = [`rows${at}`, `seen${at}`, `windows${at}`]
   const asked = taken.keys.map(keyColumn)
   await requireOneStatement(duck, view)
@@ -139,7 +140,7 @@ async function choosePlan(duck: DuckDBConnection, rows: string, keys: readonly s
 }
 
 /** A row of each request with all columns of the service that are read, and the status of each view. */
-function joinedSql(service: Service, seen: ReadonlyMap<string, Seen>): string {
+function joinedSql(service: Service, seen: ReadonlyMap<string, SeenTables>): string {
   const all = [...seen.values()]
   const columns = readColumns(service).map(({ of, as }) => `${valueSql(seen, of)} AS ${quoted(as)}`)
   const statuses = all.map(({ table }) => `${table}.status AS ${table}`)
@@ -153,7 +154,11 @@ function joinedSql(service: Service, seen: ReadonlyMap<string, Seen>): string {
   return `SELECT r."row", ${[...statuses, ...columns].join(', ')} FROM requests AS r ${joins.join(' ')}`
 }
 
-function valueSql(seen: ReadonlyMap<string, Seen>, { view: name, feature }: { view: string; feature: string }): string {
+/** A feature of the row that is joined, or of the windows where the row is live. */
+export function valueSql(
+  seen: ReadonlyMap<string, SeenTables>,
+  { view: name, feature }: { view: string; feature: string },
+): string {
   const found = seen.get(name)
   if (found === undefined) throw new Error(`nothing was read of "${name}"`)
   const { view, table, rows, windows } = found
@@ -167,7 +172,7 @@ function valueSql(seen: ReadonlyMap<string, Seen>, { view: name, feature }: { vi
 async function countStatuses(
   duck: DuckDBConnection,
   service: Service,
-  seen: ReadonlyMap<string, Seen>,
+  seen: ReadonlyMap<string, SeenTables>,
 ): Promise<Map<string, Partial<Record<AsOfStatus, number>>>> {
   const counted = new Map<string, Partial<Record<AsOfStatus, number>>>()
   for (const { name, of } of service.columns) {
