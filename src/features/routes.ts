@@ -1,16 +1,26 @@
 /** Routes of features: parse, check whose project it is, call, reply. */
-import { projectNamed } from '../auth/visibility.ts'
+import { projectNamed, visible } from '../auth/visibility.ts'
 import type { Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
 import { featuresApi } from '../contract/features/catalogue.ts'
+import type { ViewStatistics } from '../contract/features/statistics.ts'
 import { toTime } from '../contract/fields.ts'
 import { mount, type Mounted } from '../http/mount.ts'
 import { compileSource, Source, type SourceSpec } from '../pipelines/spec/external/source.ts'
 import type { FeaturesContext } from './context/context.ts'
 import { differencesOf, planApply, writePlan, type Change, type Given } from './definitions/apply.ts'
-import { newest, versionsOf, type Kind, type Named, type Version } from './definitions/catalogue.ts'
+import {
+  newest,
+  projectsWithFeatures,
+  versionsOf,
+  type Kind,
+  type Named,
+  type Version,
+} from './definitions/catalogue.ts'
 import { requireVersion } from './definitions/require.ts'
 import { viewEntity, viewOnDemand, viewService, viewView } from './definitions/view.ts'
+import { statisticsOf, type KeptStatistics } from './jobs/statistics.ts'
+import { momentText } from './serve/moments.ts'
 
 export function featuresRoutes(context: FeaturesContext): Mounted[] {
   return [...definitionRoutes(context), ...detailRoutes(context)]
@@ -25,6 +35,9 @@ function definitionRoutes(context: FeaturesContext): Mounted[] {
       const changes = await apply(context, who, { project, given, isDry: body.dry_run })
       return { changes: changes.map((one) => ({ ...one, differences: one.differences.map(plainDifference) })) }
     }),
+    mount(featuresApi.listFeatureProjects, async ({ who }) => ({
+      items: await projectsWithFeatures(db, visible(who, 'project')),
+    })),
     mount(featuresApi.listFeatures, async ({ query, who }) => {
       const all = await newest(db, projectNamed(who, query.project))
       return {
@@ -56,7 +69,9 @@ function detailRoutes(context: FeaturesContext): Mounted[] {
           .map((taken) => ({ name: latest.name, version: latest.version, view_version: taken.version })),
       )
       const versions = (await versionsOf(db, { project, kind: 'view', name: params.name })).map(plainVersion)
-      return { ...viewView(about ?? NOTHING_SAID, version), versions, services }
+      const kept = await statisticsOf(db, { project, name: params.name, version: version.version })
+      const statistics = kept === undefined ? null : plainStatistics(kept)
+      return { ...viewView(about ?? NOTHING_SAID, version), versions, services, statistics }
     }),
     mount(featuresApi.getFeatureService, async ({ params, query, who }) => {
       const project = projectNamed(who, query.project)
@@ -143,6 +158,18 @@ function ofKind<K extends Kind>(all: readonly Named[], kind: K): Named<K>[] {
 
 function plainVersion({ version, created_at, created_by }: Version) {
   return { version, created_at: toTime(created_at), created_by }
+}
+
+function plainStatistics({ features, at, ...rest }: KeptStatistics): ViewStatistics {
+  return {
+    ...rest,
+    at: toTime(at),
+    features: features.map((one) => ({ ...one, first: plainMoment(one.first), last: plainMoment(one.last) })),
+  }
+}
+
+function plainMoment(moment: string | null): string | null {
+  return moment === null ? null : momentText(BigInt(moment))
 }
 
 function plainDifference({ path, before, after }: Change['differences'][number]) {

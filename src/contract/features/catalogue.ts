@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { may } from '../access.ts'
 import { allOf, name, time } from '../fields.ts'
 import { route } from '../route.ts'
+import { ViewStatistics } from './statistics.ts'
 import { FeaturesSection, KEY_TYPES, ON_EXPIRED, VALUE_TYPES, AGGREGATES } from './section.ts'
 
 export const DEFINITION_KINDS = ['entity', 'view', 'on_demand', 'service'] as const
@@ -132,16 +133,28 @@ export const featuresApi = {
       services: z.array(FeatureService),
     }),
   }),
+  listFeatureProjects: route({
+    method: 'GET',
+    path: '/v1/features/projects',
+    summary: 'List the projects that have features, of those that the caller sees',
+    access: read,
+    reply: allOf(
+      z.object({ project: z.string(), views: z.number().int(), services: z.number().int() }).describe('by name'),
+    ),
+  }),
   getFeatureView: route({
     method: 'GET',
     path: '/v1/features/views/:name',
-    summary: 'Read a version of a feature view, with the services that take it',
+    summary:
+      'Read a version of a feature view, with the services that take it and the statistics of its newest materialisation',
     access: read,
     params: z.object({ name }),
     query: versioned,
     reply: FeatureView.extend({
       versions: z.array(z.object({ version: z.number().int(), created_at: time, created_by: z.string() })),
       services: z.array(z.object({ name: z.string(), version: z.number().int(), view_version: z.number().int() })),
+      /** Null where no materialisation of the last 90 days has left any. */
+      statistics: ViewStatistics.nullable(),
     }),
     errors: ['not_found', 'invalid_field'],
   }),

@@ -1,7 +1,8 @@
 /** The definitions of a project as they are kept: each under its kind and name, in versions that never change. */
 import type { SourceSpec } from '../../pipelines/spec/external/source.ts'
-import type { Reader, Tx } from '../../store/db.ts'
+import type { Reader, Sql, Tx } from '../../store/db.ts'
 import { insertRow } from '../../store/sql/rows.ts'
+import { fetchAll, sql } from '../../store/sql/sql.ts'
 import type { About, Entity, OnDemand, Service, View } from './definitions.ts'
 
 export const KINDS = ['entity', 'view', 'on_demand', 'service'] as const
@@ -65,6 +66,21 @@ export async function newest(reader: Reader, project: string): Promise<Named[]> 
     [project],
   )
   return rows.map(({ about, ...row }) => ({ about: JSON.parse(about) as About, latest: versionOf(row) }))
+}
+
+/** Projects that have any definition, by name, of those whose condition on `project` is met. */
+export async function projectsWithFeatures(
+  reader: Reader,
+  which: Sql,
+): Promise<{ readonly project: string; readonly views: number; readonly services: number }[]> {
+  const rows = await fetchAll<{ project: string; kind: Kind; found: number }>(
+    reader,
+    sql`SELECT project, kind, count(*) AS found FROM feature_names WHERE ${which} GROUP BY project, kind ORDER BY project, kind`,
+  )
+  return [...Map.groupBy(rows, ({ project }) => project)].map(([project, own]) => {
+    const count = (kind: Kind): number => own.find((one) => one.kind === kind)?.found ?? 0
+    return { project, views: count('view'), services: count('service') }
+  })
 }
 
 /** One version, or the newest; undefined where there is none. */

@@ -10,6 +10,7 @@ import { engineOptions } from './limits.ts'
 import { filesOfView, pinAll, treesOf, withFiles } from './pins.ts'
 import { endJob, keepOutcome, type MaterialiseAsked } from './rows.ts'
 import { keepPins, type Running } from './running.ts'
+import { dropStatistics } from './statistics.ts'
 
 const NS = 1_000_000n
 
@@ -37,6 +38,7 @@ export async function runMaterialise({ context, row, held, signal }: Running): P
       const now = context.clock()
       // what was canceled meanwhile answers nobody
       if (!(await endJob(t, row.id, { state: 'done' }, now))) return
+      await dropStatistics(t, row)
       await keepOutcome(t, row.id, { ...made, until: toTime(until), host: hostname() })
       // a transaction that is tried again has switched already
       if (isSwitched) return

@@ -11,6 +11,7 @@ import { toTime } from '../../contract/fields.ts'
 import type { NeededTree } from '../../store/blobs/reach.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import { all, fetchAll, raw, sql } from '../../store/sql/sql.ts'
+import type { MadeStatistics } from '../offline/statistics.ts'
 
 /** A job as it is kept. Times are ms. */
 export interface JobRow {
@@ -51,8 +52,8 @@ export interface MaterialiseAsked {
   readonly until: number
 }
 
-/** What is kept of what came of a job, besides what is shown: the machine on which it ran. */
-type Kept<T> = T & { readonly host: string }
+/** What is kept of what came of a job, besides what is shown with it: the machine on which it ran, and statistics. */
+type Kept<T> = T & { readonly host: string; readonly statistics?: MadeStatistics }
 export type Outcome = Kept<JoinOutcome> | Kept<MaterialiseOutcome>
 
 /** Undefined where there is none. */
@@ -177,7 +178,7 @@ export function viewJob(row: JobRow): FeatureJob {
 
 function shown(outcome: Outcome | null): JoinOutcome | MaterialiseOutcome | null {
   if (outcome === null) return null
-  const { host: _host, ...rest } = outcome
+  const { host: _host, statistics: _statistics, ...rest } = outcome
   return rest
 }
 

@@ -16,6 +16,7 @@ import { entityText } from '../online/keys.ts'
 import type { SourceRow, SourceTile } from '../online/source-rows.ts'
 import { viewRowsSql, windowColumn, type Files } from './load.ts'
 import { originSql, relation, requireOneStatement, values } from './origin.ts'
+import { statisticsOf, type MadeStatistics } from './statistics.ts'
 
 export interface Materialisation {
   readonly view: View
@@ -35,6 +36,7 @@ export interface Materialised {
   readonly without_key: number
   /** Rows of the source that happen, or become known, after the moment. */
   readonly later: number
+  readonly statistics: MadeStatistics
 }
 
 const MS = 1_000_000n
@@ -54,24 +56,31 @@ export async function materialise(
     `SELECT count(*) FILTER (WHERE NOT (${keyed})), count(*) FILTER (WHERE (${keyed}) AND NOT (${seen})) FROM source`,
   )
   const where = `${keyed} AND ${seen}`
-  const rows = await takeRows(duck, view, where, (some) => take({ rows: some }))
+  await duck.run(`CREATE TEMP TABLE newest AS ${newestSql(view, where)}`)
+  const rows = await takeRows(duck, view, (some) => take({ rows: some }))
+  const statistics = await statisticsOf(duck, { view, rows: 'source', newest: 'newest', until })
+  await duck.run('DROP TABLE newest')
   const tiles = await takeTiles(duck, { view, where, until }, (some) => take({ tiles: some }))
   await duck.run('DROP TABLE source')
-  return { rows, tiles, without_key: Number(without), later: Number(later) }
+  return { rows, tiles, without_key: Number(without), later: Number(later), statistics }
 }
 
-/** The last row of each entity. Its values are read by its number afterwards, so that the search carries three numbers alone. */
+/** The number of the last row of each entity: the search carries three numbers alone, and values are read by it afterwards. */
+function newestSql(view: View, where: string): string {
+  const keys = view.keys.map(({ name }) => quoted(name))
+  const group = keys.length === 0 ? '' : `GROUP BY ${keys.join(', ')}`
+  return `SELECT latest.arrival AS arrival FROM (SELECT max(struct_pack(event := event, created := created, arrival := arrival)) AS latest FROM source WHERE ${where} ${group})`
+}
+
+/** The last row of each entity. */
 async function takeRows(
   duck: DuckDBConnection,
   view: View,
-  where: string,
   take: (rows: SourceRow[]) => void | Promise<void>,
 ): Promise<number> {
   const keys = view.keys.map(({ name }) => quoted(name))
-  const group = keys.length === 0 ? '' : `GROUP BY ${keys.join(', ')}`
-  const last = `SELECT max(struct_pack(event := event, created := created, arrival := arrival)) AS latest FROM source WHERE ${where} ${group}`
   const columns = [...keys, ...view.features.map(({ name }) => quoted(name))].map((column) => `s.${column}`)
-  const sql = `SELECT ${['s.event', 's.created', 's.arrival', ...columns].join(', ')} FROM source AS s SEMI JOIN (${last}) AS l ON s.arrival = l.latest.arrival`
+  const sql = `SELECT ${['s.event', 's.created', 's.arrival', ...columns].join(', ')} FROM source AS s SEMI JOIN newest AS l ON s.arrival = l.arrival`
   let count = 0
   await eachChunk(duck, sql, async (rows) => {
     count += rows.length
