@@ -18,7 +18,9 @@ export const FEATURES_COMMANDS: readonly Command[] = [
         'dry-run': 'With `apply`: change nothing and say what would change.',
         'kind KIND': 'With `show` and `diff`: view, service, entity or on_demand, where two have one name.',
         'service NAME[@VERSION]': 'With `join`: the service whose features are joined.',
-        'time COLUMN': 'With `join`: the column of the time that each row asks for (default event_timestamp).',
+        'at TIME': 'With `read`: as they were then, from the sources of the views.',
+        'time COLUMN':
+          'With `join`: the column of the time that each row asks for (default event_timestamp). With `read --entities`: as they were at the time of each row.',
         'into DATASET': 'With `join`: the data set that gets the result (default SERVICE_training).',
         'include-late-data': 'With `join`: rows that became known after the time count too, as in Feast.',
         'output FILE': 'With `join`: bring the result here, a Parquet file; with `import`: write the sections here.',

@@ -1,4 +1,4 @@
-/** `slipway features read`: features of entities as they are now, each with its status and its age. */
+/** `slipway features read`: features of entities as they are now, or with --at as they were, each with its status and its age. */
 import { CallError, type Client } from '../../client/client.ts'
 import { featuresApi, type FeatureService } from '../../contract/features/catalogue.ts'
 import { MOST_READ, onlineApi, type FeatureRow } from '../../contract/features/online.ts'
@@ -7,8 +7,10 @@ import type { Reply } from '../../contract/route.ts'
 import { duration } from '../../contract/text/format.ts'
 import { text, UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
+import { lookUp, type Moment } from './look-up.ts'
 import { projectOf, versionedName, type Versioned } from './names.ts'
 import { rowsOf, typed, type Row, type Types } from './rows.ts'
+import { entityText, valueText, viewsOfColumns } from './shown.ts'
 
 const WAY = 'slipway features read SERVICE KEY=VALUE, or slipway features read SERVICE --entities FILE'
 
@@ -23,11 +25,14 @@ export async function read(
     throw new UsageError(`features read needs a service and entities: ${WAY}`)
   const named = versionedName(given, 'service')
   const texts = pairs.map(pairOf)
+  const past = pastOf(invocation)
   const asked = { ...expiredFlag(invocation), ...(await projectOf(invocation)), service: named.name }
   const client = await connected()
   const service = await serviceOf(client, named, await projectOf(invocation))
-  const types = service === undefined ? undefined : typesOf(service)
+  const types = service === undefined ? undefined : typesOf(service, past?.column)
   const entities = file === undefined ? [entityOf(texts, types)] : await rowsOf(file, () => Promise.resolve(types))
+  if (past !== undefined)
+    return lookUp(client, invocation, { ...past, named, project: await projectOf(invocation), entities, service })
   const replies: Reply<typeof onlineApi.readFeatures>[] = []
   for (let at = 0; at < entities.length; at += MOST_READ) {
     if (entities.length > MOST_READ) out.progress(`${at} of ${entities.length} entities are read`)
@@ -64,6 +69,19 @@ function entityOf(pairs: readonly (readonly [string, string])[], types: Types | 
   )
 }
 
+/** The moment of --at, or the column that --time names; undefined for reading as it is now. */
+function pastOf(invocation: Invocation): Moment | undefined {
+  const [at, column] = [text(invocation, 'at'), text(invocation, 'time')]
+  if (at === undefined && column === undefined) return undefined
+  if (at !== undefined && column !== undefined)
+    throw new UsageError('features read takes either --at TIME, or --time COLUMN with --entities FILE')
+  if (column !== undefined && text(invocation, 'entities') === undefined)
+    throw new UsageError('--time names a column of --entities FILE; of one entity --at says the time')
+  if (text(invocation, 'on-expired') !== undefined)
+    throw new UsageError('--on-expired is for reading as it is now; a look-up in the past goes by the service')
+  return { at, column }
+}
+
 interface Shown {
   readonly entities: readonly Row[]
   readonly rows: readonly FeatureRow[]
@@ -73,7 +91,7 @@ interface Shown {
 /** Of one entity its features; of several each with its entity before it. */
 function tell({ out }: Invocation, { entities, rows, service }: Shown): void {
   const isOne = rows.length === 1
-  const viewOf = new Map((service?.columns ?? []).map(({ name, of }) => [name, of.split(':')[0] ?? '']))
+  const viewOf = viewsOfColumns(service)
   out.table(
     [...(isOne ? [] : ['entity']), 'feature', 'value', 'status', 'age'],
     rows.flatMap(({ features, missing, events }, i) => {
@@ -87,17 +105,6 @@ function tell({ out }: Invocation, { entities, rows, service }: Shown): void {
       ])
     }),
   )
-}
-
-function entityText(entity: Row): string {
-  return Object.entries(entity)
-    .map(([key, value]) => `${key}=${valueText(value)}`)
-    .join(' ')
-}
-
-function valueText(value: unknown): string {
-  if (value === null || value === undefined) return ''
-  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 function ageText(event: { readonly age_ms: number } | undefined): string {
@@ -128,8 +135,9 @@ async function serviceOf(
 }
 
 /** Keys are sent as texts: the server reads a whole number from its digits, and a text keeps its zeros. */
-function typesOf({ views, fields }: FeatureService): Types {
+function typesOf({ views, fields }: FeatureService, time?: string): Types {
   return new Map<string, ValueType>([
+    ...(time === undefined ? [] : [[time, 'text'] as const]),
     ...views.flatMap(({ keys }) => keys.map((key) => [key, 'text'] as const)),
     ...fields.map(({ name, type }) => [name, type] as const),
   ])

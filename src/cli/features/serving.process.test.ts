@@ -257,7 +257,7 @@ describe('slipway features push', () => {
   const pushed = () => server.asked(onlineApi.pushFeatures).map(({ body }) => (body as { rows: unknown[] }).rows)
 
   it('gives cells of CSV the types that the view declares; an empty cell is null', async () => {
-    server.answer(featuresApi.getFeatureView, { ...view, versions: [], services: [] })
+    server.answer(featuresApi.getFeatureView, { ...view, versions: [], services: [], statistics: null })
     const old = { version: 2, written: false, reason: 'it has no feature "note"' }
     server.answer(onlineApi.pushFeatures, { rows: 2, versions: [written, old] })
     const rows = file(
@@ -302,7 +302,7 @@ describe('slipway features push', () => {
   })
 
   it('names the row and the column of what is not of its type, and sends nothing', async () => {
-    server.answer(featuresApi.getFeatureView, { ...view, versions: [], services: [] })
+    server.answer(featuresApi.getFeatureView, { ...view, versions: [], services: [], statistics: null })
     server.answer(onlineApi.pushFeatures, { rows: 0, versions: [] })
     for (const [name, text, message] of [
       [

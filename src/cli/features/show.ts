@@ -6,6 +6,7 @@ import { duration } from '../../contract/text/format.ts'
 import { UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 import type { Output } from '../invocation/output.ts'
+import { tellStatistics } from './statistics.ts'
 import { kindOf, kindWord, projectOf, versionedName, type Versioned } from './names.ts'
 
 export async function show(
@@ -52,6 +53,7 @@ async function showView({ client, out, wanted, query }: Asked): Promise<number> 
     ['feature', 'type', 'of', 'window'],
     view.features.map((one) => [one.name, one.type, one.column ?? '', windowText(one)]),
   )
+  if (view.statistics !== null) tellStatistics(view.statistics, out)
   for (const one of view.services) out.line(`service ${one.name}@${one.version} reads ${view.name}@${one.view_version}`)
   tellVersions(view.versions, out)
   return 0

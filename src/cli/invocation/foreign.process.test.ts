@@ -90,6 +90,7 @@ const WORDS: Readonly<Record<string, readonly string[]>> = {
   'features push': ['push', 'v', pushed],
   'features push CSV': ['push', 'v', rows],
   'features read': ['read', 's', 'k=1'],
+  'features read --at': ['read', 's', 'k=1', '--at', '2024-01-01'],
   'features serve': ['serve', 's', '--endpoint', 'e'],
   'features jobs': ['jobs'],
   'features jobs JOB': ['jobs', 'fj_1'],
