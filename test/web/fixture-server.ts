@@ -11,6 +11,7 @@ import { costApi } from '../../src/contract/cost.ts'
 import { dataSetsApi } from '../../src/contract/data/sets.ts'
 import { featuresApi } from '../../src/contract/features/catalogue.ts'
 import { featureJobsApi } from '../../src/contract/features/jobs.ts'
+import { lookUpApi } from '../../src/contract/features/look-up.ts'
 import { onlineApi } from '../../src/contract/features/online.ts'
 import { endpointViewApi } from '../../src/contract/endpoint-view.ts'
 import { machinesApi } from '../../src/contract/identity/machines.ts'
@@ -44,6 +45,7 @@ import { itemsOf, itemsRun } from './fixture-items.ts'
 import { kept, resumedRun } from './recorded/checkpoints.ts'
 import * as data from './recorded/data.ts'
 import * as featureJobs from './recorded/feature-jobs.ts'
+import * as past from './recorded/feature-past.ts'
 import * as features from './recorded/features.ts'
 import * as logs from './recorded/logs.ts'
 import * as changes from './fixture-changes.ts'
@@ -340,6 +342,14 @@ function recordedFeatures(now: number, empty: boolean): Recorded[] {
   const nothing = { entities: [], views: [], on_demand: [], services: [] }
   return [
     on(featuresApi.listFeatures, () => (empty ? nothing : features.all(now))),
+    on(featuresApi.listFeatureProjects, () => ({
+      items: empty
+        ? []
+        : [
+            { project: 'default', views: 4, services: 2 },
+            { project: 'rides', views: 1, services: 0 },
+          ],
+    })),
     on(featuresApi.applyFeatures, () => ({ changes: [] })),
     on(featuresApi.getFeatureView, ({ params, query }) =>
       features.view(now, params['name'] ?? '', query.get('version')),
@@ -356,6 +366,7 @@ function recordedFeatures(now: number, empty: boolean): Recorded[] {
     on(featureJobsApi.materialiseFeatures, ({ params }) => featureJobs.begun(now, params['name'] ?? '')),
     on(featureJobsApi.cancelFeatureJob, ({ params }) => featureJobs.canceled(now, params['id'] ?? '')),
     on(onlineApi.readFeatures, () => features.read(now)),
+    on(lookUpApi.lookUpFeatures, () => past.lookedUp(now)),
     on(onlineApi.pushFeatures, () => ({ rows: 1, versions: [{ version: 1, written: true, reason: null }] })),
   ]
 }

@@ -18,7 +18,7 @@ const PAGES: readonly (readonly [name: string, read: Read, keys: readonly string
   ['prompt', address.promptSearch, ['version', 'against']],
   ['features', address.featuresSearch, ['project', 'find', 'show']],
   ['feature', address.featureSearch, ['project', 'version', 'against', 'join']],
-  ['look-up', address.lookUpSearch, ['project', 'service', 'version', 'entity']],
+  ['look-up', address.lookUpSearch, ['project', 'service', 'version', 'entity', 'at']],
   ['traces', address.tracesSearch, ['filter']],
   ['trace', address.traceSearch, ['span']],
   ['pipeline run', address.stepSearch, ['step']],

@@ -201,6 +201,8 @@ export interface LookUpSearch {
   service?: string | undefined
   version?: string | undefined
   entity?: Record<string, string> | undefined
+  /** The moment beside now, as it was typed. */
+  at?: string | undefined
 }
 
 export function lookUpSearch(raw: Raw): LookUpSearch {
@@ -209,6 +211,7 @@ export function lookUpSearch(raw: Raw): LookUpSearch {
     service: text(raw, 'service'),
     version: version(raw, 'version'),
     entity: texts(raw['entity']),
+    at: text(raw, 'at'),
   })
 }
 

@@ -72,6 +72,40 @@ test('an entity is looked up with whole numbers of 64 bits, and the address asks
   })
 })
 
+test(
+  'a moment is looked up beside now, and the address asks again; a call that nobody waits for is given up',
+  options,
+  async () => {
+    const entity = encodeURIComponent(JSON.stringify({ customer_id: '1001', origin: 'JFK' }))
+    await open(`/features/look-up?service=no_show&entity=${entity}`, async (page) => {
+      await page.getByText('no_show sees 2 of 9 values').waitFor()
+      site.server.writes.length = 0
+      const moment = page.getByLabel('now, and at (UTC)')
+      await moment.fill('soon')
+      await page.getByText('Expected a time in UTC, for example 2026-05-03 10:00').waitFor()
+      assert.equal(await page.getByRole('button', { name: 'Look up', exact: true }).isDisabled(), true)
+      await moment.fill('2024-05-03 10:00')
+      await moment.press('Enter')
+      await page.getByText('no_show saw 6 of 9 values of customer_id 1001, origin JFK').waitFor()
+      const asked = '"service":"no_show","entities":[{"customer_id":1001,"origin":"JFK","fare":null}]'
+      assert.deepEqual(site.server.writes, [`POST /v1/features:look-up {${asked},"at":"2024-05-03 10:00"}`])
+      assert.equal(new URL(page.url()).searchParams.get('at'), '2024-05-03 10:00')
+      const trips = page.getByRole('row', { name: /trips_30d/ })
+      assert.match(await trips.innerText(), /4\s+3\s+Changed\. A row of 2024-05-07 10:00 UTC/)
+      await page.reload()
+      await page.getByText('no_show saw 6 of 9 values').waitFor()
+      // nothing answers from here on
+      await page.route('**/v1/features:look-up', () => undefined)
+      const gone = page.waitForEvent('requestfailed', (request) => request.url().endsWith('/v1/features:look-up'))
+      await moment.fill('2024-05-04')
+      await moment.press('Enter')
+      await page.getByText('two minutes at most').waitFor()
+      await page.getByRole('link', { name: 'Features' }).first().click()
+      assert.match((await gone).failure()?.errorText ?? '', /ABORTED/)
+    })
+  },
+)
+
 test('a view is materialised in the version that is shown, after one question', options, async () => {
   await open('/features/views/customer_trips?version=2', async (page) => {
     site.server.writes.length = 0

@@ -75,4 +75,22 @@ pageCases([
       'The answer as JSON',
     ],
   ],
+  [
+    'feature-look-up-at',
+    `/features/look-up?service=no_show&entity=${ENTITY}&at=${encodeURIComponent('2024-05-03 10:00')}`,
+    [
+      'no_show saw 6 of 9 values of customer_id 1001, origin JFK at 2024-05-03 10:00 UTC',
+      'Now it sees 2; 6 differ; of 2 no history is kept.',
+      'Its row of 2024-05-03 09:00 UTC became known 2024-05-03 12:00 UTC.',
+      'Its rows are pushed, and none of the past is kept.',
+      's3://care-data/moods/',
+      'without rows that were pushed',
+      '/v1/features:look-up',
+    ],
+  ],
+  [
+    'feature-view-statistics',
+    '/features/views/airport_weather',
+    ['of the newest rows of 398 entities (14 more have expired)', 'median 8.75', '2 NaN or infinite', '~61', '3 %'],
+  ],
 ])

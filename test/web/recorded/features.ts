@@ -4,6 +4,7 @@ import type { FeatureRow, ReadView } from '../../../src/contract/features/online
 import type { onlineApi } from '../../../src/contract/features/online.ts'
 import type { Reply } from '../../../src/contract/route.ts'
 import { before } from '../fixture-tracking.ts'
+import { statistics } from './feature-past.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -252,6 +253,7 @@ export function view(
         .filter((taken) => taken.view === name)
         .map((taken) => ({ name: service.name, version: service.version, view_version: taken.version })),
     ),
+    statistics: statistics(now, name),
   }
 }
 

@@ -1,14 +1,14 @@
 /** Which project the pages of features are of, and which others there may be. */
 import { useQuery } from '@tanstack/react-query'
-import { dataSets } from '../data-sets.ts'
 import * as read from '../queries.ts'
+import { featureProjects } from './queries.ts'
 
 export interface ChosenProject {
   /** As the address names it; absent = that of who looks, else `default`. */
   readonly given: string | undefined
   /** Its name, as far as it is known who looks. */
   readonly name: string
-  /** Others that may have features; empty for who sees one project alone. */
+  /** Others that have features; empty for who sees one project alone. */
   readonly others: readonly string[]
 }
 
@@ -22,14 +22,8 @@ export function useProjectName(given: string | undefined): string {
 export function useProject(given: string | undefined): ChosenProject {
   const { data: me } = useQuery(read.me)
   const enabled = me?.project === null
-  const sets = useQuery({ ...dataSets, enabled })
-  const runs = useQuery({ ...read.newestPipelineRuns, enabled })
+  const projects = useQuery({ ...featureProjects, enabled })
   const name = useProjectName(given)
-  const known = [...(sets.data?.items ?? []), ...(runs.data?.items ?? [])].map(({ project }) => project)
-  return { given, name, others: otherProjects(enabled ? ['default', ...known] : [], name) }
-}
-
-/** Each once, in alphabetical order, without the chosen one. */
-function otherProjects(known: readonly string[], name: string): string[] {
-  return [...new Set(known)].filter((one) => one !== name).toSorted()
+  const others = (projects.data?.items ?? []).map(({ project }) => project).filter((one) => one !== name)
+  return { given, name, others }
 }

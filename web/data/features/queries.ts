@@ -2,17 +2,20 @@
 import { queryOptions } from '@tanstack/react-query'
 import type { featuresApi } from '../../../src/contract/features/catalogue.ts'
 import type { featureJobsApi, FeatureJob, FeatureJobKind } from '../../../src/contract/features/jobs.ts'
+import type { lookUpApi } from '../../../src/contract/features/look-up.ts'
 import type { onlineApi } from '../../../src/contract/features/online.ts'
 import type { Reply } from '../../../src/contract/route.ts'
 import { callExact } from '../api.ts'
 import { get } from '../get.ts'
 import type { EntityRead } from './entity-row.ts'
+import type { PastRead } from './past.ts'
 
 export type Catalogue = Reply<typeof featuresApi.listFeatures>
 export type ViewDetail = Reply<typeof featuresApi.getFeatureView>
 export type ServiceDetail = Reply<typeof featuresApi.getFeatureService>
 export type DefinitionVersion = ViewDetail['versions'][number]
 export type FeatureDifference = Reply<typeof featuresApi.compareFeatures>['items'][number]
+export type LookedUp = Reply<typeof lookUpApi.lookUpFeatures>
 export type ReadFeatures = Reply<typeof onlineApi.readFeatures>
 
 /** Absent = the project of who asks, else `default`. */
@@ -24,6 +27,13 @@ interface Definition {
   /** Absent = the newest. */
   readonly version?: string | undefined
 }
+
+/** Projects that have features, by name. */
+export const featureProjects = get<typeof featuresApi.listFeatureProjects>(
+  ['features', 'projects'],
+  '/v1/features/projects',
+  {},
+)
 
 export const catalogue = (project: Project) =>
   get<typeof featuresApi.listFeatures>(['features', 'list', project ?? ''], '/v1/features', { query: { project } })
@@ -94,4 +104,18 @@ export const entityFeatures = (asked: EntityRead | undefined) =>
     enabled: asked !== undefined,
     staleTime: Infinity,
     refetchOnMount: 'always',
+  })
+
+/** What was seen of one entity at a moment, from the sources: it may take minutes, and ends where nobody waits for it any more. */
+export const entityInThePast = (asked: PastRead | undefined) =>
+  queryOptions({
+    queryKey: ['feature-rows', 'past', JSON.stringify(asked ?? null)],
+    queryFn: ({ signal }) =>
+      callExact<typeof lookUpApi.lookUpFeatures>('POST', '/v1/features:look-up', {
+        ...(asked !== undefined && { body: asked }),
+        signal,
+      }),
+    enabled: asked !== undefined,
+    staleTime: Infinity,
+    retry: false,
   })

@@ -41,8 +41,8 @@ export function saidOf(counts: StatusCounts): string {
   return told.map(([status, n]) => `${STATUSES[status].word} ${shareOf(n, rows)} (${count(n)})`).join(', ')
 }
 
-/** A share that rounds to nothing or to all says that it is neither. */
-function shareOf(n: number, rows: number): string {
+/** A share in per cent; one that rounds to nothing or to all says that it is neither. */
+export function shareOf(n: number, rows: number): string {
   const share = n / rows
   if (share > 0 && share < 0.0005) return 'below 0.1 %'
   return share < 1 && share > 0.9995 ? 'above 99.9 %' : percent(share)

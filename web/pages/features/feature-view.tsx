@@ -15,6 +15,7 @@ import { ReadBy } from '../../parts/features/read-by.tsx'
 import { VersionDifference, VersionList } from '../../parts/features/versions.tsx'
 import { ViewDefinition } from '../../parts/features/view-definition.tsx'
 import { ViewFeatures } from '../../parts/features/view-features.tsx'
+import { ViewStatistics } from '../../parts/features/view-statistics.tsx'
 import { ViewStanding } from '../../parts/features/view-standing.tsx'
 import { OnePage } from '../../parts/page/one-page.tsx'
 import { Panel } from '../../parts/page/page.tsx'
@@ -67,7 +68,7 @@ function Body({ view }: { view: ViewDetail }) {
         </OlderVersion>
       )}
       {jobs.data !== undefined && <ViewStanding view={view} jobs={jobs.data.items} />}
-      <div className="two">
+      <div className="two roomy">
         <ViewDefinition view={view} />
         <div className="stack">
           <Panel title="Features" note={plural(view.features.length, 'feature')} flush long={view.features.length > 14}>
@@ -79,6 +80,7 @@ function Body({ view }: { view: ViewDetail }) {
           <VersionList {...versions} />
         </div>
       </div>
+      <ViewStatistics view={view} />
       <VersionDifference {...versions} against={against} />
       <Jobs view={view} jobs={jobs} />
     </>

@@ -28,7 +28,7 @@ export function LookUpPage() {
           Features
         </Link>
       }
-      lead="What a model sees of an entity now, and why a value is missing."
+      lead="What a model sees of an entity, now and at any moment, and why a value is missing."
       actions={<ProjectChoice project={project} onChange={(next) => void navigate({ search: { project: next } })} />}
     >
       <Loaded query={all} what="The features" height={420}>
@@ -73,6 +73,7 @@ function Body({ all, project }: { all: Catalogue; project: ChosenProject }) {
             service,
             version,
             entity: service === newest.name ? search.entity : undefined,
+            at: search.at,
           })
         }
       />

@@ -29,7 +29,7 @@ export function NoFeatures({ project: { name, others } }: { project: ChosenProje
 function Others({ others }: { others: readonly string[] }) {
   return (
     <p>
-      Features belong to a project. Others are{' '}
+      Features belong to a project. These have some:{' '}
       {others.map((other, i) => (
         <span key={other}>
           {i > 0 && ', '}

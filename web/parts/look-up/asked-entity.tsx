@@ -1,21 +1,20 @@
 /** The fields of a look-up and what was answered for what the address says. */
 import { useQuery } from '@tanstack/react-query'
-import type { UseQueryResult } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { FeatureService, FeatureView } from '../../../src/contract/features/catalogue.ts'
 import { plural } from '../../../src/contract/text/format.ts'
-import { askedOf, fieldsOf, seenOf } from '../../data/features/entity-row.ts'
+import { askedOf, fieldsOf } from '../../data/features/entity-row.ts'
+import type { EntityRead } from '../../data/features/entity-row.ts'
+import { momentFault } from '../../data/features/past.ts'
+import type { PastRead } from '../../data/features/past.ts'
 import * as read from '../../data/features/queries.ts'
-import type { ReadFeatures } from '../../data/features/queries.ts'
-import { headlineOf } from '../../data/features/why.ts'
 import { usePermission } from '../form/permissions.ts'
 import { Panel } from '../page/page.tsx'
-import { Failure, Loading } from '../page/placeholders.tsx'
-import { RelativeTime } from '../page/relative-time.tsx'
+import { useNow } from '../page/relative-time.tsx'
+import { AnswerAt } from './answer-at.tsx'
+import { Answer } from './answer.tsx'
 import { LookUpCall } from './call.tsx'
 import { LookUpForm } from './form.tsx'
-import { ReadViews } from './read-views.tsx'
-import { NeverStored, SeenValues } from './seen-values.tsx'
 
 const FROM = '/features/look-up'
 
@@ -34,9 +33,14 @@ export function AskedEntity({ service, views, isNewest = false }: AskedEntityPro
   const texts = search.entity ?? {}
   const asked = askedOf({ project: search.project, service, isNewest, fields, texts })
   const answer = useQuery({ ...read.entityFeatures(asked), enabled: allowed && asked !== undefined })
-  const ask = (typed: Record<string, string>): void => {
-    if (JSON.stringify(typed) === JSON.stringify(texts)) void answer.refetch()
-    else void navigate({ search: { ...search, service: service.name, entity: typed }, resetScroll: false })
+  const askedThen = useAskedThen(asked, search.at)
+  const then = useQuery(read.entityInThePast(askedThen))
+  const ask = (typed: Record<string, string>, moment: string | undefined): void => {
+    if (JSON.stringify([typed, moment]) === JSON.stringify([texts, search.at])) {
+      if (allowed) void answer.refetch()
+      if (askedThen !== undefined) void then.refetch()
+    } else
+      void navigate({ search: { ...search, service: service.name, entity: typed, at: moment }, resetScroll: false })
   }
   return (
     <>
@@ -45,21 +49,31 @@ export function AskedEntity({ service, views, isNewest = false }: AskedEntityPro
           key={`${service.name} ${service.version}`}
           fields={fields}
           given={texts}
+          at={search.at ?? ''}
           allowed={allowed}
-          busy={answer.isFetching}
+          busy={answer.isFetching || then.isFetching}
           onAsk={ask}
         />
       </Panel>
       {asked === undefined ? (
         <p className="muted">
           {service.name} reads {plural(service.columns.length, 'column')} of {plural(service.views.length, 'view')}.
-          Give the join keys of an entity to see each value, how old it is, and why one is missing.
+          Give the join keys of an entity to see each value, how old it is, and why one is missing; with a moment in the
+          past, also what a model saw then.
         </p>
-      ) : (
+      ) : askedThen === undefined ? (
         <>
           {allowed && <Answer service={service} views={views} texts={texts} answer={answer} />}
           <Panel title="The call">
-            <LookUpCall asked={asked} answer={answer.data} />
+            <LookUpCall path="/v1/features:read" asked={asked} answer={answer.data} />
+          </Panel>
+        </>
+      ) : (
+        <>
+          <AnswerAt service={service} views={views} texts={texts} then={then} now={allowed ? answer : undefined} />
+          <Panel title="The calls">
+            <LookUpCall path="/v1/features:read" asked={asked} answer={answer.data} />
+            <LookUpCall path="/v1/features:look-up" asked={askedThen} answer={then.data} />
           </Panel>
         </>
       )}
@@ -67,49 +81,9 @@ export function AskedEntity({ service, views, isNewest = false }: AskedEntityPro
   )
 }
 
-interface AnswerProps extends Pick<AskedEntityProps, 'service' | 'views'> {
-  readonly texts: Readonly<Record<string, string>>
-  readonly answer: UseQueryResult<ReadFeatures>
-}
-
-function Answer({ service, views, texts, answer: { data, error, isFetching, refetch, dataUpdatedAt } }: AnswerProps) {
-  const { project } = useSearch({ from: FROM })
-  const [row] = data?.rows ?? []
-  if (error !== null && !isFetching) {
-    return (
-      <div className="panel">
-        <Failure what="The features of the entity" error={error} retry={() => void refetch()} />
-      </div>
-    )
-  }
-  if (data === undefined || row === undefined) return <Loading height={280} />
-  const seen = seenOf(service.columns, data.views, row)
-  const keys = fieldsOf(service, views).filter(({ kind }) => kind === 'key')
-  const entity = keys.map(({ name }) => [name, texts[name] ?? ''] as const)
-  const { title, rest } = headlineOf(service.name, entity, seen)
-  return (
-    <>
-      <div className="headline" aria-live="polite">
-        <h2>{title}</h2>
-        <p className="row muted">
-          {rest !== '' && <span>{rest}</span>}
-          <span>
-            Read <RelativeTime at={new Date(dataUpdatedAt).toISOString()} />
-          </span>
-          <button type="button" className="button quiet" disabled={isFetching} onClick={() => void refetch()}>
-            Read again
-          </button>
-        </p>
-      </div>
-      <NeverStored project={project} seen={seen} />
-      <div className="beside">
-        <Panel title="Values" flush>
-          <SeenValues project={project} seen={seen} views={views} />
-        </Panel>
-        <Panel title="Views" note="as they were read" flush>
-          <ReadViews project={project} seen={seen} />
-        </Panel>
-      </div>
-    </>
-  )
+/** The call for a moment; undefined while there is none, or none that can be read. */
+function useAskedThen(asked: EntityRead | undefined, at: string | undefined): PastRead | undefined {
+  const now = useNow()
+  if (asked === undefined || at === undefined || momentFault(at, now) !== undefined) return undefined
+  return { ...asked, at }
 }

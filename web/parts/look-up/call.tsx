@@ -1,13 +1,19 @@
 /** The call that a look-up makes, as a command to type elsewhere, and what it was answered. */
 import { useQuery } from '@tanstack/react-query'
 import type { EntityRead } from '../../data/features/entity-row.ts'
-import type { ReadFeatures } from '../../data/features/queries.ts'
+import type { LookedUp, ReadFeatures } from '../../data/features/queries.ts'
 import * as read from '../../data/queries.ts'
 import { Command } from '../page/command.tsx'
 
-export function LookUpCall({ asked, answer }: { asked: EntityRead; answer: ReadFeatures | undefined }) {
+export interface LookUpCallProps {
+  readonly path: '/v1/features:read' | '/v1/features:look-up'
+  readonly asked: EntityRead
+  readonly answer: ReadFeatures | LookedUp | undefined
+}
+
+export function LookUpCall({ path, asked, answer }: LookUpCallProps) {
   const server = useQuery(read.server)
-  const url = `${server.data?.url ?? '$SLIPWAY_URL'}/v1/features:read`
+  const url = `${server.data?.url ?? '$SLIPWAY_URL'}${path}`
   const body = JSON.stringify(asked).replaceAll("'", String.raw`'\''`)
   return (
     <>

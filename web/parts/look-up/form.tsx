@@ -2,32 +2,42 @@
 import { useId, useState } from 'react'
 import { faultOf } from '../../data/features/entity-row.ts'
 import type { EntityField } from '../../data/features/entity-row.ts'
+import { momentFault } from '../../data/features/past.ts'
 import { Form } from '../form/form.tsx'
+import { useNow } from '../page/relative-time.tsx'
 
 export interface LookUpFormProps {
   readonly fields: readonly EntityField[]
   /** The texts of the address; what is typed stands until another address is shown. */
   readonly given: Readonly<Record<string, string>>
+  /** The moment of the address; empty = now alone. */
+  readonly at: string
   /** False for a role that the server would refuse. */
   readonly allowed: boolean
   readonly busy: boolean
-  readonly onAsk: (texts: Record<string, string>) => void
+  readonly onAsk: (texts: Record<string, string>, at: string | undefined) => void
 }
 
-export function LookUpForm({ fields, given, allowed, busy, onAsk }: LookUpFormProps) {
+export function LookUpForm({ fields, given, at, allowed, busy, onAsk }: LookUpFormProps) {
   const [texts, setTexts] = useState(given)
-  const shown = JSON.stringify(given)
+  const [moment, setMoment] = useState(at)
+  const shown = JSON.stringify([given, at])
   const [begun, begin] = useState(shown)
   if (begun !== shown) {
     begin(shown)
     setTexts(given)
+    setMoment(at)
   }
   const faults = fields.map((field) => faultOf(field, (texts[field.name] ?? '').trim()))
-  const wrong = faults.some((fault) => fault !== undefined)
+  const momentWrong = momentFault(moment.trim(), useNow())
+  const wrong = momentWrong !== undefined || faults.some((fault) => fault !== undefined)
+  // who may not read the online store may look into the past
+  const mayAsk = allowed || moment.trim() !== ''
   const ask = (): void => {
     if (wrong) return
     const typed = fields.map(({ name }) => [name, (texts[name] ?? '').trim()] as const)
-    onAsk(Object.fromEntries(typed.filter(([, text]) => text !== '')))
+    const then = moment.trim()
+    onAsk(Object.fromEntries(typed.filter(([, text]) => text !== '')), then === '' ? undefined : then)
   }
   return (
     <Form className="stack" onSubmit={ask}>
@@ -41,22 +51,53 @@ export function LookUpForm({ fields, given, allowed, busy, onAsk }: LookUpFormPr
             onChange={(text) => setTexts({ ...texts, [field.name]: text })}
           />
         ))}
+        <Moment text={moment} fault={momentWrong} onChange={setMoment} />
       </div>
       <div className="row">
-        {allowed && (
+        {mayAsk && (
           <button type="submit" className="button primary" disabled={busy || wrong}>
             {busy ? 'Reading' : 'Look up'}
           </button>
         )}
         <span className="muted small">
-          {allowed
+          {mayAsk
             ? fields.some(({ kind }) => kind === 'field')
               ? 'A request field that is left empty is sent as null.'
-              : 'It reads the online store as a model does.'
-            : 'Your role may not read the online store; the command works with a token that may.'}
+              : 'It reads the online store as a model does; of a moment in the past it reads the sources.'
+            : 'Your role may not read the online store; give a moment to look into the past, or use the command with a token that may.'}
         </span>
       </div>
     </Form>
+  )
+}
+
+interface MomentProps {
+  readonly text: string
+  readonly fault: string | undefined
+  readonly onChange: (text: string) => void
+}
+
+/** Empty for now alone. */
+function Moment({ text, fault, onChange }: MomentProps) {
+  const [input, hint] = [useId(), useId()]
+  return (
+    <div style={{ display: 'grid', gap: 2, alignContent: 'start' }}>
+      <label htmlFor={input} className="small break">
+        now, and at (UTC)
+      </label>
+      <input
+        id={input}
+        value={text}
+        className="mono"
+        placeholder="2026-05-03 10:00"
+        aria-invalid={fault !== undefined}
+        aria-describedby={hint}
+        onChange={(event) => onChange(event.target.value)}
+      />
+      <span id={hint} className="small bad-text">
+        {fault !== undefined && `Expected ${fault}`}
+      </span>
+    </div>
   )
 }
 
