@@ -38,8 +38,8 @@ const row = (given: Partial<LookedUpRow> = {}): LookedUpRow => ({
   ...given,
 })
 const readViews = VIEWS.map(({ name }) => ({ name, view: name, version: 1, stored: true, horizon: null }))
-const now = (features: object, missing: object = {}) =>
-  seenOf(COLUMNS, readViews, { features, missing, events: {} } as never)
+const now = (features: object, missing: object = {}, events: object = {}) =>
+  seenOf(COLUMNS, readViews, { features, missing, events } as never)
 
 /** Of each column whether it differs, and what is said of it. */
 function told(then: LookedUpRow, online: ReturnType<typeof now> | undefined): Record<string, string> {
@@ -68,6 +68,18 @@ test('what differs is told with the row that came, and what has no history diffe
     told(row(), online)['trips'],
     'differs | Changed. Its source has no later row: the online store has it from another reading.',
   )
+  const another = (at: string): string | undefined =>
+    told(row({ next: { stats: NEXT } }), now({ trips: 7 }, {}, { stats: { at, age_ms: 1 } }))['trips']
+  assert.equal(
+    another('2026-05-03T00:00:00.000Z'),
+    'differs | Changed. Another row is seen now, of 2026-05-03 00:00 UTC, known since 2026-05-04 00:00 UTC.',
+  )
+  assert.equal(
+    another('2026-05-09T00:00:00Z'),
+    'differs | Changed. Another row is seen now, of 2026-05-09 00:00 UTC.',
+    'when that became known is not told of another one',
+  )
+  assert.match(another(EVENT.at) ?? '', /A row of 2026-05-03 00:00 UTC, known since .* came after it/)
   assert.deepEqual(told(row(), undefined), { trips: '', rate: '', speed: NO_HISTORY, half: '' })
 })
 

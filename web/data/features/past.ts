@@ -127,9 +127,12 @@ function thenText(
 }
 
 /** Why a value that is there now is another than it was. */
-function changedText({ feature }: BothColumn, { view, next }: BothView, definition: FeatureView | undefined): Why {
+function changedText({ feature }: BothColumn, group: BothView, definition: FeatureView | undefined): Why {
+  const { view, event, next, now } = group
   const lead = 'Changed.'
   if (view === null) return { lead, rest: 'What it is computed from is another now.' }
+  if (now?.event != null && event !== null && Date.parse(now.event.at) !== Date.parse(event.at))
+    return { lead, rest: `Another row is seen now, of ${eventTime(now.event.at)}${lateText(now.event.at, next)}.` }
   if (next !== null) {
     const known = next.known_at === next.at ? '' : `, known since ${eventTime(next.known_at)},`
     return { lead, rest: `A row of ${eventTime(next.at)}${known} came after it.` }
@@ -139,6 +142,12 @@ function changedText({ feature }: BothColumn, { view, next }: BothView, definiti
     return { lead, rest: `Its window of ${duration(window.over_ms)} has moved on.` }
   const pushed = view.pushed ? ', or from a row that was pushed' : ''
   return { lead, rest: `Its source has no later row: the online store has it from another reading${pushed}.` }
+}
+
+/** When the row that came next became known, where it is the one in question and came late. */
+function lateText(at: string, next: RowTimes | null): string {
+  if (next === null || next.known_at === next.at || Date.parse(next.at) !== Date.parse(at)) return ''
+  return `, known since ${eventTime(next.known_at)}`
 }
 
 /** For example `no_show saw 7 of 9 values of customer_id 1001` and `Now it sees 2; 5 differ.` */
