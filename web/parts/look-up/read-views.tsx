@@ -31,7 +31,7 @@ export function ReadViews({ project, seen }: { project: string | undefined; seen
               ) : (
                 <>
                   {duration(event.age_ms)} old
-                  <div className="muted small nowrap">{eventTime(event.at)}</div>
+                  <div className="muted small">{eventTime(event.at)}</div>
                 </>
               )}
             </td>
