@@ -80,8 +80,13 @@ def read(store: FeatureStore, times: int, rows: int) -> dict:
     return {"us": us, "found": found}
 
 
+# of private memory, bytes: a join that wants more ends it, and not the machine
+MOST_MEMORY = 8 * 10**9
+
+
 def main() -> None:
     """Answers until the input ends."""
+    resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
     folder, kind = sys.argv[1:3]
     answers, sys.stdout = sys.stdout, sys.stderr
     store = store_in(folder, kind)

@@ -1,26 +1,25 @@
-/** Feature stores: the join as of a time, materialising and reading, ours and Feast's in turns on the same rows. */
-import { mkdtempSync, rmSync } from 'node:fs'
+/** Feature stores: the join as of a time, materialising, reading, pushing and predicting, beside Feast on the same rows. */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { runTask, type EngineOptions } from '../../src/features/engine/engine.ts'
+import { runTask } from '../../src/features/engine/engine.ts'
 import { OnlineReader } from '../../src/features/online/reader.ts'
 import { OnlineStore } from '../../src/features/online/store.ts'
 import { thousands } from '../table.ts'
 import type { Options, Row } from '../table.ts'
-import { FEAST, startFeast, type Feast } from './feast.ts'
+import { FEAST, startFeast, type Feast, type Peer } from './feast.ts'
+import { faultOf, median, quantile, times } from './figures.ts'
+import { filled } from './filled.ts'
+import { joinRow, largeRow, type Peers } from './joins.ts'
+import { served } from './served.ts'
 import { CUSTOMERS, SERVICE, VIEW, writeStats } from './stats.ts'
 
 const ROWS = 1_000_000
 const REQUESTS = 100_000
 /** What is to be reached, seconds. */
-const [JOINED, MATERIALISED] = [0.7, 5]
+const MATERIALISED = 5
 const READS = { ours: 20_000, feast: 300 }
 const MANY = 100
-/** No round of joins begins later than this. */
-const MOST_MS = 120_000
-
-/** How many times as long another takes. */
-const times = (theirs: number, ours: number): string => `${Number((theirs / ours).toPrecision(2))} times ours`
 
 const OF = { project: 'bench', view: 'stats', version: 1 }
 const NS = 1_000_000n
@@ -28,27 +27,33 @@ const NS = 1_000_000n
 const NOW = BigInt(Date.UTC(2026, 0, 31)) * NS
 
 /** All rows; Feast's stores are left out, and say why, where they cannot be had. */
-export async function features({ seconds }: Options): Promise<Row[]> {
+export async function features(options: Options): Promise<Row[]> {
+  const { seconds } = options
   const folder = mkdtempSync(join(tmpdir(), 'bench-features-'))
   const peers: Feast[] = []
   try {
     await writeStats(folder, { rows: ROWS, requests: REQUESTS })
     const started = await startPeers(folder, peers)
     const rounds = seconds === 1 ? 2 : 5
-    return [...(await joins(folder, started, rounds)), ...(await online(folder, started.duckdb, seconds === 1 ? 1 : 3))]
+    return [
+      await joinRow(folder, started, { rows: ROWS, requests: REQUESTS }, rounds),
+      ...(await online(folder, started.duckdb, seconds === 1 ? 1 : 3)),
+      ...(await served(folder, started.duckdb, options)),
+      ...(await filled(options)),
+      // ten million rows take a minute to be made
+      ...(seconds === 1 ? [] : [await largeIn(folder)]),
+    ]
   } finally {
     await Promise.all(peers.map((peer) => peer.stop()))
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   }
 }
 
-/** `fault`: why there is none. */
-interface Peer {
-  readonly feast?: Feast
-  readonly fault: string
+async function largeIn(folder: string): Promise<Row> {
+  const own = join(folder, 'large')
+  mkdirSync(own)
+  return largeRow(own)
 }
-
-type Peers = Readonly<Record<'duckdb' | 'file', Peer>>
 
 async function startPeers(folder: string, started: Feast[]): Promise<Peers> {
   const start = async (store: 'duckdb' | 'file'): Promise<Peer> => {
@@ -58,112 +63,10 @@ async function startPeers(folder: string, started: Feast[]): Promise<Peers> {
       started.push(feast)
       return { feast, fault: '' }
     } catch (error) {
-      return { fault: error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error) }
+      return { fault: faultOf(error) }
     }
   }
   return { duckdb: await start('duckdb'), file: await start('file') }
-}
-
-const median = (values: readonly number[]): number =>
-  quantile(
-    values.toSorted((a, b) => a - b),
-    0.5,
-  )
-
-/** The nearest one of sorted values. */
-function quantile(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN
-}
-
-interface Joined {
-  readonly seconds: number
-  readonly rows: number
-  readonly matched: number
-}
-
-async function joins(folder: string, peers: Peers, rounds: number): Promise<Row[]> {
-  const options: EngineOptions = { folder, memory_bytes: 2e9, threads: 2, longest_ms: 600_000 }
-  const measured = { ours: [] as Joined[], duckdb: [] as Joined[], file: [] as Joined[] }
-  const until = performance.now() + MOST_MS
-  for (let round = 0; round < rounds && (round === 0 || performance.now() < until); round++) {
-    measured.ours.push(await joinOnce(folder, options, false))
-    for (const store of ['duckdb', 'file'] as const) {
-      const found = await peers[store].feast?.join()
-      if (found !== undefined) measured[store].push(found)
-    }
-  }
-  // what it gives when it counts rows that became known later, as Feast does
-  const late = await joinOnce(folder, options, true)
-  const seconds = median(measured.ours.map((one) => one.seconds))
-  const last = measured.ours.at(-1) ?? late
-  const beside = (['duckdb', 'file'] as const).map((store) =>
-    besideOf(store, { fault: peers[store].fault, joins: measured[store], seconds }),
-  )
-  return [
-    {
-      name: `join as of a time, ${thousands(REQUESTS)} requests × ${thousands(ROWS)} rows × 10 features`,
-      measured: `${seconds.toFixed(2)} s in a process of its own, ${thousands(last.rows)} rows, ${thousands(last.matched)} with a value (${thousands(late.matched)} with \`include_late_data\`)`,
-      target: `≤ ${JOINED} s and all rows`,
-      beside: beside.map(({ text }) => text).join('; '),
-      ok: seconds <= JOINED && last.rows === REQUESTS,
-      figures: {
-        seconds,
-        all: measured.ours.map((one) => one.seconds),
-        rows: last.rows,
-        matched: last.matched,
-        matched_late: late.matched,
-        ...Object.fromEntries(beside.map(({ store, figures }) => [store, figures])),
-      },
-    },
-  ]
-}
-
-async function joinOnce(folder: string, options: EngineOptions, include_late_data: boolean): Promise<Joined> {
-  const files = (name: string) => ({ paths: [join(folder, `${name}.parquet`)], format: 'parquet' as const })
-  // the engine may write its own file alone, and DuckDB would put another beside one that is there
-  rmSync(join(folder, 'ours.parquet'), { force: true })
-  const began = performance.now()
-  const { rows, columns } = await runTask<'join'>(
-    {
-      kind: 'join',
-      request: {
-        entities: files('requests'),
-        time: 'event_timestamp',
-        service: SERVICE,
-        views: { stats: VIEW },
-        sources: { stats: files('stats') },
-        include_late_data,
-        into: join(folder, 'ours.parquet'),
-      },
-    },
-    options,
-  )
-  return { seconds: (performance.now() - began) / 1000, rows, matched: columns[0]?.statuses.present ?? 0 }
-}
-
-interface Beside {
-  readonly fault: string
-  readonly joins: readonly Joined[]
-  /** Ours. */
-  readonly seconds: number
-}
-
-function besideOf(store: string, { fault, joins: measured, seconds }: Beside) {
-  const name = `${FEAST}, ${store} store`
-  const last = measured.at(-1)
-  if (last === undefined) return { store, text: `${name}: ${fault}`, figures: { fault } }
-  const theirs = median(measured.map((one) => one.seconds))
-  return {
-    store,
-    text: `${name}: ${theirs.toFixed(2)} s (${times(theirs, seconds)}), ${thousands(last.rows)} rows, ${thousands(last.matched)} with a value`,
-    figures: {
-      seconds: theirs,
-      ratio: theirs / seconds,
-      rows: last.rows,
-      matched: last.matched,
-      all: measured.map((one) => one.seconds),
-    },
-  }
 }
 
 /** Materialising and reading, both in the process that reads; Feast's with its duckdb store, the faster of the two. */

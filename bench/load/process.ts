@@ -45,6 +45,11 @@ export function memoryOf(pids: readonly number[]): Memory {
   return sum
 }
 
+/** Largest resident set of a process so far, bytes; 0 once it is gone. */
+export function peakOf(pid: number): number {
+  return kilobytes(read(`/proc/${pid}/status`) ?? '', 'VmHWM') * 1024
+}
+
 function kilobytes(text: string, name: string): number {
   return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0)
 }
