@@ -15,12 +15,15 @@ export async function requireVersion<K extends Kind>(
   throw problem('not_found', { what, id: of.version === undefined ? of.name : `${of.name}@${of.version}` })
 }
 
+/** Views by the names that they have in a service. */
+export type ViewVersions = Readonly<Record<string, Version<'view'>>>
+
 /** The views of a service in the versions that it takes, by the name that each has there. Throws `not_found`. */
 export async function requireViews(
   context: { readonly db: Reader },
   project: string,
   { views }: Pick<Service, 'views'>,
-): Promise<Record<string, Version<'view'>>> {
+): Promise<ViewVersions> {
   const found: Record<string, Version<'view'>> = {}
   for (const { name, view, version } of views)
     found[name] = await requireVersion(context, { project, kind: 'view', name: view, version })

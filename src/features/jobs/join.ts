@@ -5,9 +5,8 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { faultPoint } from '../../store/fault.ts'
 import { putTree, type TreeInfo } from '../../store/blobs/trees.ts'
-import type { Version } from '../definitions/catalogue.ts'
 import type { Service } from '../definitions/definitions.ts'
-import { requireVersion, requireViews } from '../definitions/require.ts'
+import { requireVersion, requireViews, type ViewVersions } from '../definitions/require.ts'
 import { runTask } from '../engine/engine.ts'
 import type { JoinRequest, JoinResult } from '../offline/join.ts'
 import { joinOptions, scratchOf } from './limits.ts'
@@ -64,7 +63,7 @@ export interface Joining {
   /** The table of entities. */
   readonly entities: EntityTrees
   readonly service: Service
-  readonly views: Readonly<Record<string, Version<'view'>>>
+  readonly views: ViewVersions
   readonly pins: Pins
 }
 

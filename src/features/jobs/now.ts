@@ -1,8 +1,7 @@
 /** Joins for those who wait for them: a source of a pipeline that is the rows of another one with their features. */
 import type { FeatureJoin, FeatureJoins } from '../../pipelines/context/deps.ts'
-import type { Version } from '../definitions/catalogue.ts'
 import { problem } from '../../contract/errors.ts'
-import { requireVersion, requireViews } from '../definitions/require.ts'
+import { requireVersion, requireViews, type ViewVersions } from '../definitions/require.ts'
 import type { JoinResult } from '../offline/join.ts'
 import type { JobsContext } from './context.ts'
 import { joined } from './join.ts'
@@ -59,7 +58,7 @@ function read({ tables }: FeatureJoin['entities'], { reads }: Pins): string {
 }
 
 /** For example `late@2 (stats@1); missing: rate 12 expired, 3 not_found`. */
-function describe(service: string, views: Readonly<Record<string, Version<'view'>>>, { columns }: JoinResult): string {
+function describe(service: string, views: ViewVersions, { columns }: JoinResult): string {
   const read = Object.values(views).map(({ name, version }) => `${name}@${version}`)
   const missing = columns.flatMap(({ name, statuses }) => {
     const counted = Object.entries(statuses).filter(([status]) => status !== 'present')

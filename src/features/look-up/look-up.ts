@@ -9,15 +9,14 @@ import type { Reply } from '../../contract/route.ts'
 import { projectNamed } from '../../auth/visibility.ts'
 import { SourceAway, SourceRefused } from '../../pipelines/data/kinds/asked.ts'
 import type { Key } from '../definitions/definitions.ts'
-import { requireVersion } from '../definitions/require.ts'
+import { requireVersion, requireViews, type ViewVersions } from '../definitions/require.ts'
 import { runTask } from '../engine/engine.ts'
 import type { JobsContext } from '../jobs/context.ts'
-import { viewsOf, type Views } from '../jobs/join.ts'
 import { engineOptions } from '../jobs/limits.ts'
 import { filesOfView, pinAll, sourceOf, treesOf, withFiles, type Pins } from '../jobs/pins.ts'
 import type { LookedUp, LookUpRequest } from '../offline/look-up.ts'
 import { momentOf, momentText } from '../serve/moments.ts'
-import { planRead } from '../serve/plan.ts'
+import { definitionsOf, planRead } from '../serve/plan.ts'
 import { readEntities, type Entity } from '../serve/read.ts'
 import { withoutNumeral } from '../serve/values.ts'
 import { Lane } from './lane.ts'
@@ -59,12 +58,8 @@ export class LookUps {
     const project = projectNamed(who, given.project)
     const found = await requireVersion(this.#context, { project, kind: 'service', name, version })
     const service = found.definition
-    const views = await viewsOf(this.#context, project, service)
-    const plan = planRead(
-      project,
-      service,
-      Object.fromEntries(Object.entries(views).map(([as, { view }]) => [as, view])),
-    )
+    const views = await requireViews(this.#context, project, service)
+    const plan = planRead(project, service, definitionsOf(views))
     const moments = momentsOf(given, this.#context.clock())
     // keys and fields are judged before a source is read
     readEntities(plan, entities, { reader: { read: () => undefined }, now: 0n, on_expired: 'null' })
@@ -118,7 +113,7 @@ export class LookUps {
         keys,
         rows: entities.map((entity, i) => ({ at: String(moments[i]), keys: keys.map((key) => keyText(key, entity)) })),
         views: kept.map(({ name, asked, of }) => {
-          const { view } = mustFind(views, name)
+          const view = mustFind(views, name).definition
           const taken = { name, view: of.view, version: of.version, keys: asked }
           return { taken, view, sources: filesOfView(pins.trees[name], filesOf) }
         }),
@@ -144,18 +139,18 @@ interface Looked {
   readonly seen: Parameters<typeof rowAt>[1]['seen']
 }
 
-function mustFind(views: Views, name: string): Views[string] {
+function mustFind(views: ViewVersions, name: string): ViewVersions[string] {
   const found = views[name]
   if (found === undefined) throw new Error(`the view "${name}" was not found`)
   return found
 }
 
-function hasHistory(views: Views, name: string): boolean {
-  return mustFind(views, name).view.origin !== null
+function hasHistory(views: ViewVersions, name: string): boolean {
+  return mustFind(views, name).definition.origin !== null
 }
 
-function viewAs(name: string, views: Views, { reads, trees }: Pins): LookedUpView {
-  const { view, version } = mustFind(views, name)
+function viewAs(name: string, views: ViewVersions, { reads, trees }: Pins): LookedUpView {
+  const { definition: view, version } = mustFind(views, name)
   const own = Object.entries(trees[name] ?? {})
   const sources = own.flatMap(([source, { digest }]) => {
     const read = reads.find(({ pinned }) => pinned.name === source && pinned.digest === digest)

@@ -1,7 +1,7 @@
 /** Rows of a look-up as its reply says them. */
 import type { LookedUpRow, LookUpStatus } from '../../contract/features/look-up.ts'
 import type { Service } from '../definitions/definitions.ts'
-import type { Views } from '../jobs/join.ts'
+import type { ViewVersions } from '../definitions/require.ts'
 import type { RowTimes, SeenAt } from '../offline/look-up.ts'
 import { unpack } from '../online/pack.ts'
 import type { SeenEntity } from '../online/reader.ts'
@@ -14,7 +14,7 @@ import { writeValue } from '../serve/values.ts'
 export interface Planned {
   readonly plan: ReadPlan
   readonly service: Service
-  readonly views: Views
+  readonly views: ViewVersions
 }
 
 export interface RowAsked {
@@ -35,7 +35,7 @@ export function rowAt({ plan, service, views }: Planned, { entity, i, at, seen }
     // the views are asked in their order
     read: (): SeenEntity[] => {
       const place = next++
-      const view = views[plan.views[place]?.name ?? '']?.view
+      const view = views[plan.views[place]?.name ?? '']?.definition
       const types = [...(view?.features ?? []), ...(view?.windows ?? [])].map(({ type }) => type)
       return [seenEntity(own[place], types)]
     },

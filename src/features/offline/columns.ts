@@ -22,6 +22,24 @@ const FRACTIONAL = /^(FLOAT|DOUBLE|DECIMAL\(.*\))$/
 const TIMES = /^(TIMESTAMP(_S|_MS|_NS)?|TIMESTAMP WITH TIME ZONE|DATE)$/
 const TEXTS = /^(VARCHAR|ENUM\(.*\)|UUID)$/
 
+const NARROW = /^(U?(TINY|SMALL)INT|U?INTEGER|BIGINT)$/
+
+/** Whether every value of a column can be read as `type`, so that reading it can never end a statement. */
+export function alwaysFits({ type: from }: SourceColumn, type: ValueType): boolean {
+  switch (type) {
+    case 'int':
+      return NARROW.test(from)
+    case 'float':
+      return WHOLE.test(from) || FRACTIONAL.test(from)
+    case 'bool':
+      return from === 'BOOLEAN'
+    case 'text':
+      return TEXTS.test(from)
+    case 'time':
+      return false
+  }
+}
+
 /** SQL for a column as `type`, null where it is null. Throws `ColumnError` where its type in the table can never be that. */
 export function columnSql(column: SourceColumn, type: ValueType): string {
   const from = quoted(column.name)
@@ -29,6 +47,7 @@ export function columnSql(column: SourceColumn, type: ValueType): string {
   const refused = new ColumnError(`column "${column.name}" is ${column.type} in the source, and ${type} is declared`)
   switch (type) {
     case 'int': {
+      if (alwaysFits(column, type)) return `CAST(${from} AS BIGINT)`
       const condition = wholeWhere(column)
       if (condition === undefined) throw refused
       return orError(column, `CASE WHEN ${condition} THEN TRY_CAST(${from} AS BIGINT) END`, type)

@@ -10,8 +10,17 @@ import type { Key, Service, TakenView, View } from '../definitions/definitions.t
 import { ColumnError, literal } from './columns.ts'
 import { addOnDemand } from './on-demand.ts'
 import { readColumn, readColumns } from './read-columns.ts'
-import { keyColumn, requestsSql, viewRowsSql, windowColumn, type Files, type Relation } from './load.ts'
-import { entitiesRelation, originSql, relation, requireOneStatement, values, type Entities } from './origin.ts'
+import {
+  keyColumn,
+  lateFeatures,
+  lateSql,
+  requestsSql,
+  viewRowsSql,
+  windowColumn,
+  type Files,
+  type Relation,
+} from './load.ts'
+import { entitiesRelation, originOf, requireOneStatement, values, type Entities } from './origin.ts'
 
 export interface JoinRequest {
   readonly entities: Entities
@@ -47,7 +56,7 @@ export async function join(duck: DuckDBConnection, request: JoinRequest): Promis
   for (const [at, taken] of service.views.entries()) {
     const view = views[taken.name]
     if (view === undefined) throw new Error(`the view "${taken.name}" was not handed over`)
-    seen.set(taken.name, await see(duck, { at, taken, view, request }))
+    seen.set(taken.name, await see(duck, { at, taken, view, request, withExpired: service.on_expired === 'value' }))
   }
   await duck.run(`CREATE TEMP TABLE joined AS ${joinedSql(service, seen)}`)
   const statuses = await countStatuses(duck, service, seen)
@@ -88,6 +97,8 @@ function refuseTaken({ columns }: Relation, service: Service): void {
 export interface SeenTables {
   readonly table: string
   readonly rows: string
+  /** Features that were read of the rows that are seen alone, and their table; null where there are none. */
+  readonly late: { readonly table: string; readonly features: ReadonlySet<string> } | null
   /** Null where the view has no windows. */
   readonly windows: string | null
   readonly view: View
@@ -98,23 +109,40 @@ interface Seeing {
   readonly taken: TakenView
   readonly view: View
   readonly request: Pick<JoinRequest, 'sources' | 'own' | 'include_late_data'>
+  /** Whether features of expired rows are read too; their windows never are. */
+  readonly withExpired: boolean
+}
+
+function shownSql(withExpired: boolean): string {
+  return withExpired ? "IN ('live', 'expired')" : "= 'live'"
 }
 
 /** Finds what the requests of the table `requests` see of a view, the `at`th of them. */
-export async function see(duck: DuckDBConnection, { at, taken, view, request }: Seeing): Promise<SeenTables> {
+export async function see(
+  duck: DuckDBConnection,
+  { at, taken, view, request, withExpired }: Seeing,
+): Promise<SeenTables> {
   const [rows, table, windows] = [`rows${at}`, `seen${at}`, `windows${at}`]
   const asked = taken.keys.map(keyColumn)
   await requireOneStatement(duck, view)
-  const from = await relation(duck, originSql(view, { ...request.sources, ...request.own?.[taken.name] }))
-  await duck.run(`CREATE TEMP TABLE ${rows} AS ${viewRowsSql(view, from, { table: 'requests', keys: asked })}`)
+  const from = await originOf(duck, view, { ...request.sources, ...request.own?.[taken.name] })
+  const features = lateFeatures(view, from)
+  const own = viewRowsSql(view, from, { asked: { table: 'requests', keys: asked }, without: features })
+  await duck.run(`CREATE TEMP TABLE ${rows} AS ${own}`)
   const keys = view.keys.map(({ name }) => name)
   const ttl = view.ttl_ms === null ? null : BigInt(view.ttl_ms) * 1_000_000n
   const rules = { ttl, includeLateData: request.include_late_data }
-  const plan = await choosePlan(duck, rows, keys)
+  const plan = await choosePlan(duck, { rows, keys, asked })
   await duck.run(
     `CREATE TEMP TABLE ${table} AS ${asOfStatement({ requests: 'requests', rows, keys, asked, rules, plan })}`,
   )
-  if (view.windows.length === 0) return { table, rows, windows: null, view }
+  const late = features.size === 0 ? null : { table: `late${at}`, features }
+  if (late !== null) {
+    const shown = `(SELECT arrival FROM ${table} WHERE status ${shownSql(withExpired)})`
+    await duck.run(`CREATE TEMP TABLE ${late.table} AS ${lateSql(view, from, features, shown)}`)
+  }
+  const seen = { table, rows, late, view }
+  if (view.windows.length === 0) return { ...seen, windows: null }
   const of = view.windows.map(({ name, take, column, over_ms, step_ms, q }) => ({
     name,
     take,
@@ -127,16 +155,26 @@ export async function see(duck: DuckDBConnection, { at, taken, view, request }: 
   await duck.run(
     `CREATE TEMP TABLE ${windows} AS ${windowStatement({ requests: 'requests', rows, keys, asked, windows: of, includeLateData })}`,
   )
-  return { table, rows, windows, view }
+  return { ...seen, windows }
 }
 
-/** Rows of an entity from which on both sides are sorted once instead of each request meeting all of them. */
-const MANY = 64
+/** Pairs of a request and a row of its keys, for each row of both tables, from which on sorting both is cheaper than looking at all pairs. */
+const MOST_PAIRS = 16
 
-async function choosePlan(duck: DuckDBConnection, rows: string, keys: readonly string[]): Promise<AsOfPlan> {
-  const each = keys.length === 0 ? '1' : `approx_count_distinct((${keys.map(quoted).join(', ')}))`
-  const [[count = 0, entities = 1] = []] = await values(duck, `SELECT count(*), ${each} FROM ${rows}`)
-  return Number(count) / Math.max(1, Number(entities)) >= MANY ? 'sorted' : 'hash'
+/** Counts the pairs: few entities of very many rows make most of them, whatever the average is. */
+async function choosePlan(
+  duck: DuckDBConnection,
+  { rows, keys, asked }: { readonly rows: string; readonly keys: readonly string[]; readonly asked: readonly string[] },
+): Promise<AsOfPlan> {
+  const counted = (table: string, columns: readonly string[]): string => {
+    const named = columns.map((column, i) => `${quoted(column)} AS k${i}, `).join('')
+    return `(SELECT ${named}count(*)::DOUBLE AS n FROM ${table}${columns.length === 0 ? '' : ' GROUP BY ALL'})`
+  }
+  const same = keys.map((_, i) => `f.k${i} = r.k${i}`).join(' AND ') || 'TRUE'
+  const sql = `SELECT (SELECT count(*) FROM ${rows}) + (SELECT count(*) FROM requests), coalesce(sum(f.n * r.n), 0)
+FROM ${counted(rows, keys)} AS f JOIN ${counted('requests', asked)} AS r ON ${same}`
+  const [[all = 0, pairs = 0] = []] = await values(duck, sql)
+  return Number(pairs) > MOST_PAIRS * Number(all) ? 'sorted' : 'hash'
 }
 
 /** A row of each request with all columns of the service that are read, and the status of each view. */
@@ -144,12 +182,16 @@ function joinedSql(service: Service, seen: ReadonlyMap<string, SeenTables>): str
   const all = [...seen.values()]
   const columns = readColumns(service).map(({ of, as }) => `${valueSql(seen, of)} AS ${quoted(as)}`)
   const statuses = all.map(({ table }) => `${table}.status AS ${table}`)
-  // a window of an expired row is not served either
-  const given = service.on_expired === 'value' ? "IN ('live', 'expired')" : "= 'live'"
+  const given = shownSql(service.on_expired === 'value')
   // with the status as a condition of its own every row would meet every other
-  const joins = all.map(({ table, rows, windows }) => {
+  const joins = all.map(({ table, rows, late, windows, view }) => {
     const counted = windows === null ? '' : ` LEFT JOIN ${windows} ON ${windows}."row" = r."row"`
-    return `JOIN ${table} ON ${table}."row" = r."row" LEFT JOIN ${rows} ON ${rows}.arrival = CASE WHEN ${table}.status ${given} THEN ${table}.arrival END${counted}`
+    const isAllLate = view.features.every(({ name }) => late?.features.has(name))
+    const tables = [...(isAllLate ? [] : [rows]), ...(late === null ? [] : [late.table])]
+    const found = tables.map(
+      (from) => ` LEFT JOIN ${from} ON ${from}.arrival = CASE WHEN ${table}.status ${given} THEN ${table}.arrival END`,
+    )
+    return `JOIN ${table} ON ${table}."row" = r."row"${found.join('')}${counted}`
   })
   return `SELECT r."row", ${[...statuses, ...columns].join(', ')} FROM requests AS r ${joins.join(' ')}`
 }
@@ -161,9 +203,9 @@ export function valueSql(
 ): string {
   const found = seen.get(name)
   if (found === undefined) throw new Error(`nothing was read of "${name}"`)
-  const { view, table, rows, windows } = found
+  const { view, table, rows, late, windows } = found
   const window = view.windows.find((one) => one.name === feature)
-  if (window === undefined) return `${rows}.${quoted(feature)}`
+  if (window === undefined) return `${late?.features.has(feature) === true ? late.table : rows}.${quoted(feature)}`
   const value = `${windows}.${quoted(feature)}`
   const counted = window.take === 'count' || window.take === 'distinct' ? `coalesce(${value}, 0)` : value
   return `CASE WHEN ${table}.status = 'live' THEN ${counted} END`
@@ -175,17 +217,30 @@ async function countStatuses(
   seen: ReadonlyMap<string, SeenTables>,
 ): Promise<Map<string, Partial<Record<AsOfStatus, number>>>> {
   const counted = new Map<string, Partial<Record<AsOfStatus, number>>>()
-  for (const { name, of } of service.columns) {
-    if (!('view' in of)) continue
-    const status = seen.get(of.view)?.table ?? ''
-    const value = quoted(readColumn(of))
+  for (const [name, { table }] of seen) {
+    const columns = service.columns.filter(({ of }) => 'view' in of && of.view === name)
+    const counts = columns.map(({ of }) => ('view' in of ? `, count(${quoted(readColumn(of))})` : ''))
     const rows = await values(
       duck,
-      `SELECT CASE WHEN ${status} <> 'live' THEN ${status} WHEN ${value} IS NULL THEN 'null_value' ELSE 'present' END AS s, count(*) FROM joined GROUP BY s ORDER BY s`,
+      `SELECT ${table} AS status, count(*)${counts.join('')} FROM joined GROUP BY status ORDER BY status`,
     )
-    counted.set(name, Object.fromEntries(rows.map(([one, count]) => [String(one), Number(count)])))
+    for (const [i, column] of columns.entries()) {
+      const statuses: [string, number][] = rows.flatMap(([status, all, ...present]) => {
+        if (status !== 'live') return [[String(status), Number(all)]]
+        const there = Number(present[i] ?? 0)
+        return [
+          ['present', there],
+          ['null_value', Number(all) - there],
+        ]
+      })
+      counted.set(column.name, sorted(statuses.filter(([, count]) => count > 0)))
+    }
   }
   return counted
+}
+
+function sorted(counts: readonly (readonly [string, number])[]): Partial<Record<AsOfStatus, number>> {
+  return Object.fromEntries(counts.toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 /** Numbers the rows of a table that may have a column of any name. */

@@ -52,7 +52,8 @@ export async function lookUp(duck: DuckDBConnection, { keys, rows, views }: Look
   const all: SeenAt[][] = []
   let size = 0
   for (const [at, { taken, view, sources }] of views.entries()) {
-    const seen = await see(duck, { at, taken, view, request: { sources, include_late_data: false } })
+    const request = { sources, include_late_data: false }
+    const seen = await see(duck, { at, taken, view, request, withExpired: true })
     const found = (await duck.runAndReadAll(seenSql(seen, taken))).getRows().map((row) => seenAt(row as Value[]))
     for (const { packed } of found) size += packed?.length ?? 0
     if (size > LARGEST) throw new ColumnError('the values are more than 8 MB together; look up fewer entities at once')
@@ -81,15 +82,16 @@ async function fillRequests(duck: DuckDBConnection, keys: readonly Key[], rows: 
 
 /** Of each request the status, the times of the row that is seen and of the next, and the values. */
 function seenSql(seen: SeenTables, taken: TakenView): string {
-  const { table, rows, windows, view } = seen
+  const { table, rows, late, windows, view } = seen
   const one = new Map([[taken.name, seen]])
   const names = [...view.features, ...view.windows].map(({ name }) => name)
   const values = names.map((feature) => valueSql(one, { view: taken.name, feature }))
   const counted = windows === null ? '' : `LEFT JOIN ${windows} ON ${windows}."row" = r."row"`
+  const found = late === null ? '' : `LEFT JOIN ${late.table} ON ${late.table}.arrival = ${table}.arrival`
   return `
 SELECT ${[`${table}.status`, `${table}.event`, `${rows}.created`, 'n.next.event', 'n.next.created', ...values].join(', ')}
 FROM requests AS r JOIN ${table} ON ${table}."row" = r."row"
-LEFT JOIN ${rows} ON ${rows}.arrival = ${table}.arrival ${counted}
+LEFT JOIN ${rows} ON ${rows}.arrival = ${table}.arrival ${found} ${counted}
 LEFT JOIN (${nextSql(seen, taken)}) AS n ON n."row" = r."row"
 ORDER BY r."row"`
 }

@@ -15,7 +15,7 @@ import type { View, WindowFeature } from '../definitions/definitions.ts'
 import { entityText } from '../online/keys.ts'
 import type { SourceRow, SourceTile } from '../online/source-rows.ts'
 import { viewRowsSql, windowColumn, type Files } from './load.ts'
-import { originSql, relation, requireOneStatement, values } from './origin.ts'
+import { originOf, requireOneStatement, values } from './origin.ts'
 import { statisticsOf, type MadeStatistics } from './statistics.ts'
 
 export interface Materialisation {
@@ -47,7 +47,7 @@ export async function materialise(
   { view, sources, until, take }: Materialisation,
 ): Promise<Materialised> {
   await requireOneStatement(duck, view)
-  const from = await relation(duck, originSql(view, sources))
+  const from = await originOf(duck, view, sources)
   await duck.run(`CREATE TEMP TABLE source AS ${viewRowsSql(view, from)}`)
   const keyed = view.keys.map(({ name }) => `${quoted(name)} IS NOT NULL`).join(' AND ') || 'TRUE'
   const seen = `event <= ${until} AND created <= ${until}`

@@ -57,6 +57,21 @@ export async function entitiesRelation(duck: DuckDBConnection, entities: Entitie
   return relation(duck, 'SELECT * FROM asking')
 }
 
+/** Names that say where a row lies in files of Parquet, unless the files have columns that are called so. */
+const PLACES: ReadonlySet<string> = new Set(['file_index', 'file_row_number'])
+
+/** The rows of a view, as `originSql` says them, with their columns; and the files, where they are those of a source of Parquet as it is. */
+export async function originOf(
+  duck: DuckDBConnection,
+  view: View,
+  sources: Readonly<Record<string, Files>>,
+): Promise<Relation> {
+  const found = await relation(duck, originSql(view, sources))
+  const files = view.origin?.query === null ? sources[view.origin.sources[0] ?? ''] : undefined
+  const isPlaced = !found.columns.some(({ name }) => PLACES.has(name.toLowerCase()))
+  return files?.format === 'parquet' && isPlaced ? { ...found, files } : found
+}
+
 /** A relation with its columns. */
 export async function relation(duck: DuckDBConnection, sql: string): Promise<Relation> {
   const rows = await values(duck, `DESCRIBE ${sql}`)
