@@ -41,6 +41,9 @@ export interface Materialised {
 
 const MS = 1_000_000n
 
+/** Rows that are handed over at once, if there are so many: each time costs a wait for the disk, and keeps what is pushed waiting meanwhile. */
+const TAKEN_AT_ONCE = 2000
+
 /** Throws `ColumnError`, or an error of DuckDB, whose messages name what does not fit. */
 export async function materialise(
   duck: DuckDBConnection,
@@ -82,21 +85,30 @@ async function takeRows(
   const columns = [...keys, ...view.features.map(({ name }) => quoted(name))].map((column) => `s.${column}`)
   const sql = `SELECT ${['s.event', 's.created', 's.arrival', ...columns].join(', ')} FROM source AS s SEMI JOIN newest AS l ON s.arrival = l.arrival`
   let count = 0
+  let found: SourceRow[] = []
+  const hand = async (): Promise<void> => {
+    const some = found
+    found = []
+    if (some.length > 0) await take(some)
+  }
+  // chunks are small: of most rows of the source nothing is left
   await eachChunk(duck, sql, async (rows) => {
     count += rows.length
-    await take(
-      rows.flatMap(([event, created, arrival, ...rest]): SourceRow[] => {
-        const entity = entityText(view.keys, rest.slice(0, keys.length))
-        const found = rest
-          .slice(keys.length)
-          .map((value, i) => (view.features[i]?.type === 'time' ? value : smallest(value)))
-        return entity === null
-          ? []
-          : [{ entity, event: event as bigint, created: created as bigint, arrival: arrival as bigint, values: found }]
-      }),
-    )
+    for (const row of rows) found.push(...sourceRows(view, row))
+    if (found.length >= TAKEN_AT_ONCE) await hand()
   })
+  await hand()
   return count
+}
+
+/** A row as it was found; none where a part of its key is null. */
+function sourceRows(view: View, [event, created, arrival, ...rest]: readonly Value[]): SourceRow[] {
+  const entity = entityText(view.keys, rest.slice(0, view.keys.length))
+  if (entity === null) return []
+  const values = rest
+    .slice(view.keys.length)
+    .map((value, i) => (view.features[i]?.type === 'time' ? value : smallest(value)))
+  return [{ entity, event: event as bigint, created: created as bigint, arrival: arrival as bigint, values }]
 }
 
 interface Tiling {
