@@ -7,9 +7,12 @@ import type { Service } from '../definitions/definitions.ts'
 import { requireVersion, requireViews } from '../definitions/require.ts'
 import { serviceOf, type NumberedView } from '../definitions/services.ts'
 import { definitionsOf, planRead, type ReadPlan } from './plan.ts'
+import { stampOf } from './stamp.ts'
 
 /** Plans that are kept: a server reads few services, and each plan is small. */
 const MOST_KEPT = 500
+/** Of features that callers name one by one: a caller may name as many as it likes. */
+const MOST_NAMED = 100
 
 export interface NamedService {
   readonly project: string
@@ -25,6 +28,7 @@ export interface PlannedService {
 export class Plans {
   readonly #db: Reader
   readonly #kept = new Map<string, ReadPlan>()
+  readonly #named = new Map<string, ReadPlan>()
 
   constructor(db: Reader) {
     this.#db = db
@@ -38,9 +42,7 @@ export class Plans {
     const kept = this.#kept.get(key)
     if (kept !== undefined) return { version: found.version, plan: kept }
     const plan = await planOf(this.#db, project, found.definition)
-    const [oldest] = this.#kept.keys()
-    if (this.#kept.size >= MOST_KEPT && oldest !== undefined) this.#kept.delete(oldest)
-    this.#kept.set(key, plan)
+    keep(this.#kept, MOST_KEPT, [key, plan])
     return { version: found.version, plan }
   }
 
@@ -49,8 +51,21 @@ export class Plans {
    * for one that there is not.
    */
   async features(project: string, given: readonly string[], full: boolean): Promise<ReadPlan> {
-    return planOf(this.#db, project, await adHoc(this.#db, project, given, full))
+    const stamp = await stampOf(this.#db, project, given)
+    const key = `${project} ${full} ${given.join(' ')} ${stamp}`
+    const kept = stamp === undefined ? undefined : this.#named.get(key)
+    if (kept !== undefined) return kept
+    const plan = await planOf(this.#db, project, await adHoc(this.#db, project, given, full))
+    if (stamp !== undefined) keep(this.#named, MOST_NAMED, [key, plan])
+    return plan
   }
+}
+
+/** In place of the oldest, where there are too many. */
+function keep(plans: Map<string, ReadPlan>, most: number, [key, plan]: readonly [string, ReadPlan]): void {
+  const [oldest] = plans.keys()
+  if (plans.size >= most && oldest !== undefined) plans.delete(oldest)
+  plans.set(key, plan)
 }
 
 async function planOf(db: Reader, project: string, service: Service): Promise<ReadPlan> {
