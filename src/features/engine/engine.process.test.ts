@@ -200,3 +200,15 @@ test('a caller who goes away ends it', async () => {
   gone.abort(new Error('gone away'))
   await assert.rejects(running, /gone away/)
 })
+
+test('the process keeps what Node compiled where the server has it', async (t) => {
+  const compiled = join(folder, 'compiled')
+  const before = process.env['NODE_COMPILE_CACHE']
+  process.env['NODE_COMPILE_CACHE'] = compiled
+  t.after(() => {
+    if (before === undefined) delete process.env['NODE_COMPILE_CACHE']
+    else process.env['NODE_COMPILE_CACHE'] = before
+  })
+  await runTask(joinTask(), options)
+  assert.ok(readdirSync(compiled).length > 0)
+})

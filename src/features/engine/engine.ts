@@ -48,7 +48,7 @@ function runProcess(given: string, longest_ms: number, signal: AbortSignal | und
   return new Promise((done, failed) => {
     const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', PROGRAM], {
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: {},
+      env: ownEnv(),
     })
     const texts = { said: '', errors: '' }
     child.stdout.on('data', (chunk) => (texts.said = `${texts.said}${String(chunk)}`.slice(0, MOST_SAID)))
@@ -72,6 +72,12 @@ function runProcess(given: string, longest_ms: number, signal: AbortSignal | und
       done({ ...texts, code, signal: ended, isLate })
     })
   })
+}
+
+/** Nothing of the server's but where Node keeps what it compiled: half of what a start of the process takes. */
+function ownEnv(): NodeJS.ProcessEnv {
+  const compiled = process.env['NODE_COMPILE_CACHE']
+  return compiled === undefined ? {} : { NODE_COMPILE_CACHE: compiled }
 }
 
 const NAMES: Readonly<Record<Task['kind'], string>> = {
