@@ -113,8 +113,18 @@ export function mergeTiles(a: Tile, b: Tile): Tile {
     least: compareValues(b.least, a.least) < 0 ? b.least : a.least,
     most: compareValues(b.most, a.most) > 0 ? b.most : a.most,
     last: a.last === null || (b.last !== null && compareStamps(b.last, a.last) > 0) ? b.last : a.last,
-    values: [...a.values, ...b.values],
+    values: joined(a.values, b.values),
   }
+}
+
+function joined(a: readonly Value[], b: readonly Value[]): readonly Value[] {
+  return a.length === 0 || b.length === 0 ? (a.length === 0 ? b : a) : [...a, ...b]
+}
+
+/** All of them together, in their order. Their values are put together once, for there may be many. */
+export function mergeAll(tiles: readonly Tile[]): Tile {
+  const merged = tiles.map((tile) => ({ ...tile, values: [] })).reduce<Tile>(mergeTiles, EMPTY_TILE)
+  return { ...merged, values: tiles.flatMap(({ values }) => values) }
 }
 
 /** What a window gives. Of no values `count` and `distinct` are 0 and all others null; `std` of one value is null. */

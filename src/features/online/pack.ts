@@ -2,6 +2,9 @@
 import type { ValueType } from '../../contract/features/section.ts'
 import type { Value } from '../as-of/windows.ts'
 
+/** Longest text that the store takes, characters: every read of the entity brings it. */
+export const MOST_TEXT = 65_536
+
 /** Packs values; whole numbers beyond 2^53 become texts of digits, and NaN and infinities their names. */
 export function pack(values: readonly Value[]): string {
   return JSON.stringify(values.map(packed))
@@ -14,15 +17,17 @@ function packed(value: Value): string | number | boolean | null {
 
 /** Reads what `pack` made of values of these types. */
 export function unpack(text: string, types: readonly ValueType[]): Value[] {
-  const values = JSON.parse(text) as (string | number | boolean | null)[]
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]
-    if (typeof value === 'string' && types[i] !== 'text') (values as Value[])[i] = unpacked(value, types[i] ?? 'float')
-    else if (typeof value === 'number' && types[i] === 'time') (values as Value[])[i] = BigInt(value)
-  }
+  const values = JSON.parse(text) as Packed[]
+  for (let i = 0; i < values.length; i++) (values as Value[])[i] = unpackValue(values[i] ?? null, types[i] ?? 'float')
   return values
 }
 
-function unpacked(text: string, type: ValueType): Value {
-  return type === 'float' ? Number(text) : BigInt(text)
+/** A value as JSON has it. */
+export type Packed = string | number | boolean | null
+
+/** Reads one of the values. */
+export function unpackValue(value: Packed, type: ValueType): Value {
+  if (typeof value === 'number') return type === 'time' ? BigInt(value) : value
+  if (typeof value !== 'string' || type === 'text') return value
+  return type === 'float' ? Number(value) : BigInt(value)
 }

@@ -1,6 +1,6 @@
 /** Reads the online store: what a moment sees of entities, by the same rules as the offline join. Any number of processes may read. */
 import { lookUp, statusOf, compareStamps, type AsOfStatus, type Stamp } from '../as-of/as-of.ts'
-import { EMPTY_TILE, finishWindow, mergeTiles, windowStart, type Tile, type Value } from '../as-of/windows.ts'
+import { finishWindow, mergeAll, windowStart, type Tile, type Value } from '../as-of/windows.ts'
 import type { View, WindowFeature } from '../definitions/definitions.ts'
 import { unpack } from './pack.ts'
 import { openForReading, type Connection, type Statement } from './schema.ts'
@@ -137,7 +137,7 @@ export class OnlineReader {
           const one = tile[i]
           return one === undefined || one.last === null || one.last.event < first ? [] : [one]
         })
-        found[at] = finishWindow(window, within.reduce(mergeTiles, EMPTY_TILE))
+        found[at] = finishWindow(window, mergeAll(within))
       }
     }
     return found

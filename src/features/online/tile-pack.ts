@@ -1,7 +1,7 @@
 /** Tiles as texts: the windows of one step, in the order of the view. */
 import type { ValueType } from '../../contract/features/section.ts'
 import type { Tile, Value } from '../as-of/windows.ts'
-import { pack, unpack } from './pack.ts'
+import { pack, unpackValue, type Packed } from './pack.ts'
 
 export function packTiles(tiles: readonly Tile[]): string {
   return pack(tiles.flatMap(partsOf))
@@ -15,9 +15,9 @@ function partsOf({ count, mean, spread, sum, least, most, last, values }: Tile):
 
 /** Reads what `packTiles` made of windows over columns of these types. */
 export function unpackTiles(text: string, of: readonly ValueType[]): Tile[] {
-  const raw = JSON.parse(text) as (string | number | boolean | null)[]
+  const raw = JSON.parse(text) as Packed[]
   let at = 0
-  const next = (type: ValueType): Value => unpack(JSON.stringify([raw[at++] ?? null]), [type])[0] ?? null
+  const next = (type: ValueType): Value => unpackValue(raw[at++] ?? null, type)
   return of.map((type) => {
     const [count, mean, spread, sum] = [next('int'), next('float'), next('float'), next('float')].map(Number)
     const [least, most, value, event, created, arrival] = [

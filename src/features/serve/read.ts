@@ -41,18 +41,98 @@ export type Entity = Readonly<Record<string, unknown>>
  * missing, of another type, or not of this plan, and `unprocessable` for an expired value where the policy is to refuse it.
  */
 export function readEntities(plan: ReadPlan, entities: readonly Entity[], reading: Reading): Read {
-  const { fieldOf = entityField } = reading
-  if (reading.others === undefined)
-    for (const [at, entity] of entities.entries()) refuseUnknown(plan, entity, fieldOf(at))
-  const seen = plan.views.map((view) => {
-    const texts = entities.map((entity, at) => textOf(view, entity, fieldOf(at)))
-    return reading.reader.read(view.of, texts, reading.now)
-  })
-  const rows = entities.map((entity, at) => {
-    const own = plan.views.map((view, i) => judge(view, seen[i]?.[at] ?? NOTHING, { ...reading, field: fieldOf(at) }))
-    return rowOf(plan, own, entity, fieldOf(at))
-  })
-  return { rows, stored: seen.map((one) => one !== undefined) }
+  const call = new ReadCall(plan, entities, reading)
+  call.read(entities.length)
+  return call.done
+}
+
+/** Entities of which more are read in turns. */
+export const READ_AT_ONCE = 32
+/** Longest turn of the loop, ms, but for the entities that are read together. */
+const TURN_MS = 4
+
+/**
+ * The same for many entities, a few at a time: other work of the process comes between. What is switched meanwhile may be seen by the later
+ * ones alone, each of which is read from one set.
+ */
+export async function readInTurns(plan: ReadPlan, entities: readonly Entity[], reading: Reading): Promise<Read> {
+  const call = new ReadCall(plan, entities, reading)
+  while (!call.isOver) {
+    const end = performance.now() + TURN_MS
+    do call.read(READ_AT_ONCE)
+    while (!call.isOver && performance.now() < end)
+    await new Promise(setImmediate)
+  }
+  return call.done
+}
+
+/** Most that is answered at once, characters of text. */
+const LARGEST = 16_000_000
+
+/** A call whose entities are read bit by bit. One that is named again is not read again. */
+class ReadCall {
+  readonly #plan: ReadPlan
+  readonly #entities: readonly Entity[]
+  readonly #reading: Reading
+  readonly #fieldOf: (at: number) => string
+  readonly #rows: ReadRow[] = []
+  /** What was seen in each view, by the text of the entity. */
+  readonly #seen: readonly Map<string, SeenEntity>[]
+  readonly #stored: boolean[]
+  #size = 0
+
+  constructor(plan: ReadPlan, entities: readonly Entity[], reading: Reading) {
+    this.#plan = plan
+    this.#entities = entities
+    this.#reading = reading
+    this.#fieldOf = reading.fieldOf ?? entityField
+    this.#seen = plan.views.map(() => new Map())
+    this.#stored = plan.views.map(() => false)
+    if (reading.others === undefined)
+      for (const [at, entity] of entities.entries()) refuseUnknown(plan, entity, this.#fieldOf(at))
+  }
+
+  get isOver(): boolean {
+    return this.#rows.length >= this.#entities.length
+  }
+
+  get done(): Read {
+    return { rows: this.#rows, stored: this.#stored }
+  }
+
+  /** Reads so many of the next ones. */
+  read(count: number): void {
+    const { views } = this.#plan
+    const from = this.#rows.length
+    const some = this.#entities.slice(from, from + count)
+    const found = views.map((view, i) => this.#readView(view, i, { some, from }))
+    for (const [j, entity] of some.entries()) {
+      const field = this.#fieldOf(from + j)
+      const own = views.map((view, i) => judge(view, found[i]?.[j] ?? NOTHING, { ...this.#reading, field }))
+      const row = rowOf(this.#plan, own, entity, field)
+      for (const value of row.values) if (typeof value === 'string') this.#size += value.length
+      if (this.#size > LARGEST)
+        throw problem('unprocessable', {
+          detail: `the values are more than ${LARGEST / 1e6} MB together; read fewer entities at once`,
+        })
+      this.#rows.push(row)
+    }
+  }
+
+  #readView(
+    view: PlannedView,
+    i: number,
+    { some, from }: { readonly some: readonly Entity[]; readonly from: number },
+  ): SeenEntity[] {
+    const known = this.#seen[i] ?? new Map<string, SeenEntity>()
+    const texts = some.map((entity, j) => textOf(view, entity, this.#fieldOf(from + j)))
+    const wanted = [...new Set(texts)].filter((text) => text !== null && !known.has(text))
+    const { reader, now } = this.#reading
+    const read = reader.read(view.of, wanted, now)
+    if (read !== undefined) this.#stored[i] = true
+    for (const [at, text] of wanted.entries()) known.set(text ?? '', read?.[at] ?? NOTHING)
+    return texts.map((text) => (text === null ? NOTHING : (known.get(text) ?? NOTHING)))
+  }
 }
 
 function entityField(at: number): string {

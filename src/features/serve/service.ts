@@ -10,7 +10,7 @@ import { momentText } from './moments.ts'
 import type { ReadPlan } from './plan.ts'
 import { Plans } from './plans.ts'
 import { pushedRows } from './push.ts'
-import { readEntities, type Entity, type Read } from './read.ts'
+import { READ_AT_ONCE, readEntities, readInTurns, type Entity, type Read } from './read.ts'
 import { viewRow } from './told.ts'
 
 export interface Wanted {
@@ -65,7 +65,10 @@ export function onlineService({ db, clock, online }: Pick<FeaturesContext, 'db' 
     const reader = online.reader() ?? { read: () => undefined }
     const at = now()
     const on_expired = wanted.on_expired ?? plan.on_expired
-    return { service, plan, now: at, ...readEntities(plan, wanted.entities, { reader, now: at, on_expired }) }
+    const reading = { reader, now: at, on_expired }
+    const { entities } = wanted
+    const read = entities.length > READ_AT_ONCE ? readInTurns : readEntities
+    return { service, plan, now: at, ...(await read(plan, entities, reading)) }
   }
   return {
     readPlain,

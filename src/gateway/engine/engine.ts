@@ -13,7 +13,7 @@ import type { Numbers, Results } from '../../scoring/rows/results.ts'
 import { scoredResults } from '../../scoring/rows/results.ts'
 import type { Batch } from '../../scoring/rows/rows.ts'
 import { columnsOf, loggedRow, rowOf } from '../../scoring/rows/rows.ts'
-import { filledRows } from './filled.ts'
+import { filledRows, type FilledRows } from './filled.ts'
 
 export interface EngineDeps {
   readonly clock: Clock
@@ -79,8 +79,25 @@ const LOGGED = 256
 
 /** Runs one variant; logs what it answered. */
 function answer(deps: EngineDeps, attempt: Attempt): Answer | Promise<Answer> {
+  let filled
+  try {
+    filled = filledRows(attempt.variant, attempt.ask.rows)
+  } catch (error) {
+    throw unread(deps, attempt, error)
+  }
+  if (!(filled instanceof Promise)) return answerRows(deps, attempt, filled)
+  return filled.then(
+    (rows) => answerRows(deps, attempt, rows),
+    (error: unknown) => {
+      throw unread(deps, attempt, error)
+    },
+  )
+}
+
+function answerRows(deps: EngineDeps, attempt: Attempt, filled: FilledRows): Answer | Promise<Answer> {
   const { variant, ask } = attempt
-  const { batch, reasons } = read(deps, attempt)
+  const { reasons } = filled
+  const batch = read(deps, attempt, filled)
   const from = performance.now()
   let result
   try {
@@ -102,19 +119,22 @@ function answer(deps: EngineDeps, attempt: Attempt): Answer | Promise<Answer> {
   )
 }
 
-/** The rows by the variant's own inputs, with what its feature service gives. What a canary cannot read counts against it here, for its model never sees it. */
-function read(deps: EngineDeps, attempt: Attempt): { batch: Batch; reasons: Answer['reasons'] } {
-  const { variant, ask } = attempt
-  const { inputs } = variant.route
+/** The rows by the variant's own inputs. */
+function read(deps: EngineDeps, attempt: Attempt, { rows }: FilledRows): Batch {
+  const { route, backend } = attempt.variant
   try {
-    const { rows, reasons } = filledRows(variant, ask.rows)
-    const isByColumns = rows.count >= COLUMN_ROWS && variant.backend.scoreColumns !== undefined
-    return { batch: isByColumns ? { columns: rows.columns(inputs) } : { rows: rows.values(inputs) }, reasons }
+    const isByColumns = rows.count >= COLUMN_ROWS && backend.scoreColumns !== undefined
+    return isByColumns ? { columns: rows.columns(route.inputs) } : { rows: rows.values(route.inputs) }
   } catch (error) {
-    const isOurs = !(error instanceof Problem) || error.status !== 400
-    if (isOurs || variant.route.role === 'canary') variant.stats.add(deps.clock(), ask.rows.count, 0, true)
-    throw error
+    throw unread(deps, attempt, error)
   }
+}
+
+/** Counts rows that could not be read, and returns why. What a canary cannot read counts against it here, for its model never sees it. */
+function unread(deps: EngineDeps, { variant, ask }: Attempt, error: unknown): unknown {
+  const isOurs = !(error instanceof Problem) || error.status !== 400
+  if (isOurs || variant.route.role === 'canary') variant.stats.add(deps.clock(), ask.rows.count, 0, true)
+  return error
 }
 
 interface Ran {

@@ -5,14 +5,16 @@ import { broughtBy } from '../features/brought.ts'
 import type { LiveVariant } from '../traffic/live.ts'
 import type { Answer } from './ask.ts'
 
+export interface FilledRows {
+  readonly rows: Rows
+  readonly reasons: Answer['reasons']
+}
+
 /**
  * Where the service of the version is not read here, a request may bring all inputs that it would give; else this throws `unavailable`, for
- * a model that is asked without its features answers all the same, and wrongly.
+ * a model that is asked without its features answers all the same, and wrongly. Many rows are a promise.
  */
-export function filledRows(
-  { route, features }: LiveVariant,
-  given: Rows,
-): { readonly rows: Rows; readonly reasons: Answer['reasons'] } {
+export function filledRows({ route, features }: LiveVariant, given: Rows): FilledRows | Promise<FilledRows> {
   if (features !== undefined) return features.fill(given)
   if (route.features !== undefined) requireAll(route, given)
   return { rows: given, reasons: undefined }

@@ -80,7 +80,8 @@ export class ShadowQueue {
       let scored: readonly Scored[] | undefined
       let error: string | undefined
       try {
-        const { rows } = filledRows(variant, job.ask.rows)
+        const filled = filledRows(variant, job.ask.rows)
+        const { rows } = filled instanceof Promise ? await filled : filled
         const values = rows.values(variant.route.inputs)
         const { params, bytes } = job.ask
         const deadline = this.#deps.clock() + 30_000

@@ -1,7 +1,15 @@
 /** Fills the inputs that a request leaves out with the features of its entities, read in this process. */
 import type { FeatureRow } from '../../contract/features/online.ts'
 import { planRead, serviceWithout, type ReadPlan } from '../../features/serve/plan.ts'
-import { readEntities, type Entity, type Reading, type ReadRow } from '../../features/serve/read.ts'
+import {
+  READ_AT_ONCE,
+  readEntities,
+  readInTurns,
+  type Entity,
+  type Read,
+  type Reading,
+  type ReadRow,
+} from '../../features/serve/read.ts'
 import { reasonsOf } from '../../features/serve/told.ts'
 import { momentText } from '../../features/serve/moments.ts'
 import type { InputField } from '../../scoring/rows/fields.ts'
@@ -53,20 +61,27 @@ export class EndpointFeatures {
 
   /**
    * Rows in which every column of the service that the request does not have itself is the feature. What all rows bring is not looked up,
-   * and keys that nothing else needs are not asked for. Throws `invalid_field` for a key that is missing or of another type, and
+   * and keys that nothing else needs are not asked for. Many rows are a promise, so that others need not wait for them. Throws `invalid_field` for a key that is missing or of another type, and
    * `unprocessable` for an expired value where the service refuses it.
    */
-  fill(given: Rows): Filled {
+  fill(given: Rows): Filled | Promise<Filled> {
     const plan = this.#plan(broughtBy(given, this.#columns))
     const now = BigInt(this.#asked.now()) * 1_000_000n
-    const { rows } = readEntities(plan, entitiesOf(plan, given), {
+    const reading: Reading = {
       reader: this.#asked.reader() ?? NO_STORE,
       now,
       on_expired: plan.on_expired,
       fieldOf: (at) => (given.count === 1 ? 'inputs' : `inputs.${at}`),
       others: true,
+    }
+    const filled = ({ rows }: Read): Filled => ({
+      rows: withFeatures(given, plan, rows),
+      reasons: () => rows.map((row) => reasonsOf(plan, row, now)),
     })
-    return { rows: withFeatures(given, plan, rows), reasons: () => rows.map((row) => reasonsOf(plan, row, now)) }
+    const entities = entitiesOf(plan, given)
+    return given.count > READ_AT_ONCE
+      ? readInTurns(plan, entities, reading).then(filled)
+      : filled(readEntities(plan, entities, reading))
   }
 
   /** Of what is not brought. Throws `unprocessable` for views that want one key as different types. */
