@@ -52,3 +52,25 @@ test('rows of a large view are handed over by thousands, from two files in their
     rmSync(folder, { recursive: true, force: true })
   }
 })
+
+test('a text that no read should bring ends it, by the name of its feature', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-materialise-'))
+  const instance = await DuckDBInstance.create(':memory:', { threads: '1' })
+  const duck = await instance.connect()
+  try {
+    const path = join(folder, 'long.parquet')
+    const row = `SELECT 1::BIGINT AS id, TIMESTAMP '2026-01-01' AS "at", repeat('x', 65537) AS n`
+    await duck.run(`COPY (${row}) TO '${path}' (FORMAT parquet)`)
+    const made = materialise(duck, {
+      view: { ...VIEW, features: [{ name: 'note', type: 'text', column: 'n' }] },
+      sources: { stats: { paths: [path], format: 'parquet' } },
+      until: BigInt(Date.UTC(2026, 1, 1)) * 1_000_000n,
+      take: () => undefined,
+    })
+    await assert.rejects(made, /"note" has a text of 65537 characters in a row, and at most 65536 were expected/)
+  } finally {
+    duck.closeSync()
+    instance.closeSync()
+    rmSync(folder, { recursive: true, force: true })
+  }
+})

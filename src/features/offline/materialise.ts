@@ -13,6 +13,8 @@ import {
 } from '../as-of/windows.ts'
 import type { View, WindowFeature } from '../definitions/definitions.ts'
 import { entityText } from '../online/keys.ts'
+import { MOST_TEXT } from '../online/pack.ts'
+import { ColumnError } from './columns.ts'
 import type { SourceRow, SourceTile } from '../online/source-rows.ts'
 import { viewRowsSql, windowColumn, type Files } from './load.ts'
 import { originOf, requireOneStatement, values } from './origin.ts'
@@ -107,7 +109,7 @@ function sourceRows(view: View, [event, created, arrival, ...rest]: readonly Val
   if (entity === null) return []
   const values = rest
     .slice(view.keys.length)
-    .map((value, i) => (view.features[i]?.type === 'time' ? value : smallest(value)))
+    .map((value, i) => (view.features[i]?.type === 'time' ? value : smallest(storable(value, view.features[i]?.name))))
   return [{ entity, event: event as bigint, created: created as bigint, arrival: arrival as bigint, values }]
 }
 
@@ -162,7 +164,15 @@ function tileOfWindow(
   stamp: Pick<SourceRow, 'event' | 'created' | 'arrival'>,
 ): Tile {
   if (window === undefined) return EMPTY_TILE
-  return tileOfValue(window.take, window.of === 'time' ? value : smallest(value), stamp)
+  return tileOfValue(window.take, window.of === 'time' ? value : smallest(storable(value, window.name)), stamp)
+}
+
+/** Throws `ColumnError` for a text that is too long to be read each time. */
+function storable(value: Value, feature: string | undefined): Value {
+  if (typeof value !== 'string' || value.length <= MOST_TEXT) return value
+  throw new ColumnError(
+    `"${feature}" has a text of ${value.length} characters in a row, and at most ${MOST_TEXT} were expected`,
+  )
 }
 
 async function eachChunk(duck: DuckDBConnection, sql: string, use: (rows: Value[][]) => Promise<void>): Promise<void> {

@@ -1,7 +1,9 @@
 /** Pushed rows, from the JSON in which they come to rows of the online store. */
 import { problem } from '../../contract/errors.ts'
+import type { Value } from '../as-of/windows.ts'
 import type { View } from '../definitions/definitions.ts'
 import { entityText, KeyError } from '../online/keys.ts'
+import { MOST_TEXT } from '../online/pack.ts'
 import type { NewRow } from '../online/store.ts'
 import type { Entity } from './read.ts'
 import { notA, readValue, toldValue, withoutNumeral } from './values.ts'
@@ -30,7 +32,8 @@ export function pushedRows(view: View, rows: readonly Entity[], now: bigint): Ne
     const event = momentIn(row, view.event_time, field)
     const created = view.created_time === null ? event : createdOf(row, view.created_time, field, now)
     const values = view.features.map(({ name, column, type }) => {
-      if (Object.hasOwn(row, column)) return readValue(type, row[column], `${field}.${column}`)
+      if (Object.hasOwn(row, column))
+        return storable(readValue(type, row[column], `${field}.${column}`), `${field}.${column}`)
       const expected = `a value of feature "${name}", or null`
       throw problem('invalid_field', { field: `${field}.${column}`, value: undefined, expected })
     })
@@ -57,6 +60,13 @@ function entityOf(view: View, row: Entity, field: string): string {
     if (!(error instanceof KeyError)) throw error
     throw problem('invalid_field', { field: `${field}.${error.key}`, value: error.value, expected: error.expected })
   }
+}
+
+/** Throws `invalid_field` for a text that is too long to be read each time. */
+function storable(value: Value, field: string): Value {
+  if (typeof value !== 'string' || value.length <= MOST_TEXT) return value
+  const told = `${value.slice(0, 40)}… (${value.length} characters)`
+  throw problem('invalid_field', { field, value: told, expected: `a text of at most ${MOST_TEXT} characters` })
 }
 
 function momentIn(row: Entity, column: string, field: string): bigint {

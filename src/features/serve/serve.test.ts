@@ -181,6 +181,7 @@ describe('the online store over HTTP', () => {
       [[driver(20, at), driver(21, at, { trips: 1.5 })], /rows\[1\]\.trips.*1\.5.*a whole number/],
       [[driver(20, at, { other: 1 })], /rows\[0\]\.other.*a column of view "stats"/],
       [[{ driver_id: 20, at }], /rows\[0\]\.trips.*a value of feature "trips", or null/],
+      [[driver(20, at, { name: 'x'.repeat(65_537) })], /rows\[0\]\.name.*65537 characters.*at most 65536/],
       [[driver(20, 'yesterday')], /rows\[0\]\.at.*yesterday.*RFC 3339/],
       [[driver(20, at, { driver_id: null })], /rows\[0\]\.driver_id.*a key of view "stats"/],
       [[driver(20, at, { driver_id: 'x' })], /rows\[0\]\.driver_id.*a whole number/],
