@@ -98,12 +98,13 @@ export class Rounds {
       return
     }
     const ttl = ttl_ms === null ? null : BigInt(ttl_ms) * NS
-    const forgotten = ttl === null ? null : atLeast(now - 2n * ttl)
-    const expired = ttl === null || (await this.#showsExpired(of)) ? null : atLeast(now - ttl)
+    const isKept = ttl === null || (await this.#showsExpired(of))
+    const forgotten = isKept ? null : atLeast(now - 2n * ttl)
+    const expired = isKept ? null : atLeast(now - ttl)
     await this.#slices(() => online.store().settle(id, { now, expired, forgotten }))
   }
 
-  /** Whether a service gives expired values of a version; then they are kept until the row is forgotten. */
+  /** Whether a service gives expired values of a version; then they are kept, as a join has them however old they are. */
   async #showsExpired({ project, view, version }: StoredSet['of']): Promise<boolean> {
     const rows = await fetchAll<{ definition: string }>(
       this.#context.db,
