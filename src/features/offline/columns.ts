@@ -80,7 +80,10 @@ function wholeWhere({ name, type }: SourceColumn): string | undefined {
 /** Nanoseconds since 1970 of a column of times; a time without a zone is in UTC. Throws `ColumnError` for what is no time. */
 export function timeSql(column: SourceColumn): string {
   const from = quoted(column.name)
-  if (TEXTS.test(column.type)) return orError(column, `epoch_ns(TRY_CAST(${from} AS TIMESTAMP_NS))`, 'time')
+  if (TEXTS.test(column.type)) {
+    const time = `TRY_CAST(${from} AS TIMESTAMP_NS)`
+    return orError(column, `CASE WHEN isfinite(${time}) THEN epoch_ns(${time}) END`, 'time')
+  }
   if (!TIMES.test(column.type))
     throw new ColumnError(`column "${column.name}" is ${column.type} in the source, and a time was expected`)
   const inRange = `${from} > '${EARLIEST}' AND ${from} < '${LATEST}'`

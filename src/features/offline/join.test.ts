@@ -202,6 +202,16 @@ const refusals: readonly (readonly [string, { entities?: string; stats?: string 
     { entities: 'driver_id,origin,time,km,rate\n1,E,2024-01-01,1,1\n' },
     /has a column "rate" already/,
   ],
+  [
+    'a column that the join gives, in other letters',
+    { entities: 'driver_id,origin,time,km,RATE\n1,E,2024-01-01,1,1\n' },
+    /has a column "RATE" already, and the join would give "rate"/,
+  ],
+  [
+    'a time that never comes',
+    { entities: 'driver_id,origin,time,km\n1,E,infinity,1\n' },
+    /column "time" has infinity, and a time between/,
+  ],
 ]
 for (const [name, { entities = 'driver_id,origin,time,km\n1,E,2024-01-01,1\n', stats = STATS }, message] of refusals)
   test(`is refused: ${name}`, async () => {

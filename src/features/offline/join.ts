@@ -88,9 +88,12 @@ function keysAsked({ views: taken }: Service, views: JoinRequest['views']): Key[
 }
 
 function refuseTaken({ columns }: Relation, service: Service): void {
-  const taken = service.columns.find(({ name }) => columns.some((column) => column.name === name))
-  if (taken !== undefined)
-    throw new ColumnError(`the table of entities has a column "${taken.name}" already, which the join would give`)
+  // a name in other letters is the same one for DuckDB
+  const given = new Map(columns.map(({ name }) => [name.toLowerCase(), name]))
+  const taken = service.columns.find(({ name }) => given.has(name.toLowerCase()))
+  if (taken === undefined) return
+  const own = given.get(taken.name.toLowerCase())
+  throw new ColumnError(`the table of entities has a column "${own}" already, and the join would give "${taken.name}"`)
 }
 
 /** Tables that a view left: what each request sees, and the rows themselves. */
@@ -166,15 +169,16 @@ async function choosePlan(
   duck: DuckDBConnection,
   { rows, keys, asked }: { readonly rows: string; readonly keys: readonly string[]; readonly asked: readonly string[] },
 ): Promise<AsOfPlan> {
-  const counted = (table: string, columns: readonly string[]): string => {
-    const named = columns.map((column, i) => `${quoted(column)} AS k${i}, `).join('')
-    return `(SELECT ${named}count(*)::DOUBLE AS n FROM ${table}${columns.length === 0 ? '' : ' GROUP BY ALL'})`
-  }
   const same = keys.map((_, i) => `f.k${i} = r.k${i}`).join(' AND ') || 'TRUE'
   const sql = `SELECT (SELECT count(*) FROM ${rows}) + (SELECT count(*) FROM requests), coalesce(sum(f.n * r.n), 0)
-FROM ${counted(rows, keys)} AS f JOIN ${counted('requests', asked)} AS r ON ${same}`
+FROM ${countedSql(rows, keys)} AS f JOIN ${countedSql('requests', asked)} AS r ON ${same}`
   const [[all = 0, pairs = 0] = []] = await values(duck, sql)
   return Number(pairs) > MOST_PAIRS * Number(all) ? 'sorted' : 'hash'
+}
+
+function countedSql(table: string, columns: readonly string[]): string {
+  const named = columns.map((column, i) => `${quoted(column)} AS k${i}, `).join('')
+  return `(SELECT ${named}count(*)::DOUBLE AS n FROM ${table}${columns.length === 0 ? '' : ' GROUP BY ALL'})`
 }
 
 /** A row of each request with all columns of the service that are read, and the status of each view. */
