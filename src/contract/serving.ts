@@ -139,6 +139,8 @@ export const Prediction = z.object({
   key: z.string().nullable(),
   /** The row by input name; null = missing. */
   inputs: z.record(z.string(), z.unknown()),
+  /** The keys and fields of the request by which its features were looked up; absent where the version has no feature service. */
+  entity: z.record(z.string(), z.unknown()).optional(),
   score: z.number().nullable(),
   prediction: z.unknown(),
   /** What each input added to the raw score, of rows in the endpoint's sample; lists where there is a raw score for each class. */

@@ -2,6 +2,7 @@
 import { Problem, problem } from '../../contract/errors.ts'
 import type { Clock } from '../../contract/ids.ts'
 import { bucket } from '../../stats/hash.ts'
+import { entityColumns, entityOf } from '../records/entity.ts'
 import { packColumn, packNumbers } from '../records/packed.ts'
 import type { BatchRecord, PackedColumn } from '../records/records.ts'
 import type { Explained } from '../../scoring/rows/backend.ts'
@@ -181,7 +182,7 @@ function log(deps: EngineDeps, attempt: Attempt, batch: Batch, outcome: Outcome)
   const st = error?.status ?? 200
   if (ask.rows.count > 1) {
     const common = { ep, role, ver, ep_epoch: endpoint.epoch, at, us, st, key: ask.key, ...more }
-    logBatch(deps, { ask, batch, results, sample, common })
+    logBatch(deps, { ask, batch, results, sample, common, entities: entityColumns(variant.route.features, ask.rows) })
     return
   }
   deps.sinks.log({
@@ -199,6 +200,7 @@ function log(deps: EngineDeps, attempt: Attempt, batch: Batch, outcome: Outcome)
     x: loggedRow(batch, 0),
     s: results?.scores()[0] ?? null,
     p: results?.predictions()[0] ?? null,
+    ...entityOf(variant.route.features, ask.rows),
     ...(sample[0] !== undefined && { ex: sample[0][1] }),
     ...more,
   })
@@ -223,10 +225,11 @@ interface LoggedBatch {
   readonly batch: Batch
   readonly results: Results | undefined
   readonly sample: Sampled
-  readonly common: Omit<BatchRecord, 't' | 'ids' | 'et' | 'x' | 's' | 'p' | 'ex'>
+  readonly common: Omit<BatchRecord, 't' | 'ids' | 'et' | 'x' | 's' | 'p' | 'es' | 'ex'>
+  readonly entities: ReturnType<typeof entityColumns>
 }
 
-function logBatch(deps: EngineDeps, { ask, batch, results, sample, common }: LoggedBatch): void {
+function logBatch(deps: EngineDeps, { ask, batch, results, sample, common, entities }: LoggedBatch): void {
   const { ids, times } = ask
   const columns = 'columns' in batch ? batch.columns : columnsOf(batch.rows, batch.rows[0]?.length ?? 0)
   const numbers = results?.numbers
@@ -244,6 +247,7 @@ function logBatch(deps: EngineDeps, { ask, batch, results, sample, common }: Log
       x: columns.map((column) => packColumn(column.slice(from, to))),
       p: numbers === undefined ? packPart(predictions, from, to) : packNumbers(part(numbers, from, to)),
       ...(scores !== undefined && { s: packColumn(scores.slice(from, to)) }),
+      ...entities(from, to),
       ...(ex.length > 0 && { ex }),
     })
   }

@@ -24,11 +24,12 @@ export function packNumbers({ data, width }: Numbers): PackedNumbers {
 
 /** The predictions of a record, as if each had been logged alone. Throws a plain Error for a column of another length. */
 export function predictionsIn(record: BatchRecord): PredictionRecord[] {
-  const { t: _, ids, et, x, s, p, ex, ...common } = record
+  const { t: _, ids, et, x, s, p, es, ex, ...common } = record
   const count = ids.length
   const columns = x.map((column) => unpack(column, count))
   const predictions = p === null ? undefined : unpack(p, count)
   const scores = p === null ? undefined : s === undefined ? scoresIn(p, count) : unpack(s, count)
+  const entities = Object.entries(es ?? {}).map(([name, column]) => [name, unpack(column, count)] as const)
   const explained = new Map(ex)
   return ids.map((id, i) => {
     const told = explained.get(i)
@@ -40,6 +41,7 @@ export function predictionsIn(record: BatchRecord): PredictionRecord[] {
       x: columns.map((column) => column[i]),
       s: (scores?.[i] ?? null) as number | null,
       p: predictions?.[i] ?? null,
+      ...(entities.length > 0 && { e: Object.fromEntries(entities.map(([name, column]) => [name, column[i]])) }),
       ...(told !== undefined && { ex: told }),
       ...(i > 0 && { nth: true }),
     }
@@ -53,7 +55,7 @@ export function halves(record: BatchRecord): [BatchRecord, BatchRecord] {
 }
 
 function partOf(record: BatchRecord, from: number, to: number): BatchRecord {
-  const { ids, et, x, s, p, ex } = record
+  const { ids, et, x, s, p, es, ex } = record
   const cut = (column: PackedColumn): PackedColumn => {
     if (!('f64' in column)) return column.slice(from, to)
     const { data, width } = numbersIn(column)
@@ -67,6 +69,9 @@ function partOf(record: BatchRecord, from: number, to: number): BatchRecord {
     x: x.map(cut),
     p: p === null ? null : cut(p),
     ...(s !== undefined && { s: cut(s) }),
+    ...(es !== undefined && {
+      es: Object.fromEntries(Object.entries(es).map(([name, column]) => [name, cut(column)])),
+    }),
     ...(ex !== undefined && {
       ex: ex.flatMap(([i, told]) => (i >= from && i < to ? [[i - from, told] as const] : [])),
     }),

@@ -21,6 +21,8 @@ export interface PredictionRecord {
   readonly x: readonly unknown[]
   readonly s: number | null
   readonly p: unknown
+  /** Of a version with a feature service: the keys and fields that came in the request, by name. */
+  readonly e?: Readonly<Record<string, unknown>>
   /** What each input added to the raw score, in the order of `x`, of rows in the endpoint's sample; lists where there is a score a class. */
   readonly ex?: {
     readonly base: number | readonly number[]
@@ -45,7 +47,7 @@ export interface PackedNumbers {
 export type PackedColumn = PackedNumbers | readonly unknown[]
 
 /** Several predictions of one request, by columns: read as one prediction a row. */
-export interface BatchRecord extends Omit<PredictionRecord, 't' | 'id' | 'et' | 'x' | 's' | 'p' | 'ex'> {
+export interface BatchRecord extends Omit<PredictionRecord, 't' | 'id' | 'et' | 'x' | 's' | 'p' | 'e' | 'ex'> {
   readonly t: 'm'
   readonly ids: readonly string[]
   /** One time for all rows, or one a row. */
@@ -56,6 +58,8 @@ export interface BatchRecord extends Omit<PredictionRecord, 't' | 'id' | 'et' | 
   readonly s?: PackedColumn
   /** null where the rows were not answered. */
   readonly p: PackedColumn | null
+  /** What each prediction has as `e`, by name. */
+  readonly es?: Readonly<Record<string, PackedColumn>>
   /** Rows, by their place, with what each input added. */
   readonly ex?: readonly (readonly [row: number, explained: NonNullable<PredictionRecord['ex']>])[]
 }

@@ -16,6 +16,8 @@ export interface Logged {
   readonly role: string
   readonly event_time: string
   readonly inputs: Readonly<Record<string, unknown>>
+  /** The keys and fields by which features were looked up: columns of the result, which the model is not given. */
+  readonly entity?: Readonly<Record<string, unknown>> | undefined
   readonly score: number | null
 }
 
@@ -61,10 +63,13 @@ async function bring(from: LoggedPlace, folder: string, rows: AsyncIterable<Logg
   const names = new Set<string>()
   let count = 0
   try {
-    for await (const { id, event_time, version, score, inputs, role } of rows) {
+    for await (const { id, event_time, version, score, inputs, entity, role } of rows) {
       if (role === 'shadow') continue
-      for (const name of Object.keys(inputs)) names.add(name)
-      await file.writeFile(`${toJson([[id, event_time, version, score], inputs])}\n`)
+      // a key that is called like a fact is left out, for no model takes it
+      const keys = Object.entries(entity ?? {}).filter(([name]) => !(FACTS as readonly string[]).includes(name))
+      const row = { ...Object.fromEntries(keys), ...inputs }
+      for (const name of Object.keys(row)) names.add(name)
+      await file.writeFile(`${toJson([[id, event_time, version, score], row])}\n`)
       count++
     }
     await file.sync()

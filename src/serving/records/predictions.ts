@@ -41,6 +41,7 @@ interface PredictionRow {
   readonly prediction: string
   readonly fallback: number
   readonly error: string | null
+  readonly entity: string | null
 }
 
 /** A page, newest event time first. Throws `not_found`, and `invalid_field` for a page token that is none. */
@@ -123,6 +124,7 @@ function viewOf(row: PredictionRow, versions: ReadonlyMap<string, EndpointVersio
     status,
     key: row.route_key,
     inputs: Object.fromEntries(names.map((name, i) => [name, values[i] ?? null])),
+    ...(row.entity !== null && { entity: JSON.parse(row.entity) as Record<string, unknown> }),
     score,
     prediction,
     ...(explanation !== undefined && { explanation: nameExplanation(names, explanation) }),

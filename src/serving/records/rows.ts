@@ -81,6 +81,7 @@ const PREDICTIONS: TableOf<PredictionRecord> = {
     'prediction',
     'fallback',
     'error',
+    'entity',
   ],
   keys: 2,
   values: (r) => [
@@ -99,6 +100,7 @@ const PREDICTIONS: TableOf<PredictionRecord> = {
     r.ex === undefined ? JSON.stringify(r.p) : packExplained(r.p, r.ex),
     r.fb === true ? 1 : 0,
     errorOf(r),
+    r.e === undefined ? null : JSON.stringify(r.e),
   ],
 }
 

@@ -55,12 +55,14 @@ function Row({ one }: { one: Prediction }) {
           <summary>
             {Object.keys(one.inputs).length} inputs<span className="sr"> of prediction {one.id}</span>
           </summary>
-          <Facts
-            items={Object.entries(one.inputs).map(([name, value]) => [
-              name,
-              value === null ? 'missing' : valueText(value),
-            ])}
-          />
+          {one.entity !== undefined && (
+            <>
+              <h3 className="small">Keys and fields of the request</h3>
+              <Facts items={factsOf(one.entity)} />
+              <h3 className="small">What the model was given</h3>
+            </>
+          )}
+          <Facts items={factsOf(one.inputs)} />
           <p className="small muted">
             <code>{one.id}</code>
           </p>
@@ -68,6 +70,10 @@ function Row({ one }: { one: Prediction }) {
       </td>
     </tr>
   )
+}
+
+function factsOf(values: Prediction['inputs']): [string, string][] {
+  return Object.entries(values).map(([name, value]) => [name, value === null ? 'missing' : valueText(value)])
 }
 
 /** An answer as JSON with its numbers shortened. */
