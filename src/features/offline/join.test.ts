@@ -240,3 +240,14 @@ test('a query over sources gives rows, and keys beyond 2^53 stay apart', async (
     [7, 3.5],
   )
 })
+
+test('of more rows than an appender holds at once each has its on-demand feature', async () => {
+  const request = requestOf('driver_id,origin,time,km\n')
+  const query =
+    "SELECT i % 3 AS driver_id, 'EWR' AS origin, TIMESTAMP '2024-01-02 12:00:00' AS time, i + 1 AS km FROM range(204850) AS r(i)"
+  const result = await join(duck, { ...request, entities: { query, sources: {} } })
+  assert.equal(result.rows, 204_850)
+  // driver 1 has 7 trips by then, and the others none
+  const all = `SELECT count(*), count(per_km), sum(per_km * km) FROM '${request.into}'`
+  assert.deepEqual((await duck.runAndReadAll(all)).getRowsJson(), [['204850', '68283', 477_981]])
+})

@@ -8,6 +8,7 @@ import type { Service } from '../definitions/definitions.ts'
 import { planOnDemand, type Need } from '../definitions/on-demand.ts'
 import { ColumnError, columnSql } from './columns.ts'
 import type { Relation } from './load.ts'
+import { values } from './origin.ts'
 import { readColumn } from './read-columns.ts'
 
 const DUCK_TYPES: Readonly<Record<ValueType, string>> = {
@@ -32,9 +33,12 @@ export async function addOnDemand(
   const appender = await duck.createAppender('computed')
   const nulls = types.map(() => 0)
   let rows = 0
-  const stream = await duck.stream(needsSql(plan.needs, given))
-  for (let chunk = await stream.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await stream.fetchChunk()) {
-    for (const [row, ...inputs] of chunk.getRows() as Value[][]) {
+  await duck.run(`CREATE TEMP TABLE needed AS ${needsSql(plan.needs, given)}`)
+  const [[last] = []] = await values(duck, 'SELECT coalesce(max("row"), 0) FROM needed')
+  for (let from = 0n; from < BigInt(last ?? 0); from += SLICE) {
+    // a slice is read to its end before anything is appended: an appender that flushes ends what is being streamed
+    const slice = await values(duck, `SELECT * FROM needed WHERE "row" > ${from} AND "row" <= ${from + SLICE}`)
+    for (const [row, ...inputs] of slice as Value[][]) {
       appender.appendBigInt(row as bigint)
       const computed = plan.compute(
         inputs.map((value, i) => (plan.needs[i]?.type === 'time' ? value : smallest(value))),
@@ -48,10 +52,24 @@ export async function addOnDemand(
     }
   }
   appender.closeSync()
+  await duck.run('DROP TABLE needed')
+  await requireAll(duck)
   const own = columns.flatMap(({ name, of }) =>
     'on_demand' in of ? [{ name, at: plan.names.indexOf(of.on_demand) }] : [],
   )
   return new Map(own.map(({ name, at }) => [name, countsOf(rows, nulls[at] ?? 0)]))
+}
+
+/** Rows that are read and computed at once. */
+const SLICE = 50_000n
+
+/** A row that was not computed would be missing from the result, and nothing would tell. */
+async function requireAll(duck: DuckDBConnection): Promise<void> {
+  const [[asked, computed] = []] = await values(
+    duck,
+    'SELECT (SELECT count(*) FROM joined), (SELECT count(*) FROM computed)',
+  )
+  if (asked !== computed) throw new Error(`${String(computed)} of ${String(asked)} rows were computed`)
 }
 
 function countsOf(rows: number, none: number): Partial<Record<AsOfStatus, number>> {
@@ -69,7 +87,7 @@ function needsSql(needs: readonly Need[], given: Relation): string {
     )
   })
   const rows = `SELECT row_number() OVER () AS "slipway: row", * FROM (${given.sql})`
-  return `SELECT j."row"${columns.map((column) => `, ${column}`).join('')} FROM joined AS j JOIN (${rows}) AS g ON g."slipway: row" = j."row"`
+  return `SELECT j."row"${columns.map((column, i) => `, ${column} AS need${i}`).join('')} FROM joined AS j JOIN (${rows}) AS g ON g."slipway: row" = j."row"`
 }
 
 function append(appender: DuckDBAppender, value: Value, type: ValueType): void {

@@ -34,7 +34,8 @@ export function originSql({ name, origin }: View, sources: Readonly<Record<strin
 
 function querySql(query: string, sources: readonly (readonly [string, Files])[]): string {
   const tables = sources.map(([source, files]) => `${quoted(source)} AS (${filesSql(files)})`)
-  return `WITH ${tables.join(', ')} SELECT * FROM (\n${query}\n)`
+  const before = tables.length === 0 ? '' : `WITH ${tables.join(', ')} `
+  return `${before}SELECT * FROM (\n${query}\n)`
 }
 
 /** The table of entities: files as they are, or the rows of a query over tables. */
