@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { EXACT, plain, RATES, startFlights, type FlightsFeatures } from '../fixtures/flights-features.ts'
-import { duckRows } from '../fixtures/flights-index.ts'
+import { EXACT, plain, RATES, startFlights, type FlightsFeatures } from '../flights/features.ts'
+import { duckRows } from '../flights/package-index.ts'
 
 // covers: examples/flights/slipway.yaml
 const FLIGHTS = 336_776

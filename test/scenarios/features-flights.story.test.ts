@@ -1,5 +1,5 @@
 /** A year of real flights through feature views: what is served at a moment is what a join as of that moment gives. */
-import { giveClockBack, moveClock } from '../fixtures/moved-clock.ts'
+import { giveClockBack, moveClock } from '../flights/moved-clock.ts'
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,8 +7,8 @@ import { after, before, test } from 'node:test'
 import { featureJobsApi, type JoinOutcome } from '../../src/contract/features/jobs.ts'
 import { onlineApi } from '../../src/contract/features/online.ts'
 import { done } from '../../src/features/jobs/jobs.fixture.ts'
-import { EXACT, plain, RATES, startFlights, type FlightsFeatures } from '../fixtures/flights-features.ts'
-import { duckRows } from '../fixtures/flights-index.ts'
+import { EXACT, plain, RATES, startFlights, type FlightsFeatures } from '../flights/features.ts'
+import { duckRows } from '../flights/package-index.ts'
 
 // covers: examples/flights/slipway.yaml
 const VIEWS = ['carrier_outcomes', 'origin_outcomes', 'dest_outcomes', 'tail_arrivals', 'origin_weather', 'register']
