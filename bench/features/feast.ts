@@ -17,8 +17,10 @@ const PROGRAM = join(import.meta.dirname, 'feast_peer.py')
 type Said<T> = T & { readonly rss: number }
 
 export interface Feast {
-  /** Seconds of a join from Parquet to Parquet, how many rows it gave, and how many of them had a value. */
-  join(): Promise<Said<{ readonly seconds: number; readonly rows: number; readonly matched: number }>>
+  /** Seconds of a join from Parquet to Parquet, and of CPU, how many rows it gave, and how many of them had a value. */
+  join(): Promise<
+    Said<{ readonly seconds: number; readonly cpu: number; readonly rows: number; readonly matched: number }>
+  >
   materialise(): Promise<Said<{ readonly seconds: number }>>
   /** Microseconds of each read of so many customers, and how many of all had a value. */
   read(times: number, rows: number): Promise<Said<{ readonly us: readonly number[]; readonly found: number }>>

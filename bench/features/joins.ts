@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { runTask, type EngineOptions } from '../../src/features/engine/engine.ts'
-import { familyOf, peakOf } from '../load/process.ts'
+import { endedCpuMs, familyOf, peakOf } from '../load/process.ts'
 import { megabytes, thousands } from '../table.ts'
 import type { Row } from '../table.ts'
 import { FEAST, startFeast, type Feast, type Peer } from './feast.ts'
@@ -24,6 +24,8 @@ export interface Size {
 
 interface Joined {
   readonly seconds: number
+  /** Of CPU, s; ours with the start of the process. */
+  readonly cpu: number
   readonly rows: number
   readonly matched: number
   /** Largest memory of the process that joined, bytes. */
@@ -51,13 +53,14 @@ export async function joinRow(folder: string, peers: Peers, size: Size, rounds: 
   )
   return {
     name: nameOf(size),
-    measured: `${seconds.toFixed(2)} s in a process of its own, ${thousands(last.rows)} rows, ${thousands(last.matched)} with a value (${thousands(late.matched)} with \`include_late_data\`)`,
+    measured: `${seconds.toFixed(2)} s in a process of its own, ${cpuOf(measured.ours)}, ${thousands(last.rows)} rows, ${thousands(last.matched)} with a value (${thousands(late.matched)} with \`include_late_data\`)`,
     target: `≤ ${JOINED} s and all rows`,
     beside: beside.map(({ text }) => text).join('; '),
     ok: seconds <= JOINED && last.rows === size.requests,
     figures: {
       seconds,
       all: measured.ours.map((one) => one.seconds),
+      cpu: measured.ours.map((one) => one.cpu),
       rows: last.rows,
       matched: last.matched,
       matched_late: late.matched,
@@ -79,11 +82,11 @@ export async function largeRow(folder: string): Promise<Row> {
   const isString = typeof other === 'string'
   return {
     name: nameOf(LARGE),
-    measured: `${own.seconds.toFixed(1)} s, largest RSS of its process ${megabytes(own.rss)}, ${thousands(own.rows)} rows`,
+    measured: `${own.seconds.toFixed(1)} s, ${cpuOf([own])}, largest RSS of its process ${megabytes(own.rss)}, ${thousands(own.rows)} rows`,
     target: `≤ ${LARGE.seconds} s, ≤ ${megabytes(LARGE.memory)}, all rows`,
     beside: isString
       ? `${FEAST}, duckdb store: ${other}`
-      : `${FEAST}, duckdb store: ${other.seconds.toFixed(1)} s (${times(other.seconds, own.seconds)}), largest RSS ${megabytes(other.rss)}, ${thousands(other.rows)} rows`,
+      : `${FEAST}, duckdb store: ${other.seconds.toFixed(1)} s (${times(other.seconds, own.seconds)}), ${cpuOf([other])}, largest RSS ${megabytes(other.rss)}, ${thousands(other.rows)} rows`,
     ok: own.seconds <= LARGE.seconds && own.rss <= LARGE.memory && own.rows === LARGE.requests,
     figures: { ...own, feast: other },
   }
@@ -115,6 +118,7 @@ async function joinOnce(folder: string, options: EngineOptions, include_late_dat
   // the engine may write its own file alone, and DuckDB would put another beside one that is there
   rmSync(join(folder, 'ours.parquet'), { force: true })
   const peak = watchPeak()
+  const cpu = endedCpuMs()
   const began = performance.now()
   const { rows, columns } = await runTask<'join'>(
     {
@@ -132,7 +136,13 @@ async function joinOnce(folder: string, options: EngineOptions, include_late_dat
     options,
   ).finally(peak.stop)
   const seconds = (performance.now() - began) / 1000
-  return { seconds, rows, matched: columns[0]?.statuses.present ?? 0, rss: peak.bytes() }
+  return {
+    seconds,
+    cpu: (endedCpuMs() - cpu) / 1000,
+    rows,
+    matched: columns[0]?.statuses.present ?? 0,
+    rss: peak.bytes(),
+  }
 }
 
 /** Largest memory of any process that is begun from now on, looked at twenty times a second. */
@@ -143,6 +153,10 @@ function watchPeak(): { readonly stop: () => void; readonly bytes: () => number 
     for (const pid of familyOf(process.pid)) if (!before.has(pid)) most = Math.max(most, peakOf(pid))
   }, 50)
   return { stop: () => clearInterval(look), bytes: () => most }
+}
+
+function cpuOf(joins: readonly Joined[]): string {
+  return `${median(joins.map(({ cpu }) => cpu)).toFixed(2)} s of CPU`
 }
 
 interface Beside {
@@ -159,13 +173,14 @@ function besideOf(store: string, { fault, joins: measured, seconds }: Beside) {
   const theirs = median(measured.map((one) => one.seconds))
   return {
     store,
-    text: `${name}: ${theirs.toFixed(2)} s (${times(theirs, seconds)}), ${thousands(last.rows)} rows, ${thousands(last.matched)} with a value`,
+    text: `${name}: ${theirs.toFixed(2)} s (${times(theirs, seconds)}), ${cpuOf(measured)}, ${thousands(last.rows)} rows, ${thousands(last.matched)} with a value`,
     figures: {
       seconds: theirs,
       ratio: theirs / seconds,
       rows: last.rows,
       matched: last.matched,
       all: measured.map((one) => one.seconds),
+      cpu: measured.map((one) => one.cpu),
     },
   }
 }

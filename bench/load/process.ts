@@ -15,6 +15,12 @@ export function cpuMsOf(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => sum + cpuMs(pid), 0)
 }
 
+/** User and system time of the children of this process that have ended, ms. */
+export function endedCpuMs(): number {
+  const fields = statOf(process.pid)
+  return fields === undefined ? 0 : (Number(fields[13]) + Number(fields[14])) * TICK_MS
+}
+
 /** A process and all that descend from it. */
 export function familyOf(pid: number): number[] {
   const family = [pid]
