@@ -13,7 +13,7 @@ import { faultOf, median, quantile, times } from './figures.ts'
 import { filled } from './filled.ts'
 import { joinRow, largeRow, type Peers } from './joins.ts'
 import { served } from './served.ts'
-import { CUSTOMERS, SERVICE, VIEW, writeStats } from './stats.ts'
+import { CUSTOMERS, VIEW, writeStats } from './stats.ts'
 
 const ROWS = 1_000_000
 const REQUESTS = 100_000

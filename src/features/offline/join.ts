@@ -171,12 +171,13 @@ async function choosePlan(
 ): Promise<AsOfPlan> {
   const same = keys.map((_, i) => `f.k${i} = r.k${i}`).join(' AND ') || 'TRUE'
   const sql = `SELECT (SELECT count(*) FROM ${rows}) + (SELECT count(*) FROM requests), coalesce(sum(f.n * r.n), 0)
-FROM ${countedSql(rows, keys)} AS f JOIN ${countedSql('requests', asked)} AS r ON ${same}`
+FROM ${byKeys(rows, keys)} AS f JOIN ${byKeys('requests', asked)} AS r ON ${same}`
   const [[all = 0, pairs = 0] = []] = await values(duck, sql)
   return Number(pairs) > MOST_PAIRS * Number(all) ? 'sorted' : 'hash'
 }
 
-function countedSql(table: string, columns: readonly string[]): string {
+/** How many rows of a table have the same keys, which are k0, k1 and so on. */
+function byKeys(table: string, columns: readonly string[]): string {
   const named = columns.map((column, i) => `${quoted(column)} AS k${i}, `).join('')
   return `(SELECT ${named}count(*)::DOUBLE AS n FROM ${table}${columns.length === 0 ? '' : ' GROUP BY ALL'})`
 }

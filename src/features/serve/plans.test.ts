@@ -26,11 +26,12 @@ async function apply(db: Db, project: string, section: object): Promise<void> {
 }
 
 async function open(t: TestContext): Promise<{ plans: Plans; other: Db }> {
-  const { db, where, close } = await migratedSqlite()
-  const other = openSqlite(where)
+  const database = await migratedSqlite()
+  const { db } = database
+  const other = openSqlite(database.where)
   t.after(async () => {
     await other.close()
-    await close()
+    await database.close()
   })
   await apply(db, 'p', sectionOf('int'))
   return { plans: new Plans(db), other }
