@@ -113,6 +113,29 @@ const Features = z.strictObject({
     .describe('rows that became known after the moment count too, as Feast has it by default'),
 })
 
+function featuresFaults({
+  features,
+  table,
+}: {
+  readonly features?: z.output<typeof Features> | undefined
+  readonly table?: string | undefined
+}): { readonly path: string[]; readonly message: string }[] {
+  if (features === undefined) return []
+  const { entities, query } = features
+  const faults = []
+  if (table === 'csv')
+    faults.push({
+      path: ['table'],
+      message: '"parquet" or nothing beside "features": what is joined is a parquet file',
+    })
+  if ((entities === undefined) === (query === undefined))
+    faults.push({
+      path: ['features'],
+      message: `either "entities" or "query" was expected, got ${query === undefined ? 'neither' : 'both'}`,
+    })
+  return faults
+}
+
 /** One source, as the project file declares it. */
 export const Source = z
   .strictObject({
@@ -148,26 +171,11 @@ export const Source = z
         path: ['table'],
         message: '"csv" or nothing beside "sql": rows of a query are a CSV',
       })
-    if (given.features !== undefined && given.table === 'csv')
-      ctx.addIssue({
-        code: 'custom',
-        path: ['table'],
-        message: '"parquet" or nothing beside "features": what is joined is a parquet file',
-      })
-    if (
-      given.features !== undefined &&
-      (given.features.entities === undefined) === (given.features.query === undefined)
-    )
-      ctx.addIssue({
-        code: 'custom',
-        path: ['features'],
-        message: `either "entities" or "query" was expected, got ${given.features.query === undefined ? 'neither' : 'both'}`,
-      })
     if (given.token !== undefined && given.http === undefined)
       ctx.addIssue({ code: 'custom', path: ['token'], message: 'it beside "http" alone' })
     if (given.fresh !== undefined && given.sql !== undefined && given.sql.time === undefined)
       ctx.addIssue({ code: 'custom', path: ['fresh'], message: NEEDS_TIME })
-    for (const fault of sqliteFaults(given)) ctx.addIssue({ code: 'custom', ...fault })
+    for (const fault of [...featuresFaults(given), ...sqliteFaults(given)]) ctx.addIssue({ code: 'custom', ...fault })
   })
 export type DeclaredSource = z.output<typeof Source>
 
