@@ -30,6 +30,8 @@ export interface Reading {
   readonly on_expired: OnExpired
   /** How a refusal names an entity; default `entities[at]`. */
   readonly fieldOf?: (at: number) => string
+  /** Monotonic, ms; default that of the process. */
+  readonly clock?: () => number
   /** Where fields that nothing takes are no fault: a model may take them. */
   readonly others?: true
 }
@@ -56,11 +58,12 @@ const TURN_MS = 4
  * ones alone, each of which is read from one set.
  */
 export async function readInTurns(plan: ReadPlan, entities: readonly Entity[], reading: Reading): Promise<Read> {
+  const { clock = () => performance.now() } = reading
   const call = new ReadCall(plan, entities, reading)
   while (!call.isOver) {
-    const end = performance.now() + TURN_MS
+    const end = clock() + TURN_MS
     do call.read(READ_AT_ONCE)
-    while (!call.isOver && performance.now() < end)
+    while (!call.isOver && clock() < end)
     await new Promise(setImmediate)
   }
   return call.done
