@@ -63,6 +63,11 @@ describe('server', () => {
         headers.authorization === undefined ? undefined : person(headers.authorization as Role),
       routes: [
         mount(echo, ({ params, query, body }) => ({ id: params.id, n: query.n, text: body.text })),
+        mount({ ...echo, path: '/v1/asked/:id', access: { verb: 'predict', resource: 'endpoints' } }, () => ({
+          id: '',
+          n: 0,
+          text: '',
+        })),
         mount(bytes, async ({ body }) => {
           let size = 0
           for await (const part of body) size += part.length
@@ -111,6 +116,8 @@ describe('server', () => {
     assert.deepEqual(await response.json(), { id: 'abc', n: 3, text: 'hi' })
     assert.equal(response.headers.get('x-request-id'), 'mine-1')
     assert.deepEqual(changes, ['runs'])
+    assert.equal((await post('/v1/asked/abc', { text: 'hi' })).status, 200)
+    assert.deepEqual(changes, ['runs'], 'a prediction changes nothing')
   })
 
   const refusals: readonly (readonly [string, string, unknown, Record<string, string>, number, string, RegExp])[] = [

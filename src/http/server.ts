@@ -252,7 +252,10 @@ class Exchanges {
     const work = (): unknown => mounted.handle(call)
     const calling = new Calling(response, call.who, route)
     const result = await (asCaller === undefined ? work() : asCaller(calling, () => calling.during(work)))
-    if (route.method !== 'GET' && route.access !== 'public') this.#options.changed?.({ kind: route.access.resource })
+    // what is predicted or read changes nothing, whatever its method
+    const { method, access } = route
+    if (method !== 'GET' && access !== 'public' && access.verb !== 'predict')
+      this.#options.changed?.({ kind: access.resource })
     return result instanceof Raw ? result : encode(route.status ?? 200, result)
   }
 
