@@ -84,4 +84,9 @@ test('of columns asked for, the missing one is named, and a table without rows h
   assert.deepEqual(csvColumns(bytes, []), [])
   assert.throws(() => csvColumns(bytes, ['a', 'x', 'y']), { code: 'unprocessable', message: /no column "x"/ })
   assert.throws(() => csvColumns(new Uint8Array(0), ['a']), /no column "a"/)
+  const parquet = new TextEncoder().encode('PAR1\u0015\0\nPAR1')
+  assert.throws(() => csvColumns(parquet, ['a']), {
+    code: 'unprocessable',
+    message: /a file of Parquet; expected a CSV/,
+  })
 })

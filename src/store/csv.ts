@@ -82,8 +82,16 @@ function closingQuote(text: string, open: number): number {
   return at
 }
 
-/** Cells of the wanted columns as text, row by row, in the order wanted. Throws `unprocessable` naming one that is not there. */
+/** How a file of Parquet begins. */
+const PARQUET = Buffer.from('PAR1')
+
+/**
+ * Cells of the wanted columns as text, row by row, in the order wanted. Throws `unprocessable` naming one that is not there, and for a file
+ * of Parquet.
+ */
 export function csvColumns(bytes: Uint8Array, wanted: readonly string[]): string[][] {
+  if (PARQUET.equals(bytes.subarray(0, PARQUET.length)))
+    throw problem('unprocessable', { detail: 'the table is a file of Parquet; expected a CSV with a header' })
   const rows = csvRows(new TextDecoder().decode(bytes))
   const header = rows.next().value ?? []
   const places = wanted.map((name) => header.indexOf(name))

@@ -1,7 +1,7 @@
 /** Faults that come again and again: one line when one comes or changes, one when it ends. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { watchFaults } from './faults.ts'
+import { textOf, watchFaults } from './faults.ts'
 
 test('a fault is told once, another one too, and its end once', () => {
   const lines: string[] = []
@@ -30,4 +30,11 @@ test('the fault itself goes to the log with its stack', () => {
   const cause = new Error('gone')
   watchFaults({ onError: (error) => told.push(error), log: () => undefined }).fail('a look', cause)
   assert.equal((told[0] as Error).cause, cause)
+})
+
+test('a fault that quotes what was read is a text without control characters, and the beginning of a long one', () => {
+  assert.equal(textOf(new Error('it has PAR1\0\u0015\n\u0085é, "b"')), 'it has PAR1 é, "b"')
+  assert.equal(textOf(new Error('x'.repeat(501))), `${'x'.repeat(500)}…`)
+  assert.equal(textOf(`${'x'.repeat(499)}😀`), `${'x'.repeat(499)} …`)
+  assert.equal(textOf(7), '7')
 })

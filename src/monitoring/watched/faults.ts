@@ -29,9 +29,17 @@ export function watchFaults(told: {
   }
 }
 
-/** What failed, in words. */
+/** Most of a fault that is told. */
+const MOST_TOLD = 500
+
+/**
+ * What failed, in words that a table and a line of the log can hold: a message may quote what was read, whose control characters are spaces
+ * here, for no table keeps NUL; of a long one the beginning.
+ */
 export function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  const text = error instanceof Error ? error.message : String(error)
+  const told = text.slice(0, MOST_TOLD).replaceAll(/[\p{Cc}\p{Cs}]+/gu, ' ')
+  return text.length > MOST_TOLD ? `${told}…` : told
 }
 
 /** Faults that differ in numbers only, such as times and ports, are alike. */

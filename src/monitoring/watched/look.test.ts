@@ -104,6 +104,13 @@ describe('the state of an endpoint', () => {
     assert.equal((await viewWatched(deps, name)).reason, 'reference_unfit')
     await keepUnfit(store.db, name, id, new Error('EIO'))
     assert.equal((await viewWatched(deps, name)).reason, 'evaluator_failing')
+    await keepUnfit(
+      store.db,
+      name,
+      id,
+      problem('unprocessable', { detail: 'the table has no column "a"; it has b\0c' }),
+    )
+    assert.match((await viewWatched(deps, name)).detail, /it has b c$/)
     references.set(name, { ...bare, table: 'another' })
     assert.equal((await viewWatched(deps, name)).reason, 'learning')
   })
