@@ -43,6 +43,14 @@ async function keep(endpoint: string, more: Partial<IncidentRow> = {}): Promise<
   return row
 }
 
+test('an incident whose title and causes quote NUL of a caller is kept, its detail to the letter', async () => {
+  const title = 'new values in plan: a\0b (3)'
+  const causes = [{ rank: 1, kind: 'new_category', title, score: 1, features: ['plan'], evidence: {} }] as const
+  const row = await keep('nul', { title, detail: { ...(await keep('nul')).detail, causes: [...causes] } })
+  const { title: read, detail } = await requireIncident(store.db, row.id)
+  assert.deepEqual([read, detail.causes[0]?.title], ['new values in plan: a�b (3)', title])
+})
+
 describe('the current incident', () => {
   const current = async (endpoint: string, since = 100): Promise<string | undefined> =>
     (await currentIncident(store.db, endpoint, 'drift', since))?.id

@@ -5,7 +5,7 @@ import { problem } from '../../contract/errors.ts'
 import { toTime } from '../../contract/fields.ts'
 import type { CheckResult, Incident } from '../../contract/monitoring.ts'
 import type { Severity } from '../../contract/monitors/severities.ts'
-import type { Reader, Tx } from '../../store/db.ts'
+import type { Reader, SqlValue, Tx } from '../../store/db.ts'
 import { isEvent } from './causes.ts'
 import type { KeptCause } from './causes.ts'
 import { insertRows } from '../../store/sql/sql.ts'
@@ -127,9 +127,15 @@ export async function storeIncident(t: Tx, row: IncidentRow): Promise<void> {
   await insertRows(
     t,
     `INSERT INTO incidents (${COLUMNS.join(', ')})`,
-    [COLUMNS.map((name) => (name === 'detail' ? JSON.stringify(row.detail) : row[name]))],
+    [COLUMNS.map((name) => kept(row, name))],
     `ON CONFLICT (id) DO UPDATE SET ${changes.join(', ')}`,
   )
+}
+
+/** A title quotes values that callers sent, and no table keeps NUL in a text; JSON escapes it. */
+function kept(row: IncidentRow, name: (typeof COLUMNS)[number]): SqlValue {
+  if (name === 'detail') return JSON.stringify(row.detail)
+  return name === 'title' ? row.title.replaceAll('\0', '�') : row[name]
 }
 
 /** The newest incident of a kind that is not dismissed: open, or with an alert not before `since` (ms, event time). */
