@@ -140,6 +140,11 @@ export function workerCases(name: string, open: () => Promise<Opened>): void {
       assert.equal(job.last_error, 'bare')
     })
 
+    it('an error that quotes NUL is kept as one, and the attempt counts', async () => {
+      const { job } = await ran(await ask({ max_attempts: 1 }), () => Promise.reject(new GiveUp('it reads a\0b')))
+      assert.deepEqual([job.state, job.last_error?.includes('it reads a�b')], ['dead', true])
+    })
+
     it('what finishes gives back its value, and a fault after it does not undo it or run it again', async () => {
       let value: unknown
       const { job, told } = await ran(await ask(), async (_, context) => {

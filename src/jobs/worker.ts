@@ -261,7 +261,9 @@ export class Worker {
   }
 
   async #failed(job: Job, error: unknown): Promise<void> {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    const whole = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    // it may quote what it read, and no table keeps NUL in a text
+    const text = whole.replaceAll('\0', '�')
     const now = this.#options.now()
     const last = error instanceof GiveUp || job.attempts >= job.max_attempts
     await this.#db.tx(async (t) => {

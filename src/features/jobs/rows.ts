@@ -114,7 +114,10 @@ export async function beginJob(t: Tx, id: string, now: number): Promise<JobRow |
 
 /** Lets a job wait to be begun anew, for a reason that is told meanwhile. */
 export async function delayJob(t: Tx, id: string, reason: string): Promise<void> {
-  await t.run(`UPDATE feature_jobs SET state = 'waiting', reason = ? WHERE id = ? AND ${OPEN}`, [reason, id])
+  await t.run(`UPDATE feature_jobs SET state = 'waiting', reason = ? WHERE id = ? AND ${OPEN}`, [
+    reason.replaceAll('\0', '�'),
+    id,
+  ])
 }
 
 /** Keeps what a job has read. */
