@@ -2,7 +2,7 @@
 import { text as readAll } from 'node:stream/consumers'
 import { readUserText } from '../../contract/absence/user-file.ts'
 import type { ValueType } from '../../contract/features/section.ts'
-import { NumberTooLarge, parseNumerals, readNumeral } from '../../contract/values/numerals.ts'
+import { floatOf, NumberTooLarge, parseNumerals, readNumeral } from '../../contract/values/numerals.ts'
 import { csvValues } from '../../store/csv.ts'
 import { UsageError } from '../invocation/command.ts'
 
@@ -89,6 +89,20 @@ const EXPECTED: Readonly<Record<ValueType, string>> = {
   time: 'a time',
 }
 
+/** How files write floats that JSON has no number for, with small letters → how the server takes them. */
+const FLOAT_NAMES: ReadonlyMap<string, string> = new Map([
+  ['nan', 'NaN'],
+  ...['inf', '+inf', 'infinity', '+infinity'].map((name) => [name, 'Infinity'] as const),
+  ...['-inf', '-infinity'].map((name) => [name, '-Infinity'] as const),
+])
+
+const BOOLS: ReadonlyMap<string, boolean> = new Map([
+  ['true', true],
+  ['1', true],
+  ['false', false],
+  ['0', false],
+])
+
 /** What a text says as a value of a type; null is null. Throws UsageError that names the place and the column. */
 export function typed(text: string | null, type: ValueType, [place, column]: readonly [string, string]): unknown {
   if (text === null || type === 'text' || type === 'time') return text
@@ -98,12 +112,14 @@ export function typed(text: string | null, type: ValueType, [place, column]: rea
 }
 
 function read(text: string, type: ValueType): unknown {
-  if (type === 'bool') return { true: true, '1': true, false: false, '0': false }[text.toLowerCase()]
+  if (type === 'bool') return BOOLS.get(text.toLowerCase())
   if (type === 'int') return /^[+-]?\d{1,19}$/.test(text) ? readNumeral(wholeText(text)) : undefined
+  const name = FLOAT_NAMES.get(text.toLowerCase())
+  if (name !== undefined) return name
   const value = Number(text)
-  return text !== '' && /^[+-]?[\d.]/.test(text) && Number.isFinite(value) && !/^[+-]?0[xob]/i.test(text)
-    ? value
-    : undefined
+  const isNumber = /^[+-]?[\d.]/.test(text) && Number.isFinite(value) && !/^[+-]?0[xob]/i.test(text)
+  // minus zero would leave as 0
+  return isNumber ? (Object.is(value, -0) ? floatOf(value) : value) : undefined
 }
 
 /** As JSON writes it: no plus, and no zeros before. */

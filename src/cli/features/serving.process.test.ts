@@ -16,7 +16,6 @@ import { servingApi } from '../../contract/serving.ts'
 import { AT } from '../answers.fixture.ts'
 import { startRecorded, type RecordedServer } from '../recorded-server.fixture.ts'
 import { usage } from '../run-command.fixture.ts'
-import { typed } from './rows.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-features-'))
 let server: RecordedServer
@@ -294,11 +293,6 @@ describe('slipway features push', () => {
     assert.deepEqual(pushed()[1], [{ driver_id: 10_000, at: AT }])
     await features('push', 'stats', file('rows.jsonl', '{"driver_id": 1}\n\n{"driver_id": 2, "note": null}\n'))
     assert.deepEqual(pushed()[2], [{ driver_id: 1 }, { driver_id: 2, note: null }])
-  })
-
-  it('keeps the digits of whole numbers of 64 bits', () => {
-    const digits = typed('9223372036854775807', 'int', ['row 1', 'id'])
-    assert.equal(JSON.stringify(digits), '9223372036854775807')
   })
 
   it('names the row and the column of what is not of its type, and sends nothing', async () => {

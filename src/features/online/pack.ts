@@ -5,14 +5,15 @@ import type { Value } from '../as-of/windows.ts'
 /** Longest text that the store takes, characters: every read of the entity brings it. */
 export const MOST_TEXT = 65_536
 
-/** Packs values; whole numbers beyond 2^53 become texts of digits, and NaN and infinities their names. */
+/** Packs values; whole numbers beyond 2^53 become texts of digits, and minus zero, NaN and infinities their names. */
 export function pack(values: readonly Value[]): string {
   return JSON.stringify(values.map(packed))
 }
 
 function packed(value: Value): string | number | boolean | null {
   if (typeof value === 'bigint') return String(value)
-  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value
+  if (typeof value !== 'number' || (Number.isFinite(value) && !Object.is(value, -0))) return value
+  return value === 0 ? '-0' : String(value)
 }
 
 /** Reads what `pack` made of values of these types. */

@@ -62,7 +62,20 @@ test('what is of another type, or was rounded on its way, is refused', () => {
 })
 
 test('packed values come back as they were', () => {
-  const types = ['int', 'int', 'float', 'float', 'float', 'bool', 'text', 'text', 'time', 'time', 'int'] as const
+  const types = [
+    'int',
+    'int',
+    'float',
+    'float',
+    'float',
+    'bool',
+    'text',
+    'text',
+    'time',
+    'time',
+    'int',
+    'float',
+  ] as const
   const values = [
     7,
     9_007_199_254_740_993n,
@@ -75,6 +88,7 @@ test('packed values come back as they were', () => {
     1_704_067_200_123_456_789n,
     5n,
     null,
+    -0,
   ]
   assert.deepEqual(unpack(pack(values), types), values)
 })

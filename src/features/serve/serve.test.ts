@@ -9,6 +9,7 @@ import { CallError, createClient, type Client } from '../../client/client.ts'
 import { authApi } from '../../contract/auth.ts'
 import { featuresApi } from '../../contract/features/catalogue.ts'
 import { onlineApi } from '../../contract/features/online.ts'
+import { Numeral } from '../../contract/values/numerals.ts'
 import type { App } from '../../options.ts'
 
 const SECTION = {
@@ -162,6 +163,14 @@ describe('the online store over HTTP', () => {
     assert.equal(response.status, 200, text)
     assert.ok(text.includes('"features":{"km":"NaN","big":9007199254740993}'), text)
     assert.ok(text.includes('"at":"2026-01-01T00:00:00.000000001Z"'), text)
+  })
+
+  test('minus zero keeps its sign', async () => {
+    await push('roads', [
+      { origin: 'A', destination: 'Z', at: hoursAgo(1), known: null, km: new Numeral('float', '-0.0'), big: 0 },
+    ])
+    const { rows } = await read({ features: ['roads:km'], entities: [{ origin: 'A', destination: 'Z' }] })
+    assert.ok(Object.is(Number(rows[0]?.features['km']), -0), String(rows[0]?.features['km']))
   })
 
   test('an on-demand feature takes fields of the request', async () => {

@@ -1,7 +1,7 @@
 /** Values as JSON brings them and takes them. */
 import { problem, type Problem } from '../../contract/errors.ts'
 import type { ValueType } from '../../contract/features/section.ts'
-import { Numeral } from '../../contract/values/numerals.ts'
+import { floatOf, Numeral } from '../../contract/values/numerals.ts'
 import { smallest, type Value } from '../as-of/windows.ts'
 import { momentOf, momentText } from './moments.ts'
 
@@ -66,5 +66,8 @@ export function notA(type: ValueType, given: unknown, field: string): Problem {
 export function writeValue(type: ValueType, value: Value): unknown {
   if (typeof value === 'bigint') return type === 'time' ? momentText(value) : new Numeral('int', String(value))
   if (type === 'time' && typeof value === 'number') return momentText(BigInt(value))
-  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value
+  if (typeof value !== 'number') return value
+  // JSON of JavaScript writes minus zero as 0
+  if (Object.is(value, -0)) return floatOf(value)
+  return Number.isFinite(value) ? value : String(value)
 }
