@@ -45,8 +45,10 @@ async function keep(endpoint: string, more: Partial<IncidentRow> = {}): Promise<
 
 test('an incident whose title and causes quote NUL of a caller is kept, its detail to the letter', async () => {
   const title = 'new values in plan: a\0b (3)'
-  const causes = [{ rank: 1, kind: 'new_category', title, score: 1, features: ['plan'], evidence: {} }] as const
-  const row = await keep('nul', { title, detail: { ...(await keep('nul')).detail, causes: [...causes] } })
+  const causes: IncidentRow['detail']['causes'] = [
+    { rank: 1, kind: 'new_category', title, score: 1, features: ['plan'], evidence: {} },
+  ]
+  const row = await keep('nul', { title, detail: { ...(await keep('nul')).detail, causes } })
   const { title: read, detail } = await requireIncident(store.db, row.id)
   assert.deepEqual([read, detail.causes[0]?.title], ['new values in plan: a�b (3)', title])
 })
