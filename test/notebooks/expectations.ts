@@ -1,4 +1,4 @@
-/** What tests ask of a package: that it was proved, and what its report says of a cell. */
+/** What tests ask of a package: that it was proved, what its report says of a cell, and that it answers as plain Python does. */
 import assert from 'node:assert/strict'
 import type { Packaged } from './notebooks.ts'
 
@@ -18,4 +18,20 @@ export function found(made: Packaged, code: string, cell: number | null, what: R
     all.some((one) => one.cell === cell && what.test(one.found)),
     `${code} of cell ${cell}: ${JSON.stringify(all, null, 1)}`,
   )
+}
+
+const NUMBER = /-?\d+(?:\.\d+)?(?:e[+-]?\d+)?/g
+
+/**
+ * The texts are equal, but for the last digits of their numbers (a billionth of a number may differ). A fit in another process ends
+ * in other last digits: BLAS chooses its kernels, and how it cuts a sum, by processor, threads and where an array lies in memory.
+ */
+export function alike(actual: string, expected: string): void {
+  assert.equal(actual.replaceAll(NUMBER, '#'), expected.replaceAll(NUMBER, '#'))
+  const numbers = (text: string): number[] => (text.match(NUMBER) ?? []).map(Number)
+  const wanted = numbers(expected)
+  for (const [at, one] of numbers(actual).entries()) {
+    const other = wanted[at] ?? Number.NaN
+    assert.ok(Math.abs(one - other) <= 1e-9 * Math.abs(other), `${one} in place of ${other}: ${actual}`)
+  }
 }
