@@ -1,5 +1,6 @@
 /** What tests ask of a package: that it was proved, what its report says of a cell, and that it answers as plain Python does. */
 import assert from 'node:assert/strict'
+import { nearAll } from '../../src/stats/near.fixture.ts'
 import type { Packaged } from './notebooks.ts'
 
 /** The package computes what the notebook computes, cell by cell. */
@@ -29,9 +30,5 @@ const NUMBER = /-?\d+(?:\.\d+)?(?:e[+-]?\d+)?/g
 export function alike(actual: string, expected: string): void {
   assert.equal(actual.replaceAll(NUMBER, '#'), expected.replaceAll(NUMBER, '#'))
   const numbers = (text: string): number[] => (text.match(NUMBER) ?? []).map(Number)
-  const wanted = numbers(expected)
-  for (const [at, one] of numbers(actual).entries()) {
-    const other = wanted[at] ?? Number.NaN
-    assert.ok(Math.abs(one - other) <= 1e-9 * Math.abs(other), `${one} in place of ${other}: ${actual}`)
-  }
+  nearAll(numbers(actual), numbers(expected), 1e-9)
 }

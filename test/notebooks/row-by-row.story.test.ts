@@ -148,17 +148,17 @@ describe('rows that come more than once', { concurrency: 2 }, () => {
 
 describe('a model whose answers depend on what is asked together', { concurrency: 2 }, () => {
   it('is verified where the package does as the notebook, and command and report say what a caller gets', async () => {
+    // rounded, so that rows that are equal but for their last digits have one rank in every process
     const own =
-      'class Ranked(LogisticRegression):\n    def predict(self, X):\n        return pd.Series(self.predict_proba(X)[:, 1]).rank(pct=True).to_numpy()'
+      'class Ranked(LogisticRegression):\n    def predict(self, X):\n        return pd.Series(self.predict_proba(X)[:, 1]).round(9).rank(pct=True).to_numpy()'
     const cells = [START, `X = X.fillna(0)\n${own}\nmodel = Ranked().fit(X, y)`, 'p = model.predict(X)']
     const made = await packaged('ranked', cells)
     proved(made)
     const among = await plain(cells, 'float(p[0])')
     const said = `row 0, asked alone: the notebook's own model answers 1.0, and among all rows ${among}`
-    alike(made.report().proof.pieces?.batch ?? '', said)
+    assert.equal(made.report().proof.pieces?.batch, said)
     assert.match(made.out, /^Rows one by one and in another order: verified, \d+ rows$/m)
-    const beware = /^Beware: the answers depend .*among all rows \d+\.\d+/m.exec(made.out)?.[0]
-    alike(beware ?? made.out, `Beware: the answers depend on which rows are asked together: ${said}`)
+    assert.ok(made.out.includes(`Beware: the answers depend on which rows are asked together: ${said}`), made.out)
     assert.match(made.read('report.html'), /the answers depend on which rows are asked together/)
   })
 
