@@ -20,7 +20,7 @@ import {
 import { requireVersion } from './definitions/require.ts'
 import { viewEntity, viewOnDemand, viewService, viewView } from './definitions/view.ts'
 import { statisticsOf, type KeptStatistics } from './jobs/statistics.ts'
-import { momentText } from './serve/moments.ts'
+import { momentText } from '../contract/text/moments.ts'
 
 export function featuresRoutes(context: FeaturesContext): Mounted[] {
   return [...definitionRoutes(context), ...detailRoutes(context)]

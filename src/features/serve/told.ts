@@ -1,6 +1,6 @@
 /** What was read, as replies say it. */
 import type { FeatureRow } from '../../contract/features/online.ts'
-import { momentText } from './moments.ts'
+import { momentText } from '../../contract/text/moments.ts'
 import type { ReadPlan } from './plan.ts'
 import type { ReadRow } from './read.ts'
 import { writeValue } from './values.ts'

@@ -3,7 +3,7 @@ import { problem, type Problem } from '../../contract/errors.ts'
 import type { ValueType } from '../../contract/features/section.ts'
 import { floatOf, Numeral } from '../../contract/values/numerals.ts'
 import { smallest, type Value } from '../as-of/windows.ts'
-import { momentOf, momentText } from './moments.ts'
+import { momentOf, momentText } from '../../contract/text/moments.ts'
 
 const EXPECTED: Readonly<Record<ValueType, string>> = {
   int: 'a whole number of 64 bits, or a text of its digits',

@@ -11,7 +11,7 @@ import {
   type ReadRow,
 } from '../../features/serve/read.ts'
 import { reasonsOf } from '../../features/serve/told.ts'
-import { momentText } from '../../features/serve/moments.ts'
+import { momentText } from '../../contract/text/moments.ts'
 import type { InputField } from '../../scoring/rows/fields.ts'
 import { rowsFrom, type Rows } from '../../scoring/rows/rows.ts'
 import type { ValueType } from '../../contract/features/section.ts'
