@@ -85,12 +85,24 @@ function closingQuote(text: string, open: number): number {
 /** How a file of Parquet begins. */
 const PARQUET = Buffer.from('PAR1')
 
+export function isParquet(bytes: Uint8Array): boolean {
+  return PARQUET.equals(bytes.subarray(0, PARQUET.length))
+}
+
+/** A header is looked for in so many bytes. */
+const HEADER_BYTES = 1024 * 1024
+
+/** The names of the columns. */
+export function csvHeader(bytes: Uint8Array): string[] {
+  return csvRows(new TextDecoder().decode(bytes.subarray(0, HEADER_BYTES))).next().value ?? []
+}
+
 /**
  * Cells of the wanted columns as text, row by row, in the order wanted. Throws `unprocessable` naming one that is not there, and for a file
  * of Parquet.
  */
 export function csvColumns(bytes: Uint8Array, wanted: readonly string[]): string[][] {
-  if (PARQUET.equals(bytes.subarray(0, PARQUET.length)))
+  if (isParquet(bytes))
     throw problem('unprocessable', { detail: 'the table is a file of Parquet; expected a CSV with a header' })
   const rows = csvRows(new TextDecoder().decode(bytes))
   const header = rows.next().value ?? []

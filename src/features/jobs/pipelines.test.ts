@@ -12,9 +12,10 @@ import { dataRoom } from '../../data/room.ts'
 import { Worker } from '../../jobs/worker.ts'
 import type { FeatureJoins } from '../../pipelines/context/deps.ts'
 import { sourceReads } from '../../pipelines/data/pin.ts'
+import { referenceTable } from '../../monitoring/profiles/table.ts'
 import { failure, files, pinned, sourced } from '../../pipelines/data/sources.fixture.ts'
 import { compileSource, Source } from '../../pipelines/spec/external/source.ts'
-import { treeFiles } from '../../store/blobs/trees.ts'
+import { treeFiles, treeTable } from '../../store/blobs/trees.ts'
 import { planApply, writePlan } from '../definitions/apply.ts'
 import { openOnline } from '../online/open.ts'
 import { rowsOf } from './jobs.fixture.ts'
@@ -136,6 +137,21 @@ test('keys, moments and labels may be computed by a query over sources, and all 
   ])
   const again = await run({ query: `${QUERY} ORDER BY n.driver DESC` })
   assert.deepEqual([again.steps[0]?.state, pinned(again).digest], ['cached', digest])
+})
+
+test('what was joined is a reference that live traffic is compared with', async (t) => {
+  const { blobs, apply, run } = await opened(t)
+  await apply()
+  const query = 'SELECT driver_id, CAST(asked AS TIMESTAMP) AS event_timestamp, late FROM labels'
+  const ended = await run({ query, time: 'event_timestamp' })
+  const bytes = (await treeTable(blobs, pinned(ended).digest)) ?? assert.fail('the tree has a table')
+  const { times, cells } = await referenceTable(bytes, ['trips', 'late'])
+  assert.deepEqual(new Set(times), new Set([Date.UTC(2024, 0, 2)]))
+  assert.deepEqual(cells[0]?.map((trips, i) => [trips, cells[1]?.[i]]).toSorted(), [
+    ['', 'no'],
+    ['5', 'yes'],
+    ['7', 'no'],
+  ])
 })
 
 test('a query that does not fit, is two, or reads what it was not given fails the run by its name', async (t) => {

@@ -1,6 +1,5 @@
-/** Learns a reference from its table: a CSV with the model's inputs and `event_time` (ms since 1970). */
+/** Learns a reference from its table: the model's inputs and the time of each row. */
 import { HOUR_MS } from '../../contract/ids.ts'
-import { problem } from '../../contract/errors.ts'
 import type { ErrorCode, ProblemData } from '../../contract/errors.ts'
 import { cleanPast, cleanWindows } from '../../stats/calibrate.ts'
 import type { CleanPast } from '../../stats/calibrate.ts'
@@ -16,9 +15,12 @@ import { hash32 } from '../../stats/hash.ts'
 import { makeSpec } from '../../stats/profile-spec.ts'
 import type { Column, ProfileSpec } from '../../stats/profile-spec.ts'
 import { csvColumns } from '../../store/csv.ts'
+import { csvTable } from './table.ts'
+import type { ReferenceTable } from './table.ts'
 
 export interface LearnTask {
-  readonly table: Uint8Array
+  /** A table that was read, or a CSV. */
+  readonly table: Uint8Array | ReferenceTable
   /** A CSV with a column `score`, or null. */
   readonly scores: Uint8Array | null
   readonly inputs: readonly { readonly name: string; readonly numeric: boolean }[]
@@ -50,17 +52,14 @@ const WARM_UP = 31 * 24
 /** Newest hours that are kept, so that a new endpoint has a past. */
 const KEPT = reachOf(LONGEST) + 24
 
-/** Learns spec, clean past and the newest hours. Throws `unprocessable` when the table lacks a column. */
+/** Learns spec, clean past and the newest hours. Throws `unprocessable` when a CSV lacks a column or a time. */
 export function learn({ table, scores, inputs, pasts }: LearnTask): Learned {
-  const [stamps = [], ...cells] = csvColumns(table, ['event_time', ...inputs.map((input) => input.name)])
-  const times = Float64Array.from(stamps, Number)
+  const { times, cells } = table instanceof Uint8Array ? csvTable(table, namesOf(inputs)) : table
   const columns = inputs.map(({ name, numeric }, i): Column => ({
     name,
     kind: numeric ? 'numeric' : 'categorical',
     values: (cells[i] ?? []).map((cell) => valueOf(cell, numeric)),
   }))
-  if (times.length === 0 || times.some((time) => !Number.isFinite(time)))
-    throw problem('unprocessable', { detail: 'the reference table needs rows with event_time in ms since 1970' })
   const spec = withScores(makeSpec(columns), scores)
   const history = historyOf(spec, times, columns)
   const hours = [...history.hours.keys()].sort((a, b) => a - b)
@@ -71,6 +70,10 @@ export function learn({ table, scores, inputs, pasts }: LearnTask): Learned {
     muted: mostlyMissing(history),
     hours: hours.filter((hour) => hour > last - KEPT).map((hour) => [hour, jsonOf(history, hour)]),
   }
+}
+
+export function namesOf(inputs: LearnTask['inputs']): string[] {
+  return inputs.map(({ name }) => name)
 }
 
 /** A reference as its rows lie in time. */

@@ -32,8 +32,8 @@ export function watchRow(reader: Reader, endpoint: string): Promise<WatchRow | u
   return reader.get<WatchRow>('SELECT * FROM monitor_watch WHERE endpoint = ?', [endpoint])
 }
 
-/** How the column of times is missed: the refusal of a reference without it names it. */
-const NO_TIME = /event_time/
+/** How a reference is refused for its times; a refusal for another column may list event_time among those that are there. */
+const NO_TIME = /no column "event_time"|needs rows with event_time/
 
 async function factsOf(deps: Deps, endpoint: string, row: WatchRow | undefined): Promise<WatchFacts> {
   const { db } = deps

@@ -100,7 +100,12 @@ describe('the state of an endpoint', () => {
     const fault = problem('unprocessable', { detail: 'the table has no column "event_time"; it has a' })
     await keepUnfit(store.db, name, id, fault)
     assert.equal((await viewWatched(deps, name)).reason, 'no_event_time')
-    await keepUnfit(store.db, name, id, problem('unprocessable', { detail: 'the table has no column "a"' }))
+    await keepUnfit(
+      store.db,
+      name,
+      id,
+      problem('unprocessable', { detail: 'the table has no column "a"; it has event_time' }),
+    )
     assert.equal((await viewWatched(deps, name)).reason, 'reference_unfit')
     await keepUnfit(store.db, name, id, new Error('EIO'))
     assert.equal((await viewWatched(deps, name)).reason, 'evaluator_failing')

@@ -85,7 +85,7 @@ function evaluator({ looked_at, now, fault }: WatchFacts): Verdict | undefined {
 }
 
 const GIVE_REFERENCE =
-  'name a step’s output with the training rows in the project file (monitor: reference: STEP.OUTPUT; a CSV with the inputs of the model and event_time in ms since 1970), then slipway ship'
+  'name a step’s output with the training rows in the project file (monitor: reference: STEP.OUTPUT; a CSV or a file of Parquet with the inputs of the model and the time of each row in event_time), then slipway ship'
 
 function reference({ version, table, unfit, learned, limits }: WatchFacts): Verdict | undefined {
   if (!table)
@@ -98,7 +98,7 @@ function reference({ version, table, unfit, learned, limits }: WatchFacts): Verd
       time ? 'no_event_time' : 'reference_unfit',
       `the training rows of version ${version} cannot be compared with: ${unfit.text}`,
       time
-        ? 'write a column event_time, in ms since 1970, into the table that monitor.reference names, then slipway ship'
+        ? 'write a column event_time with the time of each row into the table that monitor.reference names, then slipway ship'
         : 'mend the table that monitor.reference names, then slipway ship',
     )
   }

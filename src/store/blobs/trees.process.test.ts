@@ -220,11 +220,13 @@ test('safePath keeps plain paths', () => {
   }
 })
 
-test('the table of a tree is the file that it is, else its first CSV by path, else none', async () => {
+test('the table of a tree is the file that it is, else its first CSV by path, else its first Parquet, else none', async () => {
   const tree = async (name: string, files: Record<string, string>) => (await putTree(blobs, folder(name, files))).digest
   const text = async (digest: string) => (await treeTable(blobs, digest))?.toString('utf8')
   assert.equal(await text(await tree('two-tables', { 'b.csv': 'b', 'a/z.csv': 'a', 'a/readme.txt': 'r' })), 'a')
-  assert.equal(await text(await tree('no-table', { 'a.parquet': 'p', csv: 'c', 'x.csv.gz': 'g' })), undefined)
+  assert.equal(await text(await tree('no-table', { parquet: 'p', csv: 'c', 'x.csv.gz': 'g' })), undefined)
+  assert.equal(await text(await tree('both', { 'a.parquet': 'p', 'b.csv': 'b' })), 'b')
+  assert.equal(await text(await tree('parquet', { 'b.parquet': 'b', 'a/c.parquet': 'c', 'a.txt': 't' })), 'c')
   assert.equal(await text((await putTree(blobs, join(folder('one-file', { 'any.dat': 'd' }), 'any.dat'))).digest), 'd')
 })
 

@@ -142,15 +142,20 @@ export async function filesOfTrees(blobs: Blobs, digests: readonly string[]): Pr
   return trees
 }
 
-/** The table of a tree: the tree itself where it is one file, else its first CSV. Undefined where it has none. */
+/** The table of a tree: the tree itself where it is one file, else its first CSV, else its first file of Parquet. Undefined where it has none. */
 export async function treeTable(blobs: Blobs, digest: string): Promise<Buffer | undefined> {
-  const file = await treeTableFile(blobs, digest)
+  const files = await treeFiles(blobs, digest)
+  const file = tableIn(files) ?? files.find(({ path }) => path.endsWith('.parquet'))
   return file === undefined ? undefined : blobs.bytes(file.digest)
 }
 
-/** The file that `treeTable` reads. */
+/** The file of a tree's table: the tree itself where it is one file, else its first CSV. */
 export async function treeTableFile(blobs: Pick<Blobs, 'bytes'>, digest: string): Promise<TreeFile | undefined> {
-  return (await treeFiles(blobs, digest)).find(({ path }) => path === '' || path.endsWith('.csv'))
+  return tableIn(await treeFiles(blobs, digest))
+}
+
+function tableIn(files: readonly TreeFile[]): TreeFile | undefined {
+  return files.find(({ path }) => path === '' || path.endsWith('.csv'))
 }
 
 /**
