@@ -135,7 +135,7 @@ test('keys, moments and labels may be computed by a query over sources, and all 
     { driver: 'ann', y: true, trips: 9n },
     { driver: 'bo', y: false, trips: 7n },
   ])
-  const again = await run({ query: `${QUERY} ORDER BY n.driver DESC` })
+  const again = await run({ query: `${QUERY} ORDER BY n.driver DESC;\n` })
   assert.deepEqual([again.steps[0]?.state, pinned(again).digest], ['cached', digest])
 })
 

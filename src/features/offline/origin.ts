@@ -35,7 +35,14 @@ export function originSql({ name, origin }: View, sources: Readonly<Record<strin
 function querySql(query: string, sources: readonly (readonly [string, Files])[]): string {
   const tables = sources.map(([source, files]) => `${quoted(source)} AS (${filesSql(files)})`)
   const before = tables.length === 0 ? '' : `WITH ${tables.join(', ')} `
-  return `${before}SELECT * FROM (\n${query}\n)`
+  return `${before}SELECT * FROM (\n${withoutEnd(query)}\n)`
+}
+
+/** A query may end with a semicolon, as statements do. */
+function withoutEnd(query: string): string {
+  let text = query.trimEnd()
+  while (text.endsWith(';')) text = text.slice(0, -1).trimEnd()
+  return text
 }
 
 /** The table of entities: files as they are, or the rows of a query over tables. */
