@@ -1,5 +1,6 @@
 /** The routing table: all that a gateway needs to answer, as plain data that control writes and gateways hold. */
 import type { Role } from '../../contract/access.ts'
+import type { LlmRoute } from './llm.ts'
 import type { Service, View } from '../../features/definitions/definitions.ts'
 import type { InputField, LimitsRoute, OnnxAnswer } from '../../scoring/rows/fields.ts'
 import type { AnswerShape } from '../../scoring/rows/outputs.ts'
@@ -100,6 +101,8 @@ export interface RoutingTable {
   readonly open: boolean
   readonly endpoints: readonly EndpointRoute[]
   readonly tokens: readonly TokenRoute[]
+  /** Language models; absent in tables of before there were any, and where nobody says them. */
+  readonly llm?: LlmRoute
 }
 
 /** The rule of a canary that no plan of a rollout gives one. */
@@ -132,7 +135,15 @@ export function asTable(value: unknown): RoutingTable {
   if (!Array.isArray(table.endpoints) || !Array.isArray(table.tokens))
     throw new Error('routing table: endpoints and tokens must be lists')
   for (const endpoint of table.endpoints as EndpointRoute[]) checkEndpoint(endpoint)
+  if (table.llm !== undefined) checkLlm(table.llm)
   return table as RoutingTable
+}
+
+/** Most of it is checked where it is used. */
+function checkLlm(llm: unknown): void {
+  const lists = ['providers', 'endpoints', 'keys', 'budgets', 'allow']
+  const missing = lists.find((name) => !Array.isArray((llm as Readonly<Record<string, unknown>> | null)?.[name]))
+  if (missing !== undefined) throw new Error(`routing table: llm.${missing} must be a list`)
 }
 
 function checkEndpoint(endpoint: EndpointRoute): void {
