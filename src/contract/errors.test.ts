@@ -56,6 +56,7 @@ describe('each row', () => {
       unprocessable: 422,
       too_costly: 422,
       too_many_requests: 429,
+      budget_exceeded: 429,
       headers_too_large: 431,
       internal: 500,
       corrupt_blob: 500,

@@ -86,6 +86,12 @@ export const ERRORS = {
     message: '{what} is at its limit',
     help: 'Wait for the time that the Retry-After header gives, then send again.',
   },
+  budget_exceeded: {
+    status: 429,
+    message:
+      'budget {budget} (window: {window}) has no room for a call of up to {amount}: limit {limit}, spent {spent}, reserved {reserved} by calls under way',
+    help: 'With a Retry-After header, send again after that time: calls under way may give room back. Without one, ask for fewer tokens, wait until the window of the budget ends, or have an admin raise its limit.',
+  },
   headers_too_large: {
     status: 431,
     message: 'the address and the headers are larger than {limit} bytes together',
