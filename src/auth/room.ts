@@ -16,7 +16,7 @@ import { firstLink, firstToken } from './first-token.ts'
 import { issuerKeys } from './machine-issuer.ts'
 import { machineRoutes } from './machine-routes.ts'
 import { authRoutes } from './routes.ts'
-import { fileSeal } from './sealing.ts'
+import { fileSeal, sealFile } from './sealing.ts'
 import type { Seal } from './sealing.ts'
 import { tokens } from './tokens.ts'
 import type { Tokens } from './tokens.ts'
@@ -66,9 +66,6 @@ const NOTE_MS = 60_000
 /** Whoever holds no credential that is right. */
 const NOBODY: Principal = { id: 'nobody', name: 'nobody', role: 'viewer', project: null, token_id: null }
 
-/** Key that seals secrets; named when only webhooks had any. */
-const KEY_FILE = 'webhook.key'
-
 export function authRoom({ db, clock, ids, dataDir, open, onError = () => undefined, ...deps }: AuthDeps): AuthRoom {
   const notes = deps.blobs?.notes
   const audit = auditLog(clock)
@@ -98,7 +95,7 @@ export function authRoom({ db, clock, ids, dataDir, open, onError = () => undefi
     },
     audit,
     tokens: access,
-    seal: fileSeal(join(dataDir, KEY_FILE)),
+    seal: fileSeal(sealFile(dataDir)),
     tokenFile,
     firstLink: (url) => firstLink(access, tokenFile, url),
   }

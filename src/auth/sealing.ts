@@ -1,7 +1,13 @@
 /** Keeps secrets unreadable in the database: AES-256-GCM with a key that lies in the data folder. */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import { problem } from '../contract/errors.ts'
 import { keptFile } from '../store/kept-file.ts'
+
+/** The key that seals secrets in a data folder; named when only webhooks had any. */
+export function sealFile(dataDir: string): string {
+  return join(dataDir, 'webhook.key')
+}
 
 const ALGORITHM = 'aes-256-gcm'
 const KEY_BYTES = 32
@@ -37,7 +43,7 @@ export function fileSeal(keyFile: string): Seal {
         cipher.setAAD(Buffer.from(of)).setAuthTag(bytes.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES))
         return cipher.update(bytes.subarray(NONCE_BYTES + TAG_BYTES), undefined, 'utf8') + cipher.final('utf8')
       } catch (error) {
-        const detail = `the secret of webhook ${of} was sealed with another key than the one in ${keyFile}; set it again`
+        const detail = `the secret of ${of} was sealed with another key than the one in ${keyFile}; set it again`
         throw problem('unprocessable', { detail }, error)
       }
     },

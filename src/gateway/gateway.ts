@@ -15,6 +15,8 @@ import { listenAdmin } from './admin.ts'
 import { engine } from './engine/engine.ts'
 import { NO_FEATURES, type Features } from './features/none.ts'
 import { predictionIds } from './ids.ts'
+import { NO_LLM } from './llm/none.ts'
+import type { LlmTraffic } from './llm/traffic.ts'
 import type { LiveTable, VariantMemory } from './traffic/live.ts'
 import { forget, goLive } from './traffic/live.ts'
 import { Loader } from './loader.ts'
@@ -50,12 +52,20 @@ export interface GatewayOptions {
   readonly openBackend: OpenBackend
   /** Reads the features that a table names; absent where there is no online store, as in an image. */
   readonly features?: Features
+  /** Calls language models; absent where there is no database for their budgets, as in an image. */
+  readonly llm?: (view: LlmView) => LlmTraffic
   /** Longest waits for a request; the usual ones where it is not given. */
   readonly patience?: Patience
   /** Called when the admin socket asks the gateway to end. */
   readonly onDrain: () => void
   /** Longest wait for open requests when draining, ms. */
   readonly graceMs?: number
+}
+
+/** What the part for language models knows of its gateway. */
+export interface LlmView {
+  readonly draining: () => boolean
+  readonly note: (what: string, error: unknown) => void
 }
 
 export interface Gateway {
@@ -87,6 +97,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const deps: HttpDeps = {
     view: state,
     engine: state.engine,
+    llm: state.llm,
     clock: Date.now,
     nextId: predictionIds(Date.now()),
     afterWrite: (release) => state.log.afterWrite(release),
@@ -184,6 +195,7 @@ class GatewayState {
   readonly #loader: Loader
   readonly #shadow: ShadowQueue
   readonly #features: Features
+  readonly llm: LlmTraffic
   readonly #memory: VariantMemory
   #table: LiveTable
   #pushing: Promise<unknown> = Promise.resolve()
@@ -199,6 +211,7 @@ class GatewayState {
     this.#key = folderKey(options.dataDir)
     this.#loader = new Loader(options.openBackend)
     this.#features = options.features ?? NO_FEATURES
+    this.llm = options.llm?.({ draining: () => this.draining, note }) ?? NO_LLM
     const features = (project: string, route: VariantRoute) => this.#features.of(project, route)
     this.#memory = { stats: new Map(), breakers: new Map(), caches: new Map(), features }
     const writerId = `gw${options.index}.${Date.now().toString(36)}.${process.pid}`
@@ -238,6 +251,7 @@ class GatewayState {
     if (found === undefined) return
     const table = asTable(found)
     this.#failed = [...(await this.#loader.load(table, false)), ...(await this.#features.load(table))]
+    await this.llm.prepare(table)
     for (const failure of this.#failed)
       note('load', new Error(`${failure.endpoint} ${failure.version}: ${failure.reason}`))
     this.#swap(table)
@@ -262,6 +276,7 @@ class GatewayState {
     // one that answers nothing yet does not wait for what loads for minutes: native models answer meanwhile, and calls of others wait
     const failed = await this.#loader.load(table, this.#table.source !== EMPTY_TABLE)
     failed.push(...(await this.#features.load(table)))
+    await this.llm.prepare(table)
     this.#failed = failed
     faultPoint('gateway.loaded')
     this.#swap(table)
@@ -279,6 +294,7 @@ class GatewayState {
 
   #swap(table: RoutingTable): void {
     this.#table = goLive(table, this.#loader.backends, this.#memory, Date.now())
+    this.llm.load(table)
     forget(this.#memory, this.#table)
   }
 
@@ -289,6 +305,7 @@ class GatewayState {
       log: this.log,
       shadow: this.#shadow,
       credentials: this.failed.counts,
+      llm: this.llm.families(),
       now: Date.now(),
     })
   }
@@ -320,6 +337,7 @@ class GatewayState {
       cpu_us: process.cpuUsage(),
       rss: process.memoryUsage.rss(),
       log: { writer: this.log.writer, records: this.log.records, lost: this.log.lost, error: this.log.lastError },
+      llm: this.llm.stats(),
       shadow: { waiting: this.#shadow.rows, scored: this.#shadow.scored, dropped: this.#shadow.dropped },
       variants,
     }
@@ -333,6 +351,7 @@ class GatewayState {
   async close(): Promise<void> {
     await this.#loader.closeAll()
     this.#features.close()
+    await this.llm.close()
     await this.log.close()
   }
 }

@@ -4,7 +4,10 @@ import { runFiles } from './run-files.ts'
 import type { Gateway, GatewayOptions } from './gateway.ts'
 
 /** What the supervisor passes. */
-export type GatewayArguments = Omit<GatewayOptions, 'openBackend' | 'features' | 'patience' | 'onDrain' | 'graceMs'>
+export type GatewayArguments = Omit<
+  GatewayOptions,
+  'openBackend' | 'features' | 'llm' | 'patience' | 'onDrain' | 'graceMs'
+>
 
 async function main(): Promise<void> {
   const given = JSON.parse(process.argv[2] ?? '{}') as GatewayArguments
@@ -23,15 +26,23 @@ async function main(): Promise<void> {
   process.stdout.on('error', () => undefined)
   process.stderr.on('error', () => undefined)
   findOwnFilesByName()
-  const [{ startGateway }, { openBackend }, { GatewayFeatures }] = await Promise.all([
-    import('./gateway.ts'),
-    import('./backends/open.ts'),
-    import('./features/endpoints.ts'),
-  ])
+  const [{ startGateway }, { openBackend }, { GatewayFeatures }, { Standby }, { fileSeal, sealFile }] =
+    await Promise.all([
+      import('./gateway.ts'),
+      import('./backends/open.ts'),
+      import('./features/endpoints.ts'),
+      import('./llm/standby.ts'),
+      import('../auth/sealing.ts'),
+    ])
   gateway = await startGateway({
     ...given,
     openBackend: (variant, wait) => openBackend(variant, wait, { logDir, plan: given.plan ?? null }),
     features: new GatewayFeatures(given.dataDir, Date.now),
+    llm: (view) => {
+      const { dataDir, index, gateways = 1 } = given
+      const seal = fileSeal(sealFile(dataDir))
+      return new Standby({ ...view, dataDir, index, gateways, open: (text, of) => seal.open(text, of) })
+    },
     onDrain: end,
   })
   process.stdout.write(

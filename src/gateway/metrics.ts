@@ -13,6 +13,8 @@ export interface Measured {
   readonly log: PredictionLog
   readonly shadow: ShadowQueue
   readonly credentials: CredentialCounts
+  /** Of language models. */
+  readonly llm: readonly Family[]
   readonly now: number
 }
 
@@ -23,7 +25,10 @@ export function metricsText(measured: Measured): string {
       .filter((variant): variant is LiveVariant => variant !== undefined)
       .map((variant) => ({ variant, labels: labelsOf(endpoint, variant) })),
   )
-  const families = [...variantFamilies(variants, measured.now), ...(measured.whole ? processFamilies(measured) : [])]
+  const families = [
+    ...variantFamilies(variants, measured.now),
+    ...(measured.whole ? [...measured.llm, ...processFamilies(measured)] : []),
+  ]
   return familiesText(families.filter(({ samples }) => samples.length > 0))
 }
 

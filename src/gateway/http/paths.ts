@@ -56,13 +56,28 @@ function findV1(asked: Asked, parts: readonly string[]): Target {
     return get(asked, 'read', () => json(openApi(endpoint)))
   }
   if (area === 'models' && (name === undefined || name === ''))
-    return get(asked, 'read', () => json({ models: [...asked.seen().endpoints.keys()] }))
+    return get(asked, 'read', () => json(modelsPage([...asked.seen().endpoints.keys()], asked.models())))
   if (area === 'models' && parts.length === 2) {
+    const known = asked.models().find((one) => one === name)
+    if (known !== undefined && !asked.seen().endpoints.has(known))
+      return get(asked, 'read', () => json(modelItem(known)))
     const endpoint = endpointOf(asked.seen(), name)
     return get(asked, 'read', () => kserveReady(endpoint))
   }
   if (area === 'proof' && parts.length === 1) return get(asked, null, () => json(proof(asked)))
   throw problem('no_route', { method: asked.method, path: asked.path })
+}
+
+/** What KServe's clients read of endpoints, and those of OpenAI and of Anthropic of language models. */
+function modelsPage(models: readonly string[], llm: readonly string[]): object {
+  const data = llm.map(modelItem)
+  return { models, object: 'list', data, has_more: false, first_id: llm[0] ?? null, last_id: llm.at(-1) ?? null }
+}
+
+/** A language model by its name; when it was made is nobody's business. */
+function modelItem(id: string): object {
+  const created_at = '1970-01-01T00:00:00Z'
+  return { id, object: 'model', created: 0, owned_by: 'slipway', type: 'model', display_name: id, created_at }
 }
 
 /** As the control process shows it, at the address of predictions. */

@@ -18,6 +18,7 @@ import type { Answer } from '../engine/ask.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Reply } from '../protocols/exchange.ts'
 import { findTarget } from './paths.ts'
+import type { LlmPort, LlmTarget } from './llm.ts'
 import { nativeFailure } from '../protocols/native.ts'
 import type { Rates } from '../traffic/rates.ts'
 import { writeEarly, writeReply } from './reply.ts'
@@ -37,6 +38,7 @@ export const PATIENCE: Patience = { headersMs: 20_000, requestMs: 60_000 }
 export interface HttpDeps {
   readonly view: GatewayView
   readonly engine: Engine
+  readonly llm: LlmPort
   readonly clock: () => number
   readonly nextId: () => string
   /** Calls back once everything logged so far is written. */
@@ -125,8 +127,15 @@ function handle(deps: HttpDeps, request: IncomingMessage, response: ServerRespon
     if (deps.view.table.source.open) deps.checkHost(method, request.headers)
     const { view } = deps
     const caller = callerOf(deps, request)
+    const llm = deps.llm.target(path)
+    if (llm !== undefined) {
+      fail = (error) => llm.fail(error)
+      readLlm(deps, llm, { request, response, caller })
+      return
+    }
     const seen = (): LiveTable => seenBy(view.table, caller)
-    const target = findTarget({ view, method, url, path, seen })
+    const models = (): readonly string[] => deps.llm.names(admit(view.table, caller, 'read'))
+    const target = findTarget({ view, method, url, path, seen, models })
     fail = target.kind === 'page' ? target.fail : target.protocol.fail
     if (target.kind === 'page') sendPage(deps, target, { request, response, caller })
     else readPredict(deps, target, { request, response, caller })
@@ -157,6 +166,31 @@ function readPredict(deps: HttpDeps, target: PredictTarget, { request, response,
     done: (body) => predict(deps, target, { request, response, body, shape: coming?.shape, caller: token?.id ?? '' }),
     fail: (error) => refuse(deps, request, response, { error, fail: target.protocol.fail }),
   })
+}
+
+/** Reads a call of a language model; its client may hold the token where the client of a provider has its key. */
+function readLlm(deps: HttpDeps, target: LlmTarget, { request, response, caller }: Exchange): void {
+  const { method = 'GET', url = '/', headers } = request
+  if (method !== 'POST') throw problem('method_not_allowed', { method, path: pathOf(url), allowed: 'POST' })
+  const authorization = headers.authorization ?? keyHeader(headers)
+  const token = admit(deps.view.table, { ...caller, authorization }, 'predict')
+  const fail = (error: Problem): Reply => target.fail(error)
+  readBody(request, deps.bodies, {
+    fail: (error) => refuse(deps, request, response, { error, fail }),
+    done(body) {
+      try {
+        target.answer({ body, token, request, response })
+      } catch (error) {
+        refuse(deps, request, response, { error, fail })
+      }
+    },
+  })
+}
+
+/** Where clients of Anthropic, Azure and Gemini hold their key. */
+function keyHeader(headers: IncomingMessage['headers']): string | undefined {
+  const key = headers['x-api-key'] ?? headers['api-key'] ?? headers['x-goog-api-key']
+  return key === undefined ? undefined : `Bearer ${String(key)}`
 }
 
 function sendPage(deps: HttpDeps, target: PageTarget, { request, response, caller }: Exchange): void {

@@ -51,6 +51,8 @@ export interface Asked {
   readonly url: string
   /** The endpoints that the caller may know of, so that nobody learns a name from a refusal. Throws `unauthenticated`. */
   seen(): LiveTable
+  /** The names of language models that the caller may call. Throws as `seen`. */
+  models(): readonly string[]
 }
 
 /** How errors of a path are worded before its target is known. */

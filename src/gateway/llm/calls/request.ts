@@ -1,0 +1,169 @@
+/** Reads what a client asks of a language model: who is to answer, whether as a stream, and how much it may cost. */
+import { problem } from '../../../contract/errors.ts'
+import { shapeOf } from '../../../http/json-shape.ts'
+import type { Json } from '../dialects/dialects.ts'
+import type { Dialect } from '../../table/llm.ts'
+import type { Member } from './members.ts'
+import { membersOf } from './members.ts'
+
+/** A call as its body says it. */
+export interface LlmAsk {
+  readonly dialect: Dialect
+  /** Name of the endpoint that is to answer. */
+  readonly model: string
+  readonly stream: boolean
+  readonly body: Json
+  readonly bytes: Buffer
+  readonly members: readonly Member[]
+  /** Most output tokens of one answer; null where the caller sets no limit. */
+  readonly maxOutput: number | null
+  /** Answers that it asks for. */
+  readonly choices: number
+  /** Input tokens that its bytes do not bound: what is fetched or kept elsewhere. */
+  readonly extraInput: number
+  /** True where a stream is to end with its usage. */
+  readonly wantsUsage: boolean
+}
+
+/** Named in the path, where the dialect has it there. */
+export interface Named {
+  readonly model: string
+  /** Absent where the body says it. */
+  readonly stream?: boolean
+}
+
+/** Names that must come once: a server that takes another of two than we do would do what was not looked at. */
+const ONCE = [
+  'model',
+  'stream',
+  'stream_options',
+  'n',
+  'best_of',
+  'max_tokens',
+  'max_completion_tokens',
+  'max_output_tokens',
+]
+
+/** Reads a body; without a dialect it is one of `chat` or `embeddings`. Throws `malformed_body` and `invalid_field`. */
+export function readAsk(given: Dialect | null, bytes: Buffer, named?: Named): LlmAsk {
+  const body = objectOf(bytes)
+  const dialect = given ?? (body['input'] !== undefined && body['messages'] === undefined ? 'embeddings' : 'chat')
+  const members = membersOf(bytes)
+  checkOnce(members)
+  const model = named?.model ?? body['model']
+  if (typeof model !== 'string' || model === '') throw invalid('model', model, 'the name of a model')
+  const stream = named?.stream ?? optionalFlag(body, 'stream')
+  return {
+    dialect,
+    model,
+    stream,
+    body,
+    bytes,
+    members,
+    maxOutput: maxOutputOf(dialect, body),
+    choices: choicesOf(dialect, body),
+    extraInput: extraInputOf(body, bytes),
+    wantsUsage: wantsUsage(body),
+  }
+}
+
+function objectOf(bytes: Buffer): Json {
+  // what walks it below may recurse once a level
+  shapeOf(bytes)
+  let value: unknown
+  try {
+    value = JSON.parse(bytes.toString('utf8'))
+  } catch (error) {
+    throw problem('malformed_body', { expected: 'JSON', detail: (error as Error).message }, error)
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw problem('malformed_body', { expected: 'JSON', detail: 'it is no object' })
+  return value as Json
+}
+
+function checkOnce(members: readonly Member[]): void {
+  const seen = new Set<string>()
+  for (const { name } of members) {
+    if (seen.has(name) && ONCE.includes(name)) throw invalid(name, 'two values', 'one')
+    seen.add(name)
+  }
+}
+
+function maxOutputOf(dialect: Dialect, body: Json): number | null {
+  switch (dialect) {
+    case 'chat':
+    case 'completions': {
+      const both = [optionalCount(body, 'max_completion_tokens'), optionalCount(body, 'max_tokens')]
+      const given = both.filter((one) => one !== null)
+      return given.length > 0 ? Math.max(...given) : null
+    }
+    case 'responses':
+      return optionalCount(body, 'max_output_tokens')
+    case 'messages':
+      return optionalCount(body, 'max_tokens')
+    case 'generate': {
+      const config = body['generationConfig']
+      return isJson(config) ? optionalCount(config, 'maxOutputTokens') : null
+    }
+    default:
+      return 0
+  }
+}
+
+function choicesOf(dialect: Dialect, body: Json): number {
+  if (dialect === 'generate') {
+    const config = body['generationConfig']
+    return (isJson(config) ? optionalCount(config, 'candidateCount') : null) ?? 1
+  }
+  if (dialect !== 'chat' && dialect !== 'completions') return 1
+  const each = Math.max(optionalCount(body, 'n') ?? 1, optionalCount(body, 'best_of') ?? 1, 1)
+  return each * promptsOf(body['prompt'])
+}
+
+/** A list of texts, or of lists of tokens, is as many prompts; a list of tokens is one. */
+function promptsOf(prompt: unknown): number {
+  if (!Array.isArray(prompt)) return 1
+  return typeof prompt[0] === 'number' ? 1 : Math.max(1, prompt.length)
+}
+
+/** Tokens of one picture or file that is fetched: more than the dearest picture of the vendors' own tables. */
+const FETCHED_TOKENS = 50_000
+/** Tokens of a conversation that the provider keeps. */
+const KEPT_TOKENS = 200_000
+const FETCHED = /"(?:url|image_url|file_url|file_id|fileUri|file_uri)"\s*:\s*"(?!data:)/g
+
+function extraInputOf(body: Json, bytes: Buffer): number {
+  const kept = body['previous_response_id'] != null || body['conversation'] != null ? KEPT_TOKENS : 0
+  const mayFetch = bytes.includes('url"') || bytes.includes('file_id"') || bytes.includes('ileUri"')
+  const fetched = mayFetch ? (bytes.toString('latin1').match(FETCHED)?.length ?? 0) : 0
+  return kept + fetched * FETCHED_TOKENS
+}
+
+function wantsUsage(body: Json): boolean {
+  const options = body['stream_options']
+  return isJson(options) && options['include_usage'] === true
+}
+
+function optionalFlag(body: Json, name: string): boolean {
+  const value = body[name] ?? false
+  if (typeof value !== 'boolean') throw invalid(name, value, 'true or false')
+  return value
+}
+
+/** A bound that is no count bounds nothing, whatever a server makes of it. */
+function optionalCount(body: Json, name: string): number | null {
+  const value = body[name] ?? null
+  if (value === null) return null
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
+    throw invalid(name, value, 'a whole number, 0 or more')
+  return value
+}
+
+function isJson(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function invalid(field: string, value: unknown, expected: string): Error {
+  const shown = value === undefined ? 'nothing' : JSON.stringify(value).slice(0, 100)
+  return problem('invalid_field', { field, value: shown, expected })
+}
