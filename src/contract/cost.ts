@@ -44,6 +44,14 @@ export const CostItem = z.object({
     .number()
     .int()
     .describe('entries that used more than could be measured: attempts whose process and machine were lost'),
+  llm_calls: z.number().int().describe('calls of language models'),
+  unpriced_calls: z.number().int().describe('those of them whose price is not known: they are in no amount'),
+  input_tokens: z.number().int(),
+  output_tokens: z.number().int(),
+  micro_dollars_per_1m_tokens: z
+    .number()
+    .nullable()
+    .describe('of its calls with a known price, for a million tokens, input and output; null when there were none'),
 })
 export type CostItem = z.output<typeof CostItem>
 

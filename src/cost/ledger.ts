@@ -1,8 +1,9 @@
 /** The ledger: entries that carry what was used and the prices it was priced with. */
 import type { Tx } from '../store/db.ts'
-import { amountOf } from './price.ts'
+import { amountOf, microsOf } from './price.ts'
+import { LLM_SUMS } from './ledger-rows.ts'
 import { pricesAt } from './rates.ts'
-import type { Cost, EntryRow, Quantities, Subject } from './ledger-rows.ts'
+import type { Cost, EntryRow, LlmPart, Quantities, Subject } from './ledger-rows.ts'
 
 /** What is added to an entry. */
 export interface Use extends Quantities {
@@ -17,8 +18,7 @@ const COLUMNS = `id, kind, project, run, endpoint, model, version, outcome, from
 /** Writes an entry that is there once, however often this is called. False when it was there. */
 export async function enterOnce(t: Tx, subject: Subject, use: Use, unmeasured = 0): Promise<boolean> {
   const prices = await pricesAt(t, use.from_at)
-  const row: EntryRow = { ...subject, ...use, ...prices, micro_dollars: amountOf(use, prices), unmeasured }
-  return (await insert(t, row)) === 1
+  return (await insert(t, { ...subject, ...use, ...prices, micro_dollars: amountOf(use, prices), unmeasured })) === 1
 }
 
 /**
@@ -86,7 +86,10 @@ export async function addToEntry(t: Tx, subject: Subject, use: Use): Promise<voi
   )
 }
 
-function insert(t: Tx, row: EntryRow): Promise<number> {
+/** A row without what is of calls of language models alone. */
+type MeteredRow = Omit<EntryRow, 'provider' | keyof LlmPart>
+
+function insert(t: Tx, row: MeteredRow): Promise<number> {
   return t.run(
     `INSERT INTO cost_entries (${COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
     [
@@ -122,8 +125,14 @@ export interface Recomputed {
 
 const STEP = 1000
 
-/** Computes the amount of every entry again from its quantities and prices. Nothing is changed. */
-export async function recompute(room: Cost): Promise<Recomputed> {
+/** What the calls of an entry of the kind llm come to by the log of calls; undefined where none of them is kept any more. */
+export type LlmSums = (entry: EntryRow) => Promise<LlmPart | undefined>
+
+/**
+ * Computes the amount of every entry again from its quantities and prices, that of calls of language models from their nanodollars.
+ * With `llm` these are compared with the log of calls too. Nothing is changed.
+ */
+export async function recompute(room: Cost, llm?: LlmSums): Promise<Recomputed> {
   const differs: string[] = []
   let entries = 0
   let micro_dollars = 0
@@ -133,13 +142,18 @@ export async function recompute(room: Cost): Promise<Recomputed> {
       STEP,
     ])
     for (const row of rows) {
-      const amount = amountOf(row, row)
+      const amount = row.kind === 'llm' ? microsOf(row.nanodollars) : amountOf(row, row)
       micro_dollars += amount
-      if (amount !== row.micro_dollars) differs.push(row.id)
+      if (amount !== row.micro_dollars || !(await agrees(row, llm))) differs.push(row.id)
     }
     entries += rows.length
     const last = rows.at(-1)
     if (last === undefined || rows.length < STEP) return { entries, micro_dollars, differs }
     after = last.id
   }
+}
+
+async function agrees(row: EntryRow, llm: LlmSums | undefined): Promise<boolean> {
+  const sums = row.kind === 'llm' ? await llm?.(row) : undefined
+  return sums === undefined || LLM_SUMS.every((key) => sums[key] === row[key])
 }

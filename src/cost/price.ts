@@ -22,3 +22,8 @@ export function amountOf(used: Quantities, prices: Prices): number {
 export function kibSeconds(bytes: number, ms: number): number {
   return Math.round((bytes / 1024) * (ms / 1000))
 }
+
+/** Micro-dollars of nanodollars, rounded to the nearest, half upwards. */
+export function microsOf(nanodollars: number): number {
+  return Math.floor((nanodollars + 500) / 1000)
+}

@@ -4,7 +4,8 @@ import type { CostBy, CostItem, CostReport } from '../contract/cost.ts'
 import { DAY_MS } from '../contract/ids.ts'
 import { toTime } from '../contract/fields.ts'
 import { problem } from '../contract/errors.ts'
-import type { Cost } from './ledger-rows.ts'
+import { LLM_SUMS } from './ledger-rows.ts'
+import type { Cost, EntryKind } from './ledger-rows.ts'
 
 export interface ReportWish {
   readonly by: CostBy
@@ -25,6 +26,12 @@ interface SumRow {
   readonly predictions: number
   readonly entries: number
   readonly unmeasured: number
+  readonly llm: number
+  readonly llm_calls: number
+  readonly unpriced_calls: number
+  readonly input_tokens: number
+  readonly output_tokens: number
+  readonly unpriced_tokens: number
 }
 
 /** SQL of what each report groups by. */
@@ -37,11 +44,14 @@ const KEYS: Readonly<Record<CostBy, string>> = {
 
 /** What an item is called that belongs to none. */
 const REST: Readonly<Record<CostBy, string>> = {
-  run: 'not of a run: serving and storage',
+  run: 'not of a run: serving, storage and language models',
   endpoint: 'not of an endpoint: runs and storage',
   project: 'no project',
   day: 'no day',
 }
+
+/** What is told of calls of language models; their nanodollars are in the amounts. */
+const LLM_COUNTS = LLM_SUMS.filter((column) => column !== 'nanodollars')
 
 const KIB_PER_GIB = 1024 * 1024
 const MONTH_S = 30 * 86_400
@@ -54,7 +64,7 @@ export async function report(room: Cost, who: Principal, wish: ReportWish): Prom
   const rows = await room.db.search<SumRow>({
     text: `SELECT ${KEYS[wish.by]} AS key, MIN(project) AS project, ${sum('micro_dollars')}, ${sum('cpu_ms')},
         ${sum('memory_kib_s')}, ${sum('storage_kib_s')}, ${sum('predictions')}, ${sum('unmeasured')}, COUNT(*) AS entries,
-        CAST(COALESCE(SUM(CASE WHEN kind = 'serving' THEN micro_dollars ELSE 0 END), 0) AS BIGINT) AS serving
+        ${LLM_COUNTS.map(sum).join(', ')}, ${sumOfKind('serving')}, ${sumOfKind('llm')}
       FROM cost_entries WHERE from_at >= ? AND from_at < ? AND (CAST(? AS TEXT) IS NULL OR project = ?)
       GROUP BY ${KEYS[wish.by]}`,
     params: [from, to, who.project, who.project],
@@ -76,6 +86,11 @@ function sum(column: string): string {
   return `CAST(COALESCE(SUM(${column}), 0) AS BIGINT) AS ${column}`
 }
 
+/** Micro-dollars of the entries of one kind. */
+function sumOfKind(kind: EntryKind): string {
+  return `CAST(COALESCE(SUM(CASE WHEN kind = '${kind}' THEN micro_dollars ELSE 0 END), 0) AS BIGINT) AS ${kind}`
+}
+
 function item(by: CostBy, row: SumRow): CostItem {
   const key = row.key === null ? '' : by === 'day' ? toTime(Number(row.key) * DAY_MS).slice(0, 10) : String(row.key)
   return {
@@ -89,7 +104,17 @@ function item(by: CostBy, row: SumRow): CostItem {
     micro_dollars_per_1k: row.predictions === 0 ? null : (row.serving * 1000) / row.predictions,
     entries: row.entries,
     unmeasured: row.unmeasured,
+    ...llmOf(row),
   }
+}
+
+function llmOf(
+  row: SumRow,
+): Pick<CostItem, 'micro_dollars_per_1m_tokens' | Exclude<(typeof LLM_COUNTS)[number], 'unpriced_tokens'>> {
+  const { llm, llm_calls, unpriced_calls, input_tokens, output_tokens, unpriced_tokens } = row
+  const priced = input_tokens + output_tokens - unpriced_tokens
+  const micro_dollars_per_1m_tokens = priced === 0 ? null : (llm * 1e6) / priced
+  return { llm_calls, unpriced_calls, input_tokens, output_tokens, micro_dollars_per_1m_tokens }
 }
 
 function byCost(a: CostItem, b: CostItem): number {

@@ -35,6 +35,9 @@ describe('backup', () => {
     const writer = new SegmentWriter(join(data, 'segments'), { maxBytes: 100 })
     for (let i = 0; i < 20; i++) writer.append(`record ${i}`)
     await writer.close()
+    const calls = new SegmentWriter(join(data, 'llm', 'segments'))
+    calls.append('a call')
+    await calls.close()
     writeFileSync(join(data, 'token'), 'secret')
     writeFileSync(join(data, 'webhook.key'), Buffer.alloc(32, 7), { mode: 0o600 })
   })
@@ -64,7 +67,7 @@ describe('backup', () => {
 
     const names = execFileSync('tar', ['tf', file], { encoding: 'utf8' }).trim().split('\n')
     assert.deepEqual(names.slice(0, 2), ['manifest.json', 'slipway.db'])
-    assert.equal(names.length, 2 + 1 + 5 + listSegments(join(data, 'segments')).length)
+    assert.equal(names.length, 2 + 1 + 5 + listSegments(join(data, 'segments')).length + 1)
 
     const target = join(root, 'restored')
     assert.deepEqual(await restore(file, target), made)
@@ -84,6 +87,8 @@ describe('backup', () => {
       records.map((record) => record.payload.toString()),
       Array.from({ length: 20 }, (_, i) => `record ${i}`),
     )
+    const [call] = listSegments(join(target, 'llm', 'segments'))
+    assert.equal(readSegment(call?.path ?? '', 0, 1 << 20).records[0]?.payload.toString(), 'a call')
     await restored.db.tx((t) => t.run('INSERT INTO pairs (a, b) VALUES (-1, -1)'))
     await restored.db.close()
   })

@@ -12,7 +12,7 @@ import { faultPoint } from '../fault.ts'
 import { corruptAmong, isCorrupt } from './corrupt.ts'
 import { missingBlobs, reading } from './missing.ts'
 import type { Needed } from './missing.ts'
-import { BESIDE, DATABASE, digestAt, MANIFEST, readManifest, tableAt, tableFile, unsound } from './manifest.ts'
+import { BESIDE, DATABASE, digestAt, LOGS, MANIFEST, readManifest, tableAt, tableFile, unsound } from './manifest.ts'
 import type { Entry, Manifest } from './manifest.ts'
 import { RESTORED_FILE } from './restored.ts'
 import type { RestoredNote } from './restored.ts'
@@ -199,10 +199,10 @@ async function loadingOf(manifest: Manifest, databaseUrl: string | undefined): P
 async function stage(dataDir: string, staging: string, { databaseUrl, blobs }: Elsewhere): Promise<Staged> {
   const { entries, ...known } =
     databaseUrl === undefined ? await stageFile(dataDir, staging) : await stageTables(databaseUrl, staging)
-  await mkdir(join(staging, 'segments'))
+  for (const folder of LOGS) await mkdir(join(staging, folder), { recursive: true })
   const taken = [
     ...readdirSync(dataDir).filter((name) => KEPT.test(name)),
-    ...listSegments(join(dataDir, 'segments')).map(({ name }) => `segments/${name}`),
+    ...LOGS.flatMap((folder) => listSegments(join(dataDir, folder)).map(({ name }) => `${folder}/${name}`)),
   ]
   for (const path of taken) {
     if (!(await gone(copyFile(join(dataDir, path), join(staging, path))))) entries.push(await described(staging, path))

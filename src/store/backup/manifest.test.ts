@@ -46,6 +46,7 @@ describe('a manifest', () => {
       { path: 'webhook.key', size: 32, sha256: HASH },
       { path: 'segments/gw.1-00000001.seg', size: 0, sha256: HASH },
       { path: 'segments/a_b-123456789.seg', size: 0, sha256: HASH },
+      { path: 'llm/segments/gw.1-00000001.seg', size: 0, sha256: HASH },
     ])
     assert.deepEqual(await read(full), full)
   })
@@ -108,6 +109,8 @@ describe('a manifest', () => {
       'segments/a-1234567.seg',
       'segments/a-12345678.segx',
       'segments/../a-12345678.seg',
+      'x/segments/a-12345678.seg',
+      'llm/llm/segments/a-12345678.seg',
     ])
       await assert.rejects(named(path), { code: 'bad_request', message: /its manifest names/ }, path)
     await named(BLOB.path)

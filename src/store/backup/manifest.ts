@@ -28,9 +28,12 @@ export const DATABASE = 'slipway.db'
 /** Databases of SQLite that a data folder may have beside the main one: what is pushed into them is nowhere else. */
 export const BESIDE = ['features/online.db']
 
+/** Folders in which gateways log: predictions, and calls of language models. What is not taken in yet is nowhere else. */
+export const LOGS = ['segments', 'llm/segments']
+
 /** What a backup may hold. */
 const KNOWN =
-  /^(slipway\.db|features\/online\.db|tables\/\w+\.copy|[\w-]+\.(?:key|jsonl)|blobs\/[0-9a-f]{2}\/[0-9a-f]{62}|segments\/[\w.]+-\d{8,}\.seg)$/
+  /^(slipway\.db|features\/online\.db|tables\/\w+\.copy|[\w-]+\.(?:key|jsonl)|blobs\/[0-9a-f]{2}\/[0-9a-f]{62}|(?:llm\/)?segments\/[\w.]+-\d{8,}\.seg)$/
 
 /** Where the rows of a table lie in a backup. */
 export function tableFile(table: string): string {

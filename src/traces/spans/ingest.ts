@@ -1,4 +1,5 @@
 /** Takes spans in: rows upserted, their traces made or widened, whichever of span and trace comes first. */
+import { ifFound } from '../../contract/absence/absent.ts'
 import type { Principal } from '../../contract/access.ts'
 import type { Db, SqlValue, Tx } from '../../store/db.ts'
 import { requireActiveExperiment } from '../../tracking/experiments/experiments.ts'
@@ -73,6 +74,29 @@ export async function logSpans(
     queues.set(room.db, queue)
   }
   await queue({ who, place, spans: spans.length, traces: summarise(spans) })
+}
+
+/** Where a program of a project writes spans. */
+export interface ProjectPlace {
+  readonly project: string
+  readonly experiment_id: string
+}
+
+/**
+ * Stores the spans of a program of a project, in a transaction of the caller's; the same again changes nothing. Returns the ids of their traces:
+ * none, and nothing is written, where the experiment is deleted, gone or of another project. A trace that another project has is left out.
+ */
+export async function insertSpans(
+  t: Tx,
+  room: Tracking,
+  { project, experiment_id }: ProjectPlace,
+  spans: readonly SpanData[],
+): Promise<string[]> {
+  const who: Principal = { id: 'gateway', name: 'gateway', role: 'service', project, token_id: null }
+  if ((await ifFound(requireActiveExperiment(t, room, who, experiment_id))) === undefined) return []
+  const traces = await ownTraces(t, project, summarise(spans))
+  await write(t, room, [{ who, place: { experiment_id }, spans: spans.length, traces }])
+  return traces.map((trace) => trace.trace_id)
 }
 
 /** Calls for the same place by the same caller, no two with spans of one trace: those are written in the order in which they came. */
@@ -150,16 +174,27 @@ function traceRow(trace: SpanSummary, experiment: ExperimentRow): SqlValue[] {
   ]
 }
 
-/** A principal of one project must not add to a trace of another. */
-async function refuseForeign(t: Tx, who: Principal, traces: readonly SpanSummary[]): Promise<void> {
-  if (who.project === null) return
+/** The traces without those that another project has. */
+async function ownTraces(t: Tx, project: string, traces: readonly SpanSummary[]): Promise<readonly SpanSummary[]> {
+  const found = await projectsOf(t, traces)
+  return traces.filter(({ trace_id }) => (found.get(trace_id) ?? project) === project)
+}
+
+/** Projects of the traces that are there, by id. */
+async function projectsOf(t: Tx, traces: readonly SpanSummary[]): Promise<Map<string, string>> {
   const ids = inList(traces.map((trace) => trace.trace_id))
   const found = await fetchAll<{ trace_id: string; project: string }>(
     t,
     sql`SELECT trace_id, project FROM traces WHERE trace_id IN ${ids}`,
   )
-  const foreign = found.find((row) => !sees(who, row.project))
-  if (foreign !== undefined) throw missing(`Trace with ID ${foreign.trace_id} is not found.`, 'trace', foreign.trace_id)
+  return new Map(found.map((row) => [row.trace_id, row.project]))
+}
+
+/** A principal of one project must not add to a trace of another. */
+async function refuseForeign(t: Tx, who: Principal, traces: readonly SpanSummary[]): Promise<void> {
+  if (who.project === null) return
+  const foreign = [...(await projectsOf(t, traces))].find(([, project]) => !sees(who, project))?.[0]
+  if (foreign !== undefined) throw missing(`Trace with ID ${foreign} is not found.`, 'trace', foreign)
 }
 
 /** Tags and metadata; what is there stays, but for tags that the root span carries. */

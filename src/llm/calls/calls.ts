@@ -1,0 +1,99 @@
+/** What becomes of calls of language models once the gateways have answered them: rows, money, traces, and routes that tell of them. */
+import { join } from 'node:path'
+import { llmCallsApi } from '../../contract/llm-calls.ts'
+import { enterLlmCalls } from '../../cost/llm-entries.ts'
+import type { LlmCallRecord } from '../../gateway/llm/records/record.ts'
+import type { BudgetRoute } from '../../gateway/table/llm.ts'
+import { mount } from '../../http/mount.ts'
+import type { Mounted } from '../../http/mount.ts'
+import type { Reader } from '../../store/db.ts'
+import { faultPoint } from '../../store/fault.ts'
+import { Follower } from '../../store/segments/follower.ts'
+import { insertSpans } from '../../traces/spans/ingest.ts'
+import type { Tracking } from '../../tracking/context/context.ts'
+import { overviewOf } from './overview.ts'
+import { parseCall } from './record.ts'
+import { writeCalls } from './rows.ts'
+import type { CallPorts } from './rows.ts'
+import { spentOf } from './spent.ts'
+import type { Spent, WindowStart } from './spent.ts'
+import { getCall, listCalls } from './views.ts'
+
+export interface CallsDeps {
+  /** Database and clock, and what traces are written with. */
+  readonly room: Tracking
+  /** Folder of the server's data. */
+  readonly dataDir: string
+  readonly windowStart: WindowStart
+  /** Told after the commit that took calls in: those that were new. */
+  readonly onCalls?: (calls: readonly LlmCallRecord[]) => void
+  readonly onError: (error: unknown) => void
+  /** Default: the ledger of the cost room, and traces in experiments of the call's own project. */
+  readonly ports?: Partial<CallPorts>
+  /** Bytes of the log of one transaction. */
+  readonly chunkBytes?: number
+  /** Age after which a segment that was taken in is deleted, ms. Default a day. */
+  readonly keepMs?: number
+}
+
+export interface CallsPart {
+  readonly routes: readonly Mounted[]
+  /** Follows the log from now on. */
+  start(): void
+  /** Stops; resolves when a chunk under way is taken in. The rest stays in the log. */
+  stop(): Promise<void>
+  /** Takes in what is in the log now; returns how many records that were. */
+  drain(): Promise<number>
+  /** What budgets were charged with in their windows of a time (ms), by the calls that were taken in. */
+  spentOf(
+    reader: Reader,
+    budgets: readonly Pick<BudgetRoute, 'id' | 'window'>[],
+    now: number,
+  ): Promise<Map<string, Spent>>
+}
+
+/** Folder in which gateways log calls, each into files of its own. */
+export function callsFolder(dataDir: string): string {
+  return join(dataDir, 'llm', 'segments')
+}
+
+/** Each call has several rows, and its spans: fewer of them make a transaction than of predictions. */
+const CHUNK_BYTES = 64 * 1024
+
+/** Makes the part. Two of them on one folder and database change nothing: each record is taken in once. */
+export function callsPart(deps: CallsDeps): CallsPart {
+  const { room, windowStart } = deps
+  const { db, clock } = room
+  const ports: CallPorts = {
+    charge: enterLlmCalls,
+    trace: (t, place, spans) => insertSpans(t, room, place, spans),
+    ...deps.ports,
+  }
+  const follower = new Follower<LlmCallRecord, readonly LlmCallRecord[]>({
+    db,
+    clock,
+    folder: callsFolder(deps.dataDir),
+    offsets: 'llm_offsets',
+    parse: parseCall,
+    async write(t, calls) {
+      const fresh = await writeCalls(t, calls, ports)
+      faultPoint('llm.ingest')
+      return fresh
+    },
+    onWritten: (_calls, fresh) => deps.onCalls?.(fresh),
+    onError: deps.onError,
+    chunkBytes: deps.chunkBytes ?? CHUNK_BYTES,
+    keepMs: deps.keepMs,
+  })
+  return {
+    routes: [
+      mount(llmCallsApi.listLlmCalls, ({ who, query }) => listCalls(db, who, query)),
+      mount(llmCallsApi.getLlmCall, ({ who, params }) => getCall(db, who, params.id)),
+      mount(llmCallsApi.llmOverview, ({ who, query }) => overviewOf(db, who, query, { now: clock() })),
+    ],
+    start: () => follower.start(),
+    stop: () => follower.stop(),
+    drain: () => follower.drain(),
+    spentOf: (reader, budgets, now) => spentOf(reader, budgets, { now, windowStart }),
+  }
+}
