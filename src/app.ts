@@ -12,7 +12,7 @@ import { evaluationRoom } from './evaluation/room.ts'
 import { httpRoom, type Answering } from './http/room.ts'
 import { isolationRoom } from './isolation/room.ts'
 import { jobsRoom } from './jobs/room.ts'
-import { llmRoom } from './llm/room.ts'
+import { llmRoom, type LlmDeps, type LlmRoom } from './llm/room.ts'
 import { monitoringRoom, type MonitoringRoom } from './monitoring/room.ts'
 import type { App, AppOptions } from './options.ts'
 import { pipelinesRoom, type PipelinesRoom } from './pipelines/room.ts'
@@ -151,9 +151,10 @@ function buildRooms(options: AppOptions, ground: Ground) {
     onnxRuntime: scoring.onnxRuntime,
     frozen: (reader, endpoint) => rollout.frozen(reader, endpoint),
     hooks: () => [monitoring.hooks, rollout.hooks],
+    llm: () => llm.route(),
     ...told('endpoints'),
   })
-  const llm = llmRoom({ ...tracking.context, seal: base.seal.seal })
+  const llm: LlmRoom = llmRoom(llmDeps(ground, options, { tracking, serving }))
   const rollout: RolloutRoom = rolloutRoom({
     ...base,
     registry: models.registry,
@@ -187,6 +188,26 @@ function buildRooms(options: AppOptions, ground: Ground) {
   return { ...below, tracking, evaluation, llm, transfer, serving, rollout, cost, ci, jobs }
 }
 
+/** What language models stand on; gateways get a change of their settings at once. */
+function llmDeps(
+  { store, base, told }: Ground,
+  { egressAllow = [] }: AppOptions,
+  { tracking, serving }: { readonly tracking: TrackingRoom; readonly serving: ServingRoom },
+): LlmDeps {
+  const settled = () => serving.refresh().catch(told('llm').onError)
+  const { dataDir, ifSound } = store
+  return {
+    ...tracking.context,
+    ...base.seal,
+    tokens: base.tokens,
+    egressAllow,
+    settled,
+    dataDir,
+    ifSound,
+    ...told('llm'),
+  }
+}
+
 /** Where the room of cost reads what was used. */
 function metersOf(pipelines: PipelinesRoom, serving: ServingRoom, models: RegistryRoom): CostDeps['sources'] {
   const { usage: attempts, running } = pipelines
@@ -207,11 +228,11 @@ function operate({ jobs, ...rooms }: ReturnType<typeof buildRooms>) {
       features.start()
       jobs.start()
       for (const room of [serving, pipelines]) await room.start()
-      for (const room of [rollout, monitoring, cost]) room.start()
+      for (const room of [llm, rollout, monitoring, cost]) room.start()
       return serving.addresses()
     },
     async stop() {
-      for (const room of [cost, monitoring, rollout, pipelines, jobs, features, serving]) await room.stop()
+      for (const room of [cost, monitoring, rollout, pipelines, jobs, features, serving, llm]) await room.stop()
     },
   }
 }

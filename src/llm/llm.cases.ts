@@ -1,6 +1,9 @@
 /** What the llm room must do on every database. */
 import type { Db } from '../store/db.ts'
 import { describeTracking } from '../tracking/suites.cases.ts'
+import { keyCases } from './keys/keys.cases.ts'
+import { priceCases } from './prices/kept.cases.ts'
+import { routeCases } from './route/route.cases.ts'
 import { llmRemovalCases } from './removal.cases.ts'
 import { definitionCases } from './settings/definitions.cases.ts'
 import { endpointCases } from './settings/endpoints.cases.ts'
@@ -10,5 +13,5 @@ import { secretCases } from './settings/secrets.cases.ts'
 
 export function llmCases(name: string, open: () => Promise<{ db: Db; close(): Promise<void> }>): void {
   const settings = [gatewayCases, secretCases, definitionCases, endpointCases, linkCases]
-  describeTracking(`${name}: llm`, open, [...settings, llmRemovalCases])
+  describeTracking(`${name}: llm`, open, [...settings, keyCases, priceCases, routeCases, llmRemovalCases])
 }

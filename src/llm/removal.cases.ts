@@ -4,6 +4,14 @@ import { resolve } from 'node:path'
 import { beforeEach, describe, it } from 'node:test'
 import { tableOwners } from '../../test/rooms.ts'
 import type { Bench } from '../tracking/bench.cases.ts'
+import { NewBudget } from '../contract/llm/budgets.ts'
+import { NewPrice } from '../contract/llm/prices.ts'
+import { callOf } from './calls/call.fixture.ts'
+import { writeCalls } from './calls/rows.ts'
+import { createBudget, listBudgets } from './keys/budgets.ts'
+import { createKey, removeKey } from './keys/keys.ts'
+import { roomWithTokens } from './keys/room.fixture.ts'
+import { setPrice } from './prices/kept.ts'
 import { llmPart, resetLlm } from './removal.ts'
 import { getEndpoint } from './settings/endpoints.ts'
 import { bindEndpoint, setEndpointTag } from './settings/links.ts'
@@ -13,13 +21,17 @@ import type { Endpoint } from './settings/settings.fixture.ts'
 
 /** The tables of the room, as the migrations say it. */
 const TABLES = [...tableOwners(resolve(import.meta.dirname, '..'))]
-  .filter(([, owner]) => owner === 'llm')
+  .filter(([table, owner]) => owner === 'llm' && table !== 'llm_offsets')
   .map(([table]) => table)
+
+/** Calls are rows here, and nothing else. */
+const NO_PORTS = { charge: () => Promise.resolve(), trace: () => Promise.resolve([]) }
 
 export function llmRemovalCases(bench: Bench): void {
   describe('the settings of a project', () => {
     const { secret, definition, endpoint } = settingsMaker(bench, 'removal')
-    const part = () => llmPart(bench.room.db)
+    const room = () => roomWithTokens(bench)
+    const part = () => llmPart(bench.room.db, room().tokens)
     beforeEach(() => resetLlm(bench.room.db))
 
     /** One of everything, its names led by a word. */
@@ -30,6 +42,16 @@ export function llmRemovalCases(bench: Bench): void {
       const { endpoint_id } = made
       await bindEndpoint(bench.room, who, { endpoint_id, resource_type: 'scorer', resource_id: 's' })
       await setEndpointTag(bench.room, who, { endpoint_id, key: 'k', value: 'v' })
+      return made
+    }
+    /** What a project has that is for it alone, and what all have. */
+    async function fillMore(project: 'red' | 'blue') {
+      const who = bench.member(project)
+      const made = await createKey(room(), who, { name: `${project} bot` })
+      await createBudget(room(), who, NewBudget.parse({ scope: 'project', window: 'day', limit: 1 }))
+      const price = { provider: 'x', model: 'y', input: 1, output: 1, from: '2026-01-01T00:00:00Z' }
+      await setPrice(room(), bench.root, NewPrice.parse(price))
+      await bench.room.db.tx((t) => writeCalls(t, [callOf(`${project} call`, { project })], NO_PORTS))
       return made
     }
     const counts = async () => {
@@ -57,14 +79,19 @@ export function llmRemovalCases(bench: Bench): void {
 
     it('go whole, and another keeps as much as it had', async () => {
       await fill('blue', 'theirs')
+      const kept = await fillMore('blue')
       const theirs = await counts()
       assert.ok(
         Object.values(theirs).every((count) => count > 0),
         JSON.stringify(theirs),
       )
       await fill('red', 'ours')
+      const gone = await fillMore('red')
       await part().remove?.(bench.root, 'red')
       assert.deepEqual(await counts(), theirs)
+      // a key that lost its limits is not one without limits
+      await assert.rejects(room().tokens.find(gone.token), /unauthenticated|revoked/)
+      assert.equal((await room().tokens.find(kept.token)).id, kept.key.id)
       assert.equal(await part().holds(bench.room.db, 'red'), undefined)
     })
 
@@ -91,10 +118,21 @@ export function llmRemovalCases(bench: Bench): void {
       ])
     })
 
+    it('a key is given to nobody, a budget of the project becomes one of the other', async () => {
+      const { key } = await fillMore('red')
+      assert.deepEqual(await conflicts(), ["llm_keys: 'red bot', which is for one project; revoke it"])
+      await removeKey(room(), bench.root, key.id)
+      assert.deepEqual(await conflicts(), [])
+      await bench.room.db.tx(async (t) => part().give?.(t, 'red', 'blue'))
+      const [budget] = await listBudgets(room(), bench.member('blue'))
+      assert.deepEqual([budget?.project, budget?.of], ['blue', 'blue'])
+    })
+
     it('a reset leaves no row in any table of the room', async () => {
       await fill('red', 'reset')
+      await fillMore('red')
       await resetLlm(bench.room.db)
-      assert.ok(TABLES.length >= 6)
+      assert.ok(TABLES.length >= 9)
       assert.deepEqual(
         Object.values(await counts()).filter((count) => count > 0),
         [],

@@ -15,7 +15,7 @@ describe('settings of the gateway over HTTP', () => {
   const call = (method: string, path: string, ...rest: [sent?: object, role?: Parameters<typeof send>[3]]) =>
     send(method, `${GATEWAY}/${path}`, ...rest)
   before(async () => {
-    served = await serveRoutes(['admin', 'viewer', 'contributor', 'service'], (room) =>
+    served = await serveRoutes(['admin', 'maintainer', 'viewer', 'contributor', 'service'], (room) =>
       llmRoutes({ ...room, seal: (text) => Buffer.from(text).toString('hex') }),
     )
   })
@@ -55,6 +55,61 @@ describe('settings of the gateway over HTTP', () => {
       { name: 'aws_region_name', type: 'string', description: 'AWS region name', required: false },
     ])
     await assertRefused(call('GET', 'provider-config'), INVALID, /'provider'/)
+  })
+
+  it('models of providers are listed with their prices', async () => {
+    const listed = partOf(await call('GET', 'supported-models', { provider: 'openai' }, 'viewer'), 'models')
+    const mini = (listed as Record<string, unknown>[]).find(({ model }) => model === 'gpt-4o-mini')
+    assert.deepEqual(
+      [mini?.['provider'], mini?.['mode'], mini?.['input_cost_per_token'], mini?.['output_cost_per_token']],
+      ['openai', 'chat', 1.5e-7, 6e-7],
+    )
+    assert.equal(mini?.['max_input_tokens'], 128_000)
+    const all = partOf(await call('GET', 'supported-models'), 'models') as Record<string, unknown>[]
+    assert.ok(
+      all.some(({ provider }) => provider === 'anthropic') && all.some(({ provider }) => provider === 'bedrock'),
+    )
+    assert.deepEqual(partOf(await call('GET', 'supported-models', { provider: 'nobody' }), 'models'), [])
+  })
+
+  it('a budget is made, changed in its amount and action alone, listed and removed', async () => {
+    const given = {
+      budget_unit: 'USD',
+      budget_amount: 12.5,
+      duration: { unit: 'MONTHS', value: 1 },
+      target_scope: 'USER',
+      target_value: 'ada',
+      budget_action: 2,
+    }
+    const made = partOf(await call('POST', 'budgets/create', given), 'budget_policy') as Record<string, unknown>
+    const { budget_policy_id, created_at, last_updated_at, created_by, last_updated_by, ...said } = made
+    assert.deepEqual(said, { ...given, budget_action: 'REJECT' })
+    assert.deepEqual([last_updated_at, last_updated_by, created_by], [created_at, 'admin', 'admin'])
+    assert.deepEqual((await call('GET', 'budgets/get', { budget_policy_id }, 'viewer')).body, { budget_policy: made })
+    const update = { budget_policy_id, budget_amount: 0.1, budget_action: 'ALERT', duration: given.duration }
+    const changed = partOf(await call('POST', 'budgets/update', update), 'budget_policy')
+    assert.deepEqual(changed, { ...made, budget_amount: 0.1, budget_action: 'ALERT' })
+    assert.deepEqual((await call('GET', 'budgets/list', {}, 'viewer')).body, { budget_policies: [changed] })
+    assert.deepEqual((await call('GET', 'budgets/windows')).body, { windows: [] })
+    for (const [sent, message] of [
+      [{ duration: { unit: 'DAYS', value: 1 } }, /duration of a budget policy cannot be changed/],
+      [{ target_scope: 'WORKSPACE' }, /target of a budget policy cannot be changed/],
+      [{ target_value: 'bea' }, /target of a budget policy cannot be changed/],
+      [{ budget_amount: -1 }, /Invalid budget_amount: -1/],
+    ] as const)
+      await assertRefused(call('POST', 'budgets/update', { budget_policy_id, ...sent }), INVALID, message)
+    for (const [sent, message] of [
+      [{ duration: { unit: 'MINUTES', value: 5 } }, /Invalid duration: 5 MINUTES/],
+      [{ duration: { unit: 'DAYS', value: 2 } }, /Invalid duration: 2 DAYS/],
+      [{ target_scope: 'GLOBAL', target_value: undefined }, /Invalid target_scope: GLOBAL/],
+      [{ target_scope: 'WORKSPACE' }, /target_value can only be set/],
+      [{ target_value: undefined }, /target_value is required/],
+      [{ budget_amount: 1e30 }, /Invalid budget_amount/],
+    ] as const)
+      await assertRefused(call('POST', 'budgets/create', { ...given, ...sent }), INVALID, message)
+    await assertRefused(call('POST', 'budgets/create', given, 'maintainer'), FORBIDDEN, /maintainer/)
+    assert.deepEqual((await call('DELETE', 'budgets/delete', { budget_policy_id })).body, {})
+    await assertRefused(call('GET', 'budgets/get', { budget_policy_id }), MISSING, /Budget policy not found/)
   })
 
   it('a secret is made, shown by id and by name, listed, set anew and deleted', async () => {

@@ -31,6 +31,7 @@ import type { Unanswered } from './fleet/faults.ts'
 import { places } from './fleet/places.ts'
 import type { Places, VersionPorts } from './fleet/places.ts'
 import { Publisher } from './fleet/publisher.ts'
+import type { RoutingDeps } from './fleet/routing.ts'
 import { gatewayFigures, logLossesOf, servingUsage } from './records/figures.ts'
 import type { GatewayLogLoss } from './records/figures.ts'
 import { ingestHooks } from './records/hooks.ts'
@@ -58,6 +59,8 @@ export interface ServingDeps
   readonly tokens: Pick<Tokens, 'valid' | 'create'>
   /** Ports: what rooms below do with ingested records, in order; asked for at each transaction. */
   readonly hooks: () => readonly IngestHooks[]
+  /** Port: what gateways need of language models. */
+  readonly llm?: RoutingDeps['llm']
   /** Told after a change of an endpoint. */
   readonly changed: (endpoint: string) => void
   readonly log: (message: string, error?: unknown) => void
@@ -164,6 +167,7 @@ function openGateways(deps: ServingDeps, laidOut: Places): { fleet: Fleet; publi
     places: laidOut,
     open: deps.open,
     tokens: () => deps.tokens.valid(),
+    ...(deps.llm !== undefined && { llm: deps.llm }),
     file: runFiles(dataDir).routing,
     gateways: () => fleet.gateways(),
     renewed: (of, place) => db.tx((t) => keepBackend(t, of, place)),

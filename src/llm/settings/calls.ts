@@ -15,7 +15,7 @@ import {
   updateEndpoint,
 } from './endpoints.ts'
 import { bindEndpoint, deleteEndpointTag, listBindings, setEndpointTag, unbindEndpoint } from './links.ts'
-import { knownProviders, providerConfig } from './providers.ts'
+import { knownModels, knownProviders, providerConfig } from './providers.ts'
 import { createSecret, deleteSecret, getSecret, listSecrets, updateSecret } from './secrets.ts'
 
 const { read, write } = callsOf('endpoints', '3.0')
@@ -41,7 +41,7 @@ const endpoint = {
 
 export function gatewayCalls(room: Llm): Rpc[] {
   return [
-    ...providerCalls(),
+    ...providerCalls(room),
     ...secretCalls(room),
     ...definitionCalls(room),
     ...endpointCalls(room),
@@ -49,11 +49,15 @@ export function gatewayCalls(room: Llm): Rpc[] {
   ]
 }
 
-function providerCalls(): Rpc[] {
+function providerCalls(room: Llm): Rpc[] {
   return [
     read.get('gateway/supported-providers', 'Providers of language models whose credentials are known', {
       fields: {},
       handle: () => Promise.resolve({ providers: knownProviders() }),
+    }),
+    read.get('gateway/supported-models', 'Models of providers, with their prices where they are known', {
+      fields: { provider: text() },
+      handle: (given) => Promise.resolve({ models: knownModels(room.clock(), given.provider) }),
     }),
     read.get('gateway/provider-config', 'What credentials and settings a provider asks for', {
       fields: { provider: id() },

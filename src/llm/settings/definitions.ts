@@ -1,6 +1,6 @@
 /** Model definitions of MLflow's gateway: a provider's model together with the secret that opens it. */
 import type { Principal } from '../../contract/access.ts'
-import type { Reader } from '../../store/db.ts'
+import type { Reader, Tx } from '../../store/db.ts'
 import { homeProject } from '../../auth/visibility.ts'
 import type { Llm } from '../context/context.ts'
 import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
@@ -16,23 +16,29 @@ export interface DefinitionRow extends Made {
   readonly model_name: string
 }
 
+interface DefinitionGiven {
+  readonly name: string
+  readonly secret_id: string
+  readonly provider: string
+  readonly model_name: string
+}
+
 /** Makes a definition. RESOURCE_DOES_NOT_EXIST without its secret, RESOURCE_ALREADY_EXISTS for a name that is taken. */
-export async function createDefinition(
-  room: Llm,
-  who: Principal,
-  given: { name: string; secret_id: string; provider: string; model_name: string },
-): Promise<object> {
-  return room.db.tx(async (t) => {
-    const secret = await records.requireById<Made>(t, who, records.SECRET, given.secret_id)
-    const row: DefinitionRow = {
-      model_definition_id: records.newId(room, 'd'),
-      ...given,
-      ...records.madeNow(room, who, who.project ?? secret.project ?? homeProject(who)),
-    }
-    await records.insertNamed(t, records.DEFINITION, { ...row })
-    await records.recordChange(t, room, who, { id: row.model_definition_id, what: 'model definition created' })
-    return (await showDefinitions(t, [row]))[0] ?? {}
-  })
+export async function createDefinition(room: Llm, who: Principal, given: DefinitionGiven): Promise<object> {
+  return room.db.tx(async (t) => (await showDefinitions(t, [await addDefinition(t, room, who, given)]))[0] ?? {})
+}
+
+/** Makes a definition in a transaction of the caller's. RESOURCE_DOES_NOT_EXIST, RESOURCE_ALREADY_EXISTS. */
+export async function addDefinition(t: Tx, room: Llm, who: Principal, given: DefinitionGiven): Promise<DefinitionRow> {
+  const secret = await records.requireById<Made>(t, who, records.SECRET, given.secret_id)
+  const row: DefinitionRow = {
+    model_definition_id: records.newId(room, 'd'),
+    ...given,
+    ...records.madeNow(room, who, who.project ?? secret.project ?? homeProject(who)),
+  }
+  await records.insertNamed(t, records.DEFINITION, { ...row })
+  await records.recordChange(t, room, who, { id: row.model_definition_id, what: 'model definition created' })
+  return row
 }
 
 /** Changes what is given. RESOURCE_DOES_NOT_EXIST, RESOURCE_ALREADY_EXISTS. */

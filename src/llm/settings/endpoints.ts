@@ -1,4 +1,4 @@
-/** Endpoints of MLflow's gateway: a name with the models behind it, and how a call is given to one. Nothing is called here. */
+/** Endpoints of MLflow's gateway: a name with the models behind it, and how a call is given to one. */
 import { insertRow } from '../../store/sql/rows.ts'
 import type { Principal } from '../../contract/access.ts'
 import type { Reader, Sql, Tx } from '../../store/db.ts'
@@ -56,7 +56,8 @@ export interface EndpointRow extends Made {
   readonly usage_tracking: number
 }
 
-interface MappingRow {
+/** A model of an endpoint. */
+export interface MappingRow {
   readonly mapping_id: string
   readonly endpoint_id: string
   readonly model_definition_id: string
@@ -76,23 +77,32 @@ export async function createEndpoint(
   who: Principal,
   given: EndpointGiven & { readonly name: string },
 ): Promise<object> {
+  return room.db.tx(async (t) => oneEndpoint(t, await addEndpoint(t, room, who, given)))
+}
+
+/** Makes an endpoint in a transaction of the caller's; else as `createEndpoint`. */
+export async function addEndpoint(
+  t: Tx,
+  room: Llm,
+  who: Principal,
+  given: EndpointGiven & { readonly name: string },
+): Promise<EndpointRow> {
   if (given.model_configs.length === 0) throw invalid('Endpoint must have at least one model configuration')
-  return room.db.tx(async (t) => {
-    const project = await projectOf(t, who, given.model_configs)
-    const row: EndpointRow = {
-      endpoint_id: newId(room, 'e'),
-      name: given.name,
-      routing_strategy: given.routing_strategy ?? null,
-      fallback_config: given.fallback_config === undefined ? null : JSON.stringify(given.fallback_config),
-      experiment_id: null,
-      usage_tracking: given.usage_tracking === false ? 0 : 1,
-      ...madeNow(room, who, project),
-    }
-    const whole = { ...row, experiment_id: await experimentFor(t, room, who, { row, asked: given.experiment_id }) }
-    await insertNamed(t, ENDPOINT, { ...whole })
-    await putModels(t, room, who, { endpoint: whole, models: given.model_configs, from: 0 })
-    return recorded(t, room, who, { row: whole, what: 'endpoint created' })
-  })
+  const project = await projectOf(t, who, given.model_configs)
+  const row: EndpointRow = {
+    endpoint_id: newId(room, 'e'),
+    name: given.name,
+    routing_strategy: given.routing_strategy ?? null,
+    fallback_config: given.fallback_config === undefined ? null : JSON.stringify(given.fallback_config),
+    experiment_id: null,
+    usage_tracking: given.usage_tracking === false ? 0 : 1,
+    ...madeNow(room, who, project),
+  }
+  const whole = { ...row, experiment_id: await experimentFor(t, room, who, { row, asked: given.experiment_id }) }
+  await insertNamed(t, ENDPOINT, { ...whole })
+  await putModels(t, room, who, { endpoint: whole, models: given.model_configs, from: 0 })
+  await recordChange(t, room, who, { id: row.endpoint_id, what: 'endpoint created' })
+  return whole
 }
 
 /** Changes what is given of an endpoint; models that are given replace the ones before. */

@@ -1,5 +1,6 @@
-/** Providers of language models whose credentials MLflow's clients know how to ask for; nothing is called, so any name is taken. */
+/** Providers of language models whose credentials MLflow's clients know how to ask for. */
 import { invalid } from '../../mlflow/wire.ts'
+import { modelsOf } from '../prices/book.ts'
 
 /** A thing to ask for; what is `secret` is to be sealed, the rest are settings. */
 interface Asked {
@@ -146,6 +147,31 @@ const DESCRIBED: Readonly<Record<string, string>> = {
 export function knownProviders(): string[] {
   return [...PROVIDERS]
 }
+
+/** The models that are known of a provider, or of all, as MLflow shows them; what of a model is not known is null. */
+export function knownModels(at: number, provider?: string): object[] {
+  const names = provider ? [provider] : PROVIDERS
+  return names.flatMap((name) =>
+    modelsOf(name, at).map(({ model, window, price }) => ({
+      model,
+      provider: name,
+      mode: price?.output === 0 ? 'embedding' : 'chat',
+      supports_function_calling: null,
+      supports_vision: null,
+      supports_reasoning: null,
+      supports_prompt_caching: price === null ? null : price.cache_read !== null,
+      supports_response_schema: null,
+      max_input_tokens: window,
+      max_output_tokens: null,
+      input_cost_per_token: price === null ? null : price.input / PICO,
+      output_cost_per_token: price === null ? null : price.output / PICO,
+      deprecation_date: null,
+    })),
+  )
+}
+
+/** Picodollars of a dollar. */
+const PICO = 1e12
 
 /** What to ask for so that a provider can be called; one that is not known has a key and an address. */
 export function providerConfig(provider: string): ProviderConfig {

@@ -10,7 +10,8 @@ import type { Made } from './records.ts'
 
 export type Texts = Readonly<Record<string, string>>
 
-interface SecretRow extends Made {
+/** A row of `gateway_secrets`; `masked` and `auth_config` are JSON objects. */
+export interface SecretRow extends Made {
   readonly secret_id: string
   readonly secret_name: string
   readonly sealed: string
@@ -23,12 +24,22 @@ const LONGEST = 64_000
 /** A shorter value is not shown even in part. */
 const SHORTEST_SHOWN = 8
 
+/** What a secret is made of. */
+export interface SecretGiven {
+  readonly secret_name: string
+  readonly secret_value: Texts
+  readonly provider: string | undefined
+  readonly auth_config: Texts | undefined
+}
+
 /** Keeps a secret. RESOURCE_ALREADY_EXISTS when the project has one of that name. */
-export async function createSecret(
-  room: Llm,
-  who: Principal,
-  given: { secret_name: string; secret_value: Texts; provider: string | undefined; auth_config: Texts | undefined },
-): Promise<object> {
+export async function createSecret(room: Llm, who: Principal, given: SecretGiven): Promise<object> {
+  if (Object.keys(given.secret_value).length === 0) throw withoutValue()
+  return wire(await keepSecret(room, who, given))
+}
+
+/** Keeps a secret, or of a provider that asks for none its name and settings. RESOURCE_ALREADY_EXISTS. */
+export async function keepSecret(room: Llm, who: Principal, given: SecretGiven): Promise<SecretRow> {
   const secret_id = newId(room, 's')
   const row: SecretRow = {
     secret_id,
@@ -42,7 +53,7 @@ export async function createSecret(
   return room.db.tx(async (t) => {
     await insertNamed(t, SECRET, { ...row })
     await recordChange(t, room, who, { id: secret_id, what: 'secret created' })
-    return wire(row)
+    return row
   })
 }
 
@@ -52,6 +63,7 @@ export async function updateSecret(
   who: Principal,
   given: { secret_id: string; secret_value: Texts | undefined; auth_config: Texts | undefined },
 ): Promise<object> {
+  if (given.secret_value !== undefined && Object.keys(given.secret_value).length === 0) throw withoutValue()
   const changed = given.secret_value === undefined ? {} : sealed(room, given.secret_id, given.secret_value)
   return room.db.tx(async (t) => {
     const old = await requireById<SecretRow>(t, who, SECRET, given.secret_id)
@@ -99,11 +111,14 @@ export async function deleteSecret(room: Llm, who: Principal, id: string): Promi
 
 function sealed(room: Llm, id: string, values: Texts): { sealed: string; masked: string } {
   if (room.seal === undefined) throw mlflowProblem('NOT_IMPLEMENTED', 'This server has no key to seal secrets with.')
-  if (Object.keys(values).length === 0) throw invalid("Missing value for required parameter 'secret_value'.")
   const text = JSON.stringify(values)
   checkLength(text, 'secret_value', LONGEST)
   const masked = Object.fromEntries(Object.entries(values).map(([key, value]) => [key, mask(value)]))
   return { sealed: room.seal(text, `gateway secret ${id}`), masked: JSON.stringify(masked) }
+}
+
+function withoutValue(): Error {
+  return invalid("Missing value for required parameter 'secret_value'.")
 }
 
 function mask(value: string): string {

@@ -7,7 +7,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import type { TestContext } from 'node:test'
+import type { LlmRoute } from '../../gateway/table/llm.ts'
 import type { GatewayFile } from '../../gateway/run-files.ts'
 import type { RoutingTable, TokenRoute } from '../../gateway/table/table.ts'
 import { never, until } from '../../../test/until.ts'
@@ -71,7 +73,7 @@ async function open(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'pub-'))
   const store = await openTemporaryStore()
   const { db } = store
-  const state = { gateways: [] as GatewayFile[], tokens: [TOKEN] }
+  const state = { gateways: [] as GatewayFile[], tokens: [TOKEN], llm: undefined as LlmRoute | undefined }
   const faults: string[] = []
   const file = join(folder, 'routing.json')
   const laidOut = new Map<string, Place>()
@@ -100,6 +102,7 @@ async function open(t: TestContext) {
     open: false,
     file,
     tokens: async () => state.tokens,
+    llm: async () => state.llm,
     gateways: () => state.gateways,
     renewed: async ({ model, version }, { backend }) => void told.push(`${model}/${version} ${backend.kind}`),
     onError: (error) => faults.push((error as Error).message),
@@ -226,6 +229,34 @@ test('each second it is looked at who missed what: tokens, epochs of others, gat
   answers.status = 200
   await look(8)
   assert.deepEqual(one.epochs, [0, 0, 0, 0, 1, 1, 1, 1, 1])
+  publisher.stop()
+})
+
+test('a change of what is said of language models is brought to gateways within a second, and no change is not', async (t) => {
+  const { folder, state, publisher } = await open(t)
+  const tables: RoutingTable[] = []
+  const one = await gateway(t, folder, (table) => void tables.push(table))
+  state.gateways = [one.file]
+  state.llm = { providers: [], endpoints: [], keys: [], budgets: [], allow: [] }
+  await publisher.publish()
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  publisher.start()
+  await never(
+    'a table without news',
+    () => tables.length > 1,
+    5,
+    async () => {
+      t.mock.timers.tick(1000)
+      await setImmediate()
+    },
+  )
+  state.llm = { ...state.llm, allow: ['10.0.0.7:9000'] }
+  t.mock.timers.tick(1000)
+  await until('the table with news', () => tables.length > 1)
+  assert.deepEqual(
+    tables.map(({ llm }) => llm?.allow),
+    [[], ['10.0.0.7:9000']],
+  )
   publisher.stop()
 })
 

@@ -8,6 +8,7 @@ import { currentEpoch } from '../context/epoch.ts'
 import type { GatewayFile } from '../../gateway/run-files.ts'
 import { readJsonFile, writeWhole } from '../../gateway/run-files.ts'
 import type { LoadFailure } from '../../gateway/loader.ts'
+import type { LlmRoute } from '../../gateway/table/llm.ts'
 import type { RoutingTable } from '../../gateway/table/table.ts'
 
 export interface PublisherDeps extends RoutingDeps {
@@ -36,6 +37,7 @@ export class Publisher {
   #next: Promise<Pushed> | undefined
   #last: RoutingTable | undefined
   #tokens = ''
+  #llm: string | undefined
   #behind = false
   /** Versions that its endpoints name and that did not lie here when the last table was made. */
   #missing: readonly ModelVersion[] = []
@@ -96,6 +98,7 @@ export class Publisher {
     const { table, missing } = await buildTable(this.#deps, { held, ...(first && { patienceMs: FIRST_PATIENCE_MS }) })
     this.#last = table
     this.#tokens = JSON.stringify(table.tokens)
+    this.#llm = settingsText(table.llm)
     try {
       writeWhole(this.#deps.file, JSON.stringify(table))
     } catch (error) {
@@ -157,7 +160,7 @@ export class Publisher {
     return this.#missing.some((of) => places.here(of) !== undefined)
   }
 
-  /** Publishes again when something changed that nobody announced: tokens, another replica's epoch, a gateway that missed it. */
+  /** Publishes again when something changed that nobody announced: tokens, language models, another replica's epoch, a gateway that missed it. */
   async #look(): Promise<void> {
     if (this.#running !== undefined) return
     const gone = performance.now() - this.#checkedAt > CHECK_MS && (await this.#check())
@@ -166,7 +169,14 @@ export class Publisher {
     const again = this.#failedAt !== undefined && performance.now() - this.#failedAt > AGAIN_MS
     const epoch = await currentEpoch(this.#deps.db)
     const tokens = JSON.stringify(await this.#deps.tokens())
-    if (gone || renewed || arrived || this.#behind || again || epoch !== this.#last?.epoch || tokens !== this.#tokens)
-      await this.publish()
+    const llm = settingsText(await this.#deps.llm?.())
+    const told = epoch !== this.#last?.epoch || tokens !== this.#tokens || llm !== this.#llm
+    if (gone || renewed || arrived || this.#behind || again || told) await this.publish()
   }
+}
+
+/** What a table is made anew for; what budgets have spent is known by gateways themselves, and changes with each call. */
+function settingsText(llm: LlmRoute | undefined): string | undefined {
+  if (llm === undefined) return undefined
+  return JSON.stringify({ ...llm, budgets: llm.budgets.map(({ spent: _spent, since: _since, ...budget }) => budget) })
 }

@@ -10,6 +10,7 @@ import type { EndpointRow, VariantRow, WantedVariant } from '../context/rows.ts'
 import { endpointRows, variantsOf } from '../context/rows.ts'
 import { currentEpoch } from '../context/epoch.ts'
 import type { ModelVersion, Places } from './places.ts'
+import type { LlmRoute } from '../../gateway/table/llm.ts'
 import type { GatewayFile } from '../../gateway/run-files.ts'
 import type { BreakerRoute, EndpointRoute, RoutingTable, TokenRoute, VariantRoute } from '../../gateway/table/table.ts'
 import type { LimitsRoute } from '../../scoring/rows/fields.ts'
@@ -20,6 +21,8 @@ export interface RoutingDeps {
   readonly open: boolean
   readonly tokens: () => Promise<readonly TokenRoute[]>
   readonly places: Pick<Places, 'here' | 'bring'>
+  /** Port: what gateways need of language models; without it the table says nothing of them. */
+  readonly llm?: () => Promise<LlmRoute | undefined>
 }
 
 export interface TableOptions {
@@ -64,7 +67,9 @@ export async function buildTable(deps: RoutingDeps, options: TableOptions = {}):
     endpoints.push(former === undefined ? route : { ...route, variants: former.variants, standby: former.standby })
   }
   const [epoch, tokens] = [await currentEpoch(deps.db), await deps.tokens()]
-  return { table: { format: 'slipway.routing/1', epoch, open: deps.open, endpoints, tokens }, missing }
+  const llm = await deps.llm?.()
+  const table: RoutingTable = { format: 'slipway.routing/1', epoch, open: deps.open, endpoints, tokens }
+  return { table: llm === undefined ? table : { ...table, llm }, missing }
 }
 
 /** A variant that was not written yet, as a row. */
