@@ -2,6 +2,7 @@
 import { CI_FLAGS } from './ci/flags.ts'
 import { DATA_FLAGS } from './data/flags.ts'
 import { FEATURES_COMMANDS } from './features/flags.ts'
+import { LLM_COMMANDS } from './llm/flags.ts'
 import { IMAGE_FLAGS } from './image/flags.ts'
 import { flagsOf, SERVER_FLAGS } from './invocation/command.ts'
 import type { Command } from './invocation/command.ts'
@@ -78,6 +79,7 @@ export const COMMANDS: readonly Command[] = [
     load: () => import('./data/data.ts'),
   },
   ...FEATURES_COMMANDS,
+  ...LLM_COMMANDS,
   {
     name: 'ship',
     summary: 'Run the pipeline and take the accepted model to its endpoint',

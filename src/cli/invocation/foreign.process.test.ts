@@ -14,6 +14,7 @@ const project = join(root, 'project')
 const rows = join(root, 'rows.csv')
 const features = join(root, 'features')
 const pushed = join(root, 'pushed.json')
+const priceMap = join(root, 'prices.json')
 
 /** What stands there in place of a server of ours: status and body. */
 const ANSWERS: Readonly<Record<string, readonly [number, string]>> = {
@@ -47,6 +48,7 @@ before(async () => {
   mkdirSync(features)
   writeFileSync(join(features, 'slipway.yaml'), 'project: p\nfeatures: {entities: {e: {keys: {k: int}}}}\n')
   writeFileSync(pushed, '[{"k": 1}]')
+  writeFileSync(priceMap, '{}')
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 })
@@ -95,6 +97,20 @@ const WORDS: Readonly<Record<string, readonly string[]>> = {
   'features jobs': ['jobs'],
   'features jobs JOB': ['jobs', 'fj_1'],
   'features cancel': ['cancel', 'fj_1'],
+  llm: [],
+  'llm providers': ['providers'],
+  'llm providers add': ['providers', 'add', 'openai'],
+  'llm providers remove': ['providers', 'remove', 'openai'],
+  'llm endpoints add': ['endpoints', 'add', 'chat', '--model', 'openai/gpt-4o-mini'],
+  'llm endpoints remove': ['endpoints', 'remove', 'chat'],
+  'llm keys': ['keys'],
+  'llm keys add': ['keys', 'add', 'k'],
+  'llm keys remove': ['keys', 'remove', 'k'],
+  'llm budgets': ['budgets'],
+  'llm budgets add': ['budgets', 'add', '5'],
+  'llm prices': ['prices'],
+  'llm prices add': ['prices', 'add', 'openai/gpt-4o-mini', '--input', '1', '--output', '2'],
+  'llm prices import': ['prices', 'import', priceMap],
   backfill: ['list'],
   'backfill show': ['show', 'b_1'],
   triggers: ['list'],

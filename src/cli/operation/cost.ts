@@ -23,7 +23,18 @@ async function report(invocation: Invocation, by: CostBy): Promise<number> {
   const found = await client.call(costApi.report, { query })
   invocation.out.data(found)
   invocation.out.table(
-    [by, 'dollars', 'CPU s', 'memory GiB s', 'storage GiB months', 'predictions', '$ per 1k', 'entries'],
+    [
+      by,
+      'dollars',
+      'CPU s',
+      'memory GiB s',
+      'storage GiB months',
+      'predictions',
+      '$ per 1k',
+      'LLM calls',
+      '$ per 1M tokens',
+      'entries',
+    ],
     found.items.map((item) => [
       item.key === '' ? `(${item.label})` : item.key,
       dollars(item.micro_dollars),
@@ -32,6 +43,8 @@ async function report(invocation: Invocation, by: CostBy): Promise<number> {
       item.storage_gib_months.toPrecision(3),
       String(item.predictions),
       item.micro_dollars_per_1k === null ? '' : dollars(item.micro_dollars_per_1k),
+      String(item.llm_calls),
+      item.micro_dollars_per_1m_tokens === null ? '' : dollars(item.micro_dollars_per_1m_tokens),
       String(item.entries),
     ]),
   )
@@ -40,6 +53,9 @@ async function report(invocation: Invocation, by: CostBy): Promise<number> {
   if (unmeasured > 0) {
     invocation.out.line(`${unmeasured} of the entries used more than could be measured: their end was not seen`)
   }
+  const unpriced = found.items.reduce((sum, item) => sum + item.unpriced_calls, 0)
+  if (unpriced > 0)
+    invocation.out.line(`${unpriced} calls of language models are in no amount: their price is not known`)
   return 0
 }
 

@@ -26,6 +26,11 @@ describe('slipway cost', () => {
     storage_gib_months: 0.000_123_456,
     predictions: 2000,
     micro_dollars_per_1k: 617_284,
+    llm_calls: 7,
+    unpriced_calls: 3,
+    input_tokens: 1000,
+    output_tokens: 200,
+    micro_dollars_per_1m_tokens: 2_500_000,
     entries: 4,
     unmeasured: 0,
   }
@@ -38,15 +43,19 @@ describe('slipway cost', () => {
       micro_dollars: 1,
       micro_dollars_per_1k: null,
       predictions: 0,
+      llm_calls: 0,
+      unpriced_calls: 0,
+      micro_dollars_per_1m_tokens: null,
     }
     server.answer(costApi.report, { items: [item, none], total_micro_dollars: 1_234_568 })
     const { tables, lines } = await server.slipway('cost')
     assert.equal(tables[0]?.head[0], 'endpoint')
     assert.deepEqual(tables[0]?.rows, [
-      ['iris', '1.234567', '2.71', '2.00', '0.000123', '2000', '0.617284', '4'],
-      ['(no endpoint)', '0.000001', '2.71', '2.00', '0.000123', '0', '', '4'],
+      ['iris', '1.234567', '2.71', '2.00', '0.000123', '2000', '0.617284', '7', '2.500000', '4'],
+      ['(no endpoint)', '0.000001', '2.71', '2.00', '0.000123', '0', '', '0', '', '4'],
     ])
-    assert.deepEqual(lines, ['total $1.234568'])
+    const unpriced = '3 calls of language models are in no amount: their price is not known'
+    assert.deepEqual(lines, ['total $1.234568', unpriced])
   })
 
   it('asks for what is named, between times in UTC', async () => {

@@ -1,0 +1,83 @@
+/** `slipway llm endpoints`: the names that clients call, and the models behind them. */
+import { llmProvidersApi, type LlmEndpoint } from '../../contract/llm/providers.ts'
+import { UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { connect } from '../invocation/server.ts'
+import { count, many, named, ofProject, oneOf } from './act.ts'
+import type { Act } from './act.ts'
+
+export const ENDPOINTS: Readonly<Record<string, Act>> = { list, add, remove }
+
+async function list(invocation: Invocation): Promise<number> {
+  const { client } = await connect(invocation)
+  const { items } = await client.call(llmProvidersApi.listLlmEndpoints, { query: ofProject(invocation) })
+  invocation.out.data(items)
+  if (items.length === 0)
+    invocation.out.line('there is no endpoint of language models; slipway llm endpoints add NAME makes one')
+  else
+    invocation.out.table(
+      ['name', 'project', 'model', 'share', '$ per 1M in', '$ per 1M out', 'fault'],
+      items.flatMap((one) => one.models.map((model, at) => rowOf(one, model, at === 0))),
+    )
+  return 0
+}
+
+function rowOf(one: LlmEndpoint, model: LlmEndpoint['models'][number], first: boolean): string[] {
+  return [
+    first ? one.name : '',
+    first ? one.project : '',
+    `${model.provider ?? '?'}/${model.model}`,
+    model.fallback === null ? String(model.weight) : `fallback ${model.fallback + 1}`,
+    model.price?.input ?? 'unknown',
+    model.price?.output ?? 'unknown',
+    model.fault ?? '',
+  ]
+}
+
+async function add(invocation: Invocation, given: string | undefined): Promise<number> {
+  const name = named(given, 'endpoints add', 'a NAME')
+  const primary = many(invocation, 'model').map(weighted)
+  if (primary.length === 0) throw new UsageError('slipway llm endpoints add needs --model PROVIDER/MODEL')
+  const fallbacks = many(invocation, 'fallback').map((one, fallback) => ({ ...placed(one, 'fallback'), fallback }))
+  const attempts = count(invocation, 'attempts')
+  const body = {
+    name,
+    ...ofProject(invocation),
+    models: [...primary, ...fallbacks],
+    ...(attempts !== undefined && { attempts }),
+    trace: invocation.flags['no-trace'] !== true,
+  }
+  const { client } = await connect(invocation)
+  const made = await client.call(llmProvidersApi.createLlmEndpoint, { body })
+  invocation.out.data(made)
+  const unknown = made.models.filter(({ price }) => price === null).map(({ model }) => model)
+  const note =
+    unknown.length === 0 ? '' : ` The price of ${unknown.join(', ')} is unknown; slipway llm prices add sets one.`
+  invocation.out.line(`${made.name} answers with ${made.models.map(({ model }) => model).join(', ')}.${note}`)
+  return 0
+}
+
+async function remove(invocation: Invocation, given: string | undefined): Promise<number> {
+  const name = named(given, 'endpoints remove', 'a NAME')
+  const { client } = await connect(invocation)
+  const { items } = await client.call(llmProvidersApi.listLlmEndpoints, { query: ofProject(invocation) })
+  const { id } = oneOf(items, name, 'endpoint')
+  await client.call(llmProvidersApi.removeLlmEndpoint, { params: { id } })
+  invocation.out.data({ removed: id })
+  invocation.out.line(`${name} is removed.`)
+  return 0
+}
+
+/** Of PROVIDER/MODEL=3 or PROVIDER/MODEL. */
+function weighted(given: string): { readonly provider: string; readonly model: string; readonly weight?: number } {
+  const [, before = given, share] = /^(.*)=(\d+(?:\.\d+)?)$/.exec(given) ?? []
+  return { ...placed(before, 'model'), ...(share !== undefined && { weight: Number(share) }) }
+}
+
+/** The name of a model may have a slash of its own. */
+function placed(given: string, flag: string): { readonly provider: string; readonly model: string } {
+  const at = given.indexOf('/')
+  if (at < 1 || at === given.length - 1)
+    throw new UsageError(`--${flag} is "${given}"; expected PROVIDER/MODEL, for example openai/gpt-4o-mini`)
+  return { provider: given.slice(0, at), model: given.slice(at + 1) }
+}

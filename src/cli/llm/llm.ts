@@ -1,0 +1,29 @@
+/** `slipway llm`: providers, endpoints, virtual keys, budgets and prices of language models are listed, added and removed. */
+import { UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+import type { Act } from './act.ts'
+import { BUDGETS } from './budgets.ts'
+import { ENDPOINTS } from './endpoints.ts'
+import { KEYS } from './keys.ts'
+import { PRICES } from './prices.ts'
+import { PROVIDERS } from './providers.ts'
+
+const KINDS: Readonly<Record<string, Readonly<Record<string, Act>>>> = {
+  providers: PROVIDERS,
+  endpoints: ENDPOINTS,
+  keys: KEYS,
+  budgets: BUDGETS,
+  prices: PRICES,
+}
+
+export async function run(invocation: Invocation): Promise<number> {
+  const [kind = 'endpoints', verb = 'list', name, extra] = invocation.args
+  const acts = Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined
+  if (acts === undefined) throw new UsageError(`llm has no "${kind}"; expected one of ${Object.keys(KINDS).join(', ')}`)
+  const act = Object.hasOwn(acts, verb) ? acts[verb] : undefined
+  if (act === undefined)
+    throw new UsageError(`llm ${kind} does not know "${verb}"; expected one of ${Object.keys(acts).join(', ')}`)
+  if (extra !== undefined || (verb === 'list' && name !== undefined))
+    throw new UsageError(`"${extra ?? name}" is one argument too many`)
+  return act(invocation, name)
+}
