@@ -57,6 +57,14 @@ const pages = [
     validateSearch: address.traceSearch,
     ...shown(() => import('./pages/llm/trace.tsx'), 'TracePage'),
   }),
+  createRoute({
+    path: '/llm',
+    validateSearch: address.llmSearch,
+    ...shown(() => import('./pages/llm/overview.tsx'), 'OverviewPage'),
+  }),
+  createRoute({ path: '/llm/calls/$id', ...shown(() => import('./pages/llm/llm-call.tsx'), 'LlmCallPage') }),
+  createRoute({ path: '/llm/keys', ...shown(() => import('./pages/llm/llm-keys.tsx'), 'LlmKeysPage') }),
+  createRoute({ path: '/llm/providers', ...shown(() => import('./pages/llm/llm-providers.tsx'), 'LlmProvidersPage') }),
   createRoute({ path: '/models', ...shown(() => import('./pages/models/models.tsx'), 'ModelsPage') }),
   createRoute({ path: '/models/$name', ...shown(() => import('./pages/models/model.tsx'), 'ModelPage') }),
   createRoute({

@@ -419,6 +419,11 @@ export function cost(now: number): Reply<typeof costApi.report> {
       storage_gib_months: 0.02,
       predictions: Math.round(noise(i) * 400_000),
       micro_dollars_per_1k: i === 0 ? null : 41,
+      llm_calls: 0,
+      unpriced_calls: 0,
+      input_tokens: 0,
+      output_tokens: 0,
+      micro_dollars_per_1m_tokens: null,
       entries: 96,
       unmeasured: 0,
     }

@@ -32,7 +32,6 @@ import { studiesApi } from '../../src/contract/pipelines/studies.ts'
 import { imagesApi } from '../../src/contract/images/images.ts'
 import { registryApi } from '../../src/contract/registry.ts'
 import { rolloutApi } from '../../src/contract/rollout.ts'
-import type { Reply, Route } from '../../src/contract/route.ts'
 import { runTableApi } from '../../src/contract/tracking/run-table.ts'
 import { searchesApi } from '../../src/contract/tracking/searches.ts'
 import { servingApi } from '../../src/contract/serving.ts'
@@ -42,6 +41,9 @@ import { tracesApi } from '../../src/contract/traces.ts'
 import { trackingApi } from '../../src/contract/tracking.ts'
 import { staticFiles } from '../../src/http/static.ts'
 import { itemsOf, itemsRun } from './fixture-items.ts'
+import { recordedLlm } from './recorded/llm-replies.ts'
+import { on } from './recorded/reply.ts'
+import type { Asked, Recorded } from './recorded/reply.ts'
 import { kept, resumedRun } from './recorded/checkpoints.ts'
 import * as data from './recorded/data.ts'
 import * as featureJobs from './recorded/feature-jobs.ts'
@@ -61,21 +63,6 @@ import { recordedAttestations, recordedReproducible, recordedReproductions } fro
 import { recordedDeliveries, recordedEvents, recordedTriggers } from './fixture-triggers.ts'
 import { recordedStudy } from './fixture-studies.ts'
 import * as tracked from './fixture-tracking.ts'
-
-interface Asked {
-  readonly params: Readonly<Record<string, string>>
-  readonly query: URLSearchParams
-}
-
-interface Recorded {
-  readonly route: Route
-  /** Undefined = not found. */
-  readonly answer: (asked: Asked) => unknown
-}
-
-function on<const R extends Route>(route: R, answer: (asked: Asked) => Reply<R> | undefined): Recorded {
-  return { route, answer }
-}
 
 function list<T extends { readonly id: string }>(items: readonly T[]) {
   return ({ params }: Asked): T | undefined => items.find((item) => item.id === params['id'])
@@ -315,6 +302,7 @@ function recorded(now: number, empty: boolean): Recorded[] {
       data.difference(now, params['version'] ?? '', query.get('to') ?? ''),
     ),
     ...recordedFeatures(now, empty),
+    ...recordedLlm(now, empty),
     on(logsApi.readLogPart, ({ params, query }) => logs.part(params['id'] ?? '', query)),
     on(checkpointsApi.listCheckpoints, ({ params }) => ({ items: params['step'] === 'train' ? kept(now) : [] })),
     on(pipelinesApi.explainStep, ({ params }) => ({

@@ -232,6 +232,36 @@ const PAGES: readonly PageCase[] = [
     empty: [NO_PAGES, /golden.*No records yet/],
   },
   {
+    file: 'llm/overview',
+    at: '/llm',
+    key: ['llm', 'overview', 'endpoint', { range: '24h', since: undefined, until: undefined }],
+    beside: [
+      [['llm', 'providers'], NO_ITEMS],
+      [['llm', 'endpoints'], NO_ITEMS],
+      [['llm', 'prices'], NO_ITEMS],
+      [['llm', 'keys'], NO_ITEMS],
+    ],
+    empty: [{ total: { requests: 0 } }, /No language models yet.*slipway llm providers add.*curl/],
+  },
+  { file: 'llm/llm-call', at: '/llm/calls/c1', route: '/llm/calls/$id', key: ['llm', 'call', 'c1'] },
+  {
+    file: 'llm/llm-keys',
+    at: '/llm/keys',
+    key: ['llm', 'keys'],
+    beside: [[['llm', 'budgets'], NO_ITEMS]],
+    empty: [NO_ITEMS, /No budgets yet.*slipway llm budgets add.*No keys yet.*slipway llm keys add/],
+  },
+  {
+    file: 'llm/llm-providers',
+    at: '/llm/providers',
+    key: ['llm', 'providers'],
+    beside: [
+      [['llm', 'endpoints'], NO_ITEMS],
+      [['llm', 'prices'], NO_ITEMS],
+    ],
+    empty: [NO_ITEMS, /No endpoints of language models yet.*No providers yet.*No prices yet/],
+  },
+  {
     file: 'cost',
     at: '/cost',
     key: ['cost', 'day', ''],

@@ -5,7 +5,15 @@ import { matching } from './matches.ts'
 import { actOf } from './keyboard.ts'
 import { touched } from './live.ts'
 import { pageOf } from './page-links.ts'
-import { compareSearch, costSearch, loginSearch, monitoringSearch, runSearch, runsSearch } from './address.ts'
+import {
+  compareSearch,
+  costSearch,
+  llmSearch,
+  loginSearch,
+  monitoringSearch,
+  runSearch,
+  runsSearch,
+} from './address.ts'
 
 test('a link gives its state back, and what cannot be read is left out', () => {
   assert.deepEqual(
@@ -84,6 +92,21 @@ test('things are found by words of their kind and name, beginnings first', () =>
     ).length,
     20,
   )
+})
+
+test('of the overview of language models unknown words and half a part of time are left out', () => {
+  assert.deepEqual(llmSearch({ range: '2y', by: 'prompt', outcome: 'late', since: '2026-01-01', endpoint: 7 }), {
+    endpoint: '7',
+  })
+  const part = { since: '2026-01-01T00:00:00.000Z', until: '2026-01-02T00:00:00.000Z' }
+  assert.deepEqual(llmSearch({ ...part, range: '7d', by: 'team', outcome: 'cut', key: 'tok_1' }), {
+    ...part,
+    range: '7d',
+    by: 'team',
+    outcome: 'cut',
+    key: 'tok_1',
+  })
+  assert.deepEqual(llmSearch({ since: part.until, until: part.since }), {}, 'it would end before it begins')
 })
 
 test('addresses of the API lead to their pages', () => {

@@ -257,6 +257,42 @@ export function costSearch(raw: Raw): { by?: 'run' | 'endpoint' | 'project' | 'd
   return by === 'run' || by === 'endpoint' || by === 'project' || by === 'day' ? { by } : {}
 }
 
+const LLM_RANGES = ['1h', '24h', '7d', '30d'] as const
+/** How far back calls of language models are looked at. */
+export type LlmRange = (typeof LLM_RANGES)[number]
+
+const LLM_GROUPS = ['endpoint', 'model', 'key', 'team', 'user'] as const
+/** What calls of language models are summed by. */
+export type LlmGroup = (typeof LLM_GROUPS)[number]
+
+const LLM_OUTCOMES = ['ok', 'refused', 'failed', 'aborted', 'cut', 'lost'] as const
+
+/** State of the overview of language models: its range, or a part of time; what is summed by; which calls are listed. */
+export interface LlmSearch {
+  range?: LlmRange | undefined
+  /** Of a part of time, both of its ends. */
+  since?: string | undefined
+  until?: string | undefined
+  by?: LlmGroup | undefined
+  endpoint?: string | undefined
+  /** Id of a key. */
+  key?: string | undefined
+  outcome?: (typeof LLM_OUTCOMES)[number] | undefined
+}
+
+export function llmSearch(raw: Raw): LlmSearch {
+  const [since, until] = [time(raw, 'since'), time(raw, 'until')]
+  const isPart = since !== undefined && until !== undefined && since < until
+  return present({
+    range: LLM_RANGES.find((range) => range === raw['range']),
+    ...(isPart && { since, until }),
+    by: LLM_GROUPS.find((by) => by === raw['by']),
+    endpoint: text(raw, 'endpoint'),
+    key: text(raw, 'key'),
+    outcome: LLM_OUTCOMES.find((outcome) => outcome === raw['outcome']),
+  })
+}
+
 /** State of lists with a state filter. */
 export function stateSearch(raw: Raw): { state?: string } {
   return present({ state: text(raw, 'state') })

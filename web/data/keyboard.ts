@@ -9,6 +9,7 @@ export const PLACES: readonly { readonly key: string; readonly word: string; rea
   { key: 'w', word: 'Prompts', path: '/prompts' },
   { key: 'd', word: 'Evaluation sets', path: '/datasets' },
   { key: 'e', word: 'Endpoints', path: '/endpoints' },
+  { key: 'l', word: 'LLM', path: '/llm' },
   { key: 'o', word: 'Monitoring', path: '/monitoring' },
   { key: 'i', word: 'Incidents', path: '/incidents' },
   { key: 'p', word: 'Pipelines', path: '/pipelines' },
@@ -28,6 +29,13 @@ export const QUEUE_PLACES: readonly { readonly word: string; readonly path: stri
   { word: 'Queue', path: '/queue' },
   { word: 'Pools', path: '/pools' },
   { word: 'Clusters', path: '/clusters' },
+]
+
+/** The pages of language models: the search finds those below the first, and each leads to the others. */
+export const LLM_PLACES: readonly { readonly word: string; readonly path: string }[] = [
+  { word: 'Overview', path: '/llm' },
+  { word: 'Keys and budgets', path: '/llm/keys' },
+  { word: 'Providers and prices', path: '/llm/providers' },
 ]
 
 export type Act =

@@ -20,6 +20,9 @@ const ENTRY = {
   memory_gib_seconds: 0,
   predictions: 0,
   micro_dollars_per_1k: null,
+  micro_dollars_per_1m_tokens: null,
+  unpriced_calls: 0,
+  unmeasured: 0,
 }
 
 function cost(by: string, items: readonly object[], total: number, rates: readonly object[] = []): Promise<string> {
@@ -38,24 +41,30 @@ const COSTS: readonly (readonly [by: string, heading: string, entry: object, row
     'day',
     'Days',
     { key: '2026-05-03', micro_dollars: 2_500_000, cpu_seconds: 7200 },
-    '2026-05-03 $2.50 25 % 2 h 0 0 –',
+    '2026-05-03 $2.50 25 % 2 h 0 0 – –',
   ],
   [
     'endpoint',
     'Endpoints',
-    { key: 'e', predictions: 12_000, micro_dollars: 1_200_000, micro_dollars_per_1k: 100_000 },
-    'e $1.20 12 % 0 ms 0 12,000 $0.10',
+    {
+      key: 'e',
+      predictions: 12_000,
+      micro_dollars: 1_200_000,
+      micro_dollars_per_1k: 100_000,
+      micro_dollars_per_1m_tokens: 2_500_000,
+    },
+    'e $1.20 12 % 0 ms 0 12,000 $0.10 $2.50',
     '/endpoints/e',
   ],
   [
     'run',
     'Runs',
     { key: 'p1', label: 'flights', memory_gib_seconds: 5400 },
-    'flights $0.00 0 % 0 ms 1.5 0 –',
+    'flights $0.00 0 % 0 ms 1.5 0 – –',
     '/pipelines/p1',
   ],
-  ['project', 'Projects', { key: '', micro_dollars: 12 }, 'unassigned $0.000012 0 % 0 ms 0 0 –'],
-  ['endpoint', 'Endpoints', { key: '' }, 'unassigned $0.00 0 % 0 ms 0 0 –'],
+  ['project', 'Projects', { key: '', micro_dollars: 12 }, 'unassigned $0.000012 0 % 0 ms 0 0 – –'],
+  ['endpoint', 'Endpoints', { key: '' }, 'unassigned $0.00 0 % 0 ms 0 0 – –'],
 ]
 
 test('a line of the cost has its share of the whole, and leads to what it was spent for', async () => {
@@ -68,9 +77,16 @@ test('a line of the cost has its share of the whole, and leads to what it was sp
   }
 })
 
+test('what is not in the total is said beside it', async () => {
+  const note = async (more: object) => textOf(await cost('day', [{ ...ENTRY, ...more }], 10_000_000))
+  assert.match(await note({}), /all measured/)
+  assert.match(await note({ unpriced_calls: 2 }), /at least: the price of 2 calls of language models is not known/)
+  assert.match(await note({ unmeasured: 1, unpriced_calls: 1 }), /1 attempt was not measured, the price of 1 call of/)
+})
+
 test('where nothing cost anything no share is made up', async () => {
   const html = await cost('day', [ENTRY], 0)
-  assert.deepEqual(rowsOf(html, 'Days'), ['e $0.00 0 % 0 ms 0 0 –'])
+  assert.deepEqual(rowsOf(html, 'Days'), ['e $0.00 0 % 0 ms 0 0 – –'])
   assert.match(html, /width:0%/)
 })
 

@@ -69,6 +69,8 @@ interface Entry {
   readonly memory_gib_seconds: number
   readonly predictions: number
   readonly micro_dollars_per_1k: number | null
+  readonly micro_dollars_per_1m_tokens: number | null
+  readonly unpriced_calls: number
   readonly unmeasured: number
 }
 
@@ -94,6 +96,7 @@ function Report({ by, items, total }: { by: CostBy; items: readonly Entry[]; tot
           ['Memory, GiB h', 'num'],
           ['Predictions', 'num'],
           ['Per 1,000 predictions', 'num'],
+          ['Per 1M tokens', 'num'],
         ]}
       >
         {items.map((item) => (
@@ -106,7 +109,12 @@ function Report({ by, items, total }: { by: CostBy; items: readonly Entry[]; tot
 
 function unmeasuredNote(items: readonly Entry[]): string {
   const unmeasured = items.reduce((sum, item) => sum + item.unmeasured, 0)
-  return unmeasured === 0 ? 'all measured' : `at least: the end of ${plural(unmeasured, 'attempt')} was not measured`
+  const unpriced = items.reduce((sum, item) => sum + item.unpriced_calls, 0)
+  const why = [
+    ...(unmeasured === 0 ? [] : [`the end of ${plural(unmeasured, 'attempt')} was not measured`]),
+    ...(unpriced === 0 ? [] : [`the price of ${plural(unpriced, 'call')} of language models is not known`]),
+  ]
+  return why.length === 0 ? 'all measured' : `at least: ${why.join(', ')}`
 }
 
 function EntryRow({ by, item, share }: { by: CostBy; item: Entry; share: number }) {
@@ -126,6 +134,7 @@ function EntryRow({ by, item, share }: { by: CostBy; item: Entry; share: number 
       <td className="num">{figure(item.memory_gib_seconds / SECONDS_AN_HOUR, 3)}</td>
       <td className="num">{count(item.predictions)}</td>
       <td className="num">{money(item.micro_dollars_per_1k)}</td>
+      <td className="num">{money(item.micro_dollars_per_1m_tokens)}</td>
     </tr>
   )
 }

@@ -20,6 +20,9 @@ const EMPTY: readonly (readonly [path: string, text: string])[] = [
   ['/features/look-up', 'No feature services in project default yet'],
   ['/pools', 'No pools yet'],
   ['/clusters', 'No clusters yet'],
+  ['/llm', 'No language models yet'],
+  ['/llm/keys', 'No budgets yet'],
+  ['/llm/providers', 'No providers yet'],
   ['/cost', 'Nothing has been metered yet'],
 ]
 

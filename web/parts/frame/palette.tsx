@@ -5,7 +5,7 @@ import { useEffect, useId, useState } from 'react'
 import type { KeyboardEvent, RefObject } from 'react'
 import { matching, type Findable } from '../../data/matches.ts'
 import { catalogue } from '../../data/features/queries.ts'
-import { PLACES, QUEUE_PLACES } from '../../data/keyboard.ts'
+import { LLM_PLACES, PLACES, QUEUE_PLACES } from '../../data/keyboard.ts'
 import { prompts } from '../../data/models/prompts.ts'
 import * as read from '../../data/queries.ts'
 import type { RunRow } from '../../data/queries.ts'
@@ -16,7 +16,7 @@ const PAUSE_MS = 200
 
 const PAGES = [
   ...PLACES,
-  ...QUEUE_PLACES.filter(({ path }) => PLACES.every((place) => place.path !== path)),
+  ...[...QUEUE_PLACES, ...LLM_PLACES].filter(({ path }) => PLACES.every((place) => place.path !== path)),
   { word: 'Look up an entity', path: '/features/look-up' },
 ]
 

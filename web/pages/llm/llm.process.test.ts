@@ -1,0 +1,162 @@
+/** The pages of language models: what is told of costs that nobody knows, of content that is not to be read, and what each role is offered. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { CallError } from '../../../src/client/client.ts'
+import { pageMarkup, textOf } from '../../../test/web/components.ts'
+import type { Surroundings } from '../../../test/web/components.ts'
+import * as llm from '../../../test/web/recorded/llm.ts'
+
+type Role = NonNullable<Surroundings['role']>
+type Data = NonNullable<Surroundings['data']>
+
+const NOW = Date.parse('2026-03-17T12:00:00Z')
+const LAST_DAY = { range: '24h', since: undefined, until: undefined }
+const SET_UP: Data = [
+  [['llm', 'keys'], { items: llm.keys(NOW) }],
+  [['llm', 'budgets'], { items: llm.budgets(NOW) }],
+  [['llm', 'providers'], { items: llm.providers(NOW) }],
+  [['llm', 'endpoints'], { items: llm.endpoints(NOW) }],
+  [['llm', 'prices'], { items: llm.prices() }],
+]
+
+const overview = (data: Data, at = '/llm') =>
+  pageMarkup('llm/overview', 'OverviewPage', { role: 'viewer', at, route: '/llm', data })
+
+const called = (by: string, of = llm.overview(NOW, by, false)): Data => [
+  [['llm', 'overview', by, LAST_DAY], of],
+  [['llm', 'calls', LAST_DAY, '', '', ''], { pages: [{ items: llm.calls(NOW) }], pageParams: [''] }],
+]
+
+const keysPage = (role: Role, data: Data = SET_UP) =>
+  pageMarkup('llm/llm-keys', 'LlmKeysPage', { role, at: '/llm/keys', data })
+
+const callPage = (id: string, beside: Data = []) =>
+  pageMarkup('llm/llm-call', 'LlmCallPage', {
+    role: 'viewer',
+    at: `/llm/calls/${id}`,
+    route: '/llm/calls/$id',
+    data: [[['llm', 'call', id], llm.calls(NOW).find((one) => one.id === id)], ...beside],
+  })
+
+const buttons = (html: string, label: string): number =>
+  html.replaceAll(/<dialog.*?<\/dialog>/gs, '').split(`>${label}</button>`).length - 1
+
+test('calls whose price is not known are told as such, and cost no $0.00', async () => {
+  const text = textOf(await overview([...called('endpoint'), ...SET_UP]))
+  assert.match(text, /Without a price 61,300 calls/)
+  assert.match(text, /notes 61,300 0.21 % .* no price –/)
+  assert.match(text, /\$214.92\+ 61,300 unpriced/)
+  assert.doesNotMatch(text, /\$0\.00(?!\d)/)
+  assert.match(text, /The price of llama-3.3-70b is not known/)
+  const all = llm.overview(NOW, 'endpoint', false)
+  const known = textOf(
+    await overview(called('endpoint', { ...all, total: { ...all.total, unpriced: 0 } }).concat(SET_UP)),
+  )
+  assert.match(known, /Without a price none/)
+})
+
+test('percentiles of a part of the calls say of how many', async () => {
+  assert.match(textOf(await overview(called('endpoint').concat(SET_UP))), /times are those of the newest 100,000 calls/)
+  const whole = { ...llm.overview(NOW, 'endpoint', false), cut: false }
+  assert.doesNotMatch(textOf(await overview(called('endpoint', whole).concat(SET_UP))), /of the newest/)
+})
+
+test('keys have their names, and calls without one are a group of their own', async () => {
+  const text = textOf(await overview([...called('key'), ...SET_UP], '/llm?by=key'))
+  assert.match(text, /support-bot 132,300/)
+  assert.match(text, /without a key 34,400/)
+})
+
+test('where nobody has called, the way to the first call stands', async () => {
+  const empty: Data = [
+    [['llm', 'overview', 'endpoint', LAST_DAY], llm.overview(NOW, 'endpoint', true)],
+    [['llm', 'providers'], { items: [] }],
+    [['llm', 'endpoints'], { items: [] }],
+    [['llm', 'keys'], { items: [] }],
+    [['llm', 'prices'], { items: [] }],
+    [['server'], { gateway_url: '' }],
+  ]
+  const text = textOf(await overview(empty))
+  assert.match(text, /No language models yet 4 steps/)
+  assert.match(text, /slipway llm providers add.*slipway llm endpoints add.*slipway llm keys add.*curl/)
+  assert.match(text, /runs without a gateway/)
+  const ready = textOf(await overview([empty[0] ?? [[], null], ...SET_UP]))
+  assert.match(ready, /No calls in the last 24 hours all is set up/)
+})
+
+test('a call tells its attempts, its price, what a translation lost, and its content', async () => {
+  const text = textOf(await callPage('llm_01k2chat', SET_UP))
+  assert.match(text, /anthropic\/claude-haiku-4-5 529 overloaded_error: Overloaded 180 ms/)
+  assert.match(text, /\$0.40 in, \$1.60 out, a million tokens, by genai-prices/)
+  assert.match(text, /Charged to key support-bot project default/)
+  assert.match(text, /\$\.top_k/)
+  assert.match(text, /Will UA 221 be late\?/)
+})
+
+test('a call says why it shows no content, and what was never asked', async () => {
+  const refused = textOf(await callPage('llm_01k2refused'))
+  assert.match(refused, /the budget of key support-bot is spent/)
+  assert.match(refused, /No provider was asked/)
+  assert.match(refused, /only digests are kept/)
+  assert.match(refused, /nothing was sent to a provider/)
+  assert.match(textOf(await callPage('llm_01k2cut')), /Your role may not read them/)
+})
+
+test('a call is told whole where its budgets, prices and models can no longer be read', async () => {
+  const text = textOf(await callPage('llm_01k2chat'))
+  assert.match(text, /mdl_haiku 529/)
+  assert.match(text, /bud_support/)
+  assert.match(text, /genai-prices:openai:gpt-4.1-mini:2026-05-01/)
+})
+
+test('keys and budgets are made, changed and ended by admins alone', async () => {
+  const [seen, offered] = [await keysPage('maintainer'), await keysPage('admin')]
+  for (const [label, n] of [
+    ['New key', 1],
+    ['New budget', 1],
+    ['Revoke', 2],
+    ['Change', 4],
+    ['Remove', 4],
+  ] as const)
+    assert.deepEqual([buttons(seen, label), buttons(offered, label)], [0, n], label)
+})
+
+test('a budget whose state is not known says so, and not that nothing is spent', async () => {
+  const html = await keysPage('viewer')
+  assert.match(textOf(html), /team travelof project default not known \$400.00 week refused not known/)
+  assert.match(html, /aria-label="what is spent is not known"/)
+  assert.match(textOf(html), /passed, 108 % of it/)
+})
+
+test('what keys did of late is left open where not all groups are listed', async () => {
+  const day = llm.overview(NOW, 'key', false)
+  const dayOf = (of: typeof day): Data => [...SET_UP, [['llm', 'overview', 'key', LAST_DAY], of]]
+  assert.match(textOf(await keysPage('viewer', dayOf(day))), /old-eval.*kept 0 \$0.00/)
+  assert.match(textOf(await keysPage('viewer', dayOf({ ...day, more_groups: 3 }))), /old-eval.*kept – –/)
+})
+
+test('providers and prices tell what is off, and how a price is set', async () => {
+  const text = textOf(
+    await pageMarkup('llm/llm-providers', 'LlmProvidersPage', { role: 'viewer', at: '/llm/providers', data: SET_UP }),
+  )
+  assert.match(text, /summaries.*not answered none of its models can be called/)
+  assert.match(text, /watson.*not called watsonx has an API that is not called yet not known/)
+  assert.match(text, /openai\/gpt-4.1-mini 75 %/)
+  assert.match(text, /fallback 1 price not known/)
+  assert.match(text, /sources differ \$1.00 \$5.00 .*litellm says \$0.80 in, \$4.00 out/)
+  assert.match(text, /slipway llm prices add vllm\/llama-3.3-70b --input DOLLARS/)
+})
+
+test('one list that fails is named, and the others are shown', async () => {
+  const error = new CallError(403, { code: 'forbidden', message: 'not yours', help: '', request_id: 'req_9' })
+  const text = textOf(
+    await pageMarkup('llm/llm-keys', 'LlmKeysPage', {
+      role: 'viewer',
+      at: '/llm/keys',
+      data: SET_UP.filter(([[, what]]) => what !== 'budgets'),
+      failed: [[['llm', 'budgets'], error]],
+    }),
+  )
+  assert.match(text, /The budgets could not be loadednot yours.*req_9/)
+  assert.match(text, /support-bot/)
+})

@@ -1,0 +1,114 @@
+/** Makes a budget, or changes the limit of one and what happens at it. */
+import { useState } from 'react'
+import type { llmBudgetsApi } from '../../../src/contract/llm/budgets.ts'
+import { call } from '../../data/api.ts'
+import { budgetAsked, EMPTY_BUDGET, isDollars, SCOPES, WINDOWS } from '../../data/llm/forms.ts'
+import type { BudgetForm } from '../../data/llm/forms.ts'
+import type { LlmBudget, LlmKey } from '../../data/llm/queries.ts'
+import { ActionDialog } from '../form/action-dialog.tsx'
+import { usePermission } from '../form/permissions.ts'
+import { Choice, Field } from './field.tsx'
+import { MANAGE_KEYS } from './new-key.tsx'
+
+const WINDOW_WORDS = { day: 'a day', week: 'a week', month: 'a month', total: 'in all' } as const
+const LIMIT_HINT = 'Dollars, with at most 9 places after the point.'
+
+export function NewBudget({ keys }: { keys: readonly LlmKey[] }) {
+  const [form, setForm] = useState(EMPTY_BUDGET)
+  const allowed = usePermission(MANAGE_KEYS)
+  const body = budgetAsked(form)
+  const set = (next: Partial<BudgetForm>): void => setForm((before) => ({ ...before, ...next }))
+  if (!allowed) return null
+  return (
+    <ActionDialog
+      label="New budget"
+      submit="Make the budget"
+      submitTone="primary"
+      incomplete={body === undefined}
+      onOpen={() => setForm(EMPTY_BUDGET)}
+      act={async () => {
+        if (body !== undefined) await call<typeof llmBudgetsApi.createLlmBudget>('POST', '/v1/llm/budgets', { body })
+      }}
+    >
+      <div className="fields">
+        <Choice
+          label="Of a"
+          value={form.scope}
+          options={SCOPES.map((scope) => [scope, scope])}
+          onChange={(scope) => set({ scope, of: '' })}
+        />
+        <Of form={form} keys={keys} onChange={(of) => set({ of })} />
+        <Field label="May spend, $" value={form.limit} numeric required onChange={(limit) => set({ limit })} />
+        <Choice
+          label="In"
+          value={form.window}
+          options={WINDOWS.map((window) => [window, WINDOW_WORDS[window]])}
+          onChange={(window) => set({ window })}
+        />
+      </div>
+      <p className="muted small">{LIMIT_HINT} Windows are those of the calendar, in UTC.</p>
+      <Hard value={form.hard} onChange={(hard) => set({ hard })} />
+    </ActionDialog>
+  )
+}
+
+/** Which one: a key is chosen, all else is named. */
+function Of({ form, keys, onChange }: { form: BudgetForm; keys: readonly LlmKey[]; onChange: (of: string) => void }) {
+  if (form.scope !== 'key') {
+    const hint = form.scope === 'project' ? { hint: 'Empty = that of your token.' } : {}
+    return <Field label={`Which ${form.scope}`} value={form.of} {...hint} onChange={onChange} />
+  }
+  const valid = keys.filter(({ revoked }) => !revoked)
+  return (
+    <Choice
+      label="Which key"
+      value={form.of}
+      options={[['', 'choose one'], ...valid.map(({ id, name }) => [id, name] as const)]}
+      onChange={onChange}
+    />
+  )
+}
+
+function Hard({ value, onChange }: { value: boolean; onChange: (value: boolean) => void }) {
+  return (
+    <label className="row" style={{ flexWrap: 'nowrap' }}>
+      <input type="checkbox" checked={value} onChange={(event) => onChange(event.target.checked)} />
+      Refuse calls that could pass it; else they are told only
+    </label>
+  )
+}
+
+/** `name`: whose budget it is. */
+export function ChangeBudget({ budget, name }: { budget: LlmBudget; name: string }) {
+  const given = { limit: budget.limit, hard: budget.hard }
+  const [form, setForm] = useState(given)
+  const allowed = usePermission(MANAGE_KEYS)
+  if (!allowed) return null
+  return (
+    <ActionDialog
+      label="Change"
+      submit="Change the budget"
+      submitTone="primary"
+      incomplete={!isDollars(form.limit) || (form.limit.trim() === given.limit && form.hard === given.hard)}
+      onOpen={() => setForm(given)}
+      act={() =>
+        call<typeof llmBudgetsApi.changeLlmBudget>('PATCH', '/v1/llm/budgets/:id', {
+          params: { id: budget.id },
+          body: { limit: form.limit.trim(), hard: form.hard },
+        })
+      }
+    >
+      <p>
+        Budget of <strong>{name}</strong>. What was spent stays.
+      </p>
+      <Field
+        label="May spend, $"
+        value={form.limit}
+        hint={LIMIT_HINT}
+        numeric
+        onChange={(limit) => setForm((before) => ({ ...before, limit }))}
+      />
+      <Hard value={form.hard} onChange={(hard) => setForm((before) => ({ ...before, hard }))} />
+    </ActionDialog>
+  )
+}
