@@ -10,6 +10,7 @@ import { features } from './features/features.ts'
 import { firstView } from './program/first-view.ts'
 import { image } from './images/image.ts'
 import { install } from './program/install.ts'
+import { llm } from './llm/llm.ts'
 import { logMetric } from './tracking/log-metric.ts'
 import { monitors } from './monitoring/monitors.ts'
 import { elsewhere, packaging } from './notebook/package.ts'
@@ -54,6 +55,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
   scale,
   data: tables,
   features,
+  llm,
   monitors,
   size,
   notebook: packaging,
@@ -90,6 +92,7 @@ const ASKED = [
   'scale',
   'data',
   'features',
+  'llm',
 ]
 
 /** Parts that answer one question together. */
