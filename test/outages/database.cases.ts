@@ -29,6 +29,7 @@ const WITHOUT_DATABASE: readonly string[] = [
   ...['/ajax-api', '/api'].flatMap((prefix) => [
     `GET ${prefix}/3.0/mlflow/gateway/provider-config`,
     `GET ${prefix}/3.0/mlflow/gateway/secrets/config`,
+    `GET ${prefix}/3.0/mlflow/gateway/supported-models`,
     `GET ${prefix}/3.0/mlflow/gateway/supported-providers`,
     `GET ${prefix}/3.0/mlflow/server-info`,
   ]),

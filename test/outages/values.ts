@@ -264,8 +264,30 @@ function llm(made: Json): Values {
     ...wire('gateway/secrets/create', { secret_name: 'another' }),
     ...wire('gateway/model-definitions/create', { name: 'another' }),
     ...wire('gateway/endpoints/models/attach', { model_config: configOf(made) }),
+    ...wire('gateway/budgets', {
+      budget_policy_id: made['llm_budget'],
+      budget_unit: 'USD',
+      budget_amount: 1.5,
+      duration: { unit: 'DAYS', value: 1 },
+      target_scope: 'WORKSPACE',
+      budget_action: 'REJECT',
+    }),
+    '/v1/llm/providers': { id: made['secret_id'], name: 'another one', provider: 'ollama' },
+    '/v1/llm/endpoints': { id: made['llm_endpoint'], name: 'another one', models: [{ provider: 'world', model: 'a' }] },
+    '/v1/llm/keys': { $also: ['rpm'], id: made['llm_key'], name: 'another', rpm: 60 },
+    '/v1/llm/budgets': {
+      $also: ['hard'],
+      id: made['llm_budget'],
+      scope: 'project',
+      window: 'day',
+      limit: '1.5',
+      hard: false,
+    },
+    '/v1/llm/prices': { provider: 'ollama', input: '0.1', output: '0.2', prices: PRICES },
   }
 }
+
+const PRICES = { a: { litellm_provider: 'ollama', input_cost_per_token: 1e-7 } }
 
 function configOf(made: Json): Json {
   return { model_definition_id: made['model_definition_id'], linkage_type: 'PRIMARY', weight: 1 }

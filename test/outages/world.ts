@@ -29,7 +29,7 @@ export async function makeWorld(url: string): Promise<Values> {
   await wire('POST', 'registered-models/alias', { name: 'world', alias: 'champion', version: '1' })
   const traced = await makeTraced(calls, String(experiment_id), run)
   const evaluated = await makeEvaluated(wire, String(experiment_id))
-  const llm = await makeLlm(wire)
+  const llm = await makeLlm(calls)
   await wire('POST', 'workspaces', { name: 'spare' })
   const hook = part(
     await wire('POST', 'webhooks', {
@@ -175,7 +175,7 @@ async function makeEvaluated(wire: Send, experiment_id: string): Promise<Json> {
   return { dataset_id, scorer_id: scorer['scorer_id'] }
 }
 
-async function makeLlm(wire: Send): Promise<Json> {
+async function makeLlm({ send, wire }: Calls): Promise<Json> {
   const secret = { secret_name: 'world', secret_value: { api_key: 'x' }, provider: 'openai' }
   const { secret_id } = part(await wire('POST', 'gateway/secrets/create', secret), 'secret')
   const definition = { name: 'world', secret_id, provider: 'openai', model_name: 'gpt-4o' }
@@ -183,7 +183,9 @@ async function makeLlm(wire: Send): Promise<Json> {
   const { model_definition_id } = part(defined, 'model_definition')
   const model_configs = [{ model_definition_id, linkage_type: 'PRIMARY', weight: 1 }]
   const made = await wire('POST', 'gateway/endpoints/create', { name: 'world', model_configs })
-  return { secret_id, model_definition_id, llm_endpoint: part(made, 'endpoint')['endpoint_id'] }
+  const { id: llm_key } = part(await send('POST', '/v1/llm/keys', { name: 'world' }), 'key')
+  const { id: llm_budget } = await send('POST', '/v1/llm/budgets', { scope: 'project', window: 'day', limit: '1' })
+  return { secret_id, model_definition_id, llm_endpoint: part(made, 'endpoint')['endpoint_id'], llm_key, llm_budget }
 }
 
 /** What only Slipway's own API makes. */
