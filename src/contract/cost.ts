@@ -26,7 +26,7 @@ export const Rate = z.object({
 })
 export type Rate = z.output<typeof Rate>
 
-/** What one run, endpoint, project or day cost. An empty `key` holds what belongs to none, so the total never depends on `by`. */
+/** What one run, endpoint, project or day cost; the key of an endpoint of language models is `PROJECT/NAME`. An empty `key` holds what belongs to none, so the total never depends on `by`. */
 export const CostItem = z.object({
   key: z.string(),
   label: z.string(),

@@ -38,6 +38,7 @@ describe('each row', () => {
     const expected: Partial<Record<ErrorCode, number>> = {
       bad_request: 400,
       invalid_field: 400,
+      guardrail_blocked: 400,
       malformed_body: 400,
       unauthenticated: 401,
       forbidden: 403,

@@ -16,6 +16,11 @@ export const ERRORS = {
     message: '{field}: got {value}, expected {expected}',
     help: 'Correct the named field and send the request again.',
   },
+  guardrail_blocked: {
+    status: 400,
+    message: 'guardrail "{guardrail}" blocked the {on}: {detail}',
+    help: 'Send it without what the guardrail names; whoever runs the endpoint can say why it is there.',
+  },
   malformed_body: {
     status: 400,
     message: 'the body is not valid {expected}: {detail}',

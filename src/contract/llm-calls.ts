@@ -1,7 +1,7 @@
 /** Routes of calls of language models: the log of calls, and what they come to. */
 import { z } from 'zod'
 import { may } from './access.ts'
-import { byId, id, listOf, page, time } from './fields.ts'
+import { byId, id, listOf, name, page, time } from './fields.ts'
 import { route } from './route.ts'
 
 /** How a call ended. */
@@ -13,6 +13,9 @@ export type LlmBy = z.output<typeof LlmBy>
 
 const nanodollars = z.number().int()
 const tokens = z.number().int().nullable()
+
+/** What a guardrail did. `failed`: it could not look, and its setting let the call pass. */
+const LlmGuardAction = z.enum(['block', 'redact', 'flag', 'failed'])
 
 /** One call, without request and answer. */
 export const LlmCall = z.object({
@@ -52,6 +55,22 @@ export const LlmCall = z.object({
     ),
   cost_nanodollars: nanodollars.nullable().describe('null = the price is not known'),
   price: z.string().nullable().describe('row of the price book'),
+  cache: z
+    .enum(['hit', 'miss'])
+    .nullable()
+    .describe('hit: answered from the cache of the endpoint; null = it has none, or the call did without it'),
+  saved_nanodollars: nanodollars.describe('what the answer from the cache had cost when it was made; 0 without a hit'),
+  guards: z
+    .array(
+      z.object({
+        name: z.string(),
+        on: z.enum(['request', 'answer']),
+        action: LlmGuardAction,
+        found: z.number().int().describe('places that it found'),
+        detail: z.string().optional(),
+      }),
+    )
+    .describe('what guardrails found'),
   trace: z.string().nullable().describe('id of the trace that shows it'),
 })
 export type LlmCall = z.output<typeof LlmCall>
@@ -76,7 +95,7 @@ export const LlmCallDetail = LlmCall.extend({
   content: z
     .object({ request: z.string(), answer: z.string() })
     .nullable()
-    .describe('up to 64 KiB of each; null where none is kept, and for callers who may not read predictions'),
+    .describe('up to 64 KiB of each; null where none is kept, and for callers who may not read runs, as traces are'),
   content_kept: z.boolean().describe('whether request and answer are kept'),
 })
 export type LlmCallDetail = z.output<typeof LlmCallDetail>
@@ -98,13 +117,36 @@ export const LlmFigures = z.object({
 })
 export type LlmFigures = z.output<typeof LlmFigures>
 
+const LlmGroup = LlmFigures.extend({
+  key: z.string().nullable().describe('null = calls that name none'),
+  project: z.string().nullable().describe('of an endpoint, whose name another project may have too; else null'),
+})
+
 export const LlmOverview = z.object({
   since: time,
   until: time,
+  by: LlmBy.describe('what the groups are of'),
   total: LlmFigures,
-  groups: z
-    .array(LlmFigures.extend({ key: z.string().nullable().describe('null = calls that name none') }))
-    .describe('most requests first'),
+  cache: z.object({
+    hits: z.number().int().describe('calls that were answered from the cache of their endpoint'),
+    misses: z.number().int().describe('calls that were looked for there'),
+    saved_usd: z.number().describe('what the answers from the cache had cost when they were made, dollars'),
+  }),
+  guards: z
+    .object({
+      block: z.number().int(),
+      redact: z.number().int(),
+      flag: z.number().int(),
+      failed: z.number().int().describe('could not look, and let the call pass'),
+    })
+    .describe('calls in which a guardrail did so'),
+  guardrails: z
+    .array(z.object({ name: z.string(), action: LlmGuardAction, calls: z.number().int() }))
+    .describe('the same by the name of the guardrail; most calls first'),
+  guards_cut: z
+    .boolean()
+    .describe('true = guardrails found more different things than are read; counted are the most frequent ones'),
+  groups: z.array(LlmGroup).describe('most requests first'),
   more_groups: z.number().int().describe('groups that are not listed, for they are too many; they are in `total`'),
   step_ms: z.number().int(),
   series: z.array(LlmFigures.extend({ at: time })).describe('one for each step, those without calls too'),
@@ -115,7 +157,7 @@ export const LlmOverview = z.object({
 })
 export type LlmOverview = z.output<typeof LlmOverview>
 
-const READ = may('read', 'endpoints')
+const READ = may('read', 'cost')
 
 const range = {
   since: time.optional().describe('calls that began at or after this time'),
@@ -129,9 +171,12 @@ export const llmCallsApi = {
     summary: 'Calls of language models, newest first',
     access: READ,
     query: page.extend({
+      project: name.optional(),
       endpoint: z.string().max(256).optional(),
       key: z.string().max(256).optional().describe('id of a token'),
       outcome: z.enum(LLM_OUTCOMES).optional(),
+      cache: z.enum(['hit', 'miss']).optional(),
+      guarded: z.enum(['true']).optional().describe('only calls in which a guardrail found something'),
       ...range,
     }),
     reply: listOf(LlmCall),

@@ -38,15 +38,16 @@ export interface Route {
 
 /**
  * True when a route supports `Idempotency-Key`: every POST of Slipway's own that changes something and takes JSON. Uploads are
- * named by their content, and the other methods may be repeated anyway.
+ * named by their content, a stream of events could not be kept, and the other methods may be repeated anyway.
  */
-export function takesKey({ method, access, body, dialect = 'slipway' }: Route): boolean {
+export function takesKey({ method, access, body, reply, dialect = 'slipway' }: Route): boolean {
   return (
     method === 'POST' &&
     dialect === 'slipway' &&
     access !== 'public' &&
     access.verb !== 'read' &&
-    typeof body !== 'string'
+    typeof body !== 'string' &&
+    reply !== 'events'
   )
 }
 

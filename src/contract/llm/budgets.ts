@@ -65,7 +65,7 @@ export const llmBudgetsApi = {
     method: 'GET',
     path: '/v1/llm/budgets',
     summary: 'List budgets of language models',
-    access: may('read', 'endpoints'),
+    access: may('read', 'cost'),
     query: z.object({ project: name.optional() }),
     reply: allOf(LlmBudget),
   }),

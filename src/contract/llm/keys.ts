@@ -76,7 +76,7 @@ export const llmKeysApi = {
     method: 'GET',
     path: '/v1/llm/keys',
     summary: 'List virtual keys, without their secrets',
-    access: may('read', 'endpoints'),
+    access: may('read', 'cost'),
     query: z.object({ project: name.optional() }),
     reply: allOf(LlmKey),
   }),

@@ -18,12 +18,16 @@ const tokens = {
   cache_write: perMillionOut.nullable().describe('null = as `input`'),
 }
 
+const tiers = z
+  .array(z.object({ above: z.number().int(), ...tokens }))
+  .describe('prices of calls with more input tokens')
+
 export const LlmPrice = z.object({
   id: z.string().describe('names the row of the price book'),
   source: z.enum(PRICE_SOURCES),
   ...tokens,
   request: dollarsOut.describe('dollars a request'),
-  tiers: z.array(z.object({ above: z.number().int(), ...tokens })).describe('prices of calls with more input tokens'),
+  tiers,
   not_charged: z.array(z.string()).describe('what the book prices besides, and no call is charged with'),
 })
 export type LlmPrice = z.output<typeof LlmPrice>
@@ -47,12 +51,21 @@ const of = {
 
 export const NewPrice = z.strictObject({
   ...of,
+  provider: of.provider.describe(
+    'a vendor, as models are defined with: openai, anthropic, …; or the name of a provider, whose vendor is meant then',
+  ),
   input: perMillion,
   output: perMillion,
   cache_read: perMillion.nullable().optional().describe('default: as `input`'),
   cache_write: perMillion.nullable().optional().describe('default: as `input`'),
   request: dollars.optional().describe('dollars a request, default 0'),
-  max_output: z.number().int().min(1).nullable().optional(),
+  max_output: z
+    .number()
+    .int()
+    .min(1)
+    .nullable()
+    .optional()
+    .describe('most output tokens of a call that sets no limit; null = not known; default: as in the row before'),
   from: time.optional().describe('default: now'),
   note: z.string().max(500).default(''),
 })
@@ -64,6 +77,7 @@ export const KeptPrice = z.object({
   ...of,
   ...tokens,
   request: dollarsOut,
+  tiers,
   max_output: z.number().int().nullable(),
   from: time,
   note: z.string(),
@@ -77,14 +91,14 @@ export const llmPricesApi = {
     method: 'GET',
     path: '/v1/llm/prices',
     summary: 'What each model in use costs, by whose word, and who says otherwise',
-    access: may('read', 'endpoints'),
+    access: may('read', 'cost'),
     reply: allOf(PricedModel),
   }),
   listKeptLlmPrices: route({
     method: 'GET',
     path: '/v1/llm/prices/kept',
     summary: 'Prices that the operator set or imported, newest first; none is ever changed',
-    access: may('read', 'endpoints'),
+    access: may('read', 'cost'),
     query: z.object({ provider: of.provider.optional(), model: of.model.optional() }),
     reply: allOf(KeptPrice),
   }),

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { may } from '../access.ts'
 import { allOf, byId, done, id, name, time } from '../fields.ts'
 import { route } from '../route.ts'
+import { LlmOptions } from './options.ts'
 import { LlmPrice } from './prices.ts'
 
 const texts = z.record(z.string().min(1).max(128), z.string().max(16_384))
@@ -52,6 +53,13 @@ export const LlmEndpoint = z.object({
     }),
   ),
   attempts: z.number().int(),
+  routing: LlmOptions.shape.routing.unwrap(),
+  cache: LlmOptions.shape.cache.unwrap(),
+  guardrails: LlmOptions.shape.guardrails
+    .unwrap()
+    .describe(
+      'in the order in which they look; who may not write endpoints sees of the address of a hook its host alone',
+    ),
   experiment: z.string().nullable().describe('the experiment that gets the traces'),
   fault: z.string().nullable().describe('why it is not answered; null = it is'),
   created_at: time,
@@ -59,32 +67,52 @@ export const LlmEndpoint = z.object({
 })
 export type LlmEndpoint = z.output<typeof LlmEndpoint>
 
+const models = z
+  .array(
+    z.strictObject({
+      provider: chosen.describe('name or id of a provider'),
+      model: z.string().min(1).max(255).describe('name at the provider'),
+      weight: z.number().min(0).max(1_000_000).optional().describe('share of the calls, default 1'),
+      fallback: z
+        .number()
+        .int()
+        .min(0)
+        .max(100)
+        .optional()
+        .describe('place among the fallbacks; absent = a primary one'),
+    }),
+  )
+  .min(1)
+  .max(100)
+const attempts = z.number().int().min(1).max(100).optional().describe('most calls of providers for one call')
+const options = {
+  routing: LlmOptions.shape.routing.unwrap().optional().describe('default: weighted'),
+  cache: LlmOptions.shape.cache.unwrap().optional().describe('null, which is the default = no cache'),
+  guardrails: LlmOptions.shape.guardrails
+    .unwrap()
+    .optional()
+    .describe('in the order in which they look; default: none'),
+}
+
+export const EndpointChange = z.strictObject({
+  models: models.optional().describe('in place of all that it has'),
+  attempts,
+  ...options,
+  trace: z.boolean().optional().describe('whether calls are traced, in an experiment gateway/NAME'),
+})
+export type EndpointChange = z.output<typeof EndpointChange>
+
 export const NewEndpoint = z.strictObject({
   name: chosen,
   project,
-  models: z
-    .array(
-      z.strictObject({
-        provider: chosen.describe('name or id of a provider'),
-        model: z.string().min(1).max(255).describe('name at the provider'),
-        weight: z.number().min(0).max(1_000_000).optional().describe('share of the calls, default 1'),
-        fallback: z
-          .number()
-          .int()
-          .min(0)
-          .max(100)
-          .optional()
-          .describe('place among the fallbacks; absent = a primary one'),
-      }),
-    )
-    .min(1)
-    .max(100),
-  attempts: z.number().int().min(1).max(100).optional().describe('most calls of providers for one call'),
+  models,
+  attempts,
+  ...options,
   trace: z.boolean().default(true).describe('whether calls are traced, in an experiment gateway/NAME'),
 })
 export type NewEndpoint = z.output<typeof NewEndpoint>
 
-const READ = may('read', 'endpoints')
+const READ = may('read', 'cost')
 const WRITE = may('write', 'endpoints')
 const listed = z.object({ project: name.optional() })
 
@@ -131,6 +159,16 @@ export const llmProvidersApi = {
     access: READ,
     query: listed,
     reply: allOf(LlmEndpoint),
+  }),
+  changeLlmEndpoint: route({
+    method: 'PATCH',
+    path: '/v1/llm/endpoints/:id',
+    summary: 'Change models, routing, cache or guardrails of an endpoint of language models; what is absent stays',
+    access: WRITE,
+    params: byId,
+    body: EndpointChange,
+    reply: LlmEndpoint,
+    errors: ['invalid_field', 'not_found', 'conflict'],
   }),
   removeLlmEndpoint: route({
     method: 'DELETE',
