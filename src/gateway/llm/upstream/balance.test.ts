@@ -29,6 +29,14 @@ test('a model of weight 0 is no primary one', () => {
   assert.deepEqual(firsts, ['b', 'b', 'b', 'b'])
 })
 
+test('a model of weight 0 is not called in place of those that rest: fallbacks are', () => {
+  const balance = new Balance()
+  const a = model('a', 1)
+  const models = [model('z', 0), a, model('x', 1, 0)]
+  for (let i = 0; i < 3; i++) balance.failed(a, 0, null)
+  assert.equal(ids(balance.order(models, 1, 1)), 'x')
+})
+
 test('fallbacks follow in their order, and no more than may be tried', () => {
   const models = [model('y', 1, 1), model('a', 1), model('x', 1, 0)]
   assert.equal(ids(new Balance().order(models, 9, 0)), 'axy')

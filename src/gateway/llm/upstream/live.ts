@@ -1,6 +1,9 @@
 /** The part of a routing table about language models as a gateway holds it: looked up by name, credentials opened. */
+import { problem } from '../../../contract/errors.ts'
+import { isKeyId } from '../../../contract/llm/key-id.ts'
 import type { LlmEndpointRoute, LlmRoute, KeyRoute, ProviderRoute } from '../../table/llm.ts'
 import { Balance } from './balance.ts'
+import { Prefixes } from './prefixes.ts'
 import type { Credentials } from './providers.ts'
 
 /** Opens what was sealed. Throws where it was sealed with another key. */
@@ -21,16 +24,18 @@ export class LiveLlm {
   readonly #providers = new Map<string, LiveProvider>()
   readonly #keys: ReadonlyMap<string, KeyRoute>
   readonly #balances = new Map<string, Balance>()
+  readonly prefixes: Prefixes
 
   /** `before`: what was held until now, from which the standing of models is taken over. */
   constructor(route: LlmRoute | undefined, open: OpenSealed, before?: LiveLlm) {
     this.route = route ?? NOTHING
+    this.prefixes = before?.prefixes ?? new Prefixes()
     this.#keys = new Map(this.route.keys.map((key) => [key.token, key]))
     for (const provider of this.route.providers) this.#providers.set(provider.id, opened(provider, open))
     for (const endpoint of this.route.endpoints) {
       const key = keyOf(endpoint.project, endpoint.name)
       this.#endpoints.set(key, endpoint)
-      this.#balances.set(key, before?.balanceOf(endpoint) ?? new Balance())
+      this.#balances.set(key, before?.balanceOf(endpoint) ?? new Balance(this.prefixes, key))
     }
   }
 
@@ -50,8 +55,12 @@ export class LiveLlm {
     return this.#providers.get(id)
   }
 
+  /** What a token may do; null = it is no virtual key. Throws `unavailable` for a key whose limits did not come with the table. */
   key(token: string | undefined): KeyRoute | null {
-    return (token === undefined ? undefined : this.#keys.get(token)) ?? null
+    const key = token === undefined ? undefined : this.#keys.get(token)
+    if (key !== undefined) return key
+    if (token === undefined || !isKeyId(token)) return null
+    throw problem('unavailable', { what: 'the virtual key', detail: 'its limits are not known here', retry_after: 1 })
   }
 
   balanceOf({ project, name }: LlmEndpointRoute): Balance | undefined {

@@ -12,6 +12,8 @@ const CONNECT_MS = 10_000
 export class Pools {
   readonly #allow: () => readonly string[]
   readonly #pools = new Map<string, Pool>()
+  /** Pools with a connection to a private address. */
+  readonly #private = new WeakSet<Pool>()
 
   constructor(allow: () => readonly string[]) {
     this.#allow = allow
@@ -23,8 +25,13 @@ export class Pools {
     const host = url.hostname.replace(/^\[|\]$/g, '')
     if (isIP(host) !== 0 && isPrivate(host) && !this.#isAllowed(url)) throw refusal(url)
     const known = this.#pools.get(origin)
-    if (known !== undefined) return known
-    const pool = new Pool(origin, { connect: { lookup: this.#guarded(url), timeout: CONNECT_MS }, allowH2: false })
+    if (known !== undefined && !(this.#private.has(known) && !this.#isAllowed(url))) return known
+    // what is under way there ends, and the next connection is looked up anew
+    void known?.close()
+    const pool: Pool = new Pool(origin, {
+      connect: { lookup: this.#guarded(url, () => this.#private.add(pool)), timeout: CONNECT_MS },
+      allowH2: false,
+    })
     this.#pools.set(origin, pool)
     return pool
   }
@@ -41,12 +48,13 @@ export class Pools {
     return allow.includes(hostname) || allow.includes(host)
   }
 
-  /** What a connection is looked up with: the addresses that are checked are those that it goes to. */
-  #guarded(url: URL): LookupFunction {
+  /** What a connection is looked up with: the addresses that are checked are those that it goes to. `wentInside` is told of a private one that is allowed. */
+  #guarded(url: URL, wentInside: () => void): LookupFunction {
     return (hostname, options, done) => {
       resolve(hostname, { ...options, all: true }, (error, addresses) => {
         const bad = addresses?.find(({ address }) => isPrivate(address))
         const [first] = addresses ?? []
+        if (bad !== undefined && this.#isAllowed(url)) wentInside()
         if (error !== null || first === undefined) done(error ?? new Error('it does not resolve'), '', 0)
         else if (bad !== undefined && !this.#isAllowed(url)) done(refusal(url), '', 0)
         else if (options.all) (done as (e: null, list: typeof addresses) => void)(null, addresses)

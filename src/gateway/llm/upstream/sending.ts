@@ -29,7 +29,6 @@ const PASSED = [
   'openai-beta',
   'anthropic-version',
   'anthropic-beta',
-  'idempotency-key',
   'traceparent',
   'tracestate',
   'x-client-request-id',
@@ -82,6 +81,11 @@ function headersOf(out: Outgoing, to: Destination): Record<string, string> {
 interface Limits {
   readonly first: number
   readonly idle: number
+}
+
+/** Longest silence between two parts of an answer, ms. */
+export function idleMs(provider: ProviderRoute): number {
+  return limitsOf(provider).idle
 }
 
 function limitsOf({ settings }: ProviderRoute): Limits {
