@@ -52,6 +52,7 @@ export class BatchStatements {
   readonly write: Statement
   readonly insert: Statement
   readonly take: Statement
+  readonly share: Statement
 
   constructor(connection: Connection) {
     this.find = connection.prepare('SELECT * FROM spending WHERE budget = ? AND since = ?')
@@ -62,6 +63,7 @@ export class BatchStatements {
     this.insert = connection.prepare(
       'INSERT INTO reservations (id, writer, amount, budgets, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
     )
+    this.share = connection.prepare('SELECT amount FROM shares WHERE budget = ? AND since = ?')
     this.take = connection.prepare('DELETE FROM reservations WHERE id = ? RETURNING amount, budgets')
   }
 }
@@ -82,8 +84,9 @@ export class Batch {
     const rows = new Set<Row>()
     for (const budget of budgets) {
       const row = this.#windowOf(budget, now)
-      if (budget.hard && row.spent + row.reserved + amount > budget.limit)
-        throw budgetExceeded(budget, row, amount, now)
+      const share = this.#shareOf(budget, row)
+      if (budget.hard && row.spent + row.reserved + amount > Math.min(budget.limit, share ?? Infinity))
+        throw budgetExceeded({ budget, share }, row, amount, now)
       rows.add(row)
     }
     const windows = JSON.stringify(Array.from(rows, ({ budget, since }) => [budget, since]))
@@ -118,16 +121,23 @@ export class Batch {
 
   /**
    * The window of a budget that holds `now`, with at least what the ledger knows of it. Calls under way may stand in the ledger already, so what they
-   * reserved is not added to that once more.
+   * reserved is not added to that once more. What the ledger knows of a shared one is the spending of all servers, and is divided with the shares.
    */
-  #windowOf({ id, window, spent, since: known }: BudgetRoute, now: number): Row {
+  #windowOf({ id, window, spent, since: known, shared }: BudgetRoute, now: number): Row {
     const since = windowStart(window, now)
     const until = windowEnd(window, now)
     const row = this.#row(id, since) ?? this.#begin(id, since, until)
     // windows of other lengths may begin at the same time: the budget was changed
     if (row.until !== null && row.until < until) row.until = until === Infinity ? null : until
-    if (known === since) row.spent = Math.max(row.spent, spent - row.reserved)
+    if (known === since && shared !== true) row.spent = Math.max(row.spent, spent - row.reserved)
     return row
+  }
+
+  /** What this server may spend of the window, nanodollars; undefined = all of the budget. */
+  #shareOf({ id, shared }: BudgetRoute, { since }: Row): number | undefined {
+    if (shared !== true) return undefined
+    const found = this.#statements.share.get(id, since) as { readonly amount: number } | undefined
+    return found?.amount ?? 0
   }
 
   #row(budget: string, since: number): Row | undefined {

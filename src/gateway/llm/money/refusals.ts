@@ -15,9 +15,18 @@ export interface Standing {
 /** Seconds after which calls under way may have given room back, or a disk may answer again. */
 const RETRY_AFTER_S = 1
 
-/** The refusal of a call that may cost `amount` nanodollars; it says to try again only where calls under way could give enough back. */
+/** What a call has no room in; the share of this server in nanodollars, where several divide the budget. */
+export interface Full {
+  readonly budget: BudgetRoute
+  readonly share: number | undefined
+}
+
+/**
+ * The refusal of a call that may cost `amount` nanodollars; it says to try again only where calls under way could give enough back, or other servers
+ * a part of their share.
+ */
 export function budgetExceeded(
-  budget: BudgetRoute,
+  { budget, share }: Full,
   { spent, reserved }: Standing,
   amount: number,
   now: number,
@@ -27,7 +36,7 @@ export function budgetExceeded(
     budget: budget.id,
     scope: budget.scope,
     window: budget.window,
-    limit: dollars(budget.limit),
+    limit: dollars(budget.limit) + (share === undefined ? '' : ` (the share of this server is ${dollars(share)})`),
     spent: dollars(spent),
     reserved: dollars(reserved),
     amount: dollars(amount),

@@ -9,8 +9,9 @@ import { moneyFolder, moneyPath } from './place.ts'
 export type Connection = Database.Database
 export type Statement = Database.Statement
 
-/** Of the file; it must not be opened by a program that knows another one. */
-const LAYOUT = 1
+/** Of the file; it must not be opened by a program that knows none of it. The first had no shares. */
+const LAYOUT = 2
+const OLDEST_LAYOUT = 1
 
 /** How long each step of the opening waits for another process, ms. The event loop waits too, so it is short. */
 const OPENING_MS = 25
@@ -29,6 +30,14 @@ CREATE TABLE IF NOT EXISTS spending (
   spent INTEGER NOT NULL,
   -- by reservations that are open
   reserved INTEGER NOT NULL,
+  PRIMARY KEY (budget, since)
+) STRICT, WITHOUT ROWID;
+-- What this server may spend of budgets that several servers charge; the control process writes it.
+CREATE TABLE IF NOT EXISTS shares (
+  budget TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  until INTEGER,
+  amount INTEGER NOT NULL,
   PRIMARY KEY (budget, since)
 ) STRICT, WITHOUT ROWID;
 -- Calls that are under way.
@@ -79,9 +88,9 @@ function layoutOf(connection: Connection): unknown {
 }
 
 function layOut(connection: Connection): void {
-  const layout = layoutOf(connection)
-  if (layout !== 0 && layout !== LAYOUT)
-    throw new Error(`it has the layout ${String(layout)}, and this program knows ${LAYOUT}`)
+  const layout = Number(layoutOf(connection))
+  if (layout !== 0 && (layout < OLDEST_LAYOUT || layout > LAYOUT))
+    throw new Error(`it has the layout ${layout}, and this program knows ${LAYOUT}`)
   connection.exec(SCHEMA)
   connection.pragma(`user_version = ${LAYOUT}`)
 }

@@ -12,6 +12,7 @@ import { Problem } from '../../../contract/errors.ts'
 import type { BudgetRoute } from '../../table/llm.ts'
 import { budgetOf, dataFolder } from './money.fixture.ts'
 import { moneyUnavailable } from './refusals.ts'
+import { ShareBook } from './shares.ts'
 import { MoneyStore, openMoney } from './store.ts'
 
 const NOON = Date.parse('2026-12-03T12:00:00Z')
@@ -324,13 +325,42 @@ test('a file of a later program is left alone', async (t) => {
   const dataDir = dataFolder(t)
   await opened(t, dataDir).close()
   const file = new Database(join(dataDir, 'llm/money.db'))
-  assert.equal(file.pragma('user_version', { simple: true }), 1)
-  file.pragma('user_version = 2')
+  assert.equal(file.pragma('user_version', { simple: true }), 2)
+  file.pragma('user_version = 3')
   file.close()
   await assert.rejects(openMoney({ dataDir, writer: 'w' }), {
     code: 'unavailable',
-    message: 'the money store is not available: it has the layout 2, and this program knows 1',
+    message: 'the money store is not available: it has the layout 3, and this program knows 2',
   })
+})
+
+test('a file of the first layout is taken over, and what is spent in it', async (t) => {
+  const dataDir = dataFolder(t)
+  const first = opened(t, dataDir)
+  await first.reserve({ id: 'one', amount: 400, budgets: [budgetOf('b')], now: NOON })
+  await first.close()
+  const file = new Database(join(dataDir, 'llm/money.db'))
+  file.exec('DROP TABLE shares')
+  file.pragma('user_version = 1')
+  file.close()
+  assert.deepEqual(standing(opened(t, dataDir)), { b: [0, 400] })
+})
+
+test('of a budget that several servers charge, a store gives its share and no more', async (t) => {
+  const dataDir = dataFolder(t)
+  const store = opened(t, dataDir)
+  const budgets = [budgetOf('b', { shared: true, spent: 900, limit: 1000 })]
+  await refused(store.reserve({ id: 'one', amount: 1, budgets, now: NOON }))
+  const book = new ShareBook(dataDir)
+  t.after(() => book.close())
+  const window = { budget: 'b', since: 0, until: null }
+  await book.set([{ ...window, amount: 500, known: 0 }], NOON)
+  await store.reserve({ id: 'two', amount: 400, budgets, now: NOON })
+  assert.deepEqual(await book.set([{ ...window, amount: 100, known: 0 }], NOON), [{ ...window, amount: 400 }])
+  await refused(store.reserve({ id: 'three', amount: 1, budgets, now: NOON }))
+  await store.settle('two', 50)
+  await store.reserve({ id: 'four', amount: 350, budgets, now: NOON })
+  assert.deepEqual(book.standing(window), { spent: 50, reserved: 350 })
 })
 
 test('faults are told by what SQLite or the disk says', () => {
