@@ -179,9 +179,14 @@ function removeSocketOfDead(file: string): void {
   if (found !== undefined && !isAlive(found.pid, found.start)) rmSync(found.socket, { force: true })
 }
 
+/** Time for calls of language models that outlive the grace to be told so, ms. */
+const LAST_WORDS_MS = 500
+
 async function end(state: GatewayState, servers: readonly GatewayServer[], graceMs: number): Promise<void> {
   state.draining = true
+  const cut = setTimeout(() => state.llm.cut(), graceMs - Math.min(LAST_WORDS_MS, graceMs / 4))
   await Promise.all(servers.map((server) => server.drain(graceMs)))
+  clearTimeout(cut)
   await state.close()
 }
 

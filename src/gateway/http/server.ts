@@ -126,7 +126,7 @@ function handle(deps: HttpDeps, request: IncomingMessage, response: ServerRespon
   try {
     if (deps.view.table.source.open) deps.checkHost(method, request.headers)
     const { view } = deps
-    const caller = callerOf(deps, request)
+    const caller = callerOf(deps, request, path)
     const llm = deps.llm.target(path)
     if (llm !== undefined) {
       fail = (error) => llm.fail(error)
@@ -178,6 +178,11 @@ function readLlm(deps: HttpDeps, target: LlmTarget, { request, response, caller 
   readBody(request, deps.bodies, {
     fail: (error) => refuse(deps, request, response, { error, fail }),
     done(body) {
+      // it is held until the call has ended
+      deps.bodies.held += body.length
+      response.once('close', () => {
+        deps.bodies.held -= body.length
+      })
       try {
         target.answer({ body, token, request, response })
       } catch (error) {
@@ -211,9 +216,12 @@ function sendPage(deps: HttpDeps, target: PageTarget, { request, response, calle
   })
 }
 
-function callerOf(deps: HttpDeps, request: IncomingMessage): Caller {
+function callerOf(deps: HttpDeps, request: IncomingMessage, path: string): Caller {
+  const { headers } = request
   const from = { address: request.socket.remoteAddress, failed: deps.failed }
-  return { authorization: request.headers.authorization, now: deps.clock(), from }
+  // the list of models is read by the clients of vendors too
+  const authorization = headers.authorization ?? (path.startsWith('/v1/models') ? keyHeader(headers) : undefined)
+  return { authorization, now: deps.clock(), from }
 }
 
 const NOTHING = Buffer.alloc(0)

@@ -6,12 +6,15 @@ import { hash } from 'node:crypto'
 import type { TestContext } from 'node:test'
 import { until } from '../../../test/until.ts'
 import { listSegments, readSegment } from '../../store/segments/segments.ts'
+import type { GatewayOptions } from '../gateway.ts'
 import { startTestGateway } from '../gateway.fixture.ts'
+import type { LlmOptions } from '../../contract/llm/options.ts'
 import type { RoutingTable } from '../table/table.ts'
 import { callSegments } from './records/journal.ts'
 import type { LlmCallRecord } from './records/record.ts'
 import type { LlmEndpointRoute, LlmRoute, ModelRoute, PriceRoute, ProviderKind } from '../table/llm.ts'
 import { Traffic } from './traffic.ts'
+import type { TrafficOptions } from './traffic.ts'
 
 /** USD 1 a million input tokens, 0.5 from the cache, 2 a million output tokens. */
 export const PRICE: PriceRoute = {
@@ -43,7 +46,8 @@ export function routeOf(
       providers.push({ id, name: id, kind, base_url: url, sealed: '{"api_key":"upstream-key"}', settings })
       return { id, provider: id, weight: 1, fallback: i === 0 ? null : i, price: PRICE, max_output: 100, ...model }
     })
-    return { name, project: 'p', models: routes, attempts: 3, experiment: null, ...more.endpoint }
+    const options: LlmOptions = { routing: 'weighted', cache: null, guardrails: [] }
+    return { name, project: 'p', models: routes, attempts: 3, experiment: null, ...options, ...more.endpoint }
   })
   const { endpoint: _endpoint, ...rest } = more
   return { providers, endpoints: made, keys: [], budgets: [], allow: ['127.0.0.1'], ...rest }
@@ -53,9 +57,12 @@ export const TOKEN = 'slw_t1.0123456789abcdef0123456789abcdef'
 /** Of all projects. */
 export const ADMIN = 'slw_t0.0123456789abcdef0123456789abcdef'
 
-/** A table whose token `t1` of project `p` may predict, and `t2` of project `other`. */
+/** A virtual key of project `p`. */
+export const KEY = 'slw_llm1.0123456789abcdef0123456789abcdef'
+
+/** A table whose token `t1` of project `p` may predict, `t2` of project `other`, and `llm1`, which is a virtual key of `p`. */
 export function tableOf(llm: LlmRoute, epoch = 1): RoutingTable {
-  const tokens = [tokenRoute('t0', null), tokenRoute('t1', 'p'), tokenRoute('t2', 'other')]
+  const tokens = [tokenRoute('t0', null), tokenRoute('t1', 'p'), tokenRoute('t2', 'other'), tokenRoute('llm1', 'p')]
   return { format: 'slipway.routing/1', epoch, open: false, endpoints: [], tokens, llm }
 }
 
@@ -72,20 +79,28 @@ export interface LlmBench {
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>
   /** The records of calls, once there are so many. */
   records(count: number): Promise<LlmCallRecord[]>
+  /** Ends the gateway, which gives what is open half a second. */
+  stop(): Promise<void>
 }
 
 /** Starts a gateway that answers by the route, and ends it with the test. */
-export async function llmGateway(t: TestContext, llm: LlmRoute): Promise<LlmBench> {
+export async function llmGateway(
+  t: TestContext,
+  llm: LlmRoute,
+  { clock, ...more }: Partial<GatewayOptions> & Partial<Pick<TrafficOptions, 'clock'>> = {},
+): Promise<LlmBench> {
   const dataDir = mkdtempSync(join(tmpdir(), 'slipway-llm-'))
   t.after(() => rmSync(dataDir, { recursive: true, force: true }))
   const gateway = await startTestGateway(tableOf(llm), {
     dataDir,
     openBackend: () => Promise.reject(new Error('no model is scored here')),
-    llm: (view) => new Traffic({ ...view, dataDir, index: 0, gateways: 1, open: (sealed) => sealed }),
+    llm: (view) =>
+      new Traffic({ ...view, dataDir, index: 0, gateways: 1, open: (sealed) => sealed, ...(clock && { clock }) }),
     graceMs: 500,
+    ...more,
   })
   t.after(() => gateway.stop())
-  const url = `http://127.0.0.1:${gateway.port}`
+  const url = `${more.tls === undefined ? 'http' : 'https'}://127.0.0.1:${gateway.port}`
   let epoch = 1
   return {
     url,
@@ -102,6 +117,7 @@ export async function llmGateway(t: TestContext, llm: LlmRoute): Promise<LlmBenc
         const found = recordsOf(dataDir)
         return found.length >= count && found
       }),
+    stop: () => gateway.stop(),
   }
 }
 

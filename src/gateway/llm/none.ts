@@ -12,6 +12,7 @@ export const NO_LLM: LlmTraffic = {
   names: () => [],
   stats: () => null,
   families: () => [],
+  cut: () => undefined,
   close: () => Promise.resolve(),
 }
 

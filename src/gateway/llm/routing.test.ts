@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import type { BudgetRoute, KeyRoute } from '../table/llm.ts'
-import { ADMIN, llmGateway, PRICE, routeOf, TOKEN } from './gateway.fixture.ts'
+import { ADMIN, KEY, llmGateway, PRICE, routeOf, TOKEN } from './gateway.fixture.ts'
 import type { LlmBench } from './gateway.fixture.ts'
 import { fakeProvider } from './upstream.fixture.ts'
 
@@ -164,6 +164,21 @@ test('a key calls the models of its list, and learns of no other', async (t) => 
   const headers = { authorization: `Bearer ${TOKEN}` }
   const list = (await (await fetch(`${bench.url}/v1/models`, { headers })).json()) as { data: unknown[] }
   assert.equal(list.data.length, 1)
+})
+
+test('a key whose limits did not come with the table is refused until they do, and is never without limits', async (t) => {
+  const { url } = await fakeProvider(t)
+  const endpoints = { a: [{ model: 'a', url }] }
+  const bench = await llmGateway(t, routeOf(endpoints))
+  const headers = { authorization: `Bearer ${KEY}` }
+  const call = () => bench.post('/v1/chat/completions', { model: 'a', messages }, headers)
+  const early = await call()
+  assert.deepEqual([early.status, early.headers.get('retry-after')], [503, '1'])
+  assert.match(await early.text(), /the virtual key is not available: its limits are not known here/)
+  assert.equal((await fetch(`${bench.url}/v1/models`, { headers })).status, 503)
+  assert.equal((await chat(bench, 'a')).status, 200, 'another token is no key')
+  await bench.follow(routeOf(endpoints, { keys: [key({ token: 'llm1', rpm: 1 })] }))
+  assert.deepEqual([(await call()).status, (await call()).status], [200, 429])
 })
 
 test('a key has so many calls a minute, and so many at once', async (t) => {

@@ -40,6 +40,10 @@ export class Standby implements LlmTraffic {
     return this.#traffic?.families() ?? []
   }
 
+  cut(): void {
+    this.#traffic?.cut()
+  }
+
   async close(): Promise<void> {
     await this.#traffic?.close()
   }

@@ -1,8 +1,10 @@
 /** Calls of language models in a gateway: what answers them, and its life from the first table to the end. */
 import { randomBytes } from 'node:crypto'
+import { problem } from '../../contract/errors.ts'
 import type { Family } from '../../http/prometheus-text.ts'
 import type { LlmCall, LlmPort, LlmTarget } from '../http/llm.ts'
 import type { RoutingTable, TokenRoute } from '../table/table.ts'
+import { AnswerCache } from './cache/answers.ts'
 import type { CallDeps } from './calls/call.ts'
 import { answerCall } from './calls/call.ts'
 import { failureReply } from './calls/failure.ts'
@@ -10,6 +12,7 @@ import { readAsk } from './calls/request.ts'
 import { costsIn, Journal } from './records/journal.ts'
 import type { OpenSealed } from './upstream/live.ts'
 import { LiveLlm } from './upstream/live.ts'
+import { standingFamilies, standings } from './upstream/gauges.ts'
 import { lostRecord } from './lost.ts'
 import { Money } from './money/money.ts'
 import { llmPath } from './paths.ts'
@@ -24,6 +27,8 @@ export interface LlmTraffic extends LlmPort {
   stats(): unknown
   /** What is counted since the start, of all projects. */
   families(): readonly Family[]
+  /** Breaks off what is not answered yet: the gateway ends. */
+  cut(): void
   /** Waits for calls that are answered, and writes what they cost. */
   close(): Promise<void>
 }
@@ -35,6 +40,8 @@ export interface TrafficOptions {
   readonly open: OpenSealed
   readonly draining: () => boolean
   readonly note: (what: string, error: unknown) => void
+  /** ms since 1970; default the wall clock. */
+  readonly clock?: () => number
 }
 
 /** Between two looks at what gateways that died had reserved, ms. */
@@ -45,6 +52,7 @@ export class Traffic implements LlmTraffic {
   readonly #journal: Journal
   readonly #pools: Pools
   readonly #money: Money
+  readonly #cache = new AnswerCache()
   readonly #deps: CallDeps
   readonly #open = new Set<Promise<void>>()
   readonly #timer: NodeJS.Timeout
@@ -53,7 +61,7 @@ export class Traffic implements LlmTraffic {
 
   constructor(options: TrafficOptions) {
     this.#options = options
-    const { dataDir, index, gateways, open, note } = options
+    const { dataDir, index, gateways, open, note, clock = Date.now } = options
     const writer = `llm${index}.${Date.now().toString(36)}.${process.pid}`
     this.#live = new LiveLlm(undefined, open)
     this.#journal = new Journal(dataDir, writer)
@@ -62,7 +70,7 @@ export class Traffic implements LlmTraffic {
       dataDir,
       writer,
       gateways,
-      clock: Date.now,
+      clock,
       costIn: (of, ids) => costsIn(dataDir, of, ids),
       lost: (reservation) =>
         new Promise<void>((written) => this.#journal.append(lostRecord(reservation, this.#live.route), written)),
@@ -70,14 +78,16 @@ export class Traffic implements LlmTraffic {
     })
     const prefix = `c_${Date.now().toString(36)}${randomBytes(5).toString('hex')}`
     this.#deps = {
-      clock: Date.now,
+      clock,
       live: () => this.#live,
       money: this.#money,
       pools: this.#pools,
       journal: this.#journal,
+      cache: this.#cache,
       nextId: () => prefix + (this.#calls++).toString(36),
       fault: (error) => note('language model', error),
       draining: options.draining,
+      cuts: new Set(),
     }
     void this.#money.recover()
     this.#timer = setInterval(() => void this.#money.recover(), RECOVER_MS).unref()
@@ -112,12 +122,22 @@ export class Traffic implements LlmTraffic {
     const caller = { project: token?.project ?? null, token: token?.id ?? null, key: this.#live.key(token?.id) }
     const call = answerCall(this.#deps, caller, ask, { request, response })
     this.#open.add(call)
-    void call.finally(() => this.#open.delete(call))
+    void call.catch(this.#deps.fault).finally(() => this.#open.delete(call))
   }
 
   stats(): unknown {
     const { lost, lastError } = this.#journal
-    return { calls: this.#calls, open: this.#open.size, log: { lost, error: lastError }, money: this.#money.figures() }
+    const { counts, size: blocks } = this.#live.prefixes
+    const { size, bytes } = this.#cache
+    return {
+      calls: this.#calls,
+      open: this.#open.size,
+      log: { lost, error: lastError },
+      money: this.#money.figures(),
+      models: standings(this.#live, Date.now()),
+      prefixes: { blocks, ...counts },
+      cache: { size, bytes },
+    }
   }
 
   families(): readonly Family[] {
@@ -125,15 +145,28 @@ export class Traffic implements LlmTraffic {
     const help = 'Calls of language models that could not be logged.'
     return [
       ...this.#journal.counters.families(),
+      ...standingFamilies(this.#live, Date.now()),
       { name: 'slipway_llm_log_lost_total', type: 'counter', help, samples: [{ value: lost }] },
+      {
+        name: 'slipway_llm_cache_bytes',
+        type: 'gauge',
+        help: 'Memory of the answers of language models that are kept to be given again.',
+        samples: [{ value: this.#cache.bytes }],
+      },
     ]
+  }
+
+  cut(): void {
+    const why = problem('unavailable', { what: 'the rest of this answer', detail: 'the gateway ended' })
+    for (const cut of this.#deps.cuts) cut(why)
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer)
     await Promise.all(this.#open)
     await this.#pools.close()
-    await this.#journal.close()
+    // a recovery under way still logs
     await this.#money.close()
+    await this.#journal.close()
   }
 }

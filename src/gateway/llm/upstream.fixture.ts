@@ -87,6 +87,14 @@ async function answer(request: IncomingMessage, response: ServerResponse, { aske
     return
   }
   if (model === 'hang') return
+  if (model === 'elsewhere') {
+    response.writeHead(302, { location: 'http://10.0.0.1/' }).end()
+    return
+  }
+  if (model === 'packed') {
+    response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(Buffer.alloc(40))
+    return
+  }
   if (model === 'reset') {
     response.socket?.destroy()
     return
@@ -153,6 +161,11 @@ function delta(of: object, finish_reason: string | null): object {
 }
 
 function chatEvents(model: string, body: Record<string, unknown>): string[] {
+  if (model === 'revoked')
+    return ['data: {"error":{"message":"the key upstream-key was revoked"}}\n\n', 'data: [DONE]\n\n']
+  if (model === 'half') return ['data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}\n\n']
+  if (model === 'filtered')
+    return ['data: {"choices":[],"prompt_filter_results":[],"usage":null}\n\n', ...chatEvents('x', body)]
   const base = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1, model }
   const event = (more: object): string => `data: ${JSON.stringify({ ...base, ...more })}\n\n`
   const options = body['stream_options'] as { include_usage?: boolean } | undefined
@@ -199,12 +212,13 @@ async function stream(
       return
     }
     if (i === 3 && model === 'short') break
-    if (i === 3 && model.includes('gate')) await gate()
+    if (i === (model.includes('late') ? 7 : 3) && model.includes('gate')) await gate()
     if (response.destroyed) return
     if (model === 'split') await byByte(response, event)
     else await new Promise((sent) => response.write(event, sent))
   }
-  response.end()
+  if (model === 'cut-behind') response.socket?.destroy()
+  else response.end()
 }
 
 /** Each byte in a write of its own. */

@@ -1,4 +1,5 @@
 /** What a gateway needs to answer calls of language models: plain data, a part of the routing table that control pushes. */
+import type { LlmOptions } from '../../contract/llm/options.ts'
 
 /** Formats in which clients call and upstreams answer, each named after the last part of its path. */
 export const DIALECTS = [
@@ -75,7 +76,7 @@ export interface ModelRoute {
 }
 
 /** A name that clients put into `model`. */
-export interface LlmEndpointRoute {
+export interface LlmEndpointRoute extends LlmOptions {
   readonly name: string
   readonly project: string
   readonly models: readonly ModelRoute[]
@@ -125,6 +126,8 @@ export interface BudgetRoute {
   readonly spent: number
   /** Beginning of the window of `spent`, ms; 0 for `total`. */
   readonly since: number
+  /** True = servers with money stores of their own charge it too: this one may spend the share that its store holds, and nothing without one. */
+  readonly shared?: boolean
 }
 
 export interface LlmRoute {

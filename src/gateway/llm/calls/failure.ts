@@ -5,6 +5,7 @@ import { failureIn } from '../dialects/failures.ts'
 import { failureHeaders } from '../../protocols/native.ts'
 import type { Dialect } from '../../table/llm.ts'
 import type { Reply } from '../../protocols/exchange.ts'
+import { cutShort } from '../../http/cut.ts'
 import { JSON_TYPE } from '../../protocols/exchange.ts'
 
 /** Type and code of OpenAI's errors, by our codes. */
@@ -12,6 +13,7 @@ const WORDS: Readonly<Record<string, readonly [type: string, code: string]>> = {
   unauthenticated: ['invalid_request_error', 'invalid_api_key'],
   forbidden: ['invalid_request_error', 'forbidden'],
   not_found: ['invalid_request_error', 'model_not_found'],
+  guardrail_blocked: ['invalid_request_error', 'content_filter'],
   budget_exceeded: ['insufficient_quota', 'insufficient_quota'],
   too_many_requests: ['rate_limit_error', 'rate_limit_exceeded'],
 }
@@ -28,10 +30,17 @@ export function failureReply(dialect: Dialect, error: Problem): Reply {
   return { status: error.status, type: JSON_TYPE, body: JSON.stringify(body), headers }
 }
 
+/** Longest wait for a client to take the error, ms. */
+const LATE_MS = 5000
+
 /** Tells in a stream that it broke off, and cuts the connection: nothing of it may look whole. */
 export function breakOff(response: ServerResponse, dialect: Dialect, error: Problem): void {
   if (response.destroyed) return
   const { body } = failureReply(dialect, error)
   const event = dialect === 'messages' || dialect === 'responses' ? 'event: error\n' : ''
-  response.write(`${event}data: ${String(body)}\n\n`, () => response.destroy())
+  const late = setTimeout(() => cutShort(response), LATE_MS).unref()
+  response.write(`${event}data: ${String(body)}\n\n`, () => {
+    clearTimeout(late)
+    cutShort(response)
+  })
 }

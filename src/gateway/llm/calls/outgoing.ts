@@ -55,7 +55,8 @@ function asksUsage({ dialect, stream }: LlmAsk): boolean {
 function renamed(ask: LlmAsk, model: string): Splice[] {
   const member = ask.members.find(({ name }) => name === 'model')
   if (member === undefined) return ask.dialect === 'generate' ? [] : [added(ask.bytes, ask.members, 'model', model)]
-  if (ask.model === model) return []
+  // what the body says, for the path may have named the endpoint
+  if (ask.body['model'] === model) return []
   return [{ from: member.from, to: member.to, text: JSON.stringify(model) }]
 }
 
@@ -63,10 +64,8 @@ function usageAsked(bytes: Buffer): Buffer {
   const members = membersOf(bytes)
   const given = members.find(({ name }) => name === 'stream_options')
   if (given === undefined) return spliced(bytes, [added(bytes, members, 'stream_options', { include_usage: true })])
-  const inner = bytes.subarray(given.from, given.to)
-  if (inner[0] !== 0x7b) return spliced(bytes, [{ from: given.from, to: given.to, text: '{"include_usage":true}' }])
-  const options = membersOf(inner)
-  const off = options.find(({ name }) => name === 'include_usage')
-  const { from, to, text } = off === undefined ? added(inner, options, 'include_usage', true) : { ...off, text: 'true' }
-  return spliced(bytes, [{ from: given.from + from, to: given.from + to, text }])
+  const options = JSON.parse(bytes.toString('utf8', given.from, given.to)) as unknown
+  // anew as a whole: of a name that comes twice, servers take one or the other
+  const asked = { ...(typeof options === 'object' ? options : {}), include_usage: true }
+  return spliced(bytes, [{ from: given.from, to: given.to, text: JSON.stringify(asked) }])
 }

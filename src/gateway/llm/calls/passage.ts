@@ -14,15 +14,21 @@ export interface Passage {
   end(): Buffer
   /** True when the stream has said that it is whole. */
   readonly ended: boolean
+  /** True once its last event has come: that the connection breaks behind it changes nothing. */
+  readonly isOver: boolean
   /** What the upstream said went wrong. */
   readonly error: string | null
   /** Notes on the journey what was seen. */
   note(): void
+  /** True = nothing goes on before `rest`. */
+  readonly holds?: boolean
+  /** What goes on behind the end, once it was looked at as a whole. */
+  rest?(): Promise<Buffer>
 }
 
-/** The text of an answer is looked at only where it is kept. */
+/** The text of an answer is looked at only where it is kept; guardrails say what may be. */
 function saidTo(journey: Journey): ((text: string) => void) | undefined {
-  return journey.keeps ? (text) => journey.said(text) : undefined
+  return journey.keeps && journey.guardrails === null ? (text) => journey.said(text) : undefined
 }
 
 function noted(journey: Journey, seen: EventTap, events: number): void {
@@ -38,7 +44,7 @@ export class PlainPassage implements Passage {
   readonly #journey: Journey
 
   constructor(dialect: Dialect, strip: boolean, journey: Journey) {
-    this.#tap = new StreamTap(dialect, { strip, said: saidTo(journey) })
+    this.#tap = new StreamTap(dialect, { strip, choices: journey.ask.choices, said: saidTo(journey) })
     this.#journey = journey
   }
 
@@ -52,6 +58,10 @@ export class PlainPassage implements Passage {
 
   get ended(): boolean {
     return this.#tap.seen.ended
+  }
+
+  get isOver(): boolean {
+    return this.#tap.seen.isOver
   }
 
   get error(): string | null {
@@ -71,12 +81,13 @@ export class TranslatedPassage implements Passage {
   readonly #journey: Journey
   #events = 0
   ended = false
+  readonly isOver = false
 
   constructor(way: Way, asked: Asked, journey: Journey) {
     if (way.translation === undefined) throw new Error('a way without a translation')
     this.#parser = way.dialect === 'converse' ? new EventStreamParser() : new SseParser()
     this.#translator = way.translation.stream(asked)
-    this.#seen = new EventTap(way.dialect, saidTo(journey))
+    this.#seen = new EventTap(way.dialect, journey.ask.choices, saidTo(journey))
     this.#journey = journey
   }
 

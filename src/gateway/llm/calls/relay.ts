@@ -5,12 +5,14 @@ import { Problem, problem } from '../../../contract/errors.ts'
 import { failureIn, failureOf } from '../dialects/failures.ts'
 import { finishOf, usageOf } from '../dialects/usage.ts'
 import type { LiveProvider } from '../upstream/live.ts'
-import { faultOf } from '../upstream/sending.ts'
+import { faultOf, idleMs } from '../upstream/sending.ts'
+import { allowSilence, cutShort } from '../../http/cut.ts'
 import { breakOff } from './failure.ts'
 import type { End, Journey } from './journey.ts'
 import type { Way } from './outgoing.ts'
 import type { Passage } from './passage.ts'
 import { PlainPassage, TranslatedPassage } from './passage.ts'
+import { isBlock, screenedAnswer, ScreenedPassage } from './screening.ts'
 import { textOf } from './text.ts'
 
 export interface Relay {
@@ -20,10 +22,17 @@ export interface Relay {
   readonly way: Way
   readonly strip: boolean
   readonly response: ServerResponse
-  /** Aborted when the client has left. */
+  /** Aborted when the client has left, or with a problem where the gateway breaks the call off. */
   readonly left: AbortSignal
   readonly settle: (end: End) => Promise<void>
+  /** Told where the provider broke off. */
+  readonly broke: () => void
   readonly draining: boolean
+}
+
+/** Why the gateway broke a call off; undefined where it did not. */
+export function cutBy({ reason }: AbortSignal): Problem | undefined {
+  return reason instanceof Problem ? reason : undefined
 }
 
 /** Largest whole answer, bytes. */
@@ -41,28 +50,53 @@ export async function relay(to: Relay): Promise<void> {
 async function relayWhole(to: Relay): Promise<void> {
   const { journey, reply, way, response } = to
   const { statusCode } = reply
+  refuseStrange(to)
   const came = await wholeOf(to)
+  journey.flight?.heard(journey.us)
   const bytes = statusCode < 400 ? came : masked(came, to.provider)
-  const sent = statusCode < 300 ? read(to, bytes) : bytes
+  const sent = statusCode < 300 ? await screenedAnswer(journey, read(to, bytes)) : bytes
   const body = statusCode < 300 || way.translation === undefined ? sent : failed(to, bytes)
   journey.firstUs = journey.us
   journey.saw(body)
+  const headers = headersOf(reply.headers, journey, way)
+  if (way.translation !== undefined) headers['content-type'] = 'application/json'
+  headers['content-length'] = String(body.length)
+  journey.tape?.head(headers)
   const good = statusCode < 400
   const error = good ? undefined : failureOf(way.dialect, statusCode, jsonOf(bytes)).message
   await to.settle({ status: statusCode, outcome: good ? 'ok' : 'failed', error })
   if (response.destroyed) return
   if (to.draining) response.shouldKeepAlive = false
-  const headers = headersOf(reply.headers, journey, way)
-  if (way.translation !== undefined) headers['content-type'] = 'application/json'
-  headers['content-length'] = String(body.length)
-  response.writeHead(statusCode, headers)
+  writeHead(to, headers)
   response.end(body)
+}
+
+/** A head that cannot be written ends the upstream's answer: nobody reads it any more. */
+function writeHead({ reply, response, provider }: Relay, headers: Record<string, string | string[]>): void {
+  try {
+    response.writeHead(reply.statusCode, headers)
+  } catch (error) {
+    reply.body.on('error', () => undefined).destroy()
+    const detail = `the head of its answer cannot be given on: ${(error as Error).message}`
+    throw problem('upstream_failed', { what: `provider ${provider.route.name}`, detail }, error)
+  }
+}
+
+/** Answers that lead elsewhere, or that are packed although they were asked for as they are, cannot be given on. */
+function refuseStrange({ reply, provider }: Relay): void {
+  const coding = String(reply.headers['content-encoding'] ?? 'identity')
+  const isElsewhere = reply.statusCode >= 300 && reply.statusCode < 400
+  if (!isElsewhere && coding === 'identity') return
+  reply.body.on('error', () => undefined).destroy()
+  const detail = isElsewhere ? `it leads elsewhere (HTTP ${reply.statusCode})` : `its answer is packed by ${coding}`
+  throw problem('upstream_failed', { what: `provider ${provider.route.name}`, detail })
 }
 
 /** The answer for the client; what it tells of usage and end is noted. */
 function read(to: Relay, bytes: Buffer): Buffer {
   const { journey, provider, way } = to
   const json = jsonOf(bytes)
+  journey.guessed = Math.ceil(bytes.length / 4)
   if (json === undefined) {
     if (way.translation === undefined) return bytes
     throw problem('upstream_failed', { what: `provider ${provider.route.name}`, detail: 'its answer is no JSON' })
@@ -72,9 +106,8 @@ function read(to: Relay, bytes: Buffer): Buffer {
     journey.usage = told.usage
     journey.raw = told.raw
   }
-  journey.guessed = Math.ceil(bytes.length / 4)
   journey.finish = finishOf(way.dialect, json)
-  if (journey.keeps) journey.said(textOf(way.dialect, json))
+  if (journey.keeps && journey.guardrails === null) journey.said(textOf(way.dialect, json))
   if (way.translation === undefined) return bytes
   const { body, lost } = way.translation.reply(json, askedOf(journey))
   journey.lost = [...journey.lost, ...lost]
@@ -82,12 +115,15 @@ function read(to: Relay, bytes: Buffer): Buffer {
 }
 
 /** A provider that says what it did not like of a request may repeat what the gateway authenticated with. */
-function masked(bytes: Buffer, { credentials }: LiveProvider): Buffer {
-  const secrets = Object.values(credentials).filter(
-    (secret) => secret.length >= SHORTEST_SECRET && bytes.includes(secret),
-  )
-  if (secrets.length === 0) return bytes
-  return Buffer.from(secrets.reduce((text, secret) => text.replaceAll(secret, '***'), bytes.toString('utf8')))
+function masked(bytes: Buffer, provider: LiveProvider): Buffer {
+  const { credentials } = provider
+  const told = Object.values(credentials).some((secret) => secret.length >= SHORTEST_SECRET && bytes.includes(secret))
+  return told ? Buffer.from(maskedText(bytes.toString('utf8'), provider)) : bytes
+}
+
+function maskedText(text: string, { credentials }: LiveProvider): string {
+  const secrets = Object.values(credentials).filter((secret) => secret.length >= SHORTEST_SECRET)
+  return secrets.reduce((left, secret) => left.replaceAll(secret, '***'), text)
 }
 
 /** A shorter one is no secret. */
@@ -116,7 +152,9 @@ function jsonOf(bytes: Buffer): Readonly<Record<string, unknown>> | undefined {
   }
 }
 
-async function wholeOf({ provider, reply, left }: Relay): Promise<Buffer> {
+/** The whole answer. One that breaks off is paid for as far as it came. */
+async function wholeOf(to: Relay): Promise<Buffer> {
+  const { provider, reply, left, journey } = to
   const parts: Buffer[] = []
   let size = 0
   const what = `provider ${provider.route.name}`
@@ -128,59 +166,121 @@ async function wholeOf({ provider, reply, left }: Relay): Promise<Buffer> {
       parts.push(part)
     }
   } catch (error) {
+    journey.guessed = Math.ceil(size / 4)
     if (left.aborted) throw error
-    throw faultOf(error, provider.route)
+    const fault = problemOf(error, provider)
+    to.broke()
+    if (reply.statusCode < 300)
+      await to.settle({ status: fault.status, outcome: 'cut', error: maskedText(fault.message, provider) })
+    throw fault
   }
   return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts)
 }
 
+function problemOf(error: unknown, { route }: LiveProvider): Problem {
+  const fault = faultOf(error, route)
+  if (fault instanceof Problem) return fault
+  return problem('upstream_failed', { what: `provider ${route.name}`, detail: fault.message }, error)
+}
+
 async function relayStream(to: Relay): Promise<void> {
   const { journey, reply, way, response, left } = to
-  const passage: Passage =
-    way.translation === undefined
-      ? new PlainPassage(way.dialect, to.strip, journey)
-      : new TranslatedPassage(way, askedOf(journey), journey)
+  const passage = passageOf(to)
   if (to.draining) response.shouldKeepAlive = false
-  response.writeHead(reply.statusCode, {
-    ...headersOf(reply.headers, journey, way),
-    ...(way.translation !== undefined && { 'content-type': 'text/event-stream; charset=utf-8' }),
-  })
+  const headers = headersOf(reply.headers, journey, way)
+  if (way.translation !== undefined) headers['content-type'] = 'text/event-stream; charset=utf-8'
+  journey.tape?.head(headers)
+  writeHead(to, headers)
+  allowSilence(response)
   // with the first piece where that is there already
   setImmediate(() => response.flushHeaders())
-  const fault = await pass(to, passage)
+  const alive = passage.holds === true ? keptAlive(response) : undefined
+  const fault = (await pass(to, passage)) ?? (await passRest(to, passage))
+  clearInterval(alive)
   passage.note()
-  if (left.aborted) {
+  if (left.aborted && cutBy(left) === undefined) {
     await to.settle({ status: 499, outcome: 'aborted' })
     response.destroy()
     return
   }
   if (fault !== undefined) {
-    await to.settle({ status: reply.statusCode, outcome: 'cut', error: fault.message })
+    const isOurs = isBlock(fault)
+    if (!isOurs && !left.aborted) to.broke()
+    const outcome = isOurs ? 'failed' : 'cut'
+    await to.settle({ status: reply.statusCode, outcome, error: maskedText(fault.message, to.provider) })
     breakOff(response, journey.ask.dialect, fault)
     return
   }
-  await to.settle({ status: reply.statusCode, outcome: 'ok', error: passage.error ?? undefined })
+  const error = passage.error === null ? undefined : maskedText(passage.error, to.provider)
+  await to.settle({ status: reply.statusCode, outcome: 'ok', error })
   response.end()
 }
 
+function passageOf({ journey, strip, way }: Relay): Passage {
+  const passage =
+    way.translation === undefined
+      ? new PlainPassage(way.dialect, strip, journey)
+      : new TranslatedPassage(way, askedOf(journey), journey)
+  const watch = journey.guardrails?.stream(journey.ask.dialect, journey.guards)
+  return watch === undefined ? passage : new ScreenedPassage(passage, journey, watch)
+}
+
+/** Between two signs of life to a client whose answer is held back, ms. */
+const ALIVE_MS = 15_000
+
+function keptAlive(response: ServerResponse): NodeJS.Timeout {
+  return setInterval(() => {
+    if (!response.destroyed) response.write(': keep-alive\n\n')
+  }, ALIVE_MS).unref()
+}
+
+/** Passes on what guardrails held until the end; what they have against it, or undefined. */
+async function passRest({ journey, provider, response, left }: Relay, passage: Passage): Promise<Problem | undefined> {
+  if (passage.rest === undefined || left.aborted) return undefined
+  try {
+    const rest = await passage.rest()
+    if (rest.length === 0 || response.destroyed) return undefined
+    const bytes = masked(rest, provider)
+    journey.firstUs ??= journey.us
+    journey.saw(bytes)
+    response.write(bytes)
+    return undefined
+  } catch (error) {
+    return error instanceof Problem ? error : problem('internal', {}, error)
+  }
+}
+
 /** Passes on what comes, as fast as the client takes it; what went wrong, or undefined where the stream is whole. */
-function pass({ journey, provider, reply, response }: Relay, passage: Passage): Promise<Problem | undefined> {
+function pass({ journey, provider, reply, response, left }: Relay, passage: Passage): Promise<Problem | undefined> {
   const { body } = reply
   const what = `provider ${provider.route.name}`
   return new Promise((resolve) => {
     const broken = (error: unknown): void => {
-      const fault = faultOf(error, provider.route)
-      resolve(fault instanceof Problem ? fault : problem('upstream_failed', { what, detail: fault.message }, error))
       body.destroy()
+      clearTimeout(stalled)
+      // it had said that it is whole
+      if (passage.isOver) {
+        resolve(undefined)
+        return
+      }
+      resolve(cutBy(left) ?? problemOf(error, provider))
     }
-    const write = (bytes: Buffer): void => {
-      if (bytes.length === 0 || response.destroyed) return
+    let stalled: NodeJS.Timeout | undefined
+    const write = (given: Buffer): void => {
+      if (given.length === 0 || response.destroyed) return
+      const bytes = given.includes('"error"') ? masked(given, provider) : given
       journey.firstUs ??= journey.us
       journey.saw(bytes)
       if (response.write(bytes)) return
       body.pause()
-      response.once('drain', () => body.resume())
+      // a client that takes nothing holds a connection, a reserve and a place among its calls
+      stalled = setTimeout(() => cutShort(response), idleMs(provider.route)).unref()
+      response.once('drain', () => {
+        clearTimeout(stalled)
+        body.resume()
+      })
     }
+    body.once('data', () => journey.flight?.heard(journey.us))
     body.on('data', (chunk: Buffer) => {
       try {
         write(passage.push(chunk))
@@ -219,6 +319,7 @@ const DROPPED = new Set([
   'strict-transport-security',
   'openai-organization',
   'openai-project',
+  'anthropic-organization-id',
 ])
 
 function headersOf(headers: IncomingHttpHeaders, journey: Journey, way: Way): Record<string, string | string[]> {

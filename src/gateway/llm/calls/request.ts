@@ -42,6 +42,9 @@ const ONCE = [
   'max_tokens',
   'max_completion_tokens',
   'max_output_tokens',
+  'service_tier',
+  'speed',
+  'inference_geo',
 ]
 
 /** Reads a body; without a dialect it is one of `chat` or `embeddings`. Throws `malformed_body` and `invalid_field`. */
@@ -50,6 +53,9 @@ export function readAsk(given: Dialect | null, bytes: Buffer, named?: Named): Ll
   const dialect = given ?? (body['input'] !== undefined && body['messages'] === undefined ? 'embeddings' : 'chat')
   const members = membersOf(bytes)
   checkOnce(members)
+  // it would be made after the answer, and cost what nobody is told here
+  if (dialect === 'responses' && body['background'] === true)
+    throw invalid('background', true, 'false: answers are waited for')
   const model = named?.model ?? body['model']
   if (typeof model !== 'string' || model === '') throw invalid('model', model, 'the name of a model')
   const stream = named?.stream ?? optionalFlag(body, 'stream')
@@ -85,6 +91,9 @@ function checkOnce(members: readonly Member[]): void {
   const seen = new Set<string>()
   for (const { name } of members) {
     if (seen.has(name) && ONCE.includes(name)) throw invalid(name, 'two values', 'one')
+    const lower = name.toLowerCase()
+    // some servers read names whatever their case
+    if (lower !== name && ONCE.includes(lower)) throw invalid(name, 'a name in another case', lower)
     seen.add(name)
   }
 }
@@ -93,17 +102,19 @@ function maxOutputOf(dialect: Dialect, body: Json): number | null {
   switch (dialect) {
     case 'chat':
     case 'completions': {
-      const both = [optionalCount(body, 'max_completion_tokens'), optionalCount(body, 'max_tokens')]
-      const given = both.filter((one) => one !== null)
-      return given.length > 0 ? Math.max(...given) : null
+      // llama.cpp's own name wins over the others there
+      const names = ['max_completion_tokens', 'max_tokens', 'n_predict']
+      // some servers take 0 and less as no limit
+      const given = names.map((name) => body[name] ?? null).some((one) => typeof one === 'number' && one <= 0)
+      const counts = names.map((name) => (given ? null : optionalCount(body, name))).filter((one) => one !== null)
+      return counts.length > 0 ? Math.max(...counts) : null
     }
     case 'responses':
       return optionalCount(body, 'max_output_tokens')
     case 'messages':
       return optionalCount(body, 'max_tokens')
     case 'generate': {
-      const config = body['generationConfig']
-      return isJson(config) ? optionalCount(config, 'maxOutputTokens') : null
+      return either(configOf(body), 'maxOutputTokens', 'max_output_tokens')
     }
     default:
       return 0
@@ -112,12 +123,23 @@ function maxOutputOf(dialect: Dialect, body: Json): number | null {
 
 function choicesOf(dialect: Dialect, body: Json): number {
   if (dialect === 'generate') {
-    const config = body['generationConfig']
-    return (isJson(config) ? optionalCount(config, 'candidateCount') : null) ?? 1
+    return either(configOf(body), 'candidateCount', 'candidate_count') ?? 1
   }
   if (dialect !== 'chat' && dialect !== 'completions') return 1
   const each = Math.max(optionalCount(body, 'n') ?? 1, optionalCount(body, 'best_of') ?? 1, 1)
   return each * promptsOf(body['prompt'])
+}
+
+/** Gemini takes names of both spellings. */
+function configOf(body: Json): Json {
+  const config = body['generationConfig'] ?? body['generation_config']
+  return isJson(config) ? config : {}
+}
+
+/** The larger of two names for one count. */
+function either(body: Json, one: string, other: string): number | null {
+  const given = [optionalCount(body, one), optionalCount(body, other)].filter((count) => count !== null)
+  return given.length > 0 ? Math.max(...given) : null
 }
 
 /** A list of texts, or of lists of tokens, is as many prompts; a list of tokens is one. */
@@ -130,11 +152,15 @@ function promptsOf(prompt: unknown): number {
 const FETCHED_TOKENS = 50_000
 /** Tokens of a conversation that the provider keeps. */
 const KEPT_TOKENS = 200_000
+/** Members that name input which the provider keeps; a prompt that is a text is the input itself. */
+const KEPT = ['previous_response_id', 'conversation', 'prompt', 'cachedContent', 'cached_content']
 const FETCHED = /"(?:url|image_url|file_url|file_id|fileUri|file_uri)"\s*:\s*"(?!data:)/g
 
 function extraInputOf(body: Json, bytes: Buffer): number {
-  const kept = body['previous_response_id'] != null || body['conversation'] != null ? KEPT_TOKENS : 0
-  const mayFetch = bytes.includes('url"') || bytes.includes('file_id"') || bytes.includes('ileUri"')
+  const kept = KEPT.some((name) => isJson(body[name]) || (name !== 'prompt' && typeof body[name] === 'string'))
+    ? KEPT_TOKENS
+    : 0
+  const mayFetch = ['url"', 'file_id"', 'ileUri"', 'ile_uri"'].some((part) => bytes.includes(part))
   const fetched = mayFetch ? (bytes.toString('latin1').match(FETCHED)?.length ?? 0) : 0
   return kept + fetched * FETCHED_TOKENS
 }

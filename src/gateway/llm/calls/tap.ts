@@ -10,23 +10,31 @@ import { textOf } from './text.ts'
 export class EventTap {
   readonly #dialect: Dialect
   readonly #said: ((text: string) => void) | undefined
+  readonly #choices: number
+  readonly #finished = new Set<unknown>()
   usage: Usage | null = null
   raw: unknown = null
   finish: string | null = null
-  /** True once the stream has said that it is whole. */
-  ended = false
+  /** True once the stream has said that it is whole: by its last event, or by the reason of the end of each answer that was asked for. */
+  get ended(): boolean {
+    return this.isOver || this.#finished.size >= this.#choices
+  }
+
+  /** True once its last event has come: nothing that follows is a part of it. */
+  isOver = false
   /** What the upstream said went wrong in mid-stream. */
   error: string | null = null
 
-  /** `said` is told the text of the answer, piece by piece. */
-  constructor(dialect: Dialect, said?: (text: string) => void) {
+  /** `choices`: answers that were asked for. `said` is told the text of the first, piece by piece. */
+  constructor(dialect: Dialect, choices: number, said?: (text: string) => void) {
     this.#dialect = dialect
+    this.#choices = NAMED_ENDS.has(dialect) ? Infinity : choices
     this.#said = said
   }
 
   see({ event, data }: StreamEvent): void {
     if (data.trim() === '[DONE]') {
-      this.ended = true
+      this.isOver = true
       return
     }
     const json = parsed(data)
@@ -39,7 +47,8 @@ export class EventTap {
     }
     this.finish = finishOf(this.#dialect, json) ?? this.finish
     const type = typeof json['type'] === 'string' ? json['type'] : event
-    if (ENDS.has(type ?? '') || (this.finish !== null && !NAMED_ENDS.has(this.#dialect))) this.ended = true
+    if (ENDS.has(type ?? '')) this.isOver = true
+    for (const choice of finishedIn(this.#dialect, json)) this.#finished.add(choice)
     if (type === 'error' || json['error'] != null) this.error = JSON.stringify(json['error'] ?? json).slice(0, 500)
   }
 }
@@ -48,6 +57,17 @@ export class EventTap {
 const ENDS = new Set(['message_stop', 'response.completed', 'response.incomplete', 'response.failed', 'messageStop'])
 /** Dialects whose end is an event of its own. */
 const NAMED_ENDS = new Set<Dialect>(['messages', 'responses'])
+
+/** The places of the answers that an event ends. */
+function finishedIn(dialect: Dialect, json: Readonly<Record<string, unknown>>): unknown[] {
+  if (dialect === 'converse') return finishOf(dialect, json) === null ? [] : [0]
+  const [list, reason] = dialect === 'generate' ? ['candidates', 'finishReason'] : ['choices', 'finish_reason']
+  const items = json[list]
+  if (!Array.isArray(items)) return []
+  return (items as Readonly<Record<string, unknown>>[]).flatMap((one) =>
+    one[reason] == null ? [] : [one['index'] ?? 0],
+  )
+}
 
 function parsed(data: string): Record<string, unknown> | undefined {
   try {
@@ -60,6 +80,12 @@ function parsed(data: string): Record<string, unknown> | undefined {
 
 /** Longest event that is waited for, bytes; the pieces of a longer one go on as they come. */
 const LONGEST = 8 * 1024 * 1024
+
+export interface Tapped {
+  readonly strip: boolean
+  readonly choices: number
+  readonly said: ((text: string) => void) | undefined
+}
 
 /** Passes a stream of server-sent events on, whole events at a time. */
 export class StreamTap {
@@ -74,10 +100,10 @@ export class StreamTap {
    * `strip`: the event that tells the usage is kept back, for the client did not ask for it. `said` is told the text, for which every event
    * is parsed.
    */
-  constructor(dialect: Dialect, { strip, said }: { strip: boolean; said: ((text: string) => void) | undefined }) {
+  constructor(dialect: Dialect, { strip, choices, said }: Tapped) {
     this.#strip = strip
     this.#marks = (said === undefined ? MARKS[dialect] : undefined) ?? ['data:']
-    this.#seen = new EventTap(dialect, said)
+    this.#seen = new EventTap(dialect, choices, said)
   }
 
   get seen(): EventTap {
@@ -104,7 +130,7 @@ export class StreamTap {
   }
 
   #passed(bytes: Buffer): Buffer {
-    this.events++
+    this.events += eventsIn(bytes)
     if (!this.#marks.some((mark) => bytes.includes(mark))) return bytes
     if (!this.#strip) {
       this.#look(bytes)
@@ -123,10 +149,11 @@ export class StreamTap {
   /** Whether an event is the one that was asked for only by us: usage, and no choice. */
   #tellsUsage(bytes: Buffer): boolean {
     this.#look(bytes)
-    return bytes.includes('"usage"') && EMPTY_CHOICES.test(bytes.toString('latin1'))
+    return TOLD_USAGE.test(bytes.toString('latin1')) && EMPTY_CHOICES.test(bytes.toString('latin1'))
   }
 }
 
+const TOLD_USAGE = /"usage"\s*:\s*\{/
 const EMPTY_CHOICES = /"choices"\s*:\s*\[\s*\]/
 const NOTHING = Buffer.alloc(0)
 const BLANK = Buffer.from('\n\n')
@@ -145,6 +172,13 @@ function endOfEvents(bytes: Buffer): number {
   if (plain >= 0 && plain + 2 === bytes.length) return bytes.length
   const windows = bytes.lastIndexOf('\n\r\n')
   return Math.max(plain < 0 ? 0 : plain + 2, windows < 0 ? 0 : windows + 3)
+}
+
+/** How many events end in some bytes. */
+function eventsIn(bytes: Buffer): number {
+  let count = 0
+  for (let at = bytes.indexOf('\n\n'); at >= 0; at = bytes.indexOf('\n\n', at + 2)) count++
+  return count > 0 ? count : eventsOf(bytes).length
 }
 
 function eventsOf(bytes: Buffer): Buffer[] {

@@ -12,6 +12,10 @@ interface Count {
   output: number
   nano: number
   unpriced: number
+  hits: number
+  misses: number
+  /** Nanodollars. */
+  saved: number
   /** Calls by the first bound that was not passed; the last one passed all. */
   readonly first: number[]
   firstUs: number
@@ -31,7 +35,13 @@ export class Counters {
     count.output += record.usage?.output ?? 0
     count.nano += record.cost ?? 0
     if (record.cost === null) count.unpriced++
-    if (record.first_us === null) return
+    if (record.cache === 'miss') count.misses++
+    if (record.cache === 'hit') {
+      count.hits++
+      count.saved += record.saved
+    }
+    // how fast a provider answers is not told by what the cache gave
+    if (record.first_us === null || record.cache === 'hit') return
     const seconds = record.first_us / 1e6
     const at = BOUNDS.findIndex((bound) => seconds <= bound)
     const slot = at < 0 ? BOUNDS.length : at
@@ -41,6 +51,7 @@ export class Counters {
 
   families(): Family[] {
     const counts = [...this.#counts.values()]
+    const cached = counts.filter(({ hits, misses }) => hits + misses > 0)
     const each = (value: (count: Count) => number): Sample[] =>
       counts.map((count) => ({ labels: count.labels, value: value(count) }))
     return [
@@ -74,9 +85,24 @@ export class Counters {
         samples: each(({ unpriced }) => unpriced),
       },
       {
+        name: 'slipway_llm_cache_total',
+        type: 'counter',
+        help: 'Calls that were looked for in a cache.',
+        samples: cached.flatMap(({ labels, hits, misses }) => [
+          { labels: { ...labels, result: 'hit' }, value: hits },
+          { labels: { ...labels, result: 'miss' }, value: misses },
+        ]),
+      },
+      {
+        name: 'slipway_llm_cache_saved_dollars_total',
+        type: 'counter',
+        help: 'What answers from a cache had cost when they were made.',
+        samples: cached.map(({ labels, saved }) => ({ labels, value: saved / 1e9 })),
+      },
+      {
         name: 'slipway_llm_first_byte_seconds',
         type: 'histogram',
-        help: 'Time to the first byte of an answer.',
+        help: 'Time to the first byte of an answer that no cache gave.',
         samples: counts.flatMap(histogram),
       },
     ]
@@ -99,6 +125,9 @@ export class Counters {
       output: 0,
       nano: 0,
       unpriced: 0,
+      hits: 0,
+      misses: 0,
+      saved: 0,
       first: [],
       firstUs: 0,
     }

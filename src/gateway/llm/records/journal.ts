@@ -60,8 +60,10 @@ const CHUNK_BYTES = 1024 * 1024
 export function costsIn(dataDir: string, writer: string, ids: readonly string[]): Map<string, number> {
   const wanted = new Set(ids)
   const found = new Map<string, number>()
-  for (const segment of listSegments(callSegments(dataDir))) {
+  // calls that were under way stand at its end
+  for (const segment of listSegments(callSegments(dataDir)).toReversed()) {
     if (segment.writer !== writer) continue
+    if (found.size === wanted.size) break
     for (let at = 0; ;) {
       const { records, next } = readSegment(segment.path, at, CHUNK_BYTES, true)
       for (const { payload } of records) {

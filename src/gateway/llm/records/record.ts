@@ -32,6 +32,18 @@ export type Outcome = 'ok' | 'refused' | 'failed' | 'aborted' | 'cut' | 'lost'
 /** priced: from usage and price. estimated: from what was seen, for the upstream told no usage. unknown_price: the price is not known. none: nothing was sent. reserved: a lost call, charged with its reserve. */
 export type CostStatus = 'priced' | 'estimated' | 'unknown_price' | 'none' | 'reserved'
 
+/** What a guardrail found. */
+export interface GuardRecord {
+  readonly name: string
+  readonly on: 'request' | 'answer'
+  /** failed: it could not look, and its setting let the call pass. */
+  readonly action: 'block' | 'redact' | 'flag' | 'failed'
+  /** Places that it found, ≥ 1. */
+  readonly found: number
+  /** Why, in words that repeat nothing of the text. */
+  readonly detail?: string
+}
+
 export interface LlmCallRecord {
   readonly t: 'l'
   readonly id: string
@@ -75,6 +87,11 @@ export interface LlmCallRecord {
   readonly reserved: number
   /** Budgets that it was charged to. */
   readonly budgets: readonly string[]
+  /** hit: answered from the cache. miss: looked for there. null: no cache, or the client did without it. */
+  readonly cache: 'hit' | 'miss' | null
+  /** What the answer from the cache had cost when it was made, nanodollars; 0 without a hit. */
+  readonly saved: number
+  readonly guards: readonly GuardRecord[]
   /** Fields that a translation dropped or approximated, as JSON paths. */
   readonly lost: readonly string[]
   readonly experiment: string | null
