@@ -10,7 +10,7 @@ import type { Plan } from '../isolation/plan.ts'
 import type { Worker } from '../jobs/worker.ts'
 import type { Blobs } from '../store/blobs/blobs.ts'
 import type { Reachable } from '../store/blobs/reach.ts'
-import type { Db } from '../store/db.ts'
+import type { Db, Tx } from '../store/db.ts'
 import type { IfSound } from '../store/if-sound.ts'
 import type { Cited } from '../tracking/retention/plan.ts'
 import type { ProjectPart, Tracking, VersionRuns } from '../tracking/context/context.ts'
@@ -33,6 +33,7 @@ import type { LineageSource } from './versions/lineage.ts'
 import { registryDigests, storedVersions } from './versions/read.ts'
 import type { StoredVersion } from './versions/read.ts'
 import { versionRuns } from './versions/version-runs.ts'
+import { announceBudget } from './webhooks/announce.ts'
 import { webhookRoutes } from './webhooks/routes.ts'
 import { holdsOpenAddress, sealKept } from '../auth/sealed-monitor.ts'
 import { keptWishes } from './versions/deployments.ts'
@@ -77,6 +78,8 @@ export interface RegistryRoom {
   openAddresses(): Promise<number>
   /** Port: what is kept of a project. */
   readonly projectPart: ProjectPart
+  /** Port: tells webhooks that a budget of language models has reached a part of its limit. */
+  tellBudget(t: Tx, alert: Parameters<typeof announceBudget>[2]): Promise<void>
   /** Ports for the rooms that answer with models. */
   readonly endpoints: EndpointPorts & {
     versionFiles(model: string, version: string, waitMs?: number): Promise<VersionFiles>
@@ -145,6 +148,7 @@ export function registryRoom({
     },
     openAddresses: async () => (await keptWishes(db)).filter(({ settings }) => holdsOpenAddress(settings)).length,
     projectPart: registryPart(registry, webhooks),
+    tellBudget: (t, alert) => announceBudget(t, webhooks, alert),
     endpoints: {
       ...endpointPorts(registry),
       versionFiles: (model, version, waitMs) => versionFiles(registry, { python, waitMs }, model, version),

@@ -65,6 +65,23 @@ export async function announce(t: Tx, deps: Deps, change: Change): Promise<void>
   t.afterCommit(() => faultPoint('webhooks.committed'))
 }
 
+/** Tells the webhooks that listen to a project's budgets that one has reached a part of its limit; `data` is what they are told of it. */
+export async function announceBudget(
+  t: Tx,
+  deps: Deps,
+  { project, data }: { readonly project: string; readonly data: Readonly<Record<string, unknown>> },
+): Promise<void> {
+  const event = { entity: 'BUDGET_POLICY', action: 'EXCEEDED' } as const
+  const listening = await t.all<{ id: string }>(
+    `SELECT w.id FROM webhook_events e JOIN webhooks w ON w.id = e.webhook
+      WHERE e.entity = ? AND e.action = ? AND w.status = 'ACTIVE' AND (w.project IS NULL OR w.project = ?) ORDER BY w.id`,
+    [event.entity, event.action, project],
+  )
+  const at = deps.clock()
+  for (const { id } of listening)
+    await writeDelivery(t, { id: deps.ids('dlv'), webhook: id, ...event, at, body: bodyOf(event, at, data) })
+}
+
 /** One message to one webhook. */
 type NewDelivery = Pick<DeliveryRow, 'id' | 'webhook' | 'entity' | 'action' | 'at' | 'body'>
 

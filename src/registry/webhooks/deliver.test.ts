@@ -17,6 +17,8 @@ import type { Bench } from '../bench.cases.ts'
 import { openRegistry } from '../opened.fixture.ts'
 import type { Opened } from '../opened.fixture.ts'
 import { createModel } from '../versions/models.ts'
+import type { Principal } from '../../contract/access.ts'
+import { announceBudget } from './announce.ts'
 import { handleDeliveries, MOST_ATTEMPTS, testWebhook } from './deliver.ts'
 import { sealAddresses } from './address.ts'
 import { createWebhook, getWebhook, updateWebhook } from './hooks.ts'
@@ -287,6 +289,34 @@ test('what ended more than 30 days ago is cleared away, with its attempts, and n
   await assert.rejects(rowOf(old.id))
   assert.deepEqual(await attemptsOf(old.id), [])
   for (const { id } of [same, waiting, later]) await rowOf(id)
+})
+
+test('a budget is told to the webhooks that listen to its project, and to those of all', async () => {
+  const { port } = receiver.address() as AddressInfo
+  const more = { description: undefined, secret: undefined, url: `http://127.0.0.1:${port}/` }
+  const events = [{ entity: 'BUDGET_POLICY', action: 'EXCEEDED' } as const]
+  const hook = (who: Principal, name: string, given: object = {}) =>
+    createWebhook(room, who, { name, events, status: undefined, ...more, ...given })
+  const ids = new Map<string, string>()
+  for (const [name, who, given] of [
+    ['its-own', person('admin', 'spender'), {}],
+    ['of-all', root, {}],
+    ['of-another', person('admin', 'saver'), {}],
+    ['disabled', person('admin', 'spender'), { status: 'DISABLED' }],
+    ['of-models', root, { events: [{ entity: 'REGISTERED_MODEL', action: 'CREATED' }] }],
+  ] as const)
+    ids.set((await hook(who, name, given)).webhook_id, name)
+  await room.db.tx((t) => announceBudget(t, room, { project: 'spender', data: { budget_policy_id: 'b-1', part: 0.8 } }))
+  const rows = await room.db.all<{ id: string; webhook: string }>(
+    "SELECT id, webhook FROM webhook_deliveries WHERE entity = 'BUDGET_POLICY'",
+  )
+  assert.deepEqual(new Set(rows.map(({ webhook }) => ids.get(webhook))), new Set(['its-own', 'of-all']))
+  for (const { id } of rows) await work(id)
+  const [body] = received.map((one) => JSON.parse(one.body) as Record<string, unknown>)
+  assert.deepEqual(
+    [body?.['entity'], body?.['action'], body?.['data']],
+    ['budget_policy', 'exceeded', { budget_policy_id: 'b-1', part: 0.8 }],
+  )
 })
 
 test('a test call sends an example once and tells the answer', async () => {

@@ -14,8 +14,9 @@ export const ENTITIES = {
   PROMPT_TAG: 7,
   PROMPT_VERSION_TAG: 8,
   PROMPT_ALIAS: 9,
+  BUDGET_POLICY: 10,
 } as const
-export const ACTIONS = { ACTION_UNSPECIFIED: 0, CREATED: 1, UPDATED: 2, DELETED: 3, SET: 4 } as const
+export const ACTIONS = { ACTION_UNSPECIFIED: 0, CREATED: 1, UPDATED: 2, DELETED: 3, SET: 4, EXCEEDED: 5 } as const
 export const STATUSES = { ACTIVE: 1, DISABLED: 2 } as const
 
 export type Entity = Exclude<keyof typeof ENTITIES, 'ENTITY_UNSPECIFIED'>
@@ -38,6 +39,7 @@ const ALLOWED: Record<Entity, readonly Action[]> = {
   PROMPT_TAG: ['DELETED', 'SET'],
   PROMPT_VERSION_TAG: ['DELETED', 'SET'],
   PROMPT_ALIAS: ['CREATED', 'DELETED'],
+  BUDGET_POLICY: ['EXCEEDED'],
 }
 
 /** Refuses an entity that has no such action. */
@@ -56,8 +58,24 @@ export function checkEvent(
   return { entity, action: action as Action }
 }
 
+const EXAMPLE_BUDGET = {
+  budget_policy_id: 'b-0123456789abcdef',
+  budget_unit: 'USD',
+  budget_amount: 100,
+  current_spend: 80.5,
+  duration_unit: 'MONTHS',
+  duration_value: 1,
+  target_scope: 'WORKSPACE',
+  target_value: null,
+  workspace: 'default',
+  window_start: 1_767_225_600_000,
+  part: 0.8,
+  hard: true,
+}
+
 /** The `data` of a test call for a kind of change. */
 export function exampleOf({ entity, action }: WebhookEvent): Record<string, unknown> {
+  if (entity === 'BUDGET_POLICY') return EXAMPLE_BUDGET
   const prompt = entity.startsWith('PROMPT')
   const name = prompt ? 'example_prompt' : 'example_model'
   const tags = { example_key: 'example_value' }

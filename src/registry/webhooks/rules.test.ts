@@ -126,7 +126,10 @@ test('each entity has its actions and no other, and an example with what a recei
   const made = ['REGISTERED_MODEL', 'MODEL_VERSION', 'PROMPT', 'PROMPT_VERSION'].map((one) => [one, ['CREATED']])
   const tags = ['MODEL_VERSION_TAG', 'PROMPT_TAG', 'PROMPT_VERSION_TAG'].map((one) => [one, ['SET', 'DELETED']])
   const aliases = ['MODEL_VERSION_ALIAS', 'PROMPT_ALIAS'].map((one) => [one, ['CREATED', 'DELETED']])
-  const allowed = Object.fromEntries([...made, ...tags, ...aliases]) as Readonly<Record<string, readonly string[]>>
+  const budgets = ['BUDGET_POLICY', ['EXCEEDED']] as const
+  const allowed = Object.fromEntries([...made, ...tags, ...aliases, budgets]) as Readonly<
+    Record<string, readonly string[]>
+  >
   for (const entity of Object.keys(ENTITIES) as (keyof typeof ENTITIES)[]) {
     for (const action of Object.keys(ACTIONS) as (keyof typeof ACTIONS)[]) {
       const told = refusal(() => checkEvent({ entity, action }, 'events[0]'))
@@ -136,6 +139,10 @@ test('each entity has its actions and no other, and an example with what a recei
       }
       assert.equal(told, 'accepted')
       const data = exampleOf(checkEvent({ entity, action }, ''))
+      if (entity === 'BUDGET_POLICY') {
+        assert.equal(data['budget_unit'], 'USD')
+        continue
+      }
       assert.equal(data['name'], entity.startsWith('PROMPT') ? 'example_prompt' : 'example_model')
       assert.equal('value' in data, entity.endsWith('_TAG') && action === 'SET')
       assert.equal('alias' in data, entity.endsWith('_ALIAS'))
