@@ -1,6 +1,7 @@
 /** The serving room: endpoints and their variants, the gateways that answer for them, and the log of what they answered. */
 import type { Tokens } from '../auth/tokens.ts'
 import type { Plan } from '../isolation/plan.ts'
+import { problem } from '../contract/errors.ts'
 import type { ServingSample } from '../cost/meters.ts'
 import { readJsonFile, runFiles } from '../gateway/run-files.ts'
 import type { RoutingTable } from '../gateway/table/table.ts'
@@ -28,6 +29,8 @@ import { flushGateway } from './fleet/admin-client.ts'
 import { Fleet } from './fleet/fleet.ts'
 import type { FleetOptions } from './fleet/fleet.ts'
 import type { Unanswered } from './fleet/faults.ts'
+import { callOwnGateway } from './fleet/own-call.ts'
+import type { AskGateway } from './fleet/own-call.ts'
 import { places } from './fleet/places.ts'
 import type { Places, VersionPorts } from './fleet/places.ts'
 import { Publisher } from './fleet/publisher.ts'
@@ -91,6 +94,8 @@ export interface ServingRoom extends Endpoints {
   readonly projectPart: { readonly holds: (reader: Reader, project: string) => Promise<string | undefined> }
   /** Port: the endpoints in the lineage of a version. */
   readonly lineage: LineageSource
+  /** Port: how the server asks its own gateway. */
+  readonly askGateway: AskGateway
 }
 
 /** Makes the room; `start` brings it to life. */
@@ -113,10 +118,11 @@ export function servingRoom(deps: ServingDeps): ServingRoom {
     gatewayUrl: () => gatewayUrl(deps.gateways, fleet),
   })
   const tokenOf = trialTokens(deps.tokens, clock)
-  const trial = { tokenOf, tls: deps.gateways.tls, refresh: () => served.refresh() }
+  const own = { tls: deps.gateways.tls, refresh: () => served.refresh() }
+  const addresses = (): GatewayAddresses => gatewayAddresses(deps.gateways, fleet)
   return {
     ...served,
-    routes: servingRoutes({ db, clock, endpoints: served, changes, trial }),
+    routes: servingRoutes({ db, clock, endpoints: served, changes, trial: { ...own, tokenOf } }),
     async start() {
       const { ifSound } = deps
       await ifSound('to seal addresses of endpoints', () => sealMonitors(deps))
@@ -134,7 +140,7 @@ export function servingRoom(deps: ServingDeps): ServingRoom {
       // they stay in the log, for whoever can write them
       await deps.ifSound('to take the newest predictions over from the log', () => ingest.drain())
     },
-    addresses: () => gatewayAddresses(deps.gateways, fleet),
+    addresses,
     async flush() {
       await Promise.allSettled(fleet.gateways().map((gateway) => flushGateway(gateway)))
       await ingest.drain()
@@ -146,6 +152,12 @@ export function servingRoom(deps: ServingDeps): ServingRoom {
     overridesOf,
     projectPart: { holds: holdsEndpoints },
     lineage: endpointLineage(db),
+    async askGateway(path, call) {
+      const { gateway_url } = addresses()
+      if (gateway_url === '')
+        throw problem('unavailable', { what: 'the gateway', detail: 'this server runs without one' })
+      return callOwnGateway(own, { ...call, url: gateway_url + path })
+    },
   }
 }
 
