@@ -1,7 +1,7 @@
 /** The publisher over a real database and gateways that are sockets: who gets which table when, and what is tried again. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -20,6 +20,7 @@ import { writeVariants } from '../endpoints/variants.ts'
 import { flushGateway, gatewayStats, pushTable, warmTable } from './admin-client.ts'
 import type { ModelVersion, Place, Places } from './places.ts'
 import { Publisher } from './publisher.ts'
+import { buildTable } from './routing.ts'
 
 const CAUSE = { by: 'ada', way: 'deployed', reason: '' } as const
 
@@ -73,7 +74,12 @@ async function open(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'pub-'))
   const store = await openTemporaryStore()
   const { db } = store
-  const state = { gateways: [] as GatewayFile[], tokens: [TOKEN], llm: undefined as LlmRoute | undefined }
+  const state = {
+    gateways: [] as GatewayFile[],
+    tokens: [TOKEN],
+    llm: undefined as LlmRoute | undefined,
+    askLlm: async () => state.llm,
+  }
   const faults: string[] = []
   const file = join(folder, 'routing.json')
   const laidOut = new Map<string, Place>()
@@ -102,7 +108,7 @@ async function open(t: TestContext) {
     open: false,
     file,
     tokens: async () => state.tokens,
-    llm: async () => state.llm,
+    llm: () => state.askLlm(),
     gateways: () => state.gateways,
     renewed: async ({ model, version }, { backend }) => void told.push(`${model}/${version} ${backend.kind}`),
     onError: (error) => faults.push((error as Error).message),
@@ -258,6 +264,125 @@ test('a change of what is said of language models is brought to gateways within 
     [[], ['10.0.0.7:9000']],
   )
   publisher.stop()
+})
+
+test('what is said of language models and cannot be read stays as it was; tables go on, and the fault is told once', async (t) => {
+  const { folder, file, state, faults, publisher, raise } = await open(t)
+  const tables: RoutingTable[] = []
+  const one = await gateway(t, folder, (table) => void tables.push(table))
+  state.gateways = [one.file]
+  const good: LlmRoute = { providers: [], endpoints: [], keys: [], budgets: [], allow: ['10.0.0.7:9000'] }
+  state.llm = good
+  const { askLlm } = state
+  let asked = 0
+  const fail = (message: string) => async () => {
+    asked++
+    throw new Error(message)
+  }
+  await publisher.publish()
+  state.askLlm = fail('a damaged row')
+  state.tokens = []
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  publisher.start()
+  t.mock.timers.tick(1000)
+  await until('the table with other tokens', () => tables.length > 1)
+  assert.deepEqual([tables[1]?.tokens, tables[1]?.llm], [[], good])
+  assert.deepEqual((JSON.parse(readFileSync(file, 'utf8')) as RoutingTable).llm, good)
+  await never(
+    'a table without news',
+    () => tables.length > 2,
+    5,
+    async () => {
+      const before = asked
+      t.mock.timers.tick(1000)
+      await until('the next look', () => asked > before)
+    },
+  )
+  const told = 'gateways go on with the settings of language models that they have: '
+  assert.deepEqual(faults, [`${told}a damaged row`])
+  state.askLlm = fail('no more room')
+  await raise()
+  await publisher.publish()
+  assert.deepEqual(faults, [`${told}a damaged row`, `${told}no more room`])
+  assert.deepEqual(tables.at(-1)?.llm, good)
+
+  const next = { ...good, allow: [] }
+  state.llm = next
+  state.askLlm = askLlm
+  t.mock.timers.tick(1000)
+  await until('what is said now', () => tables.at(-1)?.llm?.allow.length === 0)
+  // a fault that comes back is told again
+  state.askLlm = fail('no more room')
+  await publisher.publish()
+  assert.equal(faults.length, 3)
+  publisher.stop()
+})
+
+test('a publisher that begins while language models cannot be read goes on with what its file says of them', async (t) => {
+  const { folder, file, state, faults, publisher } = await open(t)
+  const tables: RoutingTable[] = []
+  const one = await gateway(t, folder, (table) => void tables.push(table))
+  state.gateways = [one.file]
+  const llm: LlmRoute = { providers: [], endpoints: [], keys: [], budgets: [], allow: ['kept'] }
+  const held: RoutingTable = { format: 'slipway.routing/1', epoch: 0, open: false, endpoints: [], tokens: [], llm }
+  writeFileSync(file, JSON.stringify(held))
+  state.askLlm = () => Promise.reject(new Error('a damaged row'))
+  await publisher.publish()
+  assert.deepEqual([tables[0]?.llm, tables[0]?.tokens], [llm, [TOKEN]])
+  assert.equal(faults.length, 1)
+})
+
+test('a change of an endpoint is tried although language models cannot be read', async (t) => {
+  const { db } = await open(t)
+  const places = { here: () => undefined, bring: async () => undefined }
+  const deps = {
+    db,
+    places,
+    open: false,
+    tokens: async () => [],
+    llm: () => Promise.reject(new Error('a damaged row')),
+  }
+  const { table } = await buildTable(deps, { instead: { endpoint: 'e', variants: [] } })
+  assert.equal(table.llm, undefined)
+})
+
+test('looks do not overlap: while one takes long, all that are due are one more behind it', async (t) => {
+  const { state, publisher } = await open(t)
+  await publisher.publish()
+  const waiting: (() => void)[] = []
+  let running = 0
+  let most = 0
+  state.askLlm = async () => {
+    most = Math.max(most, ++running)
+    await new Promise<void>((resolve) => waiting.push(resolve))
+    running--
+    return state.llm
+  }
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  publisher.start()
+  t.mock.timers.tick(1000)
+  await until('the first look', () => waiting.length === 1)
+  t.mock.timers.tick(3000)
+  await never(
+    'a second look beside it',
+    () => waiting.length > 1,
+    5,
+    () => setImmediate(),
+  )
+  waiting[0]?.()
+  await until('the one behind it', () => waiting.length === 2)
+  waiting[1]?.()
+  await never(
+    'one more',
+    () => waiting.length > 2,
+    5,
+    () => setImmediate(),
+  )
+  assert.equal(most, 1)
+  t.mock.timers.tick(1000)
+  await until('the next one in its time', () => waiting.length === 3)
+  publisher.stop()
+  waiting[2]?.()
 })
 
 test('calls of the admin socket: what a gateway refuses, cuts off or answers with no JSON is an error that says so', async (t) => {

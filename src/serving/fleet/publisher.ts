@@ -38,6 +38,10 @@ export class Publisher {
   #last: RoutingTable | undefined
   #tokens = ''
   #llm: string | undefined
+  /** Why the settings of language models could not be read at the last try; undefined = they could. */
+  #llmFault: string | undefined
+  #looking = false
+  #lookAgain = false
   #behind = false
   /** Versions that its endpoints name and that did not lie here when the last table was made. */
   #missing: readonly ModelVersion[] = []
@@ -50,11 +54,12 @@ export class Publisher {
   }
 
   start(): void {
-    this.#timer = setInterval(() => void this.#look().catch(this.#deps.onError), LOOK_MS).unref()
+    this.#timer = setInterval(() => void this.#lookInTurn(), LOOK_MS).unref()
   }
 
   stop(): void {
     clearInterval(this.#timer)
+    this.#timer = undefined
   }
 
   /** Builds the table from the rows as they are now and brings it to the gateways; resolves when those that are up answer with it. */
@@ -95,7 +100,8 @@ export class Publisher {
   async #push(): Promise<Pushed> {
     const first = this.#last === undefined
     const held = this.#last ?? this.#kept()
-    const { table, missing } = await buildTable(this.#deps, { held, ...(first && { patienceMs: FIRST_PATIENCE_MS }) })
+    const deps = { ...this.#deps, llm: () => this.#llmRoute(held?.llm) }
+    const { table, missing } = await buildTable(deps, { held, ...(first && { patienceMs: FIRST_PATIENCE_MS }) })
     this.#last = table
     this.#tokens = JSON.stringify(table.tokens)
     this.#llm = settingsText(table.llm)
@@ -111,6 +117,26 @@ export class Publisher {
     this.#missing = missing
     this.#note(pushed.failed)
     return pushed
+  }
+
+  /**
+   * What is said of language models now, or while it cannot be read what was said before: ordinary endpoints are not held up by it. A fault is
+   * told once, until there is another one or none.
+   */
+  async #llmRoute(before: LlmRoute | undefined): Promise<LlmRoute | undefined> {
+    try {
+      const llm = await this.#deps.llm?.()
+      this.#llmFault = undefined
+      return llm
+    } catch (error) {
+      const { message } = error as Error
+      if (message !== this.#llmFault)
+        this.#deps.onError(
+          new Error(`gateways go on with the settings of language models that they have: ${message}`, { cause: error }),
+        )
+      this.#llmFault = message
+      return before
+    }
   }
 
   /** What did not load is laid out anew before it is tried again: its files may be gone. */
@@ -160,6 +186,22 @@ export class Publisher {
     return this.#missing.some((of) => places.here(of) !== undefined)
   }
 
+  /** One look at a time; what a slow one let pass is looked at once more behind it. */
+  async #lookInTurn(): Promise<void> {
+    this.#lookAgain = this.#looking
+    if (this.#looking) return
+    this.#looking = true
+    do {
+      this.#lookAgain = false
+      try {
+        await this.#look()
+      } catch (error) {
+        this.#deps.onError(error)
+      }
+    } while (this.#lookAgain && this.#timer !== undefined)
+    this.#looking = false
+  }
+
   /** Publishes again when something changed that nobody announced: tokens, language models, another replica's epoch, a gateway that missed it. */
   async #look(): Promise<void> {
     if (this.#running !== undefined) return
@@ -169,7 +211,7 @@ export class Publisher {
     const again = this.#failedAt !== undefined && performance.now() - this.#failedAt > AGAIN_MS
     const epoch = await currentEpoch(this.#deps.db)
     const tokens = JSON.stringify(await this.#deps.tokens())
-    const llm = settingsText(await this.#deps.llm?.())
+    const llm = settingsText(await this.#llmRoute(this.#last?.llm))
     const told = epoch !== this.#last?.epoch || tokens !== this.#tokens || llm !== this.#llm
     if (gone || renewed || arrived || this.#behind || again || told) await this.publish()
   }

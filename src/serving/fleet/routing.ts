@@ -67,7 +67,8 @@ export async function buildTable(deps: RoutingDeps, options: TableOptions = {}):
     endpoints.push(former === undefined ? route : { ...route, variants: former.variants, standby: former.standby })
   }
   const [epoch, tokens] = [await currentEpoch(deps.db), await deps.tokens()]
-  const llm = await deps.llm?.()
+  // to try a change of an endpoint, models are loaded and nothing else
+  const llm = instead === undefined ? await deps.llm?.() : undefined
   const table: RoutingTable = { format: 'slipway.routing/1', epoch, open: deps.open, endpoints, tokens }
   return { table: llm === undefined ? table : { ...table, llm }, missing }
 }
