@@ -154,7 +154,7 @@ function buildRooms(options: AppOptions, ground: Ground) {
     llm: () => llm.route(),
     ...told('endpoints'),
   })
-  const llm: LlmRoom = llmRoom(llmDeps(ground, options, { tracking, serving }))
+  const llm: LlmRoom = llmRoom(llmDeps(ground, options, { tracking, serving, models }))
   const rollout: RolloutRoom = rolloutRoom({
     ...base,
     registry: models.registry,
@@ -191,8 +191,8 @@ function buildRooms(options: AppOptions, ground: Ground) {
 /** What language models stand on; gateways get a change of their settings at once. */
 function llmDeps(
   { store, base, told }: Ground,
-  { egressAllow = [] }: AppOptions,
-  { tracking, serving }: { readonly tracking: TrackingRoom; readonly serving: ServingRoom },
+  { egressAllow = [], callAges = {} }: AppOptions,
+  { tracking, serving, models }: { tracking: TrackingRoom; serving: ServingRoom; models: RegistryRoom },
 ): LlmDeps {
   const settled = () => serving.refresh().catch(told('llm').onError)
   const { dataDir, ifSound } = store
@@ -201,9 +201,12 @@ function llmDeps(
     ...base.seal,
     tokens: base.tokens,
     egressAllow,
+    callAges,
     settled,
+    tell: (t, alert) => models.tellBudget(t, alert),
     dataDir,
     ifSound,
+    askGateway: serving.askGateway,
     ...told('llm'),
   }
 }

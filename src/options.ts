@@ -38,6 +38,8 @@ export interface AppOptions {
   /** Silence after which a run is lost, and time that a blob is unreachable before it goes, ms; default 30 minutes, 24 hours. */
   readonly silentMs?: number
   readonly graceMs?: number
+  /** How long calls of language models are kept, and request and answer in them, ms; absent = for ever. */
+  readonly callAges?: { readonly calls?: number; readonly content?: number }
   /** How slowly a caller may send a streamed body and take its answer. */
   readonly patience?: Patience
   /** Longest read of the database that a caller waits for, ms; default 15 s. */

@@ -32,6 +32,8 @@ export interface NewToken {
   readonly attempt?: string
   /** For the node that runs the attempt, in place of the step itself. */
   readonly node?: 'claim' | 'work'
+  /** Begins its id, so that the id says what kind of token it is: a few letters and digits. */
+  readonly mark?: string
 }
 
 export interface TokensDeps {
@@ -222,7 +224,7 @@ function newToken(
 ): { token: string; row: TokenRow } {
   const secret = randomBytes(24).toString('base64url')
   const row: TokenRow = {
-    id: deps.ids('t').slice(2),
+    id: `${wanted.mark ?? ''}${deps.ids('t').slice(2)}`,
     hash: sha256(secret),
     name: wanted.name,
     role: wanted.role,

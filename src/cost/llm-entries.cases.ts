@@ -134,11 +134,26 @@ export function llmEntryCases(name: string, open: OpenDb): void {
       const none = { llm_calls: 0, unpriced_calls: 0, input_tokens: 0, output_tokens: 0 }
       assert.deepEqual(await read('endpoint'), [
         { key: 'delay', micro_dollars: 40_000, per_1k: 10_000, per_1m: null, ...none },
-        { key: 'chat', micro_dollars: 3000, per_1k: null, per_1m: 3_000_000, ...tokens },
+        { key: 'flights/chat', micro_dollars: 3000, per_1k: null, per_1m: 3_000_000, ...tokens },
       ])
       assert.deepEqual(await read('project'), [
         { key: 'flights', micro_dollars: 43_000, per_1k: 10_000, per_1m: 3_000_000, ...tokens },
       ])
+    })
+
+    it('of endpoints with one name in two projects, and of a model that is served by that name, are told apart', async () => {
+      await enter([chargeOf({ nanodollars: 3_000_000 }), chargeOf({ project: 'hotels', nanodollars: 2_000_000 })])
+      const serving = { ...NOTHING, cpu_ms: HOUR, predictions: 4000 }
+      await bench.room().db.tx((t) => enterOnce(t, subjectOf('serving', { endpoint: 'chat' }), serving))
+      const { items } = await report(bench.room(), root, { by: 'endpoint' })
+      assert.deepEqual(
+        items.map(({ key, label, micro_dollars }) => [key, label, micro_dollars]),
+        [
+          ['chat', 'chat', 40_000],
+          ['flights/chat', 'chat of project flights', 3000],
+          ['hotels/chat', 'chat of project hotels', 2000],
+        ],
+      )
     })
 
     it('of unknown price alone cost nothing that could be told for a million tokens', async () => {

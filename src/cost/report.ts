@@ -37,7 +37,8 @@ interface SumRow {
 /** SQL of what each report groups by. */
 const KEYS: Readonly<Record<CostBy, string>> = {
   run: 'run',
-  endpoint: 'endpoint',
+  // an endpoint of language models is one of its project, and another may have its name; other endpoints are of all projects
+  endpoint: "CASE WHEN kind = 'llm' THEN project || '/' || endpoint ELSE endpoint END",
   project: 'project',
   day: `from_at / ${DAY_MS}`,
 }
@@ -95,7 +96,8 @@ function item(by: CostBy, row: SumRow): CostItem {
   const key = row.key === null ? '' : by === 'day' ? toTime(Number(row.key) * DAY_MS).slice(0, 10) : String(row.key)
   return {
     key,
-    label: key === '' ? REST[by] : by === 'run' ? `${row.project} ${key}` : key,
+    label:
+      key === '' ? REST[by] : by === 'run' ? `${row.project} ${key}` : by === 'endpoint' ? endpointLabel(key) : key,
     micro_dollars: row.micro_dollars,
     cpu_seconds: row.cpu_ms / 1000,
     memory_gib_seconds: row.memory_kib_s / KIB_PER_GIB,
@@ -106,6 +108,11 @@ function item(by: CostBy, row: SumRow): CostItem {
     unmeasured: row.unmeasured,
     ...llmOf(row),
   }
+}
+
+function endpointLabel(key: string): string {
+  const [, project, name] = /^([^/]*)\/(.*)$/s.exec(key) ?? []
+  return name === undefined ? key : `${name} of project ${project}`
 }
 
 function llmOf(

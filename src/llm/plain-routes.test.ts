@@ -101,6 +101,49 @@ describe('language models over HTTP', () => {
     assert.equal((await call('DELETE', `providers/${String(provider.body['id'])}`)).status, 200)
   })
 
+  it('a price by the name of a provider is one of its vendor, and one of nobody is refused with who there is', async () => {
+    const provider = await call('POST', 'providers', { name: 'home', provider: 'ollama' })
+    await call('POST', 'endpoints', { name: 'own', models: [{ provider: 'home', model: 'llama3.1' }], trace: false })
+    const price = { model: 'llama3.1', input: 0, output: 0, max_output: 4096 }
+    const kept = await call('PUT', 'prices', { provider: 'home', ...price })
+    assert.deepEqual([kept.status, kept.body['provider']], [200, 'ollama'])
+    const own = async () => itemsOf(await call('GET', 'prices')).find(({ model }) => model === 'llama3.1')
+    assert.deepEqual([(await own())?.['status'], (await own())?.['max_output']], ['known', 4096])
+    await refused(call('PUT', 'prices', { provider: 'hmoe', ...price }), 400, /provider: got hmoe, expected .*: .*home/)
+    const [endpoint] = itemsOf(await call('GET', 'endpoints')).filter(({ name }) => name === 'own')
+    await call('DELETE', `endpoints/${String(endpoint?.['id'])}`)
+    assert.equal((await call('DELETE', `providers/${String(provider.body['id'])}`)).status, 200)
+  })
+
+  it('an endpoint is changed in part: gateways hear of it, and what cannot be is refused at its field', async () => {
+    await call('POST', 'providers', { name: 'own', provider: 'openai', api_key: KEY })
+    const models = [{ provider: 'own', model: 'gpt-4o-mini' }]
+    const regex = { kind: 'regex', name: 'words', action: 'flag', patterns: ['a+'] }
+    const made = await call('POST', 'endpoints', { name: 'talk', models, routing: 'cost', guardrails: [regex] })
+    assert.deepEqual([made.body['routing'], made.body['cache']], ['cost', null])
+    assert.deepEqual(made.body['guardrails'], [{ ...regex, on: 'both' }])
+    const path = `endpoints/${String(made.body['id'])}`
+    const before = settled
+    const changed = await call('PATCH', path, { cache: { ttl_s: 3600, share: 'key' }, attempts: 1 }, 'maintainer')
+    assert.deepEqual(changed.body, { ...made.body, cache: { ttl_s: 3600, share: 'key' }, attempts: 1 })
+    assert.equal(settled, before + 1)
+    assert.deepEqual(itemsOf(await call('GET', 'endpoints', undefined, 'viewer')), [changed.body])
+    const bad = (body: object, message: RegExp) => refused(call('PATCH', path, body), 400, message)
+    await bad({ routing: 'fastest' }, /routing/)
+    await bad({ cache: { ttl_s: 0 } }, /cache\.ttl_s/)
+    await bad({ cache: { ttl_s: 5, for: 'all' } }, /cache/)
+    await bad({ guardrails: [regex, { ...regex, name: 'b', patterns: ['['] }] }, /guardrails\[1\]\.patterns\[0\]/)
+    await bad({ guardrails: [{ kind: 'length', name: 'l', action: 'redact', most: 5 }] }, /guardrails\S+action/)
+    await bad({ guardrails: [{ kind: 'oracle', name: 'l', action: 'flag' }] }, /guardrails/)
+    await bad({ models: [] }, /models/)
+    await bad({ name: 'other' }, /name/)
+    await refused(call('PATCH', path, { models: [{ provider: 'z', model: 'm' }] }), 404, /models\[0\]/)
+    await refused(call('PATCH', 'endpoints/e-none', { routing: 'cost' }), 404, /ndpoint/)
+    for (const role of ['contributor', 'viewer', 'service'] as const)
+      await refused(call('PATCH', path, { routing: 'cost' }, role), 403, new RegExp(role))
+    assert.equal((await call('DELETE', path)).status, 200)
+  })
+
   it('a price is set, and a map is imported', async () => {
     const price = { provider: 'ollama', model: 'm', input: '0.1', output: 0.2, from: '2026-01-01T00:00:00Z' }
     const kept = await call('PUT', 'prices', price)
@@ -110,7 +153,14 @@ describe('language models over HTTP', () => {
     const map = { m: { litellm_provider: 'x', input_cost_per_token: 1e-6 }, bad: {} }
     const done = await call('POST', 'prices/import', { prices: map })
     assert.deepEqual([done.body['added'], done.body['skipped_count']], [1, 1])
-    assert.equal(itemsOf(await call('GET', 'prices/kept?provider=ollama', undefined, 'viewer')).length, 1)
+    assert.equal(itemsOf(await call('GET', 'prices/kept?provider=ollama&model=m', undefined, 'viewer')).length, 1)
+  })
+
+  it('what a project has is told to its people, and not to its programs', async () => {
+    for (const path of ['keys', 'budgets', 'providers', 'endpoints', 'prices', 'prices/kept']) {
+      assert.equal((await call('GET', path, undefined, 'viewer')).status, 200, path)
+      await refused(call('GET', path, undefined, 'service'), 403, /service/)
+    }
   })
 
   it('keys, budgets and prices are an admin’s to change, providers and endpoints a maintainer’s', async () => {

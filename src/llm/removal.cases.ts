@@ -19,9 +19,11 @@ import { getSecret } from './settings/secrets.ts'
 import { settingsMaker } from './settings/settings.fixture.ts'
 import type { Endpoint } from './settings/settings.fixture.ts'
 
-/** The tables of the room, as the migrations say it. */
+const OF_SERVERS = new Set(['llm_offsets', 'llm_servers'])
+
+/** The tables of the room that have something of projects, as the migrations say it. */
 const TABLES = [...tableOwners(resolve(import.meta.dirname, '..'))]
-  .filter(([table, owner]) => owner === 'llm' && table !== 'llm_offsets')
+  .filter(([table, owner]) => owner === 'llm' && !OF_SERVERS.has(table))
   .map(([table]) => table)
 
 /** Calls are rows here, and nothing else. */
@@ -52,6 +54,10 @@ export function llmRemovalCases(bench: Bench): void {
       const price = { provider: 'x', model: 'y', input: 1, output: 1, from: '2026-01-01T00:00:00Z' }
       await setPrice(room(), bench.root, NewPrice.parse(price))
       await bench.room.db.tx((t) => writeCalls(t, [callOf(`${project} call`, { project })], NO_PORTS))
+      const told = ['b', 0, 1, 1, project, 0]
+      await bench.room.db.tx((t) => t.run('INSERT INTO llm_alerts VALUES (?, ?, ?, ?, ?, ?)', told.with(0, project)))
+      const share = ['b', 0, project, project, null, 1, 0]
+      await bench.room.db.tx((t) => t.run('INSERT INTO llm_shares VALUES (?, ?, ?, ?, ?, ?, ?)', share))
       return made
     }
     const counts = async () => {

@@ -14,23 +14,23 @@ const NAMED = {
   gateway_model_definitions: 'name',
   gateway_endpoints: 'name',
 } as const
-const OF_PROJECT = [...Object.keys(NAMED), 'llm_keys', 'llm_budgets', ...CALL_TABLES]
+const WITHOUT_KEYS = [...Object.keys(NAMED), 'llm_budgets', 'llm_shares', ...CALL_TABLES]
+const OF_PROJECT = [...WITHOUT_KEYS, 'llm_keys']
 const OF_ENDPOINT = ['gateway_mappings', 'gateway_bindings', 'gateway_endpoint_tags'] as const
 /** Of all projects. */
-const OF_ALL = ['llm_prices'] as const
+const OF_ALL = ['llm_prices', 'llm_servers'] as const
 
 /** The settings of a project. Its keys are revoked with it, and are not given to another: the tokens that they are stay with their project. */
 export function llmPart(db: Db, tokens?: Llm['tokens']): ProjectPart {
-  const tables = tablesPart({
-    db,
-    tables: OF_PROJECT,
-    inside: { of: 'gateway_endpoints', id: 'endpoint_id', tables: OF_ENDPOINT },
-  })
+  const inside = { of: 'gateway_endpoints', id: 'endpoint_id', tables: OF_ENDPOINT }
+  const tables = tablesPart({ db, tables: OF_PROJECT, inside })
+  // a key goes with its token alone: one that is made meanwhile must not lose its limits
+  const others = tablesPart({ db, tables: WITHOUT_KEYS, inside })
   return {
     ...tables,
     async remove(who, project) {
       await removeKeysOf({ db, ...(tokens !== undefined && { tokens }) }, who, project)
-      await tables.remove?.(who, project)
+      await others.remove?.(who, project)
     },
     async conflicts(t, project, to) {
       const found: string[] = []

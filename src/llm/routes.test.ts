@@ -122,8 +122,14 @@ describe('settings of the gateway over HTTP', () => {
     assert.deepEqual(partOf(shown, 'secret', 'masked_values'), { api_key: 'sk-...0123' })
     const secret_name = partOf(shown, 'secret', 'secret_name')
     assert.deepEqual((await call('GET', 'secrets/get', { secret_name })).body, shown.body)
-    const changed = await call('POST', 'secrets/update', { secret_id: id, auth_config: { api_base: 'https://x' } })
-    assert.deepEqual(partOf(changed, 'secret', 'auth_config'), { api_base: 'https://x' })
+    const elsewhere = { secret_id: id, auth_config: { api_base: 'https://x' } }
+    await assertRefused(
+      call('POST', 'secrets/update', elsewhere),
+      INVALID,
+      /auth_config\.api_base: .*the key given again/,
+    )
+    const changed = await call('POST', 'secrets/update', { secret_id: id, auth_config: { idle_ms: '9' } })
+    assert.deepEqual(partOf(changed, 'secret', 'auth_config'), { idle_ms: '9' })
     assert.deepEqual(partOf(changed, 'secret', 'masked_values'), { api_key: 'sk-...0123' })
     assert.ok(
       idsIn(partOf(await call('GET', 'secrets/list', { provider: 'openai' }), 'secrets'), 'secret_id').includes(id),
@@ -258,7 +264,7 @@ describe('settings of the gateway over HTTP', () => {
     }
   })
 
-  it('who may not change settings does not see secrets either, a program that predicts no more than one who looks', async () => {
+  it('who may not change settings does not see secrets either, and a program that predicts sees no settings', async () => {
     const [secret_id, endpoint_id, model_definition_id] = [
       await newSecret(),
       await newEndpoint(),
@@ -289,6 +295,19 @@ describe('settings of the gateway over HTTP', () => {
       for (const [method, path, sent] of guarded) {
         await assertRefused(call(method, path, sent, role), FORBIDDEN, new RegExp(role))
       }
+    }
+    const told: (readonly [string, object])[] = [
+      ['model-definitions/get', { model_definition_id }],
+      ['model-definitions/list', {}],
+      ['endpoints/get', { endpoint_id }],
+      ['endpoints/list', {}],
+      ['endpoints/bindings/list', {}],
+      ['budgets/list', {}],
+      ['budgets/windows', {}],
+    ]
+    for (const [path, sent] of told) {
+      assert.equal((await call('GET', path, sent, 'viewer')).status, 200, path)
+      await assertRefused(call('GET', path, sent, 'service'), FORBIDDEN, /service/)
     }
     assert.equal((await call('GET', 'endpoints/get', { endpoint_id })).status, 200)
     assert.equal((await call('GET', 'secrets/get', { secret_id })).status, 200)

@@ -3,6 +3,7 @@ import { llmBudgetsApi } from '../contract/llm/budgets.ts'
 import { llmKeysApi } from '../contract/llm/keys.ts'
 import { llmPricesApi } from '../contract/llm/prices.ts'
 import { llmProvidersApi } from '../contract/llm/providers.ts'
+import { llmServersApi } from '../contract/llm/servers.ts'
 import { problem } from '../contract/errors.ts'
 import { mount } from '../http/mount.ts'
 import type { Mounted } from '../http/mount.ts'
@@ -14,9 +15,11 @@ import { policyCalls } from './keys/policies.ts'
 import { listKept, setPrice } from './prices/kept.ts'
 import { importPrices } from './prices/litellm.ts'
 import { listEndpointStates, listPrices, listProviders } from './route/listing.ts'
+import { vendorMeant } from './route/vendor.ts'
 import { gatewayCalls } from './settings/calls.ts'
 import { deleteEndpoint } from './settings/endpoints.ts'
-import { createPlainEndpoint } from './settings/plain-endpoints.ts'
+import { listServers, removeServer } from './shares/servers.ts'
+import { changePlainEndpoint, createPlainEndpoint } from './settings/plain-endpoints.ts'
 import { createProvider, removeProvider } from './settings/plain-providers.ts'
 
 export function llmRoutes(room: Llm): Mounted[] {
@@ -26,6 +29,7 @@ export function llmRoutes(room: Llm): Mounted[] {
     ...keyRoutes(room),
     ...budgetRoutes(room),
     ...priceRoutes(room),
+    ...serverRoutes(room),
   ]
   return all.map((one) => (one.route.method === 'GET' ? one : settled(room, one)))
 }
@@ -62,6 +66,10 @@ function settingsRoutes(room: Llm): Mounted[] {
     mount(llmProvidersApi.listLlmEndpoints, async ({ who, query }) => ({
       items: await listEndpointStates(room, who, query),
     })),
+    mount(llmProvidersApi.changeLlmEndpoint, async ({ who, params, body }) => {
+      const { endpoint_id, project } = await changePlainEndpoint(room, who, params.id, body)
+      return made(await listEndpointStates(room, who, { project }), endpoint_id, 'endpoint')
+    }),
     mount(llmProvidersApi.removeLlmEndpoint, async ({ who, params }) => {
       await deleteEndpoint(room, who, params.id)
       return {}
@@ -106,7 +114,19 @@ function priceRoutes(room: Llm): Mounted[] {
   return [
     mount(llmPricesApi.listLlmPrices, async ({ who }) => ({ items: await listPrices(room, who) })),
     mount(llmPricesApi.listKeptLlmPrices, async ({ query }) => ({ items: await listKept(room.db, query) })),
-    mount(llmPricesApi.setLlmPrice, ({ who, body }) => setPrice(room, who, body)),
+    mount(llmPricesApi.setLlmPrice, async ({ who, body }) =>
+      setPrice(room, who, { ...body, provider: await vendorMeant(room.db, who, body) }),
+    ),
     mount(llmPricesApi.importLlmPrices, ({ who, body }) => importPrices(room, who, body.prices)),
+  ]
+}
+
+function serverRoutes(room: Llm): Mounted[] {
+  return [
+    mount(llmServersApi.listLlmServers, async () => ({ items: await listServers(room) })),
+    mount(llmServersApi.removeLlmServer, async ({ who, params }) => {
+      await removeServer(room, who, params.id)
+      return {}
+    }),
   ]
 }

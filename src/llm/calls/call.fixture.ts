@@ -2,11 +2,12 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { callSegments } from '../../gateway/llm/records/journal.ts'
 import type { LlmCallRecord } from '../../gateway/llm/records/record.ts'
 import type { BudgetWindow } from '../../gateway/table/llm.ts'
 import { SegmentWriter } from '../../store/segments/segments.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
-import { callsFolder, callsPart } from './calls.ts'
+import { callsPart } from './calls.ts'
 import type { CallsDeps, CallsPart } from './calls.ts'
 
 /** 2026-05-06T10:00:00Z, a Wednesday. */
@@ -35,6 +36,9 @@ export function callOf(id: string, more: Partial<LlmCallRecord> = {}): LlmCallRe
     status: 200,
     outcome: 'ok',
     attempts: [{ model: 'def_1', status: 200, us: 899_000 }],
+    cache: null,
+    saved: 0,
+    guards: [],
     usage: { input: 1000, output: 200, cache_read: 64, cache_write: 0, reasoning: 20 },
     raw_usage: { prompt_tokens: 1000, completion_tokens: 200 },
     cost_status: 'priced',
@@ -57,7 +61,7 @@ export async function writeCallLog(
   records: readonly (object | string)[],
   maxBytes = 8192,
 ): Promise<void> {
-  const writer = new SegmentWriter(callsFolder(dataDir), { maxBytes })
+  const writer = new SegmentWriter(callSegments(dataDir), { maxBytes })
   for (const one of records) writer.append(typeof one === 'string' ? one : JSON.stringify(one))
   await writer.close()
 }

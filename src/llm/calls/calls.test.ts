@@ -57,12 +57,20 @@ describe('calls of language models over HTTP', () => {
     assert.deepEqual(idsOf(partOf(failed, 'items')), ['two'])
   })
 
-  it('are shown one by one, content to who may read predictions', async () => {
+  it('are shown one by one, with their content where it was kept, to whom their traces are shown', async () => {
     const content = { request: '{}', answer: 'yes' }
-    assert.deepEqual(partOf(await get('calls/one', {}, 'maintainer'), 'content'), content)
-    assert.equal(partOf(await get('calls/one', {}, 'viewer'), 'content'), null)
+    for (const role of ['viewer', 'maintainer'] as const)
+      assert.deepEqual(partOf(await get('calls/one', {}, role), 'content'), content)
+    assert.equal(partOf(await get('calls/two', {}, 'viewer'), 'content'), null)
     assert.equal(partOf(await get(`calls/${encodeURIComponent('odd/ name?')}`), 'id'), 'odd/ name?')
     assert.equal((await get('calls/nobody')).status, 404)
+  })
+
+  it('are told to people, and not to a program: a virtual key is one', async () => {
+    for (const path of ['calls', 'calls/one', 'overview']) {
+      assert.equal((await get(path, {}, 'viewer')).status, 200, path)
+      assert.equal((await get(path, {}, 'service')).status, 403, path)
+    }
   })
 
   it('come to an overview', async () => {

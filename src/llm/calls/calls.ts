@@ -1,7 +1,7 @@
 /** What becomes of calls of language models once the gateways have answered them: rows, money, traces, and routes that tell of them. */
-import { join } from 'node:path'
 import { llmCallsApi } from '../../contract/llm-calls.ts'
 import { enterLlmCalls } from '../../cost/llm-entries.ts'
+import { callSegments } from '../../gateway/llm/records/journal.ts'
 import type { LlmCallRecord } from '../../gateway/llm/records/record.ts'
 import type { BudgetRoute } from '../../gateway/table/llm.ts'
 import { mount } from '../../http/mount.ts'
@@ -11,6 +11,8 @@ import { faultPoint } from '../../store/fault.ts'
 import { Follower } from '../../store/segments/follower.ts'
 import { insertSpans } from '../../traces/spans/ingest.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
+import { tellBudgets } from './alerts.ts'
+import type { TellBudget } from './alerts.ts'
 import { overviewOf } from './overview.ts'
 import { parseCall } from './record.ts'
 import { writeCalls } from './rows.ts'
@@ -28,6 +30,8 @@ export interface CallsDeps {
   /** Told after the commit that took calls in: those that were new. */
   readonly onCalls?: (calls: readonly LlmCallRecord[]) => void
   readonly onError: (error: unknown) => void
+  /** Told of budgets that have reached a part of their limit, in the transaction that charges them; without it nobody is. */
+  readonly tell?: TellBudget | undefined
   /** Default: the ledger of the cost room, and traces in experiments of the call's own project. */
   readonly ports?: Partial<CallPorts>
   /** Bytes of the log of one transaction. */
@@ -52,11 +56,6 @@ export interface CallsPart {
   ): Promise<Map<string, Spent>>
 }
 
-/** Folder in which gateways log calls, each into files of its own. */
-export function callsFolder(dataDir: string): string {
-  return join(dataDir, 'llm', 'segments')
-}
-
 /** Each call has several rows, and its spans: fewer of them make a transaction than of predictions. */
 const CHUNK_BYTES = 64 * 1024
 
@@ -72,11 +71,12 @@ export function callsPart(deps: CallsDeps): CallsPart {
   const follower = new Follower<LlmCallRecord, readonly LlmCallRecord[]>({
     db,
     clock,
-    folder: callsFolder(deps.dataDir),
+    folder: callSegments(deps.dataDir),
     offsets: 'llm_offsets',
     parse: parseCall,
     async write(t, calls) {
       const fresh = await writeCalls(t, calls, ports)
+      if (deps.tell !== undefined) await tellBudgets(t, { now: clock(), windowStart, tell: deps.tell }, fresh)
       faultPoint('llm.ingest')
       return fresh
     },

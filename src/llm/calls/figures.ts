@@ -69,7 +69,7 @@ export function figuresOf(rows: readonly SumRow[], times: Times | undefined): Ll
 }
 
 /** Exact, by nearest rank: the least value that so many in a hundred do not exceed. */
-function quantiles(values: readonly number[]): LlmFigures['first_us'] {
+export function quantiles(values: readonly number[]): LlmFigures['first_us'] {
   const sorted = Float64Array.from(values).sort()
   const at = (percent: number): number | null => sorted[Math.ceil((percent * sorted.length) / 100) - 1] ?? null
   return { p50: at(50), p95: at(95), p99: at(99) }

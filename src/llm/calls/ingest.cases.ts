@@ -12,6 +12,7 @@ import type { Bench } from '../../tracking/bench.cases.ts'
 import { tablesPart } from '../../tracking/workspaces/tables.ts'
 import { callOf, folders, NOON, partOn, windowStart, writeCallLog } from './call.fixture.ts'
 import { CALL_TABLES } from './removal.ts'
+import type { CallRest } from './rows.ts'
 import { sumsOfEntry } from './sums.ts'
 
 const HOUR = 3_600_000
@@ -143,16 +144,11 @@ export function ingestCases(bench: Bench): void {
         { ...callOf('x'), id: '' },
         { ...callOf('x'), project: 7 },
         { ...callOf('x'), cost: -1 },
-        { ...callOf('x'), cost: 1e300 },
+        { ...callOf('x'), cost: 'much' },
+        { ...callOf('x'), cost_status: 'cheap' },
         { ...callOf('x'), started: 9e15 },
-        { ...callOf('x'), outcome: 'fine' },
         { ...callOf('x'), id: 'x'.repeat(129) },
         { ...callOf('x'), id: 'x\ud800' },
-        { ...callOf('x'), usage: { input: 'many' } },
-        JSON.stringify(callOf('x')).replace(
-          '"raw_usage":{',
-          `"raw_usage":{"deep":${'['.repeat(5000)}${']'.repeat(5000)},`,
-        ),
       ]
       await writeCallLog(folder, [callOf('first'), ...bad, callOf('last')], 1e6)
       await partOn(bench.room, folder).drain()
@@ -189,6 +185,58 @@ export function ingestCases(bench: Bench): void {
       assert.deepEqual([row?.['input_tokens'], row?.['output_tokens'], row?.['cache_read_tokens']], [1e9, 0, 0])
       assert.deepEqual(JSON.parse(row?.['content'] ?? ''), { request: '', answer: '\\u0000 stays' })
       assert.equal((await calls()).length, 2)
+    })
+
+    it('are charged whatever else their records have wrong, and say what was left out', async () => {
+      const folder = made.make()
+      const lists = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`
+      // what nests too deep for JSON.stringify is put into its text
+      const DEEP = 'deep lists'
+      const attempt = { model: 'def_1', status: 200, us: 5 }
+      const records = {
+        many: { lost: Array.from({ length: 1500 }, (_, at) => `$.x[${at}]`), tags: Array(1500).fill('t') },
+        long: {
+          lost: ['x'.repeat(20_000)],
+          attempts: Array.from({ length: 1500 }, () => ({ ...attempt, status: 200.4, us: -3 })),
+        },
+        dear: { cost: 3e13, reserved: 1e300, us: 1e300, error: 'broke off' },
+        deep: { raw_usage: DEEP },
+        shallow: { raw_usage: JSON.parse(lists(63)) as unknown },
+        strange: { outcome: 'fine', dialect: 'song', usage: { input: 'many' }, attempts: 'none', endpoint: 7 },
+        nested: { tags: DEEP, user: 'a\0b' },
+      }
+      const logged = Object.entries(records).map(([id, more]) =>
+        JSON.stringify({ ...callOf(id), ...more }).replace(`"${DEEP}"`, lists(5000)),
+      )
+      await writeCallLog(folder, logged, 1e6)
+      await partOn(bench.room, folder, { chunkBytes: 1e6 }).drain()
+      assert.equal(await damaged(), 0)
+      const rows = await db().all<{ id: string; rest: string } & Record<string, unknown>>('SELECT * FROM llm_calls')
+      const rowOf = (id: keyof typeof records) => rows.find((row) => row.id === id) ?? assert.fail(id)
+      const restOf = (id: keyof typeof records) => JSON.parse(rowOf(id).rest) as CallRest
+      const usual = 1_234_567
+      assert.equal(await charged(), 6 * usual + 1e13)
+      assert.equal(await spent('bud_1'), 6 * usual + 1e13)
+      assert.deepEqual(
+        [restOf('many').lost.length, restOf('many').lost[999], restOf('many').tags.length],
+        [1000, '$.x[999]', 1000],
+      )
+      assert.equal(restOf('long').lost[0], 'x'.repeat(4000))
+      assert.deepEqual([restOf('long').attempts.length, restOf('long').attempts[0]], [1000, { ...attempt, us: 0 }])
+      assert.deepEqual([rowOf('dear')['reserved'], rowOf('dear')['us']], [1e13, 1e15])
+      assert.equal(
+        rowOf('dear')['error'],
+        'broke off; logged with 30000000000000 nanodollars, charged with 10000000000000',
+      )
+      assert.equal(restOf('deep').raw_usage, 'left out: it nests deeper than 63')
+      assert.deepEqual(restOf('shallow').raw_usage, JSON.parse(lists(63)))
+      assert.equal(rowOf('strange')['error'], 'not readable in the log: endpoint, dialect, outcome, attempts, usage')
+      assert.deepEqual(
+        [rowOf('strange')['outcome'], rowOf('strange')['endpoint'], rowOf('strange')['input_tokens']],
+        ['failed', '', null],
+      )
+      assert.deepEqual([restOf('nested').tags, rowOf('nested')['user_name']], [[], 'ab'])
+      assert.equal(rowOf('nested')['error'], 'not readable in the log: tags')
     })
 
     it('that were refused cost nothing and are in no entry; those of unknown price are counted apart', async () => {

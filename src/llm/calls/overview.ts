@@ -4,6 +4,7 @@ import { problem } from '../../contract/errors.ts'
 import { toTime } from '../../contract/fields.ts'
 import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
 import type { LlmBy, LlmOverview } from '../../contract/llm-calls.ts'
+import type { GuardRecord } from '../../gateway/llm/records/record.ts'
 import { visible } from '../../auth/visibility.ts'
 import type { Db, Sql } from '../../store/db.ts'
 import { all, raw, searchAll, sql } from '../../store/sql/sql.ts'
@@ -15,6 +16,10 @@ const MOST_MEASURED = 100_000
 /** Groups that are listed, and points of the series, at most. */
 const MOST_GROUPS = 100
 const MOST_POINTS = 200
+/** Nanodollars of a dollar. */
+const NANO = 1e9
+/** Different findings of guardrails that are read at most: the most frequent ones. */
+const MOST_FINDINGS = 2000
 
 const MINUTE_MS = 60_000
 /** Steps of the series, ms; beyond them whole days. */
@@ -28,7 +33,8 @@ const STEPS = [
 ]
 
 const KEYS: Readonly<Record<LlmBy, string>> = {
-  endpoint: 'endpoint',
+  // projects may have equal names of endpoints; no name of a project has a slash
+  endpoint: "project || '/' || endpoint",
   model: 'model',
   key: 'key_token',
   team: 'team',
@@ -75,8 +81,11 @@ export async function overviewOf(
   return {
     since: toTime(since),
     until: toTime(until),
+    by: wish.by,
     total,
-    ...groupsOf(byKey, timesBy(measured, 'key')),
+    cache: await cacheOf(db, where),
+    ...(await findingsOf(db, where)),
+    ...groupsOf(wish.by, byKey, timesBy(measured, 'key')),
     step_ms: step,
     series: seriesOf({ since, until, step }, bySlot, timesBy(measured, 'slot')),
     measured: measured.count,
@@ -91,14 +100,59 @@ function sumsBy(db: Db, key: Sql, where: Sql): Promise<SumRow[]> {
   )
 }
 
+async function cacheOf(db: Db, where: Sql): Promise<LlmOverview['cache']> {
+  const rows = await searchAll<{ cache: 'hit' | 'miss'; calls: number; saved: number }>(
+    db,
+    sql`SELECT cache, COUNT(*) AS calls, CAST(SUM(saved) AS BIGINT) AS saved FROM llm_calls
+      WHERE ${where} AND cache IS NOT NULL GROUP BY cache`,
+  )
+  const [hits, misses] = ['hit', 'miss'].map((one) => rows.find(({ cache }) => cache === one))
+  return { hits: hits?.calls ?? 0, misses: misses?.calls ?? 0, saved_usd: (hits?.saved ?? 0) / NANO }
+}
+
+type Findings = Pick<LlmOverview, 'guards' | 'guardrails' | 'guards_cut'>
+
+/** Equal findings are one row: a guardrail finds few different things, though it may find them in many calls. */
+async function findingsOf(db: Db, where: Sql): Promise<Findings> {
+  const rows = await searchAll<{ guards: string; calls: number }>(
+    db,
+    sql`SELECT guards, COUNT(*) AS calls FROM llm_calls WHERE ${where} AND guards IS NOT NULL
+      GROUP BY guards ORDER BY calls DESC, guards LIMIT ${MOST_FINDINGS + 1}`,
+  )
+  const guards = { block: 0, redact: 0, flag: 0, failed: 0 }
+  const byName = new Map<string, LlmOverview['guardrails'][number]>()
+  for (const { guards: text, calls } of rows.slice(0, MOST_FINDINGS)) {
+    const found = JSON.parse(text) as readonly GuardRecord[]
+    // a call is counted once, though it was looked at twice: as request and as answer
+    for (const action of new Set(found.map((one) => one.action))) guards[action] += calls
+    const named = new Map(found.map(({ name, action }) => [JSON.stringify([name, action]), { name, action }]))
+    for (const [key, one] of named) byName.set(key, { ...one, calls: (byName.get(key)?.calls ?? 0) + calls })
+  }
+  const guardrails = [...byName].toSorted(([a, one], [b, other]) => other.calls - one.calls || (a < b ? -1 : 1))
+  return { guards, guardrails: guardrails.map(([, one]) => one), guards_cut: rows.length > MOST_FINDINGS }
+}
+
 function groupsOf(
+  by: LlmBy,
   rows: readonly SumRow[],
   times: ReturnType<typeof timesBy>,
 ): Pick<LlmOverview, 'groups' | 'more_groups'> {
   const groups = [...Map.groupBy(rows, (row) => row.key)]
-    .map(([key, own]) => ({ key: key === null ? null : String(key), ...figuresOf(own, times.get(key)) }))
-    .sort((one, other) => other.requests - one.requests || ((one.key ?? '') < (other.key ?? '') ? -1 : 1))
+    .map(([key, own]) => ({ ...nameOf(by, key), ...figuresOf(own, times.get(key)) }))
+    .sort((one, other) => other.requests - one.requests || (sortKey(one) < sortKey(other) ? -1 : 1))
   return { groups: groups.slice(0, MOST_GROUPS), more_groups: Math.max(0, groups.length - MOST_GROUPS) }
+}
+
+type GroupName = Pick<LlmOverview['groups'][number], 'key' | 'project'>
+
+function nameOf(by: LlmBy, key: string | number | null): GroupName {
+  if (key === null) return { key, project: null }
+  const [, project = '', endpoint = ''] = by === 'endpoint' ? (/^([^/]*)\/(.*)$/s.exec(String(key)) ?? []) : []
+  return by === 'endpoint' ? { key: endpoint, project } : { key: String(key), project: null }
+}
+
+function sortKey({ key, project }: GroupName): string {
+  return `${key ?? ''}/${project ?? ''}`
 }
 
 /** The least step that gives few enough points, wherever the range begins. */

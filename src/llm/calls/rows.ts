@@ -44,6 +44,10 @@ export interface CallRow {
   readonly cost: number | null
   readonly price: string | null
   readonly reserved: number
+  readonly cache: LlmCallRecord['cache']
+  readonly saved: number
+  /** JSON of what guardrails found; null = nothing. */
+  readonly guards: string | null
   readonly trace: string | null
   /** JSON of `CallRest`. */
   readonly rest: string
@@ -141,6 +145,9 @@ function rowOf(call: LlmCallRecord): Record<Exclude<keyof CallRow, 'trace'>, Sql
     cost: costOf(call),
     price: call.price,
     reserved: call.reserved,
+    cache: call.cache,
+    saved: call.saved,
+    guards: call.guards.length === 0 ? null : JSON.stringify(call.guards),
     rest: JSON.stringify(restOf(call)),
     content: content === undefined ? null : JSON.stringify(content),
   }

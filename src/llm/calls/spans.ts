@@ -4,7 +4,7 @@ import type { Dialect, ProviderKind } from '../../gateway/table/llm.ts'
 import type { AttemptRecord, LlmCallRecord, Outcome } from '../../gateway/llm/records/record.ts'
 import { KEYS } from '../../traces/spans/conventions.ts'
 import { DEEPEST_VALUE } from '../../traces/spans/span.ts'
-import type { SpanData, SpanLink } from '../../traces/spans/span.ts'
+import type { SpanData, SpanEvent, SpanLink } from '../../traces/spans/span.ts'
 import type { Value, ValueMap } from '../../traces/spans/values.ts'
 import { nestsDeeper } from './nesting.ts'
 
@@ -55,6 +55,7 @@ export function spansOf(call: LlmCallRecord): SpanData[] {
   const of = { events: [], scope: 'slipway.gateway', resource: SERVICE }
   const root: SpanData = {
     ...of,
+    events: findingsOf(call),
     trace_id,
     span_id,
     parent_id: null,
@@ -92,6 +93,22 @@ export function spansOf(call: LlmCallRecord): SpanData[] {
   return [root, ...attempts]
 }
 
+/** What guardrails found: in the request as the call began, in the answer as it ended. */
+function findingsOf({ guards, started, us }: LlmCallRecord): SpanEvent[] {
+  const start = BigInt(started) * 1_000_000n
+  return guards.map(({ name, on, action, found, detail }) => ({
+    name: 'slipway.guardrail',
+    time: on === 'request' ? start : start + nanos(us),
+    attributes: filled([
+      ['slipway.guardrail.name', name],
+      ['slipway.guardrail.on', on],
+      ['slipway.guardrail.action', action],
+      ['slipway.guardrail.found', whole(found)],
+      ['slipway.guardrail.detail', detail],
+    ]),
+  }))
+}
+
 function attemptStatus({ status, error }: AttemptRecord): SpanData['status'] {
   const failed = error !== undefined || status === null || status >= 400
   return { code: failed ? ERROR : OK, message: error ?? '' }
@@ -126,6 +143,9 @@ function attributesOf(call: LlmCallRecord): ValueMap {
     ['slipway.llm.first_us', whole(call.first_us)],
     ['slipway.llm.own_us', whole(call.own_us)],
     ['slipway.llm.lost', listed(call.lost)],
+    ['slipway.llm.cache', call.cache],
+    ['slipway.llm.saved_nanodollars', call.cache === 'hit' ? whole(call.saved) : null],
+    ['slipway.llm.guardrails', listed([...new Set(call.guards.map(({ name }) => name))])],
     ['mlflow.traceTag.slipway.llm.call', call.id],
     ['mlflow.traceTag.slipway.llm.endpoint', call.endpoint],
   ])

@@ -94,6 +94,53 @@ export function traceCases(bench: Bench): void {
       assert.ok(!('mlflow.spanInputs' in said) && !('mlflow.spanOutputs' in said), 'no content where none is kept')
     })
 
+    it('say what came from the cache, and each thing that a guardrail found', async () => {
+      const guards = [
+        { name: 'personal', on: 'request', action: 'redact', found: 2 },
+        { name: 'rules', on: 'answer', action: 'failed', found: 1, detail: 'no answer within 2000 ms' },
+      ] as const
+      await takeIn(
+        callOf('t-guarded', { experiment, cache: 'hit', saved: 77, guards }),
+        callOf('t-bare', { experiment }),
+      )
+      const { spans, attributes } = await read('t-guarded')
+      const said = attributes[0] ?? {}
+      assert.deepEqual(
+        [said['slipway.llm.cache'], said['slipway.llm.saved_nanodollars'], said['slipway.llm.guardrails']],
+        ['hit', 77, ['personal', 'rules']],
+      )
+      const start = BigInt(NOON) * 1_000_000n
+      assert.deepEqual(
+        spans[0]?.events.map(({ name, time, attributes: of }) => [name, time - start, plainValue(of)]),
+        [
+          [
+            'slipway.guardrail',
+            0n,
+            {
+              'slipway.guardrail.name': 'personal',
+              'slipway.guardrail.on': 'request',
+              'slipway.guardrail.action': 'redact',
+              'slipway.guardrail.found': 2,
+            },
+          ],
+          [
+            'slipway.guardrail',
+            900_000_000n,
+            {
+              'slipway.guardrail.name': 'rules',
+              'slipway.guardrail.on': 'answer',
+              'slipway.guardrail.action': 'failed',
+              'slipway.guardrail.found': 1,
+              'slipway.guardrail.detail': 'no answer within 2000 ms',
+            },
+          ],
+        ],
+      )
+      const bare = await read('t-bare')
+      assert.deepEqual(bare.spans[0]?.events, [])
+      assert.ok(Object.keys(bare.attributes[0] ?? {}).every((key) => !/cache$|saved|guard/.test(key)))
+    })
+
     it('say tokens and cost of the whole trace where MLflow looks for them', async () => {
       await takeIn(callOf('t-usage', { experiment, user: 'bob' }))
       const { metadata, tags } = (await read('t-usage')).info

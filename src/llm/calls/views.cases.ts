@@ -1,9 +1,11 @@
 /** Cases: the log of calls in pages, one call as its readers may see it, and what calls come to. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { permits, ROLES } from '../../contract/access.ts'
 import type { Principal } from '../../contract/access.ts'
 import type { LlmFigures } from '../../contract/llm-calls.ts'
 import { LlmCall, LlmCallDetail, LlmOverview } from '../../contract/llm-calls.ts'
+import { tracesApi } from '../../contract/traces.ts'
 import type { LlmCallRecord } from '../../gateway/llm/records/record.ts'
 import { prng } from '../../stats/prng.ts'
 import type { Bench } from '../../tracking/bench.cases.ts'
@@ -120,6 +122,8 @@ export function viewCases(bench: Bench): void {
       assert.ok(fit.length > 3)
       assert.deepEqual(await pages(bench.root, query, 2), newestFirst(fit))
       assert.deepEqual(await pages(bench.root, { endpoint: 'nowhere' }), [])
+      const blue = records.filter((call) => call.project === 'blue' && call.endpoint === 'chat')
+      assert.deepEqual(await pages(bench.root, { project: 'blue', endpoint: 'chat' }), newestFirst(blue))
     })
 
     it('refuse a page token that is none', async () => {
@@ -131,7 +135,7 @@ export function viewCases(bench: Bench): void {
         await assert.rejects(listCalls(db(), bench.root, { limit: 5, page_token }), { code: 'invalid_field' })
     })
 
-    it('one is told with what is kept of it; request and answer only to who may read predictions', async () => {
+    it('one is told with what is kept of it; request and answer to who may read runs, as its trace', async () => {
       const told = LlmCallDetail.parse(await getCall(db(), bench.root, 'v-told'))
       assert.deepEqual(told.content, { request: '{"q":1}', answer: 'a' })
       assert.deepEqual(
@@ -141,10 +145,13 @@ export function viewCases(bench: Bench): void {
       assert.deepEqual(told.attempts, [{ model: 'def_1', status: 200, us: 899_000 }])
       assert.deepEqual(told.raw_usage, { prompt_tokens: 1000, completion_tokens: 200 })
       assert.deepEqual(told.tokens, { input: 1000, output: 200, cache_read: 64, cache_write: 0, reasoning: 20 })
-      const others = await getCall(db(), { ...red(), role: 'maintainer' }, 'v-told')
-      assert.deepEqual(others.content, told.content)
-      const contributor = await getCall(db(), red(), 'v-told')
-      assert.deepEqual([contributor.content, contributor.content_kept], [null, true])
+      for (const role of ROLES) {
+        const who = { ...red(), role }
+        const { content, content_kept } = await getCall(db(), who, 'v-told')
+        const seen = permits(who, tracesApi.getTrace.access)
+        assert.deepEqual([content, content_kept], [seen ? told.content : null, true], role)
+      }
+      assert.equal(permits({ ...red(), role: 'service' }, tracesApi.getTrace.access), false)
     })
 
     it('one of another project, and one that is not there, are not found', async () => {
@@ -160,12 +167,50 @@ export function viewCases(bench: Bench): void {
           const seen = records.filter((call) => who.project === null || call.project === who.project)
           const found = LlmOverview.parse(await overviewOf(db(), who, { ...wish, by: by as 'key' }, { now: NOON }))
           assert.deepEqual(found.total, plainFigures(seen))
-          const groups = Map.groupBy(seen, (call) => call[field])
-          assert.deepEqual(new Set(found.groups.map((group) => group.key)), new Set(groups.keys()))
-          for (const { key, ...figures } of found.groups) assert.deepEqual(figures, plainFigures(groups.get(key) ?? []))
-          assert.deepEqual([found.measured, found.cut, found.more_groups], [seen.length, false, 0])
+          // equal names of endpoints of two projects are two endpoints
+          const projectOf = (call: LlmCallRecord) => (by === 'endpoint' ? call.project : null)
+          const groups = Map.groupBy(seen, (call) => JSON.stringify([projectOf(call), call[field]]))
+          const named = found.groups.map(({ key, project, ...figures }) => [JSON.stringify([project, key]), figures])
+          assert.deepEqual(
+            new Map(named as [string, LlmFigures][]),
+            new Map([...groups].map(([name, calls]) => [name, plainFigures(calls)])),
+          )
+          assert.deepEqual([found.by, found.measured, found.cut, found.more_groups], [by, seen.length, false, 0])
         }
       }
+    })
+
+    it('say what the cache and guardrails did, and are found by it', async () => {
+      const folder = made.make()
+      const at = NOON + 600 * MINUTE
+      const guard = { name: 'personal', on: 'request', action: 'redact', found: 2 } as const
+      const hit = { cache: 'hit', cost_status: 'none', cost: 0, usage: null, attempts: [] } as const
+      await writeCallLog(folder, [
+        callOf('w-hit', { ...hit, started: at, saved: 1_500_000_001 }),
+        callOf('w-again', { ...hit, started: at + 1, saved: 499_999_999, project: 'blue' }),
+        callOf('w-miss', { cache: 'miss', started: at + 2, guards: [guard, { ...guard, on: 'answer' }] }),
+        callOf('w-same', { cache: 'miss', started: at + 3, guards: [guard, { ...guard, on: 'answer' }] }),
+        callOf('w-block', { started: at + 4, guards: [guard, { ...guard, action: 'block', detail: 'a card' }] }),
+        callOf('w-plain', { started: at + 5 }),
+      ])
+      await partOn(bench.room, folder).drain()
+      const wish = { by: 'endpoint', since: text(at), until: text(at + MINUTE) } as const
+      const all = LlmOverview.parse(await overviewOf(db(), bench.root, wish, { now: at }))
+      assert.deepEqual(all.cache, { hits: 2, misses: 2, saved_usd: 2 })
+      assert.deepEqual((await overviewOf(db(), red(), wish, { now: at })).cache.saved_usd, 1.500000001)
+      assert.deepEqual([all.guards, all.guards_cut], [{ block: 1, redact: 3, flag: 0, failed: 0 }, false])
+      assert.deepEqual(all.guardrails, [
+        { name: 'personal', action: 'redact', calls: 3 },
+        { name: 'personal', action: 'block', calls: 1 },
+      ])
+      const since = text(at)
+      assert.deepEqual(await pages(bench.root, { since, cache: 'hit' }), ['w-again', 'w-hit'])
+      assert.deepEqual(await pages(red(), { since, cache: 'miss' }, 1), ['w-same', 'w-miss'])
+      assert.deepEqual(await pages(red(), { since, guarded: 'true' }, 2), ['w-block', 'w-same', 'w-miss'])
+      const told = LlmCallDetail.parse(await getCall(db(), red(), 'w-block'))
+      assert.deepEqual(told.guards, [guard, { ...guard, action: 'block', detail: 'a card' }])
+      const kept = await getCall(db(), red(), 'w-hit')
+      assert.deepEqual([kept.cache, kept.saved_nanodollars, kept.guards], ['hit', 1_500_000_001, []])
     })
 
     it('come to a series without holes, of two hundred points at most', async () => {

@@ -12,10 +12,14 @@ import type { CallRest, CallRow } from './rows.ts'
 
 /** Which calls are asked for. */
 export interface CallQuery {
+  readonly project?: string | undefined
   readonly endpoint?: string | undefined
   /** Id of a token. */
   readonly key?: string | undefined
   readonly outcome?: LlmCall['outcome'] | undefined
+  readonly cache?: 'hit' | 'miss' | undefined
+  /** Only those in which a guardrail found something. */
+  readonly guarded?: 'true' | undefined
   /** RFC 3339: calls that began at or after it. */
   readonly since?: string | undefined
   /** RFC 3339: calls that began before it. */
@@ -27,8 +31,8 @@ export interface CallQuery {
 /** Columns of a page: all but the content, which may be long. */
 const COLUMNS = raw(
   `id, project, endpoint, key_token, user_name, team, provider, model, dialect, stream, started, us, first_us, own_us, status, outcome,
-   error, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_status, cost, price, reserved, trace,
-   rest`,
+   error, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_status, cost, price, reserved, cache, saved,
+   guards, trace, rest`,
 )
 
 /** A page of the calls of the principal's projects, newest first. Throws `invalid_field` for a page token that is none. */
@@ -52,11 +56,15 @@ export async function listCalls(
 
 function conditions(who: Principal, query: CallQuery): Sql[] {
   const found = [visible(who, 'project')]
+  if (query.project !== undefined) found.push(sql`project = ${query.project}`)
   if (query.endpoint !== undefined) found.push(sql`endpoint = ${query.endpoint}`)
   if (query.key !== undefined) found.push(sql`key_token = ${query.key}`)
   if (query.outcome !== undefined) found.push(sql`outcome = ${query.outcome}`)
   // said for the index of those that did not end well
   if (query.outcome !== undefined && query.outcome !== 'ok') found.push(raw("outcome <> 'ok'"))
+  // each said as its index says it
+  if (query.cache !== undefined) found.push(raw(query.cache === 'hit' ? "cache = 'hit'" : "cache = 'miss'"))
+  if (query.guarded !== undefined) found.push(raw('guards IS NOT NULL'))
   if (query.since !== undefined) found.push(sql`started >= ${Date.parse(query.since)}`)
   if (query.until !== undefined) found.push(sql`started < ${Date.parse(query.until)}`)
   if (query.page_token !== undefined) {
@@ -75,16 +83,19 @@ function readToken(token: string): [number, string] {
   throw problem('invalid_field', { field: 'query.page_token', value: token, expected: 'the next_page_token of a page' })
 }
 
+/** What request and answer are guarded by, here and in the trace of the call: who may read one can read the other. */
+const READ_CONTENT = may('read', 'runs')
+
 /**
- * One call; request and answer only for those who may read predictions. Throws `not_found`, also for a call of a project that the
- * principal does not see.
+ * One call; request and answer only for those who may read runs, and traces with them. Throws `not_found`, also for a call of a project
+ * that the principal does not see.
  */
 export async function getCall(db: Db, who: Principal, id: string): Promise<LlmCallDetail> {
   const row = await db.get<CallRow>('SELECT * FROM llm_calls WHERE id = ?', [id])
   if (row === undefined || !sees(who, row.project)) throw problem('not_found', { what: 'llm call', id })
   const rest = JSON.parse(row.rest) as CallRest
   const { attempts, raw_usage, lost, budgets, digest, finish, traceparent } = rest
-  const reads = permits(who, may('read_predictions', 'endpoints'))
+  const reads = permits(who, READ_CONTENT)
   return {
     ...viewOf(row, rest),
     reserved_nanodollars: row.reserved,
@@ -132,6 +143,9 @@ function viewOf(row: Omit<CallRow, 'content'>, rest: CallRest): LlmCall {
     cost_status,
     cost_nanodollars: row.cost,
     price,
+    cache: row.cache,
+    saved_nanodollars: row.saved,
+    guards: row.guards === null ? [] : (JSON.parse(row.guards) as LlmCall['guards']),
     trace,
   }
 }

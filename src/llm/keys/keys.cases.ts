@@ -3,10 +3,11 @@ import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import type { Principal } from '../../contract/access.ts'
 import { NewBudget } from '../../contract/llm/budgets.ts'
+import { isKeyId } from '../../contract/llm/key-id.ts'
 import type { Problem } from '../../contract/errors.ts'
 import type { Bench } from '../../tracking/bench.cases.ts'
 import type { SpentOf } from '../context/context.ts'
-import { resetLlm } from '../removal.ts'
+import { llmPart, resetLlm } from '../removal.ts'
 import { budgetRoutes, changeBudget, createBudget, listBudgets, removeBudget } from './budgets.ts'
 import { changeKey, createKey, keyRoutes, listKeys, removeKey } from './keys.ts'
 import { roomWithTokens } from './room.fixture.ts'
@@ -37,6 +38,9 @@ export function keyCases(bench: Bench): void {
       const { token, key } = await createKey(room(), red(), { name: 'bot', ...limits, content: false })
       const who = await room().tokens.find(token)
       assert.deepEqual([who.id, who.role, who.project], [key.id, 'service', 'red'])
+      assert.ok(isKeyId(key.id))
+      const plain = await room().tokens.create(bench.root, { name: 'no key', role: 'service', project: 'red' })
+      assert.ok(!isKeyId(plain.row.id))
       assert.deepEqual(await keyRoutes(bench.room.db), [{ token: key.id, ...limits, content: false }])
       assert.deepEqual(await listKeys(room(), red()), [key])
       const { rpm, tpm, concurrency, models, tags, content } = (await createKey(room(), red(), { name: 'bare' })).key
@@ -103,6 +107,46 @@ export function keyCases(bench: Bench): void {
       )
       await removeKey(room(), red(), other.key.id)
       assert.deepEqual(await listKeys(room(), red()), [])
+    })
+  })
+
+  describe('virtual keys of a project that is removed', () => {
+    beforeEach(() => resetLlm(bench.room.db))
+
+    it('are revoked; one that is made meanwhile keeps its limits, and the project is held by it', async () => {
+      const gone = await createKey(room(), red(), { name: 'gone', rpm: 1 })
+      const { tokens } = room()
+      const made: string[] = []
+      const revoke = async (who: Principal, id: string): Promise<void> => {
+        made.push((await createKey(room(), red(), { name: 'late', rpm: 7 })).token)
+        await tokens.revoke(who, id)
+      }
+      const part = llmPart(bench.room.db, { ...tokens, revoke })
+      await part.remove?.(bench.root, 'red')
+      await assert.rejects(room().tokens.find(gone.token), code('unauthenticated'))
+      const late = await room().tokens.find(made[0] ?? '')
+      assert.deepEqual(
+        (await keyRoutes(bench.room.db)).map(({ token, rpm }) => [token, rpm]),
+        [[late.id, 7]],
+      )
+      assert.equal(await part.holds(bench.room.db, 'red'), 'llm_keys')
+      await llmPart(bench.room.db, tokens).remove?.(bench.root, 'red')
+      assert.equal(await part.holds(bench.room.db, 'red'), undefined)
+      await assert.rejects(room().tokens.find(made[0] ?? ''), code('unauthenticated'))
+    })
+
+    it('stay where their tokens cannot be revoked', async () => {
+      const { key } = await createKey(room(), red(), { name: 'bot' })
+      const fails = { ...room().tokens, revoke: () => Promise.reject(new Error('no more room')) }
+      for (const [tokens, why] of [
+        [fails, /no more room/],
+        [undefined, /virtual keys is not available/],
+      ] as const)
+        await assert.rejects(async () => llmPart(bench.room.db, tokens).remove?.(bench.root, 'red'), why)
+      assert.deepEqual(
+        (await keyRoutes(bench.room.db)).map(({ token }) => token),
+        [key.id],
+      )
     })
   })
 

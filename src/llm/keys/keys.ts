@@ -1,9 +1,9 @@
 /** Virtual keys: tokens of programs, each with what it may call of language models, and how much. */
-import type { Tokens } from '../../auth/tokens.ts'
 import { projectNamed, sees, visible } from '../../auth/visibility.ts'
 import type { Principal } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
 import { toTime } from '../../contract/fields.ts'
+import { KEY_MARK } from '../../contract/llm/key-id.ts'
 import type { KeyChange, LlmKey, NewKey } from '../../contract/llm/keys.ts'
 import type { KeyRoute } from '../../gateway/table/llm.ts'
 import type { Reader } from '../../store/db.ts'
@@ -54,7 +54,7 @@ export async function createKey(
   const project = projectNamed(who, named)
   const expires_at = expires_in_days === undefined ? null : room.clock() + expires_in_days * DAY_MS
   return room.db.tx(async (t) => {
-    const wanted = { name, role: 'service', project, expires_at } as const
+    const wanted = { name, role: 'service', project, expires_at, mark: KEY_MARK } as const
     const made = await tokens.createIn(t, who, wanted, { action: 'create', llm: limits })
     const row = {
       token: made.row.id,
@@ -99,15 +99,16 @@ export async function changeKey(room: Llm, who: Principal, id: string, change: K
 /** Revokes a key: first its token, so that it is never one without limits. `not_found` for one that the caller does not see. */
 export async function removeKey(room: Llm, who: Principal, id: string): Promise<void> {
   await requireKey(room.db, who, id)
-  await revoke(tokensOf(room), who, id)
-  await room.db.tx((t) => t.run('DELETE FROM llm_keys WHERE token = ?', [id]))
+  await revokeAndDelete(room, who, id)
 }
 
-/** Revokes every key of a project, which is removed. */
+/**
+ * Revokes the keys that a project has now, which is removed; one that is made meanwhile stays with its limits. Throws `unavailable` where
+ * there are some and no tokens.
+ */
 export async function removeKeysOf(room: Pick<Llm, 'db' | 'tokens'>, who: Principal, project: string): Promise<void> {
   const rows = await room.db.all<{ token: string }>('SELECT token FROM llm_keys WHERE project = ?', [project])
-  if (room.tokens !== undefined) for (const { token } of rows) await revoke(room.tokens, who, token)
-  await room.db.tx((t) => t.run('DELETE FROM llm_keys WHERE project = ?', [project]))
+  for (const { token } of rows) await revokeAndDelete(room, who, token)
 }
 
 /** The key of that id. Throws `not_found` for one that the caller does not see. */
@@ -117,19 +118,26 @@ export async function requireKey(reader: Reader, who: Principal, id: string): Pr
   return row
 }
 
+/** Whether a token is a virtual key. */
+export async function isKey(reader: Reader, token: string | null): Promise<boolean> {
+  return (await reader.get('SELECT 1 FROM llm_keys WHERE token = ?', [token])) !== undefined
+}
+
 /** All keys as gateways get them, by their tokens. */
 export async function keyRoutes(reader: Reader): Promise<KeyRoute[]> {
   const rows = await reader.all<KeyRow>('SELECT * FROM llm_keys ORDER BY token')
   return rows.map((row) => ({ token: row.token, ...limitsOf(row) }))
 }
 
-async function revoke(tokens: Pick<Tokens, 'isRevoked' | 'revoke' | 'forget'>, who: Principal, id: string) {
+async function revokeAndDelete(room: Pick<Llm, 'db' | 'tokens'>, who: Principal, id: string): Promise<void> {
+  const tokens = tokensOf(room)
   // what was cut off after it had revoked the token goes on from there
   tokens.forget()
   if (!(await tokens.isRevoked(id))) await tokens.revoke(who, id)
+  await room.db.tx((t) => t.run('DELETE FROM llm_keys WHERE token = ?', [id]))
 }
 
-function tokensOf({ tokens }: Llm) {
+function tokensOf({ tokens }: Pick<Llm, 'tokens'>) {
   if (tokens !== undefined) return tokens
   throw problem('unavailable', { what: 'virtual keys', detail: 'this server makes no tokens' })
 }

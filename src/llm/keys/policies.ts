@@ -10,7 +10,7 @@ import { invalid, missing } from '../../mlflow/wire.ts'
 import type { Llm } from '../context/context.ts'
 import { changeBudget, createBudget, listBudgets, removeBudget } from './budgets.ts'
 
-const { read } = callsOf('endpoints', '3.0')
+const { read } = callsOf('cost', '3.0')
 const { manage } = callsOf('tokens', '3.0')
 
 const UNITS = { USD: 1 } as const

@@ -1,10 +1,10 @@
 /** The price that a model is charged with: the operator's, else that of the shipped book, else one that was imported. */
-import { dollarsText, perMillionText } from '../../contract/llm/dollars.ts'
+import { dollarsText } from '../../contract/llm/dollars.ts'
 import type { LlmPrice, PriceSource } from '../../contract/llm/prices.ts'
 import type { PriceRoute } from '../../gateway/table/llm.ts'
 import type { Reader } from '../../store/db.ts'
 import { priceOf } from './book.ts'
-import { pricesAt, routeOf } from './kept.ts'
+import { pricesAt, routeOf, tokensText } from './kept.ts'
 import type { PriceRow } from './kept.ts'
 
 /** A price with who says it. */
@@ -59,15 +59,6 @@ export function showPrice({ source, price, notCharged }: SaidPrice): LlmPrice {
     request: dollarsText(price.request),
     tiers: price.tiers.map((tier) => ({ above: tier.above, ...tokensText(tier) })),
     not_charged: [...notCharged],
-  }
-}
-
-function tokensText(of: Pick<PriceRoute, 'input' | 'output' | 'cache_read' | 'cache_write'>) {
-  return {
-    input: perMillionText(of.input),
-    output: perMillionText(of.output),
-    cache_read: of.cache_read === null ? null : perMillionText(of.cache_read),
-    cache_write: of.cache_write === null ? null : perMillionText(of.cache_write),
   }
 }
 

@@ -22,6 +22,8 @@ export interface PriceRow {
   readonly cache_write: number | null
   readonly request: number
   readonly max_output: number | null
+  /** JSON list of prices of calls with more input tokens; null = none. */
+  readonly tiers: string | null
   readonly valid_from: number
   readonly note: string
   readonly created_at: number
@@ -31,12 +33,12 @@ export interface PriceRow {
 /** What a price is made of, before it has an id. */
 export type PriceGiven = Omit<PriceRow, 'id' | 'created_at' | 'created_by'>
 
-/** Adds a price of the operator's and writes the audit trail. The same again is fine; `conflict` for another of the same model and time. */
+/** Adds a price of the operator's, who is told apart by its vendor, and writes the audit trail. What is not said of the output's bound stays. The same again is fine; `conflict` for another of the same model and time. */
 export async function setPrice(room: Llm, who: Principal, given: NewPrice): Promise<KeptPrice> {
   const valid_from = given.from === undefined ? room.clock() : Date.parse(given.from)
   if (valid_from < 0)
     throw problem('invalid_field', { field: 'from', value: given.from, expected: 'a time since 1970' })
-  const wanted: PriceGiven = {
+  const said: PriceGiven = {
     source: 'operator',
     provider: given.provider.toLowerCase(),
     model: given.model,
@@ -46,11 +48,13 @@ export async function setPrice(room: Llm, who: Principal, given: NewPrice): Prom
     cache_write: given.cache_write ?? null,
     request: given.request ?? 0,
     max_output: given.max_output ?? null,
+    tiers: null,
     valid_from,
     note: given.note,
   }
   return room.db.tx(async (t) => {
     await t.lock('llm_prices')
+    const wanted = given.max_output === undefined ? { ...said, max_output: await boundBefore(t, said) } : said
     const kept = await addPrice(t, room, who, wanted)
     if (!samePrice(kept, wanted)) {
       const now = `${perMillionText(kept.input)} in and ${perMillionText(kept.output)} out`
@@ -64,6 +68,16 @@ export async function setPrice(room: Llm, who: Principal, given: NewPrice): Prom
   })
 }
 
+/** The most output tokens that the operator's row of before says. */
+async function boundBefore(t: Tx, { provider, model, valid_from }: PriceGiven): Promise<number | null> {
+  const before = await t.get<Pick<PriceRow, 'max_output'>>(
+    `SELECT max_output FROM llm_prices WHERE source = 'operator' AND provider = ? AND model = ? AND valid_from <= ?
+      ORDER BY valid_from DESC LIMIT 1`,
+    [provider, model, valid_from],
+  )
+  return before?.max_output ?? null
+}
+
 /** Adds a row unless its source has one of the same model and time. Returns the row that is there then. */
 export async function addPrice(t: Tx, room: Llm, who: Principal, given: PriceGiven): Promise<PriceRow> {
   const id = `${given.source} ${given.provider}/${given.model} ${toTime(given.valid_from)}`
@@ -75,7 +89,7 @@ export async function addPrice(t: Tx, room: Llm, who: Principal, given: PriceGiv
 
 /** Whether two rows price a call alike. */
 export function samePrice(a: PriceGiven, b: PriceGiven): boolean {
-  const keys = ['input', 'output', 'cache_read', 'cache_write', 'request', 'max_output'] as const
+  const keys = ['input', 'output', 'cache_read', 'cache_write', 'request', 'max_output', 'tiers'] as const
   return keys.every((key) => a[key] === b[key])
 }
 
@@ -109,7 +123,21 @@ export function pricesAt(reader: Reader, at: number): Promise<PriceRow[]> {
 /** A row as gateways get it. */
 export function routeOf(row: PriceRow): PriceRoute {
   const { id, input, output, cache_read, cache_write, request } = row
-  return { id, input, output, cache_read, cache_write, request, tiers: [] }
+  return { id, input, output, cache_read, cache_write, request, tiers: tiersOf(row) }
+}
+
+/** Prices of tokens as they are shown: dollars a million. */
+export function tokensText(of: Pick<PriceRoute, 'input' | 'output' | 'cache_read' | 'cache_write'>) {
+  return {
+    input: perMillionText(of.input),
+    output: perMillionText(of.output),
+    cache_read: of.cache_read === null ? null : perMillionText(of.cache_read),
+    cache_write: of.cache_write === null ? null : perMillionText(of.cache_write),
+  }
+}
+
+function tiersOf({ tiers }: PriceRow): PriceRoute['tiers'] {
+  return tiers === null ? [] : (JSON.parse(tiers) as PriceRoute['tiers'])
 }
 
 function showKept(row: PriceRow): KeptPrice {
@@ -119,11 +147,9 @@ function showKept(row: PriceRow): KeptPrice {
     source,
     provider,
     model,
-    input: perMillionText(row.input),
-    output: perMillionText(row.output),
-    cache_read: row.cache_read === null ? null : perMillionText(row.cache_read),
-    cache_write: row.cache_write === null ? null : perMillionText(row.cache_write),
+    ...tokensText(row),
     request: dollarsText(row.request),
+    tiers: tiersOf(row).map((tier) => ({ above: tier.above, ...tokensText(tier) })),
     max_output,
     from: toTime(row.valid_from),
     note,

@@ -2,12 +2,14 @@
 import { visible } from '../../auth/visibility.ts'
 import type { Principal } from '../../contract/access.ts'
 import { toTime } from '../../contract/fields.ts'
+import { LlmOptions } from '../../contract/llm/options.ts'
 import type { PricedModel } from '../../contract/llm/prices.ts'
 import type { LlmEndpoint, LlmProvider } from '../../contract/llm/providers.ts'
 import type { Sql } from '../../store/db.ts'
 import { all, raw, sql } from '../../store/sql/sql.ts'
 import type { Llm } from '../context/context.ts'
 import { differs, showPrice } from '../prices/effective.ts'
+import { optionsOf, shownGuardrails, UNREAD_OPTIONS } from '../settings/options.ts'
 import { resolveSettings } from './resolution.ts'
 import type { ResolvedEndpoint, ResolvedModel, ResolvedProvider } from './resolution.ts'
 
@@ -23,7 +25,7 @@ export async function listProviders(room: Llm, who: Principal, of: Of): Promise<
 
 /** The endpoints that the caller sees, oldest first. */
 export async function listEndpointStates(room: Llm, who: Principal, of: Of): Promise<LlmEndpoint[]> {
-  return (await resolveSettings(room, seen(who, of))).endpoints.map(showEndpoint)
+  return (await resolveSettings(room, seen(who, of))).endpoints.map((one) => showEndpoint(who, one))
 }
 
 /** Each model in use with its price, by provider and name. */
@@ -65,7 +67,9 @@ function showProvider({ row, vendor, address, hasKey, settings }: ResolvedProvid
   }
 }
 
-function showEndpoint({ row, models, attempts, fault }: ResolvedEndpoint): LlmEndpoint {
+function showEndpoint(who: Principal, { row, models, attempts, fault }: ResolvedEndpoint): LlmEndpoint {
+  const options = optionsOf(row)
+  const { routing, cache, guardrails } = options ?? LlmOptions.parse({})
   return {
     id: row.endpoint_id,
     name: row.name,
@@ -81,8 +85,11 @@ function showEndpoint({ row, models, attempts, fault }: ResolvedEndpoint): LlmEn
       fault: one.fault,
     })),
     attempts,
+    routing,
+    cache,
+    guardrails: shownGuardrails(who, guardrails),
     experiment: row.usage_tracking === 0 ? null : row.experiment_id,
-    fault,
+    fault: fault ?? (options === undefined ? UNREAD_OPTIONS : null),
     created_at: toTime(row.created_at),
     created_by: row.created_by,
   }

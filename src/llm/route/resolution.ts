@@ -7,9 +7,9 @@ import { priceBook } from '../prices/effective.ts'
 import type { ModelPrices, PriceBook } from '../prices/effective.ts'
 import type { DefinitionRow } from '../settings/definitions.ts'
 import type { EndpointRow, Fallback, MappingRow } from '../settings/endpoints.ts'
-import type { SecretRow, Texts } from '../settings/secrets.ts'
+import type { SecretRow } from '../settings/secrets.ts'
 import { addressOf, settingsOf } from '../settings/vendors.ts'
-import type { Address } from '../settings/vendors.ts'
+import type { Address, Texts } from '../settings/vendors.ts'
 
 export interface ResolvedProvider {
   readonly row: SecretRow
@@ -146,13 +146,19 @@ function resolveEndpoint(known: Known, row: EndpointRow, mappings: readonly Mapp
     return [resolveModel(known, definition, { weight: mapping.weight, fallback: place < 0 ? null : place })]
   })
   const config = row.fallback_config === null ? null : (JSON.parse(row.fallback_config) as Partial<Fallback>)
-  const attempts = Math.trunc(config?.max_attempts ?? 1 + fallbacks.length)
   return {
     row,
     models,
-    attempts: Math.min(Math.max(attempts, 1), MOST_ATTEMPTS),
+    attempts: attemptsOf(config, models.length),
     fault: models.some(({ fault }) => fault === null) ? null : 'none of its models can be called',
   }
+}
+
+/** Upstream calls of one call: each model once, unless Slipway's own setting or MLflow's, which counts the tries after the first, says a number. */
+function attemptsOf(config: Partial<Fallback> | null, models: number): number {
+  const fallbacks = config?.max_attempts
+  const wanted = config?.attempts ?? (fallbacks === undefined ? models : 1 + fallbacks)
+  return Math.min(Math.max(Math.trunc(wanted), 1), MOST_ATTEMPTS)
 }
 
 function resolveModel(

@@ -6,15 +6,17 @@ import { NewEndpoint, NewProvider } from '../../contract/llm/providers.ts'
 import type { Bench } from '../../tracking/bench.cases.ts'
 import { resetLlm } from '../removal.ts'
 import { createDefinition } from '../settings/definitions.ts'
-import { createEndpoint } from '../settings/endpoints.ts'
+import { createEndpoint, deleteEndpoint, updateEndpoint } from '../settings/endpoints.ts'
+import type { EndpointGiven, Fallback } from '../settings/endpoints.ts'
 import { createPlainEndpoint } from '../settings/plain-endpoints.ts'
 import { createProvider, removeProvider } from '../settings/plain-providers.ts'
 import { createSecret, deleteSecret } from '../settings/secrets.ts'
 import { config, NOTHING } from '../settings/settings.fixture.ts'
-import type { Definition, Secret } from '../settings/settings.fixture.ts'
+import type { Definition, Endpoint, Secret } from '../settings/settings.fixture.ts'
 import { roomWithTokens } from '../keys/room.fixture.ts'
 import { listEndpointStates, listPrices, listProviders } from './listing.ts'
 import { llmRoute } from './route.ts'
+import { vendorMeant } from './vendor.ts'
 
 const KEY = 'sk-live-0123456789'
 const code = (wanted: string) => (error: unknown) => {
@@ -59,7 +61,7 @@ export function routeCases(bench: Bench): void {
           config(claude.definition, { linkage_type: 'FALLBACK', fallback_order: 7 }),
           config(openai.definition, { linkage_type: 'FALLBACK', fallback_order: 2 }),
         ],
-        fallback_config: { strategy: 'SEQUENTIAL', max_attempts: 2 },
+        fallback_config: { strategy: 'SEQUENTIAL', max_attempts: 1 },
       })
       const { providers, endpoints, keys, budgets, allow } = await route()
       assert.deepEqual(
@@ -110,6 +112,43 @@ export function routeCases(bench: Bench): void {
           [local.id, 'llama3.1', 1, 0, null],
         ],
       )
+    })
+
+    it('has each model once as attempts, or what Slipway’s own calls said, or one more than the fallbacks that MLflow’s count', async () => {
+      await provider({ name: 'local', provider: 'ollama' })
+      const models = ['a', 'b', 'c'].map((model) => ({ provider: 'local', model }))
+      const attempts = async (): Promise<readonly (readonly [string, number])[]> => {
+        const listed = (await listEndpointStates(room(), red(), {})).map((one) => [one.name, one.attempts] as const)
+        assert.deepEqual(
+          (await route()).endpoints.map((one) => [one.name, one.attempts]),
+          listed,
+        )
+        return listed
+      }
+      const { endpoint_id } = await endpoint({ name: 'all', models })
+      assert.deepEqual(await attempts(), [['all', 3]])
+      const change = async (more: Partial<EndpointGiven>) =>
+        ((await updateEndpoint(room(), red(), { ...NOTHING, endpoint_id, ...more })) as Endpoint).fallback_config
+      await change({ fallback_config: { strategy: 'SEQUENTIAL', max_attempts: 0 } })
+      assert.deepEqual(await attempts(), [['all', 1]])
+      await change({ fallback_config: { strategy: undefined, max_attempts: 2 ** 40 } })
+      assert.deepEqual(await attempts(), [['all', 100]])
+      await deleteEndpoint(room(), red(), endpoint_id)
+
+      for (const own of [1, 2, 100]) {
+        const made = await endpoint({ name: `own ${own}`, models, attempts: own })
+        const update = async (more: Partial<EndpointGiven>) =>
+          ((await updateEndpoint(room(), red(), { ...NOTHING, endpoint_id: made.endpoint_id, ...more })) as Endpoint)
+            .fallback_config as Fallback | undefined
+        // what MLflow's clients change, leave open or give back as they were told changes nothing of it
+        const told = await update({ name: `own ${own}, renamed` })
+        assert.deepEqual(told, { strategy: 'SEQUENTIAL', max_attempts: own - 1 })
+        await update({ fallback_config: { strategy: 'SEQUENTIAL', max_attempts: undefined } })
+        assert.deepEqual(await attempts(), [[`own ${own}, renamed`, own]])
+        assert.deepEqual(await update({ fallback_config: told }), told)
+        assert.deepEqual(await attempts(), [[`own ${own}, renamed`, own]])
+        await deleteEndpoint(room(), red(), made.endpoint_id)
+      }
     })
 
     it('is the same text again while nothing changes', async () => {
@@ -272,6 +311,41 @@ export function routeCases(bench: Bench): void {
           return true
         }))
     }
+
+    it('takes a price by the name of a vendor or of a provider, whose vendor is meant then', async () => {
+      bench.wait(1)
+      await provider({ name: 'local', provider: 'Ollama' })
+      await provider({ name: 'openai', provider: 'azure', base_url: 'https://x.openai.azure.com', api_key: KEY })
+      await endpoint({ name: 'chat', models: [{ provider: 'local', model: 'llama3.1' }] })
+      const groq = await mlflow({ provider: 'groq', model_name: 'llama', of: 'my-keys' })
+      const second = { name: 'second', secret_id: groq.secret_id, provider: 'mistral', model_name: 'large' }
+      await createDefinition(room(), red(), second)
+      const meant = (name: string, model = 'any', who = red()) =>
+        vendorMeant(bench.room.db, who, { provider: name, model })
+      for (const [name, vendor] of [
+        ['local', 'ollama'],
+        ['ollama', 'ollama'],
+        ['OpenAI', 'openai'],
+        // a vendor comes first
+        ['openai', 'openai'],
+        ['vllm', 'vllm'],
+        ['databricks', 'databricks'],
+        ['my-keys', 'my-keys'],
+      ] as const)
+        assert.equal(await meant(name), vendor, name)
+      const secret = groq.secret_id
+      await bench.room.db.tx((t) =>
+        t.run("UPDATE gateway_secrets SET provider = NULL, secret_name = 'team keys' WHERE secret_id = ?", [secret]),
+      )
+      assert.deepEqual([await meant('team keys', 'llama'), await meant('team keys', 'large')], ['groq', 'mistral'])
+      await assert.rejects(meant('team keys'), /provider: got team keys, expected one vendor: .* as groq, mistral/)
+      await assert.rejects(meant('locl'), (error: Problem) => {
+        assert.deepEqual([error.code, error.data['field']], ['invalid_field', 'provider'])
+        assert.match(error.message, /a vendor such as openai, or a provider: local, openai, team keys/)
+        return true
+      })
+      await assert.rejects(meant('local', 'any', bench.member('blue')), /of which there is none yet/)
+    })
 
     it('shows what each model in use costs, unknown ones as unknown', async () => {
       await provider({ name: 'cloud', provider: 'openai', api_key: KEY })

@@ -19,6 +19,8 @@ import { knownModels, knownProviders, providerConfig } from './providers.ts'
 import { createSecret, deleteSecret, getSecret, listSecrets, updateSecret } from './secrets.ts'
 
 const { read, write } = callsOf('endpoints', '3.0')
+/** What a project has is not told to its programs: a key in an app is one of them. */
+const { read: look } = callsOf('cost', '3.0')
 
 const LINKAGES = { PRIMARY: 1, FALLBACK: 2 } as const
 const ROUTINGS = { REQUEST_BASED_TRAFFIC_SPLIT: 1 } as const
@@ -107,11 +109,11 @@ function definitionCalls(room: Llm): Rpc[] {
       fields: { model_definition_id: id(), name: text(), secret_id: text(), provider: text(), model_name: text() },
       handle: async (given, who) => ({ model_definition: await updateDefinition(room, who, given) }),
     }),
-    read.get('gateway/model-definitions/get', 'Get the definition of a model', {
+    look.get('gateway/model-definitions/get', 'Get the definition of a model', {
       fields: { model_definition_id: id() },
       handle: async (given, who) => ({ model_definition: await getDefinition(room, who, given.model_definition_id) }),
     }),
-    read.get('gateway/model-definitions/list', 'List definitions of models', {
+    look.get('gateway/model-definitions/list', 'List definitions of models', {
       fields: { provider: text(), secret_id: text() },
       handle: async (given, who) => ({ model_definitions: await listDefinitions(room, who, given) }),
     }),
@@ -132,13 +134,13 @@ function endpointCalls(room: Llm): Rpc[] {
       fields: { endpoint_id: id(), name: text(), ...endpoint },
       handle: async (given, who) => ({ endpoint: await updateEndpoint(room, who, given) }),
     }),
-    read.get('gateway/endpoints/get', 'Get an endpoint of language models', {
+    look.get('gateway/endpoints/get', 'Get an endpoint of language models', {
       fields: { endpoint_id: text(), name: text() },
       handle: async (given, who) => ({
         endpoint: await getEndpoint(room, who, { id: given.endpoint_id, name: given.name }),
       }),
     }),
-    read.get('gateway/endpoints/list', 'List endpoints of language models', {
+    look.get('gateway/endpoints/list', 'List endpoints of language models', {
       fields: { provider: text(), secret_id: text() },
       handle: async (given, who) => ({ endpoints: await listEndpoints(room, who, given) }),
     }),
@@ -168,7 +170,7 @@ function linkCalls(room: Llm): Rpc[] {
       fields: binding,
       handle: (given, who) => done(unbindEndpoint(room, who, given)),
     }),
-    read.get('gateway/endpoints/bindings/list', 'List what uses endpoints', {
+    look.get('gateway/endpoints/bindings/list', 'List what uses endpoints', {
       fields: { endpoint_id: text(), resource_type: text(), resource_id: text() },
       handle: async (given, who) => ({ bindings: await listBindings(room, who, given) }),
     }),

@@ -34,7 +34,10 @@ export interface ModelConfig {
 
 export interface Fallback {
   readonly strategy: string | undefined
+  /** MLflow's: fallbacks that are tried beside the first model. */
   readonly max_attempts: number | undefined
+  /** Slipway's own, which MLflow has no word for: upstream calls in all, ≥ 1. It counts above `max_attempts`. */
+  readonly attempts?: number
 }
 
 /** What an endpoint is made or changed with; what is undefined stays as it is, or gets its default. */
@@ -45,6 +48,8 @@ export interface EndpointGiven {
   readonly fallback_config: Fallback | undefined
   readonly experiment_id: string | undefined
   readonly usage_tracking: boolean | undefined
+  /** As the column of that name; MLflow's calls say nothing of it. */
+  readonly options?: string | null | undefined
 }
 
 export interface EndpointRow extends Made {
@@ -54,6 +59,8 @@ export interface EndpointRow extends Made {
   readonly fallback_config: string | null
   readonly experiment_id: string | null
   readonly usage_tracking: number
+  /** JSON of what is set of its routing, cache and guardrails; null = all as by default. */
+  readonly options: string | null
 }
 
 /** A model of an endpoint. */
@@ -96,6 +103,7 @@ export async function addEndpoint(
     fallback_config: given.fallback_config === undefined ? null : JSON.stringify(given.fallback_config),
     experiment_id: null,
     usage_tracking: given.usage_tracking === false ? 0 : 1,
+    options: given.options ?? null,
     ...madeNow(room, who, project),
   }
   const whole = { ...row, experiment_id: await experimentFor(t, room, who, { row, asked: given.experiment_id }) }
@@ -113,54 +121,69 @@ export async function updateEndpoint(
 ): Promise<object> {
   return room.db.tx(async (t) => {
     const old = await requireById<EndpointRow>(t, who, ENDPOINT, given.endpoint_id)
-    const changed: EndpointRow = {
-      ...old,
-      name: given.name ?? old.name,
-      routing_strategy: given.routing_strategy ?? old.routing_strategy,
-      fallback_config:
-        given.fallback_config === undefined ? old.fallback_config : JSON.stringify(given.fallback_config),
-      usage_tracking: given.usage_tracking === undefined ? old.usage_tracking : Number(given.usage_tracking),
-      last_updated_at: later(room, old),
-      last_updated_by: who.name,
-    }
-    const row = {
-      ...changed,
-      experiment_id: await experimentFor(t, room, who, { row: changed, asked: given.experiment_id }),
-    }
-    await t.lock(ENDPOINT.table)
-    await refuseTaken(t, ENDPOINT, { ...row })
-    await t.run(
-      `UPDATE gateway_endpoints SET name = ?, routing_strategy = ?, fallback_config = ?, experiment_id = ?,
-        usage_tracking = ?, last_updated_at = ?, last_updated_by = ? WHERE endpoint_id = ?`,
-      [
-        row.name,
-        row.routing_strategy,
-        row.fallback_config,
-        row.experiment_id,
-        row.usage_tracking,
-        row.last_updated_at,
-        who.name,
-        row.endpoint_id,
-      ],
-    )
-    if (given.model_configs.length > 0) {
-      await projectOf(t, who, given.model_configs)
-      await t.run('DELETE FROM gateway_mappings WHERE endpoint_id = ?', [row.endpoint_id])
-      await putModels(t, room, who, { endpoint: row, models: given.model_configs, from: 0 })
-    }
-    return recorded(t, room, who, { row, what: 'endpoint changed' })
+    return oneEndpoint(t, await changeEndpoint(t, room, who, { old, given, what: 'endpoint changed' }))
   })
 }
 
-/** Records a change of an endpoint and shows it as it is then. */
-async function recorded(
+/** What MLflow leaves open of attempts stays as Slipway has it. */
+function changedFallback(old: string | null, given: Fallback | undefined): string | null {
+  if (given === undefined) return old
+  const { attempts } = old === null ? {} : (JSON.parse(old) as Partial<Fallback>)
+  const says = given.max_attempts !== undefined || given.attempts !== undefined
+  return JSON.stringify(says || attempts === undefined ? given : { ...given, attempts })
+}
+
+/** In MLflow's words: the tries beyond the first. */
+function showFallback(kept: string): object {
+  const { attempts, ...rest } = JSON.parse(kept) as Partial<Fallback>
+  return attempts === undefined ? rest : { ...rest, max_attempts: attempts - 1 }
+}
+
+/** Changes an endpoint in a transaction of the caller's, and records it as `what`; else as `updateEndpoint`. */
+export async function changeEndpoint(
   t: Tx,
   room: Llm,
   who: Principal,
-  { row, what }: { readonly row: EndpointRow; readonly what: string },
-): Promise<object> {
+  { old, given, what }: { readonly old: EndpointRow; readonly given: EndpointGiven; readonly what: string },
+): Promise<EndpointRow> {
+  const changed: EndpointRow = {
+    ...old,
+    name: given.name ?? old.name,
+    routing_strategy: given.routing_strategy ?? old.routing_strategy,
+    fallback_config: changedFallback(old.fallback_config, given.fallback_config),
+    usage_tracking: given.usage_tracking === undefined ? old.usage_tracking : Number(given.usage_tracking),
+    options: given.options === undefined ? old.options : given.options,
+    last_updated_at: later(room, old),
+    last_updated_by: who.name,
+  }
+  const row = {
+    ...changed,
+    experiment_id: await experimentFor(t, room, who, { row: changed, asked: given.experiment_id }),
+  }
+  await t.lock(ENDPOINT.table)
+  await refuseTaken(t, ENDPOINT, { ...row })
+  await t.run(
+    `UPDATE gateway_endpoints SET name = ?, routing_strategy = ?, fallback_config = ?, experiment_id = ?,
+      usage_tracking = ?, options = ?, last_updated_at = ?, last_updated_by = ? WHERE endpoint_id = ?`,
+    [
+      row.name,
+      row.routing_strategy,
+      row.fallback_config,
+      row.experiment_id,
+      row.usage_tracking,
+      row.options,
+      row.last_updated_at,
+      who.name,
+      row.endpoint_id,
+    ],
+  )
+  if (given.model_configs.length > 0) {
+    await projectOf(t, who, given.model_configs)
+    await t.run('DELETE FROM gateway_mappings WHERE endpoint_id = ?', [row.endpoint_id])
+    await putModels(t, room, who, { endpoint: row, models: given.model_configs, from: 0 })
+  }
   await recordChange(t, room, who, { id: row.endpoint_id, what })
-  return oneEndpoint(t, row)
+  return row
 }
 
 /** One endpoint by id or name. RESOURCE_DOES_NOT_EXIST. */
@@ -319,13 +342,13 @@ async function showEndpoints(reader: Reader, rows: readonly EndpointRow[]): Prom
     reader,
     sql`SELECT * FROM gateway_endpoint_tags WHERE endpoint_id IN ${ids} ORDER BY endpoint_id, key`,
   )
-  return rows.map(({ project: _project, routing_strategy, fallback_config, experiment_id, ...row }) => ({
+  return rows.map(({ project: _p, options: _o, routing_strategy, fallback_config, experiment_id, ...row }) => ({
     ...row,
     usage_tracking: row.usage_tracking === 1,
     model_mappings: shown.filter((_one, at) => mappings[at]?.endpoint_id === row.endpoint_id),
     tags: tags.filter((tag) => tag.endpoint_id === row.endpoint_id).map(({ key, value }) => ({ key, value })),
     ...(routing_strategy !== null && { routing_strategy }),
-    ...(fallback_config !== null && { fallback_config: JSON.parse(fallback_config) as object }),
+    ...(fallback_config !== null && { fallback_config: showFallback(fallback_config) }),
     ...(experiment_id !== null && { experiment_id }),
   }))
 }

@@ -35,7 +35,7 @@ export function gatewayCases(bench: Bench): void {
         const change = {
           secret_id: made.secret_id,
           secret_value: undefined,
-          auth_config: { api_base: 'https://other' },
+          auth_config: { api_base: 'https://api.example', api_version: '2' },
         }
         const once = (await updateSecret(bench.room, bench.root, change)) as Secret & { masked_values: object }
         assert.deepEqual(once.masked_values, { api_key: 'sk-...6789', pin: '***' })

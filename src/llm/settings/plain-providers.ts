@@ -10,7 +10,7 @@ import type { Llm } from '../context/context.ts'
 import { recordChange, requireById, SECRET } from './records.ts'
 import { keepSecret } from './secrets.ts'
 import type { SecretRow } from './secrets.ts'
-import { addressOf, faultOf } from './vendors.ts'
+import { addressOf, faultOf, withoutPassword } from './vendors.ts'
 
 /** The caller as one of the project that it means, so that what it makes goes there. Throws `not_found` for one that it does not see. */
 export function within(who: Principal, project: string | undefined): Principal {
@@ -21,7 +21,7 @@ export function within(who: Principal, project: string | undefined): Principal {
 export async function createProvider(room: Llm, who: Principal, given: NewProvider): Promise<SecretRow> {
   const { name, provider, base_url, api_key, credentials, settings = {} } = given
   if (base_url !== undefined && faultOf(base_url) !== null)
-    throw problem('invalid_field', { field: 'base_url', value: hiddenIn(base_url), expected: EXPECTED })
+    throw problem('invalid_field', { field: 'base_url', value: withoutPassword(base_url), expected: EXPECTED })
   const secret = Object.keys(settings).find(isSecretName)
   if (secret !== undefined)
     throw problem('invalid_field', { field: `settings.${secret}`, value: 'a secret', expected: 'it among credentials' })
@@ -38,11 +38,6 @@ export async function createProvider(room: Llm, who: Principal, given: NewProvid
 }
 
 const EXPECTED = 'http:// or https:// with a host, without a password, a query or a fragment'
-
-/** An address without what may be a password. */
-function hiddenIn(address: string): string {
-  return address.replace(/\/\/[^/]*@/, '//…@')
-}
 
 /** Removes a provider with its definitions. `conflict` where an endpoint uses one of them, `not_found`. */
 export async function removeProvider(room: Llm, who: Principal, id: string): Promise<void> {

@@ -1,9 +1,12 @@
 /** Cases: what is kept, shown and audited of secrets: sealed for their id alone, masked by length, nothing without a key to seal with. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { Problem } from '../../contract/errors.ts'
+import { NewProvider } from '../../contract/llm/providers.ts'
 import { refused } from '../../tracking/bench.cases.ts'
 import type { Bench } from '../../tracking/bench.cases.ts'
 import type { Llm } from '../context/context.ts'
+import { createProvider } from './plain-providers.ts'
 import { createSecret, getSecret, listSecrets, updateSecret } from './secrets.ts'
 import { KEY, settingsMaker } from './settings.fixture.ts'
 import type { Secret } from './settings.fixture.ts'
@@ -71,8 +74,12 @@ export function secretCases(bench: Bench): void {
       const of = await create({}, { ...bench.room, clock: () => 1 })
       assert.deepEqual([of['created_at'], of['last_updated_at']], [1, 1])
       const mine = await secret(bench.member('red'))
-      const theirs = await change(mine.secret_id, { auth_config: {} })
-      assert.deepEqual([theirs['created_by'], theirs['last_updated_by'], theirs['auth_config']], ['red', 'root', {}])
+      const auth_config = { api_base: 'https://api.example', api_version: '2' }
+      const theirs = await change(mine.secret_id, { auth_config })
+      assert.deepEqual(
+        [theirs['created_by'], theirs['last_updated_by'], theirs['auth_config']],
+        ['red', 'root', auth_config],
+      )
     })
 
     it('are listed oldest first, or those of a provider', async () => {
@@ -87,6 +94,42 @@ export function secretCases(bench: Bench): void {
       assert.deepEqual(await ids(provider), [made[0], made[2]])
       assert.deepEqual((await ids(undefined)).slice(-3), made)
       assert.deepEqual(await ids('unheard of'), [])
+    })
+
+    it('a key goes to no other address unless it is given again', async () => {
+      const api_base = 'https://api.example/v1'
+      const { secret_id } = await create({ auth_config: { api_base, api_version: '1' } })
+      const bare = await create()
+      const kept = async () => (await getSecret(bench.room, bench.root, { id: secret_id, name: undefined })) as Secret
+      const before = await kept()
+      for (const [auth_config, field] of [
+        [{ api_base: 'https://evil.example/v1' }, 'auth_config.api_base'],
+        [{ api_base: 'https://api.example/v2' }, 'auth_config.api_base'],
+        [{ base_url: 'https://user:pw-1@evil.example' }, 'auth_config.base_url'],
+        [{ api_base: '', base_url: 'https://evil.example' }, 'auth_config.base_url'],
+        // the vendor's own address then, to which this key was not given
+        [{ api_version: '2' }, 'auth_config.api_base'],
+      ] as const) {
+        await assert.rejects(change(secret_id, { auth_config }), (error: Problem) => {
+          assert.deepEqual([error.code, error.data['field']], ['invalid_field', field])
+          assert.match(error.message, /the key given again with a new address/)
+          assert.doesNotMatch(`${error.message} ${JSON.stringify(error.data)}`, /pw-1|sk-live/)
+          return true
+        })
+      }
+      await assert.rejects(change(bare.secret_id, { auth_config: { api_base } }), /the key given again/)
+      assert.deepEqual(await kept(), before)
+      await change(secret_id, { auth_config: { base_url: api_base, api_version: '2' } })
+      const moved = { auth_config: { api_base: 'https://new.example' }, secret_value: { api_key: 'another-key' } }
+      assert.deepEqual((await change(secret_id, moved))['auth_config'], moved.auth_config)
+      assert.doesNotMatch(await unsealed(secret_id), new RegExp(KEY))
+    })
+
+    it('a provider without a key may go anywhere', async () => {
+      const given = { name: name(), provider: 'vllm', base_url: 'http://gpu-1:8000/v1' }
+      const { secret_id } = await createProvider(bench.room, bench.root, NewProvider.parse(given))
+      const auth_config = { api_base: 'http://gpu-2:8000/v1' }
+      assert.deepEqual((await change(secret_id, { auth_config }))['auth_config'], auth_config)
     })
 
     it('a server without a key to seal with keeps none', async () => {

@@ -1,5 +1,6 @@
 /** Secrets of MLflow's gateway: sealed when they are set, shown only masked, never given back. */
 import type { Principal } from '../../contract/access.ts'
+import { problem } from '../../contract/errors.ts'
 import { checkLength } from '../../mlflow/limits.ts'
 import { homeProject } from '../../auth/visibility.ts'
 import type { Llm } from '../context/context.ts'
@@ -7,8 +8,8 @@ import { sql } from '../../store/sql/sql.ts'
 import { invalid, mlflowProblem } from '../../mlflow/wire.ts'
 import { insertNamed, later, listOf, madeNow, newId, recordChange, requireById, requireOne, SECRET } from './records.ts'
 import type { Made } from './records.ts'
-
-export type Texts = Readonly<Record<string, string>>
+import { addressGiven, settingsOf, withoutPassword } from './vendors.ts'
+import type { Texts } from './vendors.ts'
 
 /** A row of `gateway_secrets`; `masked` and `auth_config` are JSON objects. */
 export interface SecretRow extends Made {
@@ -57,7 +58,7 @@ export async function keepSecret(room: Llm, who: Principal, given: SecretGiven):
   })
 }
 
-/** Sets the values or the settings of a secret anew. RESOURCE_DOES_NOT_EXIST. */
+/** Sets the values or the settings of a secret anew. RESOURCE_DOES_NOT_EXIST; `invalid_field` for another address without the values. */
 export async function updateSecret(
   room: Llm,
   who: Principal,
@@ -67,6 +68,7 @@ export async function updateSecret(
   const changed = given.secret_value === undefined ? {} : sealed(room, given.secret_id, given.secret_value)
   return room.db.tx(async (t) => {
     const old = await requireById<SecretRow>(t, who, SECRET, given.secret_id)
+    if (given.secret_value === undefined && given.auth_config !== undefined) refuseMoved(old, given.auth_config)
     const row: SecretRow = {
       ...old,
       ...changed,
@@ -81,6 +83,22 @@ export async function updateSecret(
     )
     await recordChange(t, room, who, { id: row.secret_id, what: 'secret changed' })
     return wire(row)
+  })
+}
+
+/**
+ * A key is sent where its owner gave it for: who may change settings, but does not know the key, could have it sent to a host of his own.
+ * Another path of the same host may be another's too.
+ */
+function refuseMoved(old: SecretRow, settings: Texts): void {
+  const before = addressGiven(old.auth_config === null ? {} : (JSON.parse(old.auth_config) as Texts))
+  const after = addressGiven(settings)
+  const holdsKey = Object.keys(settingsOf(JSON.parse(old.masked) as Texts)).length > 0
+  if (!holdsKey || before?.address === after?.address) return
+  throw problem('invalid_field', {
+    field: `auth_config.${after?.name ?? before?.name ?? 'api_base'}`,
+    value: after === undefined ? 'nothing' : withoutPassword(after.address),
+    expected: `the key given again with a new address, or ${before === undefined ? 'none' : withoutPassword(before.address)} as before`,
   })
 }
 

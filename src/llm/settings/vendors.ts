@@ -1,6 +1,7 @@
 /** How providers are spoken to and where they are called, by the names that LiteLLM and MLflow's clients give them. */
 import type { ProviderKind } from '../../gateway/table/llm.ts'
-import type { Texts } from './secrets.ts'
+
+export type Texts = Readonly<Record<string, string>>
 
 /** Where a provider is called, or why it is not. */
 export type Address =
@@ -61,13 +62,22 @@ const UNKNOWN: ReadonlySet<string> = new Set([
   'portkey',
 ])
 
+/** Software that is named as a vendor and runs anywhere. */
+const SERVERS: ReadonlySet<string> = new Set(['vllm', 'hosted_vllm', 'sglang', 'tensorrt_llm', 'llama_cpp', 'tgi'])
+
+/** Whether a vendor or a server of models is called so, in small letters. */
+export function isVendor(name: string): boolean {
+  const own = ['azure', 'azure_ai', 'bedrock'].includes(name) || Object.hasOwn(OWN, name)
+  return own || Object.hasOwn(COMPATIBLE, name) || UNKNOWN.has(name) || SERVERS.has(name)
+}
+
 /** Settings that say where a provider is, in the order in which they count. */
 const ADDRESSES = ['api_base', 'base_url'] as const
 
 /** Where a provider of that name is called, by its settings; `sealed` is an address that lies among its secrets. */
 export function addressOf(provider: string, settings: Texts, sealed?: string): Address {
   const name = provider.trim().toLowerCase()
-  const given = [...ADDRESSES.map((key) => settings[key]), sealed].find((one) => one !== undefined && one !== '')
+  const given = addressGiven(settings)?.address ?? (sealed === '' ? undefined : sealed)
   if (UNKNOWN.has(name)) return { kind: null, base_url: null, fault: `${name} has an API that is not called yet` }
   if (name === 'bedrock') return at('bedrock', given ?? ofRegion(settings), 'give its setting aws_region_name')
   if (name === 'azure' || name === 'azure_ai') return at('azure', given, 'give the address of its resource as api_base')
@@ -79,6 +89,18 @@ export function addressOf(provider: string, settings: Texts, sealed?: string): A
     given ?? known,
     `where ${name === '' ? 'it' : name} is called is not known; give its address as api_base`,
   )
+}
+
+/** The setting that says where a provider is, with its value; undefined where none does. */
+export function addressGiven(settings: Texts): { readonly name: string; readonly address: string } | undefined {
+  const name = ADDRESSES.find((key) => settings[key] !== undefined && settings[key] !== '')
+  const address = name === undefined ? undefined : settings[name]
+  return name === undefined || address === undefined ? undefined : { name, address }
+}
+
+/** An address without what may be a password. */
+export function withoutPassword(address: string): string {
+  return address.replace(/\/\/[^/]*@/, '//…@')
 }
 
 /** Settings without those that say where the provider is. */
