@@ -91,6 +91,17 @@ export const CONFIG: readonly ConfigKey[] = [
     meaning: 'Blobs go when nothing has reached them for so long.',
   },
   {
+    key: 'SLIPWAY_LLM_CALLS_DAYS',
+    default: 'for ever',
+    meaning: 'Rows of calls of language models go after so many days; what they cost stays in the ledger.',
+  },
+  {
+    key: 'SLIPWAY_LLM_CONTENT_DAYS',
+    default: 'as long as the call',
+    meaning:
+      'Request and answer of a call of a language model go after so many days; those in its trace stay as long as the trace.',
+  },
+  {
     key: 'SLIPWAY_STEP_MEMORY',
     default: 'as much as there is',
     meaning: 'Memory of a step whose project file says nothing of it, for example 4Gi; more ends the attempt.',

@@ -1,12 +1,13 @@
 /** `slipway llm endpoints`: the names that clients call, and the models behind them. */
-import { llmProvidersApi, type LlmEndpoint } from '../../contract/llm/providers.ts'
+import { llmProvidersApi, type LlmEndpoint, type NewEndpoint } from '../../contract/llm/providers.ts'
 import { UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { connect } from '../invocation/server.ts'
 import { count, many, named, ofProject, oneOf } from './act.ts'
 import type { Act } from './act.ts'
+import { optionsAsked, optionsText } from './endpoint-options.ts'
 
-export const ENDPOINTS: Readonly<Record<string, Act>> = { list, add, remove }
+export const ENDPOINTS: Readonly<Record<string, Act>> = { list, add, change, remove }
 
 async function list(invocation: Invocation): Promise<number> {
   const { client } = await connect(invocation)
@@ -16,7 +17,7 @@ async function list(invocation: Invocation): Promise<number> {
     invocation.out.line('there is no endpoint of language models; slipway llm endpoints add NAME makes one')
   else
     invocation.out.table(
-      ['name', 'project', 'model', 'share', '$ per 1M in', '$ per 1M out', 'fault'],
+      ['name', 'project', 'model', 'share', '$ per 1M in', '$ per 1M out', 'options', 'fault'],
       items.flatMap((one) => one.models.map((model, at) => rowOf(one, model, at === 0))),
     )
   return 0
@@ -30,31 +31,76 @@ function rowOf(one: LlmEndpoint, model: LlmEndpoint['models'][number], first: bo
     model.fallback === null ? String(model.weight) : `fallback ${model.fallback + 1}`,
     model.price?.input ?? 'unknown',
     model.price?.output ?? 'unknown',
-    model.fault ?? '',
+    first ? optionsText(one) : '',
+    model.fault ?? (first ? (one.fault ?? '') : ''),
   ]
 }
 
 async function add(invocation: Invocation, given: string | undefined): Promise<number> {
   const name = named(given, 'endpoints add', 'a NAME')
-  const primary = many(invocation, 'model').map(weighted)
-  if (primary.length === 0) throw new UsageError('slipway llm endpoints add needs --model PROVIDER/MODEL')
-  const fallbacks = many(invocation, 'fallback').map((one, fallback) => ({ ...placed(one, 'fallback'), fallback }))
-  const attempts = count(invocation, 'attempts')
+  const models = modelsAsked(invocation)
+  if (models.length === 0 || many(invocation, 'model').length === 0)
+    throw new UsageError('slipway llm endpoints add needs --model PROVIDER/MODEL')
   const body = {
     name,
     ...ofProject(invocation),
-    models: [...primary, ...fallbacks],
-    ...(attempts !== undefined && { attempts }),
-    trace: invocation.flags['no-trace'] !== true,
+    models,
+    ...attemptsAsked(invocation),
+    ...(await optionsAsked(invocation)),
+    trace: traceAsked(invocation).trace ?? true,
   }
   const { client } = await connect(invocation)
   const made = await client.call(llmProvidersApi.createLlmEndpoint, { body })
-  invocation.out.data(made)
-  const unknown = made.models.filter(({ price }) => price === null).map(({ model }) => model)
+  tell(invocation, made)
+  return 0
+}
+
+async function change(invocation: Invocation, given: string | undefined): Promise<number> {
+  const name = named(given, 'endpoints change', 'a NAME')
+  const models = modelsAsked(invocation)
+  if (models.length > 0 && many(invocation, 'model').length === 0)
+    throw new UsageError('--fallback needs --model: models that are given replace all that the endpoint has')
+  const body = {
+    ...(models.length > 0 && { models }),
+    ...attemptsAsked(invocation),
+    ...(await optionsAsked(invocation)),
+    ...traceAsked(invocation),
+  }
+  if (Object.keys(body).length === 0)
+    throw new UsageError('slipway llm endpoints change needs what is to change, for example --routing latency')
+  const { client } = await connect(invocation)
+  const { items } = await client.call(llmProvidersApi.listLlmEndpoints, { query: ofProject(invocation) })
+  const { id } = oneOf(items, name, 'endpoint')
+  tell(invocation, await client.call(llmProvidersApi.changeLlmEndpoint, { params: { id }, body }))
+  return 0
+}
+
+function tell({ out }: Invocation, of: LlmEndpoint): void {
+  out.data(of)
+  const options = optionsText(of)
+  const unknown = of.models.filter(({ price }) => price === null).map(({ model }) => model)
   const note =
     unknown.length === 0 ? '' : ` The price of ${unknown.join(', ')} is unknown; slipway llm prices add sets one.`
-  invocation.out.line(`${made.name} answers with ${made.models.map(({ model }) => model).join(', ')}.${note}`)
-  return 0
+  const models = of.models.map(({ model }) => model).join(', ')
+  out.line(`${of.name} answers with ${models}${options === '' ? '' : `; ${options}`}.${note}`)
+}
+
+/** The models of the flags: primary ones, then fallbacks in their order. */
+function modelsAsked(invocation: Invocation): NewEndpoint['models'] {
+  const primary = many(invocation, 'model').map(weighted)
+  const fallbacks = many(invocation, 'fallback').map((one, fallback) => ({ ...placed(one, 'fallback'), fallback }))
+  return [...primary, ...fallbacks]
+}
+
+function attemptsAsked(invocation: Invocation): { readonly attempts?: number } {
+  const attempts = count(invocation, 'attempts')
+  return attempts === undefined ? {} : { attempts }
+}
+
+function traceAsked({ flags }: Invocation): { readonly trace?: boolean } {
+  const [on, off] = ['trace', 'no-trace'].map((flag) => flags[flag] === true)
+  if (on === true && off === true) throw new UsageError('say one of --trace and --no-trace')
+  return on === off ? {} : { trace: on === true }
 }
 
 async function remove(invocation: Invocation, given: string | undefined): Promise<number> {

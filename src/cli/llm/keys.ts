@@ -24,10 +24,17 @@ async function list(invocation: Invocation): Promise<number> {
         limitsText(one),
         one.user ?? '',
         one.team ?? '',
-        one.revoked ? 'revoked' : '',
+        stateText(one, Date.now()),
       ]),
     )
   return 0
+}
+
+/** `now` in ms. */
+function stateText({ revoked, expires_at }: LlmKey, now: number): string {
+  if (revoked) return 'revoked'
+  if (expires_at === null) return ''
+  return Date.parse(expires_at) <= now ? 'expired' : `until ${expires_at.slice(0, 10)}`
 }
 
 function limitsText({ rpm, tpm, concurrency }: LlmKey): string {

@@ -47,6 +47,9 @@ const ENDPOINT: LlmEndpoint = {
     { ...MODEL, provider: 'local', vendor: 'ollama', model: 'org/own', fallback: 0, price: null },
   ],
   attempts: 2,
+  routing: 'weighted',
+  cache: null,
+  guardrails: [],
   experiment: null,
   fault: null,
   ...MADE,
@@ -90,6 +93,7 @@ const KEPT: KeptPrice = {
   cache_read: null,
   cache_write: null,
   request: '0',
+  tiers: [],
   max_output: null,
   from: '2026-05-03T10:00:00.000Z',
   note: '',
@@ -113,6 +117,7 @@ beforeEach(() => {
   server.answer(llmProvidersApi.removeLlmProvider, {})
   server.answer(llmProvidersApi.createLlmEndpoint, ENDPOINT)
   server.answer(llmProvidersApi.listLlmEndpoints, { items: [ENDPOINT] })
+  server.answer(llmProvidersApi.changeLlmEndpoint, ENDPOINT)
   server.answer(llmProvidersApi.removeLlmEndpoint, {})
   server.answer(llmKeysApi.createLlmKey, { token: 'slw_k1.secret', key: KEY })
   server.answer(llmKeysApi.listLlmKeys, { items: [KEY] })
@@ -199,11 +204,102 @@ describe('slipway llm endpoints', () => {
   it('list says unknown where a price is', async () => {
     const said = await say('endpoints list')
     assert.deepEqual(said.tables[0]?.rows, [
-      ['chat', 'red', 'openai/gpt-4o-mini', '3', '0.15', '0.6', ''],
-      ['', '', 'local/org/own', 'fallback 1', 'unknown', 'unknown', ''],
+      ['chat', 'red', 'openai/gpt-4o-mini', '3', '0.15', '0.6', '', ''],
+      ['', '', 'local/org/own', 'fallback 1', 'unknown', 'unknown', '', ''],
     ])
     await say('endpoints remove chat')
     assert.deepEqual(server.asked(llmProvidersApi.removeLlmEndpoint)[0]?.params, ['e-1'])
+  })
+})
+
+describe('slipway llm endpoints with options', () => {
+  const OPTIONS: Pick<LlmEndpoint, 'routing' | 'cache' | 'guardrails'> = {
+    routing: 'latency',
+    cache: { ttl_s: 3600, share: 'key' },
+    guardrails: [
+      { kind: 'secrets', name: 'keys', on: 'both', action: 'block' },
+      {
+        kind: 'hook',
+        name: 'rules',
+        on: 'request',
+        action: 'flag',
+        url: 'https://rules.example/***',
+        timeout_ms: 2000,
+        on_fault: 'block',
+      },
+    ],
+  }
+  const YAML = '# ours\n- kind: regex\n  name: words\n  action: flag\n  patterns: ["(?i)secret \\\\d+"]\n'
+  const REGEX = { kind: 'regex', name: 'words', action: 'flag', patterns: ['(?i)secret \\d+'] }
+  const file = join(folder, 'guardrails.yaml')
+  before(() => writeFileSync(file, YAML))
+
+  it('add and change send what is said, and no more', async () => {
+    server.answer(llmProvidersApi.createLlmEndpoint, { ...ENDPOINT, ...OPTIONS })
+    const said = await say(
+      'endpoints add chat --model openai/gpt-4o-mini --routing latency --cache 1h --cache-share key --guardrails',
+      file,
+    )
+    assert.deepEqual(bodyOf(llmProvidersApi.createLlmEndpoint), {
+      name: 'chat',
+      models: [{ provider: 'openai', model: 'gpt-4o-mini' }],
+      routing: 'latency',
+      cache: { ttl_s: 3600, share: 'key' },
+      guardrails: [REGEX],
+      trace: true,
+    })
+    assert.match(said.lines[0] ?? '', /org\/own; latency, cache 3600 s a key, keys \(secrets: block\), rules/)
+    await say('endpoints change chat --cache off')
+    const [asked] = server.asked(llmProvidersApi.changeLlmEndpoint)
+    assert.deepEqual([asked?.params, asked?.body], [['e-1'], { cache: null }])
+    for (const [line, body] of [
+      ['--routing cost --cache 90s', { routing: 'cost', cache: { ttl_s: 90, share: 'endpoint' } }],
+      ['--no-guardrails --trace --attempts 2', { guardrails: [], trace: true, attempts: 2 }],
+      ['--no-trace', { trace: false }],
+      [
+        '--model a/b=2 --fallback c/d',
+        {
+          models: [
+            { provider: 'a', model: 'b', weight: 2 },
+            { provider: 'c', model: 'd', fallback: 0 },
+          ],
+        },
+      ],
+    ] as const) {
+      server.answer(llmProvidersApi.changeLlmEndpoint, ENDPOINT)
+      await say(`endpoints change chat ${line}`)
+      assert.deepEqual(bodyOf(llmProvidersApi.changeLlmEndpoint), body, line)
+    }
+  })
+
+  it('list shows them with the host of a hook', async () => {
+    server.answer(llmProvidersApi.listLlmEndpoints, { items: [{ ...ENDPOINT, ...OPTIONS, fault: 'not understood' }] })
+    const rows = (await say('endpoints list')).tables[0]?.rows
+    const options = 'latency, cache 3600 s a key, keys (secrets: block), rules (hook at rules.example: flag)'
+    assert.deepEqual(
+      rows?.map((row) => row.slice(6)),
+      [
+        [options, 'not understood'],
+        ['', ''],
+      ],
+    )
+  })
+
+  it('a file of guardrails is a list in JSON or YAML, and its faults are told with their lines', async () => {
+    const json = join(folder, 'guardrails.json')
+    writeFileSync(json, JSON.stringify([REGEX]))
+    await say('endpoints change chat --guardrails', json)
+    assert.deepEqual(bodyOf(llmProvidersApi.changeLlmEndpoint), { guardrails: [REGEX] })
+    const bad = join(folder, 'bad.yaml')
+    for (const [text, message] of [
+      ['- kind: pii\n  kind: pii\n', /bad\.yaml, line 2: "kind" is there twice/],
+      ['guardrails: []\n', /is no list of guardrails/],
+      ['', /is no list of guardrails/],
+      [`- &a [x, x]\n${'- [*a, *a, *a, *a]\n'.repeat(60)}`, /bad\.yaml: Excessive alias count/],
+    ] as const) {
+      writeFileSync(bad, text)
+      await assert.rejects(say('endpoints change chat --guardrails', bad), usage(message))
+    }
   })
 })
 
@@ -255,6 +351,18 @@ describe('slipway llm budgets and prices', () => {
     })
   })
 
+  it('a price by the name of a provider says whose it became, and a bound is given, left as it is or taken away', async () => {
+    const said = await say('prices add ollama/org/own --input 0.1 --output 0.2')
+    assert.match(said.lines[0] ?? '', /^org\/own of ollama costs \$0\.1 a million input tokens/)
+    const other = await say('prices add local/org/own --input 0.1 --output 0.2 --max-output 4096')
+    assert.match(other.lines[0] ?? '', /^org\/own of ollama, as which local is called, costs/)
+    await say('prices add local/org/own --input 0.1 --output 0.2 --max-output none')
+    assert.deepEqual(
+      server.asked(llmPricesApi.setLlmPrice).map(({ body }) => (body as { max_output?: unknown }).max_output),
+      [undefined, 4096, null],
+    )
+  })
+
   it('list names a conflict with what the other source says', async () => {
     const other: LlmPrice = { ...PRICE, source: 'litellm', input: '0.16' }
     const item = { provider: 'openai', model: 'gpt-4o-mini', status: 'known' as const, price: PRICE, max_output: null }
@@ -288,6 +396,16 @@ describe('slipway llm refuses before anything is sent', () => {
     ['providers add x --setting y', /--setting has no NAME=VALUE/],
     ['endpoints add x', /needs --model PROVIDER\/MODEL/],
     ['endpoints add x --model gpt', /--model is "gpt"; expected PROVIDER\/MODEL/],
+    ['endpoints add x --fallback a/b', /needs --model PROVIDER\/MODEL/],
+    ['endpoints add x --model a/b --routing fastest', /--routing is "fastest"; expected one of weighted, least_busy/],
+    ['endpoints add x --model a/b --cache soon', /--cache is "soon"; expected a duration/],
+    ['endpoints add x --model a/b --cache 1.5s', /--cache is "1.5s"; expected a duration of whole seconds/],
+    ['endpoints add x --model a/b --cache-share key', /--cache-share needs --cache/],
+    ['endpoints change x --cache 1h --cache-share all', /--cache-share is "all"/],
+    ['endpoints change x --guardrails a --no-guardrails', /say one of/],
+    ['endpoints change x --trace --no-trace', /say one of/],
+    ['endpoints change x --fallback a/b', /--fallback needs --model/],
+    ['endpoints change x', /needs what is to change/],
     ['keys add x --rpm 0', /--rpm is "0"/],
     ['budgets add 5 --scope planet', /--scope is "planet"/],
     ['budgets add 5 --scope user', /needs --of/],

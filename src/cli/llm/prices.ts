@@ -41,9 +41,10 @@ async function add(invocation: Invocation, given: string | undefined): Promise<n
   if (at < 1 || at === name.length - 1)
     throw new UsageError(`"${name}" names no model; expected PROVIDER/MODEL, for example openai/gpt-4o-mini`)
   const from = text(invocation, 'from')
-  const max_output = count(invocation, 'max-output')
+  const max_output = text(invocation, 'max-output') === 'none' ? null : count(invocation, 'max-output')
+  const provider = name.slice(0, at)
   const body = {
-    provider: name.slice(0, at),
+    provider,
     model: name.slice(at + 1),
     input: needed(invocation, 'input'),
     output: needed(invocation, 'output'),
@@ -57,8 +58,10 @@ async function add(invocation: Invocation, given: string | undefined): Promise<n
   const { client } = await connect(invocation)
   const kept = await client.call(llmPricesApi.setLlmPrice, { body })
   invocation.out.data(kept)
+  // it holds for the model at each provider of that vendor
+  const by = kept.provider === provider.toLowerCase() ? '' : `, as which ${provider} is called,`
   invocation.out.line(
-    `${kept.provider}/${kept.model} costs $${kept.input} a million input tokens and $${kept.output} a million output tokens from ${kept.from} on.`,
+    `${kept.model} of ${kept.provider}${by} costs $${kept.input} a million input tokens and $${kept.output} a million output tokens from ${kept.from} on.`,
   )
   return 0
 }

@@ -5,7 +5,7 @@ import { isStorageFull } from '../../store/failures.ts'
 import { startApp, VERSION } from '../../app.ts'
 import type { App, AppOptions } from '../../options.ts'
 import { ifMissing } from '../../contract/absence/absent.ts'
-import { HOUR_MS } from '../../contract/ids.ts'
+import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
 import { parseBytes } from '../../pipelines/spec/values/units.ts'
 import { number, text, UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
@@ -69,6 +69,7 @@ export async function run(invocation: Invocation): Promise<number> {
     writable: writableFolders(),
     sourceFolders: sourceFolders(),
     ...keepingTimes(),
+    callAges: callAges(),
     ...stepSizes(),
     ...(databaseUrl !== undefined && { databaseUrl }),
     ...(blobsUrl !== undefined && { blobsUrl }),
@@ -221,6 +222,14 @@ function keepingTimes(): { silentMs: number; graceMs: number; awayMs: number } {
   }
 }
 
+/** How long calls of language models are kept. Throws UsageError for what is no positive number. */
+function callAges(): NonNullable<AppOptions['callAges']> {
+  const [calls, content] = (['SLIPWAY_LLM_CALLS_DAYS', 'SLIPWAY_LLM_CONTENT_DAYS'] as const).map((key) =>
+    config(key) === undefined ? undefined : positive(key, 1) * DAY_MS,
+  )
+  return { ...(calls !== undefined && { calls }), ...(content !== undefined && { content }) }
+}
+
 /** What a step, and all that run, may take. Throws UsageError for what is no size and no number of cores. */
 function stepSizes(): { stepMemory?: number; stepMemoryTotal?: number; stepCpusTotal?: number } {
   const [memory, total] = [size('SLIPWAY_STEP_MEMORY'), size('SLIPWAY_STEP_MEMORY_TOTAL')]
@@ -242,10 +251,14 @@ function size(key: 'SLIPWAY_STEP_MEMORY' | 'SLIPWAY_STEP_MEMORY_TOTAL'): number 
   return bytes
 }
 
-function positive(
-  key: 'SLIPWAY_LOST_AFTER_MINUTES' | 'SLIPWAY_MACHINE_AWAY_MINUTES' | 'SLIPWAY_BLOB_GRACE_HOURS',
-  otherwise: number,
-): number {
+type Positive =
+  | 'SLIPWAY_LOST_AFTER_MINUTES'
+  | 'SLIPWAY_MACHINE_AWAY_MINUTES'
+  | 'SLIPWAY_BLOB_GRACE_HOURS'
+  | 'SLIPWAY_LLM_CALLS_DAYS'
+  | 'SLIPWAY_LLM_CONTENT_DAYS'
+
+function positive(key: Positive, otherwise: number): number {
   const value = Number(config(key) ?? otherwise)
   if (!(value > 0)) throw new UsageError(`${key} is "${config(key)}"; expected a number greater than 0`)
   return value

@@ -1,0 +1,34 @@
+/** `slipway llm servers`: the servers that divide hard budgets. */
+import { llmServersApi } from '../../contract/llm/servers.ts'
+import { UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { connect } from '../invocation/server.ts'
+import { named } from './act.ts'
+import type { Act } from './act.ts'
+
+export const SERVERS: Readonly<Record<string, Act>> = { list, remove }
+
+async function list(invocation: Invocation): Promise<number> {
+  const { client } = await connect(invocation)
+  const { items } = await client.call(llmServersApi.listLlmServers, { query: {} })
+  invocation.out.data(items)
+  if (items.length === 0) invocation.out.line('no budget is divided: this database has one server, or no hard budget')
+  else
+    invocation.out.table(
+      ['id', 'server', 'seen', 'budgets', 'may spend $'],
+      items.map((one) => [one.id, one.name, one.live ? 'now' : one.seen_at, String(one.budgets), one.held]),
+    )
+  return 0
+}
+
+async function remove(invocation: Invocation, given: string | undefined): Promise<number> {
+  const wanted = named(given, 'servers remove', 'a server that is gone, with all its gateways')
+  const { client } = await connect(invocation)
+  const { items } = await client.call(llmServersApi.listLlmServers, { query: {} })
+  const id = items.find((one) => one.id === wanted || one.name === wanted)?.id
+  if (id === undefined) throw new UsageError(`there is no server "${wanted}"; slipway llm servers lists them`)
+  await client.call(llmServersApi.removeLlmServer, { params: { id } })
+  invocation.out.data({ removed: id })
+  invocation.out.line(`${wanted} is forgotten; what it had not spent is divided among the others.`)
+  return 0
+}
