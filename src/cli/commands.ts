@@ -26,12 +26,13 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'demo',
-    summary: 'See it all on real flights: ship, canary, drift, retraining, crash, proof',
-    usage: '',
-    example: 'slipway demo',
+    summary:
+      'See it all on real flights: ship, canary, drift, retraining, crash, proof; or language models on a real small one',
+    usage: '[llm]',
+    example: 'slipway demo llm',
     flags: flagsOf({
       'data DIR': 'Data folder (default a fresh one under .slipway/demo).',
-      'acts N': 'Play the first N acts only (default 8).',
+      'acts N': 'Play the first N acts only (default all).',
       'no-keep': 'Stop the server at the end.',
     }),
     load: () => import('./demo/demo.ts'),

@@ -189,6 +189,8 @@ describe('slipway serve', { concurrency: 4 }, () => {
     [[], /SLIPWAY_STEP_CPUS_TOTAL is "0"; expected a whole number/, { SLIPWAY_STEP_CPUS_TOTAL: '0' }],
     [[], /SLIPWAY_STEP_MEMORY is "0\.4"; expected a size, for example 4Gi/, { SLIPWAY_STEP_MEMORY: '0.4' }],
     [[], /SLIPWAY_LOST_AFTER_MINUTES is "0"; expected a number greater than 0/, { SLIPWAY_LOST_AFTER_MINUTES: '0' }],
+    [[], /SLIPWAY_LLM_CALLS_DAYS is "-1"; expected a number greater than 0/, { SLIPWAY_LLM_CALLS_DAYS: '-1' }],
+    [[], /SLIPWAY_LLM_CONTENT_DAYS is "x"; expected/, { SLIPWAY_LLM_CONTENT_DAYS: 'x' }],
     [[], /SLIPWAY_BLOB_GRACE_HOURS is "a day"; expected/, { SLIPWAY_BLOB_GRACE_HOURS: 'a day' }],
   ]
   for (const [index, [words, said, env]] of cases.entries())

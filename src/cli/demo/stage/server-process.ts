@@ -18,9 +18,12 @@ export class ServerProcess {
   #child: ChildProcess | undefined
   #ports = { api: 0, gateway: 0, grpc: 0 }
   #stopping = false
+  readonly #env: Readonly<Record<string, string>>
 
-  constructor(data: string) {
+  /** `env` is set for the server beside what this process has. */
+  constructor(data: string, env: Readonly<Record<string, string>> = {}) {
     this.data = data
+    this.#env = env
   }
 
   /** Starts the server and waits until it is ready; after a kill on the ports it had before. Throws once it was told to stop. */
@@ -42,7 +45,7 @@ export class ServerProcess {
         '--grpc-port',
         String(this.#ports.grpc),
       ],
-      { stdio: ['ignore', 'pipe', log], detached: true },
+      { stdio: ['ignore', 'pipe', log], detached: true, env: { ...process.env, ...this.#env } },
     )
     this.#child = child
     const ready = await this.#ready(child)

@@ -1,8 +1,8 @@
 /** The summary: the table says what the data says, act by act, and what does not hold is seen. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { held, summary } from './story.ts'
-import type { ActResult } from './stage/world.ts'
+import { held, summary } from './playing.ts'
+import type { ActResult } from './world.ts'
 
 const act = (number: number, facts: ActResult['facts']): ActResult => ({
   number,
