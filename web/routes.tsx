@@ -65,6 +65,7 @@ const pages = [
   createRoute({ path: '/llm/calls/$id', ...shown(() => import('./pages/llm/llm-call.tsx'), 'LlmCallPage') }),
   createRoute({ path: '/llm/keys', ...shown(() => import('./pages/llm/llm-keys.tsx'), 'LlmKeysPage') }),
   createRoute({ path: '/llm/providers', ...shown(() => import('./pages/llm/llm-providers.tsx'), 'LlmProvidersPage') }),
+  createRoute({ path: '/llm/playground', ...shown(() => import('./pages/llm/playground.tsx'), 'PlaygroundPage') }),
   createRoute({ path: '/models', ...shown(() => import('./pages/models/models.tsx'), 'ModelsPage') }),
   createRoute({ path: '/models/$name', ...shown(() => import('./pages/models/model.tsx'), 'ModelPage') }),
   createRoute({

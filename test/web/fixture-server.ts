@@ -42,6 +42,7 @@ import { trackingApi } from '../../src/contract/tracking.ts'
 import { staticFiles } from '../../src/http/static.ts'
 import { itemsOf, itemsRun } from './fixture-items.ts'
 import { recordedLlm } from './recorded/llm-replies.ts'
+import { answerPlayground } from './recorded/playground.ts'
 import { on } from './recorded/reply.ts'
 import type { Asked, Recorded } from './recorded/reply.ts'
 import { kept, resumedRun } from './recorded/checkpoints.ts'
@@ -443,7 +444,13 @@ async function answered({ request, response, table, writes, faults }: Job, url: 
   if (request.method !== 'GET') {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
-    writes.push(`${request.method} ${url.pathname} ${Buffer.concat(chunks).toString('utf8')}`)
+    const body = Buffer.concat(chunks).toString('utf8')
+    writes.push(`${request.method} ${url.pathname} ${body}`)
+    if (url.pathname === '/v1/llm/playground') {
+      response.once('close', () => response.writableFinished || writes.push('the playground was left'))
+      answerPlayground(body, response)
+      return
+    }
   }
   for (const { route, answer } of table) {
     const params = route.method === request.method ? match(route.path, url.pathname) : undefined

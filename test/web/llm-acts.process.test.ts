@@ -81,7 +81,7 @@ test('a key is made, and its text shown this once', options, async () => {
     await dialog.getByRole('button', { name: 'Make the key' }).click()
     await dialog.getByText('slw_made_now').waitFor()
     assert.deepEqual(site.server.writes, [
-      'POST /v1/llm/keys {"name":"notes-bot","models":["chat","notes"],"rpm":60,"tags":[],"content":false}',
+      'POST /v1/llm/keys {"name":"notes-bot","project":"default","models":["chat","notes"],"rpm":60,"tags":[],"content":false}',
     ])
     await dialog.getByRole('button', { name: 'Close' }).click()
     await page.getByRole('button', { name: 'New key' }).click()
@@ -123,8 +123,102 @@ test('a budget is made for a key, and changed', options, async () => {
     await dialog.getByRole('button', { name: 'Change the budget' }).click()
     await dialog.waitFor({ state: 'hidden' })
     assert.deepEqual(site.server.writes, [
-      'POST /v1/llm/budgets {"scope":"key","of":"tok_notes","window":"month","limit":"25.50","hard":true}',
+      'POST /v1/llm/budgets {"project":"default","scope":"key","of":"tok_notes","window":"month","limit":"25.50","hard":true}',
       'PATCH /v1/llm/budgets/bud_support {"limit":"1500","hard":false}',
     ])
+  })
+})
+
+test(
+  'a provider is made, what is wrong is told at its field, and its key is not kept in the page',
+  options,
+  async () => {
+    await open('/llm/providers', async (page) => {
+      site.server.writes.length = 0
+      await page.getByRole('button', { name: 'New provider' }).click()
+      const dialog = page.getByRole('dialog')
+      const make = dialog.getByRole('button', { name: 'Make the provider' })
+      await dialog.getByLabel('Vendor').selectOption('vllm')
+      await dialog.getByLabel('Name', { exact: true }).fill('own')
+      assert.equal(await make.isDisabled(), true, 'a server of its own has no known address')
+      await dialog.getByLabel('Address').fill('10.0.4.17:8000')
+      await dialog.getByText('Expected http:// or https:// with a host.').waitFor()
+      assert.equal(await dialog.getByLabel('Address').getAttribute('aria-invalid'), 'true')
+      assert.deepEqual(await axeBreaches(page), [])
+      await dialog.getByLabel('Address').fill('http://10.0.4.17:8000/v1')
+      await dialog.getByLabel('Key').fill('sk-secret')
+      assert.equal(await dialog.getByLabel('Key').getAttribute('type'), 'password')
+      const refusal = {
+        error: {
+          code: 'conflict',
+          message: 'it exists already',
+          details: { detail: 'x' },
+          request_id: 'req_1',
+          help: '',
+        },
+      }
+      await page.route('**/v1/llm/providers', (route) => route.fulfill({ status: 409, json: refusal }), { times: 1 })
+      await make.click()
+      await dialog.getByText('Expected a name that the project does not have yet.').waitFor()
+      await dialog.getByLabel('Name', { exact: true }).fill('own-2')
+      await make.click()
+      await dialog.waitFor({ state: 'hidden' })
+      assert.deepEqual(site.server.writes, [
+        'POST /v1/llm/providers {"name":"own-2","project":"default","provider":"vllm","base_url":"http://10.0.4.17:8000/v1","api_key":"sk-secret"}',
+      ])
+      await page.getByRole('button', { name: 'New provider' }).click()
+      assert.equal(await dialog.getByLabel('Key').inputValue(), '')
+    })
+  },
+)
+
+test(
+  'an endpoint is made of models with weights and fallbacks, and removed once that is confirmed',
+  options,
+  async () => {
+    await open('/llm/providers', async (page) => {
+      site.server.writes.length = 0
+      await page.getByRole('button', { name: 'New endpoint' }).click()
+      const dialog = page.getByRole('dialog')
+      await dialog.getByLabel('Name', { exact: true }).fill('drafts')
+      await dialog.getByRole('button', { name: 'Add a model' }).click()
+      await dialog.getByRole('button', { name: 'Add a model' }).click()
+      await dialog.getByRole('button', { name: 'Leave out model 2' }).click()
+      const [first, second] = [
+        dialog.getByRole('group', { name: 'Model 1' }),
+        dialog.getByRole('group', { name: 'Model 2' }),
+      ]
+      await first.getByLabel('Provider').selectOption('openai')
+      await first.getByLabel('Model there').fill('gpt-4.1-mini')
+      await first.getByLabel('Weight').fill('-1')
+      await first.getByText('Expected a number from 0 to 1,000,000.').waitFor()
+      await first.getByLabel('Weight').fill('2')
+      await second.getByLabel('Provider').selectOption('own-vllm')
+      await second.getByLabel('Model there').fill('llama')
+      assert.equal(await second.getByLabel('Asked').inputValue(), 'fallback')
+      assert.deepEqual(await axeBreaches(page), [])
+      await dialog.getByRole('button', { name: 'Make the endpoint' }).click()
+      await dialog.waitFor({ state: 'hidden' })
+      const row = page.locator('tr', { hasText: 'notes' }).filter({ has: page.getByRole('button', { name: 'Remove' }) })
+      await row.first().getByRole('button', { name: 'Remove' }).click()
+      await dialog.getByText('Calls of notes in project default are refused at once.').waitFor()
+      await dialog.getByRole('button', { name: 'Remove' }).click()
+      await dialog.waitFor({ state: 'hidden' })
+      assert.match(site.server.writes[1] ?? '', /^DELETE \/v1\/llm\/endpoints\/lep_notes/)
+      assert.equal(
+        site.server.writes[0],
+        'POST /v1/llm/endpoints {"name":"drafts","project":"default","models":[{"provider":"openai","model":"gpt-4.1-mini","weight":2},{"provider":"own-vllm","model":"llama","fallback":0}],"trace":true}',
+      )
+    })
+  },
+)
+
+test('a provider that endpoints use cannot be removed, and names them', options, async () => {
+  await open('/llm/providers', async (page) => {
+    const row = page.locator('tr', { hasText: 'https://api.openai.com' })
+    await row.getByRole('button', { name: 'Remove' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByText('openai is used by chat. Remove it first.').waitFor()
+    assert.equal(await dialog.getByRole('button', { name: 'Remove' }).isDisabled(), true)
   })
 })

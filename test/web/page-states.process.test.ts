@@ -256,10 +256,17 @@ const PAGES: readonly PageCase[] = [
     at: '/llm/providers',
     key: ['llm', 'providers'],
     beside: [
+      [['llm', 'health'], { providers: [] }],
       [['llm', 'endpoints'], NO_ITEMS],
       [['llm', 'prices'], NO_ITEMS],
     ],
-    empty: [NO_ITEMS, /No endpoints of language models yet.*No providers yet.*No prices yet/],
+    empty: [NO_ITEMS, /Nothing to tell yet.*No endpoints of language models yet.*No providers yet.*No prices yet/],
+  },
+  {
+    file: 'llm/playground',
+    at: '/llm/playground',
+    key: ['llm', 'endpoints'],
+    empty: [NO_ITEMS, /No endpoints of language models yet.*slipway llm providers add.*slipway llm endpoints add/],
   },
   {
     file: 'cost',

@@ -275,6 +275,8 @@ export interface LlmSearch {
   until?: string | undefined
   by?: LlmGroup | undefined
   endpoint?: string | undefined
+  /** Whose endpoint: another project may have the name too. */
+  project?: string | undefined
   /** Id of a key. */
   key?: string | undefined
   outcome?: (typeof LLM_OUTCOMES)[number] | undefined
@@ -288,6 +290,7 @@ export function llmSearch(raw: Raw): LlmSearch {
     ...(isPart && { since, until }),
     by: LLM_GROUPS.find((by) => by === raw['by']),
     endpoint: text(raw, 'endpoint'),
+    project: text(raw, 'project'),
     key: text(raw, 'key'),
     outcome: LLM_OUTCOMES.find((outcome) => outcome === raw['outcome']),
   })

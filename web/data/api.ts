@@ -1,5 +1,6 @@
 /** Calls of Slipway's API from the pages: routes are named by method and path and typed by the contract, whose schemas stay out of the bundle. */
 import { CallError, createClient } from '../../src/client/client.ts'
+import { eventsOf } from '../../src/client/events.ts'
 import type { Reply, Request, Route } from '../../src/contract/route.ts'
 
 const client = createClient({ url: '' })
@@ -38,6 +39,17 @@ export async function fileText<R extends Route>(
   const { signal, ...rest } = request
   const response = await client.open<R>(at<R>(method, path), rest, signal)
   return response.text()
+}
+
+/** The events of a route that answers with some, their data parsed; method and path must be those of the contract. Throws CallError. */
+export async function* eventsFrom<R extends Route>(
+  method: R['method'],
+  path: R['path'],
+  request: Request<R> & { readonly signal?: AbortSignal },
+): AsyncGenerator<{ readonly event: string; readonly data: unknown }> {
+  const { signal, ...rest } = request
+  const response = await client.open<R>(at<R>(method, path), rest, signal)
+  for await (const { event, data } of eventsOf(response)) yield { event, data: JSON.parse(data) as unknown }
 }
 
 /** True when the answer says that there is no session, so that the login page must be shown. */

@@ -36,6 +36,7 @@ export const LLM_PLACES: readonly { readonly word: string; readonly path: string
   { word: 'Overview', path: '/llm' },
   { word: 'Keys and budgets', path: '/llm/keys' },
   { word: 'Providers and prices', path: '/llm/providers' },
+  { word: 'Playground', path: '/llm/playground' },
 ]
 
 export type Act =

@@ -64,6 +64,13 @@ const COSTS: readonly (readonly [by: string, heading: string, entry: object, row
     '/pipelines/p1',
   ],
   ['project', 'Projects', { key: '', micro_dollars: 12 }, 'unassigned $0.000012 0 % 0 ms 0 0 – –'],
+  [
+    'endpoint',
+    'Endpoints',
+    { key: 'red/chat', label: 'chat of project red', unpriced_calls: 3 },
+    'chat of project red unpriced 0 % 0 ms 0 0 – –',
+    '/llm?endpoint=chat&amp;project=red',
+  ],
   ['endpoint', 'Endpoints', { key: '' }, 'unassigned $0.00 0 % 0 ms 0 0 – –'],
 ]
 

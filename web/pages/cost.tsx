@@ -4,6 +4,7 @@ import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { count, duration, figure, money, percent, plural, sentence } from '../../src/contract/text/format.ts'
 import { Empty, Loaded } from '../parts/page/placeholders.tsx'
 import { Figures, Page, Panel } from '../parts/page/page.tsx'
+import { Status } from '../parts/page/status.tsx'
 import { TimeCell } from '../parts/table/time-cell.tsx'
 import * as read from '../data/queries.ts'
 import type { CostBy } from '../data/queries.ts'
@@ -117,13 +118,20 @@ function unmeasuredNote(items: readonly Entry[]): string {
   return why.length === 0 ? 'all measured' : `at least: ${why.join(', ')}`
 }
 
+/** Calls whose price nobody knows cost something: they are told as such, and not as 0. */
+function isUnpriced({ micro_dollars, unpriced_calls }: Entry): boolean {
+  return micro_dollars === 0 && unpriced_calls > 0
+}
+
 function EntryRow({ by, item, share }: { by: CostBy; item: Entry; share: number }) {
   return (
     <tr data-row>
       <td className="break">
         <Name by={by} id={item.key} label={item.label} />
       </td>
-      <td className="num">{money(item.micro_dollars)}</td>
+      <td className="num">
+        {isUnpriced(item) ? <Status word="unknown" tone="warn" label="unpriced" /> : money(item.micro_dollars)}
+      </td>
       <td style={{ minWidth: 80, verticalAlign: 'middle' }}>
         <span className="sr">{percent(share)}</span>
         <div className="bar" aria-hidden="true">
@@ -167,6 +175,14 @@ function Name({ by, id, label }: { by: CostBy; id: string; label: string }) {
   const text = label || id || 'unassigned'
   if (id === '') return text
   if (by === 'endpoint') {
+    const [, project, endpoint] = /^([^/]*)\/(.*)$/s.exec(id) ?? []
+    if (endpoint !== undefined) {
+      return (
+        <Link to="/llm" search={{ endpoint, project }}>
+          {text}
+        </Link>
+      )
+    }
     return (
       <Link to="/endpoints/$name" params={{ name: id }}>
         {text}

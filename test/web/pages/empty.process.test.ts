@@ -23,6 +23,7 @@ const EMPTY: readonly (readonly [path: string, text: string])[] = [
   ['/llm', 'No language models yet'],
   ['/llm/keys', 'No budgets yet'],
   ['/llm/providers', 'No providers yet'],
+  ['/llm/playground', 'slipway llm endpoints add'],
   ['/cost', 'Nothing has been metered yet'],
 ]
 

@@ -27,7 +27,15 @@ pageCases([
   [
     'llm-call',
     '/llm/calls/llm_01k2chat',
-    ['Show its trace', 'overloaded_error', '$.top_k', 'Will UA 221 be late?', 'by the usage that the provider told'],
+    [
+      'Show its trace',
+      'overloaded_error',
+      'personal data',
+      'replaced it',
+      '$.top_k',
+      'Will UA 221 be late?',
+      'by the usage that the provider told',
+    ],
   ],
   ['llm-call-refused', '/llm/calls/llm_01k2refused', ['No provider was asked', 'only digests are kept']],
   [
@@ -39,5 +47,10 @@ pageCases([
     'llm-providers',
     '/llm/providers',
     ['fallback 1', 'sealed here', 'watsonx has an API', 'sources differ', 'litellm says'],
+  ],
+  [
+    'llm-playground',
+    '/llm/playground',
+    ['Side A', 'Side B', 'Nothing has been asked yet', 'Run both', 'kept in this tab', 'llama-3.3-70b'],
   ],
 ])

@@ -1,18 +1,21 @@
 /** Recorded replies about language models. */
 import { llmCallsApi } from '../../../src/contract/llm-calls.ts'
 import { llmBudgetsApi } from '../../../src/contract/llm/budgets.ts'
+import { llmHealthApi } from '../../../src/contract/llm/health.ts'
 import { llmKeysApi } from '../../../src/contract/llm/keys.ts'
 import { llmPricesApi } from '../../../src/contract/llm/prices.ts'
 import { llmProvidersApi } from '../../../src/contract/llm/providers.ts'
 import { on } from './reply.ts'
 import type { Recorded } from './reply.ts'
 import * as llm from './llm.ts'
+import { health } from './llm-health.ts'
 
 /** Of a server whose programs call language models; `empty` is one on which nothing has happened. */
 export function recordedLlm(now: number, empty: boolean): Recorded[] {
   const some = <T>(items: T[]): { items: T[] } => ({ items: empty ? [] : items })
   const [key] = llm.keys(now)
   const [budget] = llm.budgets(now)
+  const [endpoint] = llm.endpoints(now)
   return [
     on(llmCallsApi.llmOverview, ({ query }) => llm.overview(now, query.get('by') ?? 'endpoint', empty)),
     on(llmCallsApi.listLlmCalls, ({ query }) => some(listed(now, query))),
@@ -25,7 +28,13 @@ export function recordedLlm(now: number, empty: boolean): Recorded[] {
     on(llmBudgetsApi.changeLlmBudget, () => budget),
     on(llmBudgetsApi.removeLlmBudget, () => ({})),
     on(llmProvidersApi.listLlmProviders, () => some(llm.providers(now))),
+    on(llmProvidersApi.createLlmProvider, () => llm.providers(now)[0]),
+    on(llmProvidersApi.removeLlmProvider, () => ({})),
+    on(llmHealthApi.llmProvidersHealth, () => health(now, empty)),
     on(llmProvidersApi.listLlmEndpoints, () => some(llm.endpoints(now))),
+    on(llmProvidersApi.createLlmEndpoint, () => endpoint),
+    on(llmProvidersApi.removeLlmEndpoint, () => ({})),
+    on(llmProvidersApi.changeLlmEndpoint, () => endpoint),
     on(llmPricesApi.listLlmPrices, () => some(llm.prices())),
   ]
 }

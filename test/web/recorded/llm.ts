@@ -1,4 +1,5 @@
 /** Recorded calls of language models, and what they are set up with. */
+import { LlmBy } from '../../../src/contract/llm-calls.ts'
 import type { llmCallsApi, LlmFigures } from '../../../src/contract/llm-calls.ts'
 import type { llmBudgetsApi } from '../../../src/contract/llm/budgets.ts'
 import type { llmKeysApi } from '../../../src/contract/llm/keys.ts'
@@ -6,6 +7,8 @@ import type { llmPricesApi } from '../../../src/contract/llm/prices.ts'
 import type { llmProvidersApi } from '../../../src/contract/llm/providers.ts'
 import type { Reply } from '../../../src/contract/route.ts'
 import { before } from '../fixture-tracking.ts'
+import { wholeCall } from './llm-call.ts'
+import { findings, OPTIONS, PLAIN } from './llm-options.ts'
 
 type Call = Reply<typeof llmCallsApi.getLlmCall>
 type Key = Reply<typeof llmKeysApi.listLlmKeys>['items'][number]
@@ -81,10 +84,12 @@ export function overview(now: number, by: string, empty: boolean): Overview {
   return {
     since: before(now, DAY_MS),
     until: before(now, 0),
+    by: LlmBy.catch('endpoint').parse(by),
     total: figures(count, unpriced),
+    ...findings(empty),
     groups: groups.map(([key, n, without]) => {
       const all = figures(n, without)
-      return { ...all, key, ...(without > 0 && { cost_nanodollars: 0 }) }
+      return { ...all, key, project: by === 'endpoint' ? 'default' : null, ...(without > 0 && { cost_nanodollars: 0 }) }
     }),
     more_groups: 0,
     step_ms: STEP_MS,
@@ -97,64 +102,10 @@ export function overview(now: number, by: string, empty: boolean): Overview {
   }
 }
 
-/** A call that is told whole; the others differ from it. */
-function firstCall(now: number): Call {
-  return {
-    id: 'llm_01k2chat',
-    project: 'default',
-    endpoint: 'chat',
-    key: SUPPORT,
-    user: 'ada@example.org',
-    team: 'travel',
-    tags: ['production'],
-    provider: 'openai',
-    model: 'gpt-4.1-mini',
-    dialect: 'messages',
-    stream: true,
-    started: before(now, 42_000),
-    us: 2_340_512,
-    first_us: 412_080,
-    own_us: 310,
-    status: 200,
-    outcome: 'ok',
-    error: null,
-    tokens: { input: 1480, output: 190, cache_read: 1024, cache_write: 0, reasoning: 64 },
-    cost_status: 'priced',
-    cost_nanodollars: 588_800,
-    price: 'genai-prices:openai:gpt-4.1-mini:2026-05-01',
-    trace: 'tr-1',
-    reserved_nanodollars: 6_553_600,
-    budgets: ['bud_support', 'bud_project'],
-    attempts: [
-      { model: 'mdl_haiku', status: 529, us: 180_200, error: 'overloaded_error: Overloaded' },
-      { model: 'mdl_mini', status: 200, us: 2_159_900 },
-    ],
-    raw_usage: {
-      prompt_tokens: 1480,
-      completion_tokens: 190,
-      prompt_tokens_details: { cached_tokens: 1024 },
-      completion_tokens_details: { reasoning_tokens: 64 },
-    },
-    lost: ['$.top_k', '$.messages[2].content[0].cache_control'],
-    finish: 'stop',
-    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
-    digest: { request: 'ab'.repeat(32), answer: 'cd'.repeat(32) },
-    content: {
-      request: JSON.stringify(
-        { model: 'chat', stream: true, messages: [{ role: 'user', content: 'Will UA 221 be late?' }] },
-        null,
-        2,
-      ),
-      answer: 'Yes, by 20 minutes: the aircraft comes late from Denver.',
-    },
-    content_kept: true,
-  }
-}
-
 /** Calls of every outcome, and with every kind of cost. */
 export function calls(now: number): Call[] {
-  const call = firstCall(now)
-  const silent = { content: null, content_kept: false, lost: [], budgets: [], trace: null }
+  const call = wholeCall(now, SUPPORT)
+  const silent = { content: null, content_kept: false, lost: [], budgets: [], trace: null, cache: null, guards: [] }
   const nothing = { input: null, output: null, cache_read: null, cache_write: null, reasoning: null }
   return [
     call,
@@ -467,6 +418,7 @@ export function endpoints(now: number): Endpoint[] {
     project: 'default',
     models: [mini, haiku, { ...llama, fallback: 0 }],
     attempts: 3,
+    ...OPTIONS,
     experiment: '12',
     fault: null,
     created_at: before(now, 20 * DAY_MS),
@@ -474,11 +426,12 @@ export function endpoints(now: number): Endpoint[] {
   }
   return [
     endpoint,
-    { ...endpoint, id: 'lep_notes', name: 'notes', models: [llama], attempts: 1, experiment: null },
+    { ...endpoint, id: 'lep_notes', name: 'notes', models: [llama], attempts: 1, experiment: null, ...PLAIN },
     {
       ...endpoint,
       id: 'lep_summaries',
       name: 'summaries',
+      ...PLAIN,
       models: [
         {
           ...llama,

@@ -4,7 +4,8 @@ import { test } from 'node:test'
 import { budgetName, burnOf } from './budgets.ts'
 import type { LlmBudget } from './queries.ts'
 
-const MONTH: Pick<LlmBudget, 'limit' | 'spent' | 'window' | 'since' | 'alert_at'> = {
+const MONTH: Pick<LlmBudget, 'limit' | 'spent' | 'window' | 'since' | 'alert_at' | 'created_at'> = {
+  created_at: '2025-11-03T09:00:00.000Z',
   limit: '1000',
   spent: '0',
   window: 'month',
@@ -31,6 +32,19 @@ test('who spends slower than time goes by is in time, and told of an alert that 
 
 test('the first hours of a window say nothing of its pace', () => {
   assert.equal(burnOf({ ...MONTH, spent: '100' }, at('2026-02-02T00:00:00Z')).runsOut, null)
+})
+
+test('the pace of a budget that was made within its window begins with it', () => {
+  const made = { ...MONTH, created_at: '2026-02-21T00:00:00.000Z' }
+  // 500 in 4 of the 8 days that it holds: in time
+  assert.equal(burnOf({ ...made, spent: '500' }, at('2026-02-25T00:00:00Z')).runsOut, null)
+  // 600 in 4 days are 150 a day: 1000 in 6 days and 16 hours
+  const fast = burnOf({ ...made, spent: '600' }, at('2026-02-25T00:00:00Z'))
+  assert.equal(fast.runsOut, at('2026-02-27T16:00:00Z'))
+  assert.equal(fast.state, 'runs_out')
+  // the part of the window stays that of the calendar
+  assert.equal(fast.elapsed, 24 / 28)
+  assert.equal(burnOf({ ...made, spent: '900' }, at('2026-02-21T03:00:00Z')).runsOut, null, 'too early to say')
 })
 
 test('what is not known is not taken for 0', () => {

@@ -18,16 +18,16 @@ export interface Burn {
   readonly elapsed: number | null
   /** The end of the window, ms; null as above. */
   readonly ends: number | null
-  /** When the limit is reached at the pace of the window so far, ms; null = not before its end, or not known. */
+  /** When the limit is reached at the pace so far, since the budget holds in the window, ms; null = not before its end, or not known. */
   readonly runsOut: number | null
 }
 
-/** Before so much of a window has gone by its pace says nothing. */
+/** Before so much of its time in a window has gone by, the pace of a budget says nothing. */
 const EARLY = 0.05
 
 /** How a budget stands at `now` (ms). A limit of 0 is passed from the beginning. */
 export function burnOf(
-  budget: Pick<LlmBudget, 'limit' | 'spent' | 'window' | 'since' | 'alert_at'>,
+  budget: Pick<LlmBudget, 'limit' | 'spent' | 'window' | 'since' | 'alert_at' | 'created_at'>,
   now: number,
 ): Burn {
   const [begins, ends] = windowOf(budget)
@@ -35,7 +35,9 @@ export function burnOf(
   if (budget.spent === null) return { state: 'unknown', spent: null, elapsed, ends, runsOut: null }
   const limit = Number(budget.limit)
   const spent = limit === 0 ? 1 : Number(budget.spent) / limit
-  const runsOut = begins === null || ends === null ? null : paceEnd({ spent, elapsed: elapsed ?? 0, begins, ends })
+  // what was spent before a budget was made is not charged to it
+  const from = begins === null ? null : Math.max(begins, Date.parse(budget.created_at))
+  const runsOut = from === null || ends === null ? null : paceEnd({ spent, from, ends, now })
   return { state: stateOf(spent, runsOut, budget.alert_at), spent, elapsed, ends, runsOut }
 }
 
@@ -47,14 +49,16 @@ function stateOf(spent: number, runsOut: number | null, alerts: readonly number[
 
 interface Pace {
   readonly spent: number
-  readonly elapsed: number
-  readonly begins: number
+  /** Since when the budget holds in its window, ms. */
+  readonly from: number
   readonly ends: number
+  readonly now: number
 }
 
-function paceEnd({ spent, elapsed, begins, ends }: Pace): number | null {
+function paceEnd({ spent, from, ends, now }: Pace): number | null {
+  const elapsed = (now - from) / (ends - from)
   if (spent >= 1 || spent <= elapsed || elapsed < EARLY) return null
-  return begins + ((ends - begins) * elapsed) / spent
+  return from + (now - from) / spent
 }
 
 /** The ends of the present window, ms; nulls for one of all time, or where its beginning is not known. */

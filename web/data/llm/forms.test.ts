@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { NewBudget } from '../../../src/contract/llm/budgets.ts'
 import { NewKey } from '../../../src/contract/llm/keys.ts'
-import { budgetAsked, EMPTY_BUDGET, EMPTY_KEY, isDollars, keyAsked } from './forms.ts'
+import { budgetAsked, dollarsFault, EMPTY_BUDGET, EMPTY_KEY, isDollars, keyAsked, wholeFault } from './forms.ts'
 
 test('a key needs a name alone; empty limits are none', () => {
   assert.equal(keyAsked(EMPTY_KEY), undefined)
@@ -24,7 +24,11 @@ test('lists are told by commas, numbers must be whole', () => {
     expires_in_days: 30,
   })
   assert.ok(NewKey.safeParse(asked).success)
-  for (const rpm of ['0', '-1', '1.5', 'many']) assert.equal(keyAsked({ ...form, rpm }), undefined, rpm)
+  for (const rpm of ['0', '-1', '1.5', 'many']) {
+    assert.equal(keyAsked({ ...form, rpm }), undefined, rpm)
+    assert.match(wholeFault(rpm) ?? '', /a whole number/, rpm)
+  }
+  for (const fine of ['', ' 7 ']) assert.equal(wholeFault(fine), undefined)
 })
 
 test('a budget needs a limit, and of all but a project whose it is', () => {
@@ -40,14 +44,15 @@ test('a budget needs a limit, and of all but a project whose it is', () => {
     limit: '0.5',
     hard: false,
   })
-  assert.deepEqual(budgetAsked({ ...EMPTY_BUDGET, of: 'flights', limit: '1' }), {
+  assert.deepEqual(budgetAsked({ ...EMPTY_BUDGET, project: 'flights', of: 'typed before', limit: '1' }), {
     project: 'flights',
     scope: 'project',
-    of: 'flights',
     window: 'month',
     limit: '1',
     hard: true,
   })
+  const team = budgetAsked({ ...EMPTY_BUDGET, project: 'flights', scope: 'team', of: 'travel', limit: '1' })
+  assert.deepEqual([team?.project, team?.of], ['flights', 'travel'], 'teams of the project that was chosen')
 })
 
 test('dollars are as the server takes them', () => {
@@ -56,5 +61,8 @@ test('dollars are as the server takes them', () => {
     const taken = NewBudget.shape.limit.safeParse(text.trim())
     assert.ok(taken.success, text)
   }
-  for (const text of ['', '-1', '1,5', '1.0000000001', '$5', '1e3', '99999999']) assert.ok(!isDollars(text), text)
+  for (const text of ['', '-1', '1,5', '1.0000000001', '$5', '1e3', '99999999']) {
+    assert.ok(!isDollars(text), text)
+    assert.equal(dollarsFault(text) === undefined, text === '', text)
+  }
 })

@@ -55,6 +55,11 @@ export function keyAsked(form: KeyForm): NonNullable<Request<typeof llmKeysApi.c
   }
 }
 
+/** What was expected in place of a number that is none; undefined for one, and for an empty field. */
+export function wholeFault(text: string): string | undefined {
+  return wholeOf(text) === undefined ? 'a whole number from 1 on, or nothing' : undefined
+}
+
 /** Of an empty field null; undefined for what is no whole number from 1 on. */
 function wholeOf(text: string): number | null | undefined {
   if (text.trim() === '') return null
@@ -62,7 +67,8 @@ function wholeOf(text: string): number | null | undefined {
   return Number.isSafeInteger(value) && value >= 1 ? value : undefined
 }
 
-function said<K extends string>(key: K, text: string): { readonly [key in K]?: string } {
+/** A field that is sent where it says something. */
+export function said<K extends string>(key: K, text: string): { readonly [key in K]?: string } {
   return text.trim() === '' ? {} : ({ [key]: text.trim() } as { readonly [key in K]: string })
 }
 
@@ -79,27 +85,41 @@ export const WINDOWS = ['day', 'week', 'month', 'total'] as const
 /** Fields of a budget as they were typed. */
 export interface BudgetForm {
   readonly scope: (typeof SCOPES)[number]
-  /** Id of a key, or a name; of a project empty = that of the token. */
+  /** The project that it is of, or whose key, team, user or tag; empty = that of the token. */
+  readonly project: string
+  /** Id of a key, or a name; not said of a project. */
   readonly of: string
   readonly window: (typeof WINDOWS)[number]
   readonly limit: string
   readonly hard: boolean
 }
 
-export const EMPTY_BUDGET: BudgetForm = { scope: 'project', of: '', window: 'month', limit: '', hard: true }
+export const EMPTY_BUDGET: BudgetForm = {
+  scope: 'project',
+  project: '',
+  of: '',
+  window: 'month',
+  limit: '',
+  hard: true,
+}
 
 /** What a filled-in form asks for; undefined while it is not complete. */
 export function budgetAsked({
   scope,
+  project,
   of,
   window,
   limit,
   hard,
 }: BudgetForm): NonNullable<Request<typeof llmBudgetsApi.createLlmBudget>['body']> | undefined {
-  const name = of.trim()
+  const name = scope === 'project' ? '' : of.trim()
   if (!isDollars(limit) || (scope !== 'project' && name === '')) return undefined
-  const project = scope === 'project' && name !== '' ? { project: name } : {}
-  return { ...project, scope, ...(name !== '' && { of: name }), window, limit: limit.trim(), hard }
+  return { ...said('project', project), scope, ...(name !== '' && { of: name }), window, limit: limit.trim(), hard }
+}
+
+/** What was expected in place of a limit that is none; an empty one is not wrong yet. */
+export function dollarsFault(text: string): string | undefined {
+  return text.trim() === '' || isDollars(text) ? undefined : 'dollars, as 1200 or 0.5, with at most 9 places'
 }
 
 /** Dollars as the server takes them: a decimal ≥ 0 with at most 9 places. */

@@ -38,6 +38,6 @@ export function errorsOf({ outcomes }: Pick<LlmFigures, 'outcomes'>): number {
 export function withheld({ content, content_kept }: Pick<LlmCallDetail, 'content' | 'content_kept'>): string | null {
   if (content !== null) return null
   return content_kept
-    ? 'Request and answer are kept. Your role may not read them: it takes a maintainer or an admin.'
+    ? 'Request and answer are kept. Your role may not read runs, so that it reads them neither here nor in the trace of the call.'
     : 'Of this call only digests are kept: its key, or the server, keeps no content.'
 }

@@ -2,6 +2,7 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
 import type { llmCallsApi, LlmBy } from '../../../src/contract/llm-calls.ts'
 import type { llmBudgetsApi } from '../../../src/contract/llm/budgets.ts'
+import type { llmHealthApi } from '../../../src/contract/llm/health.ts'
 import type { llmKeysApi } from '../../../src/contract/llm/keys.ts'
 import type { llmPricesApi } from '../../../src/contract/llm/prices.ts'
 import type { llmProvidersApi } from '../../../src/contract/llm/providers.ts'
@@ -17,6 +18,7 @@ export type LlmGroupRow = LlmOverview['groups'][number]
 export type LlmCall = Reply<typeof llmCallsApi.listLlmCalls>['items'][number]
 export type LlmCallDetail = Reply<typeof llmCallsApi.getLlmCall>
 export type LlmOutcome = LlmCall['outcome']
+export type LlmHealth = Reply<typeof llmHealthApi.llmProvidersHealth>
 export type LlmKey = Reply<typeof llmKeysApi.listLlmKeys>['items'][number]
 export type LlmBudget = Reply<typeof llmBudgetsApi.listLlmBudgets>['items'][number]
 export type LlmProvider = Reply<typeof llmProvidersApi.listLlmProviders>['items'][number]
@@ -57,14 +59,15 @@ export const llmOverview = (by: LlmBy, times: LlmTimes) =>
 /** Which calls are listed. */
 export interface LlmCallsQuery {
   readonly times: LlmTimes
+  readonly project: string | undefined
   readonly endpoint: string | undefined
   readonly key: string | undefined
   readonly outcome: LlmOutcome | undefined
 }
 
-export const llmCalls = ({ times, endpoint, key, outcome }: LlmCallsQuery) =>
+export const llmCalls = ({ times, project, endpoint, key, outcome }: LlmCallsQuery) =>
   infiniteQueryOptions({
-    queryKey: ['llm', 'calls', times, endpoint ?? '', key ?? '', outcome ?? ''],
+    queryKey: ['llm', 'calls', times, project ?? '', endpoint ?? '', key ?? '', outcome ?? ''],
     initialPageParam: '',
     queryFn: ({ signal, pageParam }) =>
       call<typeof llmCallsApi.listLlmCalls>('GET', '/v1/llm/calls', {
@@ -73,6 +76,7 @@ export const llmCalls = ({ times, endpoint, key, outcome }: LlmCallsQuery) =>
           limit: PAGE,
           ...asked(times),
           ...(pageParam !== '' && { page_token: pageParam }),
+          ...(project !== undefined && { project }),
           ...(endpoint !== undefined && { endpoint }),
           ...(key !== undefined && { key }),
           ...(outcome !== undefined && { outcome }),
@@ -92,5 +96,10 @@ export const llmBudgets = {
   refetchInterval: FRESH_MS,
 }
 export const llmProviders = get<typeof llmProvidersApi.listLlmProviders>(['llm', 'providers'], '/v1/llm/providers')
+/** As calls, it goes on while a page stands open. */
+export const llmHealth = {
+  ...get<typeof llmHealthApi.llmProvidersHealth>(['llm', 'health'], '/v1/llm/providers/health'),
+  refetchInterval: FRESH_MS,
+}
 export const llmEndpoints = get<typeof llmProvidersApi.listLlmEndpoints>(['llm', 'endpoints'], '/v1/llm/endpoints')
 export const llmPrices = get<typeof llmPricesApi.listLlmPrices>(['llm', 'prices'], '/v1/llm/prices')

@@ -7,6 +7,7 @@ import { microDuration, nanoMoney, shortCount } from '../../data/llm/amounts.ts'
 import { OUTCOMES, withheld } from '../../data/llm/outcomes.ts'
 import * as read from '../../data/llm/queries.ts'
 import type { LlmCallDetail } from '../../data/llm/queries.ts'
+import { GuardTable } from '../../parts/llm/guard-table.tsx'
 import { AttemptTable } from '../../parts/llm/attempt-table.tsx'
 import { CallCost } from '../../parts/llm/call-cost.tsx'
 import { OutcomeStatus } from '../../parts/llm/call-table.tsx'
@@ -77,6 +78,11 @@ function Body({ call }: { call: LlmCallDetail }) {
           <Panel title="Tokens and cost">
             <CallCost call={call} names={names} budgets={budgets.data?.items ?? []} prices={prices.data?.items ?? []} />
           </Panel>
+          {call.guards.length > 0 && (
+            <Panel title="Guardrails" flush>
+              <GuardTable guards={call.guards} />
+            </Panel>
+          )}
           <Panel title="Lost in translation" note={`spoken to in ${call.dialect}`}>
             <Lost fields={call.lost} />
           </Panel>
@@ -114,6 +120,7 @@ function CallFacts({ call, names }: { call: LlmCallDetail; names: ReadonlyMap<st
         ['Team', call.team ?? none],
         ['Tags', call.tags.length === 0 ? none : <Tags key="t" words={call.tags} />],
         ['Dialect of the client', call.dialect],
+        ['Cache', cacheWords(call)],
         ['Ended because', call.finish ?? <span className="muted">not told</span>],
         ['Status', String(call.status)],
         ['Trace', call.trace === null ? none : <code key="tr">{call.trace}</code>],
@@ -124,6 +131,11 @@ function CallFacts({ call, names }: { call: LlmCallDetail; names: ReadonlyMap<st
       ]}
     />
   )
+}
+
+function cacheWords({ cache, saved_nanodollars }: LlmCallDetail): string {
+  if (cache === 'hit') return `answered from it; ${nanoMoney(saved_nanodollars)} saved`
+  return cache === 'miss' ? 'looked for, and not there' : 'not used'
 }
 
 function Lost({ fields }: { fields: readonly string[] }) {

@@ -5,6 +5,7 @@ import { CallError } from '../../../src/client/client.ts'
 import { pageMarkup, textOf } from '../../../test/web/components.ts'
 import type { Surroundings } from '../../../test/web/components.ts'
 import * as llm from '../../../test/web/recorded/llm.ts'
+import { health } from '../../../test/web/recorded/llm-health.ts'
 
 type Role = NonNullable<Surroundings['role']>
 type Data = NonNullable<Surroundings['data']>
@@ -24,7 +25,7 @@ const overview = (data: Data, at = '/llm') =>
 
 const called = (by: string, of = llm.overview(NOW, by, false)): Data => [
   [['llm', 'overview', by, LAST_DAY], of],
-  [['llm', 'calls', LAST_DAY, '', '', ''], { pages: [{ items: llm.calls(NOW) }], pageParams: [''] }],
+  [['llm', 'calls', LAST_DAY, '', '', '', ''], { pages: [{ items: llm.calls(NOW) }], pageParams: [''] }],
 ]
 
 const keysPage = (role: Role, data: Data = SET_UP) =>
@@ -44,7 +45,7 @@ const buttons = (html: string, label: string): number =>
 test('calls whose price is not known are told as such, and cost no $0.00', async () => {
   const text = textOf(await overview([...called('endpoint'), ...SET_UP]))
   assert.match(text, /Without a price 61,300 calls/)
-  assert.match(text, /notes 61,300 0.21 % .* no price –/)
+  assert.match(text, /notes 61,300 0.21 % .* unpriced –/)
   assert.match(text, /\$214.92\+ 61,300 unpriced/)
   assert.doesNotMatch(text, /\$0\.00(?!\d)/)
   assert.match(text, /The price of llama-3.3-70b is not known/)
@@ -53,6 +54,48 @@ test('calls whose price is not known are told as such, and cost no $0.00', async
     await overview(called('endpoint', { ...all, total: { ...all.total, unpriced: 0 } }).concat(SET_UP)),
   )
   assert.match(known, /Without a price none/)
+})
+
+test('where no call has a price, the sum of costs says so', async () => {
+  const all = llm.overview(NOW, 'endpoint', false)
+  const unpriced = { ...all, total: { ...all.total, cost_nanodollars: 0, unpriced: all.total.requests } }
+  const text = textOf(await overview(called('endpoint', unpriced).concat(SET_UP)))
+  assert.match(text, /Cost unpriced Without a price 214,380 calls/)
+  assert.doesNotMatch(text, /\$0\.00(?!\d)/)
+})
+
+test('what caches answered and guardrails did is told where it is counted', async () => {
+  const all = llm.overview(NOW, 'endpoint', false)
+  const none = {
+    ...all,
+    cache: { hits: 0, misses: 0, saved_usd: 0 },
+    guards: { block: 0, redact: 0, flag: 0, failed: 0 },
+  }
+  assert.doesNotMatch(textOf(await overview(called('endpoint', none).concat(SET_UP))), /from a cache|by guardrails/)
+  const counted = {
+    ...none,
+    cache: { hits: 31, misses: 69, saved_usd: 25.02 },
+    guards: { block: 4, redact: 12, flag: 0, failed: 1 },
+  }
+  const text = textOf(await overview(called('endpoint', counted).concat(SET_UP)))
+  assert.match(text, /Answered from a cache 31 % 31 · \$25.02 saved/)
+  assert.match(text, /Blocked by guardrails 4 12 redacted · 1 not looked at/)
+})
+
+test('groups stand under their own heading while another grouping is read', async () => {
+  const text = textOf(await overview(called('key', llm.overview(NOW, 'endpoint', false)).concat(SET_UP), '/llm?by=key'))
+  assert.match(text, /By endpoint .* chat 96,200/)
+  assert.doesNotMatch(text, /By key/)
+})
+
+test('equal names of endpoints of two projects are told apart', async () => {
+  const all = llm.overview(NOW, 'endpoint', false)
+  const [first] = all.groups
+  assert.ok(first !== undefined)
+  const groups = [first, { ...first, project: 'flights', requests: 7 }]
+  const html = await overview(called('endpoint', { ...all, groups }).concat(SET_UP))
+  assert.match(textOf(html), /chatproject default 96,200 .* chatproject flights 7 /)
+  assert.match(html, /href="[^"]*endpoint=chat[^"]*project=flights/)
 })
 
 test('percentiles of a part of the calls say of how many', async () => {
@@ -99,7 +142,7 @@ test('a call says why it shows no content, and what was never asked', async () =
   assert.match(refused, /No provider was asked/)
   assert.match(refused, /only digests are kept/)
   assert.match(refused, /nothing was sent to a provider/)
-  assert.match(textOf(await callPage('llm_01k2cut')), /Your role may not read them/)
+  assert.match(textOf(await callPage('llm_01k2cut')), /Your role may not read runs, .* neither here nor in the trace/)
 })
 
 test('a call is told whole where its budgets, prices and models can no longer be read', async () => {
@@ -145,6 +188,54 @@ test('providers and prices tell what is off, and how a price is set', async () =
   assert.match(text, /fallback 1 price not known/)
   assert.match(text, /sources differ \$1.00 \$5.00 .*litellm says \$0.80 in, \$4.00 out/)
   assert.match(text, /slipway llm prices add vllm\/llama-3.3-70b --input DOLLARS/)
+})
+
+const providersPage = (role: Role, data: Data = []) =>
+  pageMarkup('llm/llm-providers', 'LlmProvidersPage', {
+    role,
+    at: '/llm/providers',
+    data: [...SET_UP, [['llm', 'health'], health(NOW, false)], ...data],
+  })
+
+test('the health of a provider is its state, its failures, and its last failure in words', async () => {
+  const html = await providersPage('viewer')
+  const text = textOf(html)
+  assert.match(text, /anthropic answers 3,864 3.5 % 540 ms 1.3 s rate limited, 429 /)
+  assert.match(
+    text,
+    /claude-haiku-4-5 answers .*135 failed: 14 rate limited, 121 server error claude-sonnet-4-5 answers/,
+  )
+  assert.match(text, /old-proxyremoved failing 138 2.2 % .* no answer .* connect ECONNREFUSED/)
+  assert.match(text, /openaigpt-4.1-mini answers/)
+  assert.match(text, /watson idle 0 – – – none/)
+  assert.match(text, /14 calls went to models that are set up no longer/)
+  // what the strip shows to who does not see it
+  assert.match(
+    html,
+    /aria-label="anthropic, 48 parts: 42 without a failure, 3 with failures, 1 mostly failed, 2 without calls\. Among them: from/,
+  )
+  const cut = { ...health(NOW, false), cut_parts: ['2026-03-17T02:00:00.000Z', '2026-03-17T02:30:00.000Z'] }
+  const part = textOf(await providersPage('viewer', [[['llm', 'health'], cut]]))
+  assert.match(part, /2 parts of the time are told by their newest calls, 20,000 in all/)
+})
+
+test('providers and endpoints are made and removed by maintainers and admins', async () => {
+  const [seen, offered] = [await providersPage('contributor'), await providersPage('maintainer')]
+  for (const [label, n] of [
+    ['New provider', 1],
+    ['New endpoint', 1],
+    ['Remove', 7],
+  ] as const)
+    assert.deepEqual([buttons(seen, label), buttons(offered, label)], [0, n], label)
+  assert.match(textOf(offered), /openai is used by chat\. Remove it first/)
+})
+
+test('an expired key is told as such', async () => {
+  const [first] = llm.keys(NOW)
+  assert.ok(first !== undefined)
+  const expired = { ...first, name: 'left-over', expires_at: '2026-01-01T00:00:00Z' }
+  const html = await keysPage('admin', [[['llm', 'keys'], { items: [expired] }], ...SET_UP.slice(1)])
+  assert.match(textOf(html), /left-overof project default expired ended/)
 })
 
 test('one list that fails is named, and the others are shown', async () => {

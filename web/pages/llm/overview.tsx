@@ -13,6 +13,7 @@ import { GROUP_WORDS, GroupTable } from '../../parts/llm/group-table.tsx'
 import { KeyFigures } from '../../parts/llm/key-figures.tsx'
 import { LlmTabs } from '../../parts/llm/llm-tabs.tsx'
 import { OverviewCharts } from '../../parts/llm/overview-charts.tsx'
+import { ProviderLines } from '../../parts/llm/provider-health.tsx'
 import { Faults, SetUp, useSetUp } from '../../parts/llm/set-up.tsx'
 import { Page, Panel } from '../../parts/page/page.tsx'
 import { Empty, Loaded, Loading } from '../../parts/page/placeholders.tsx'
@@ -89,14 +90,20 @@ function Body({ overview, by }: { overview: LlmOverview; by: LlmGroup }) {
   const search: LlmSearch = useSearch({ from: FROM })
   const set = useSet()
   const names = useKeyNames()
+  const health = useQuery(read.llmHealth)
   return (
     <>
       <div className="panel band">
         <KeyFigures overview={overview} />
       </div>
       <OverviewCharts overview={overview} onZoom={(since, until) => set({ since, until })} />
+      <Panel title="Providers" note="24 hours in half hours, to now" flush>
+        <Loaded query={health} what="The health of the providers" height={140}>
+          {(data) => <ProviderLines health={data} />}
+        </Loaded>
+      </Panel>
       <Panel
-        title={`By ${GROUP_WORDS[by][0].toLowerCase()}`}
+        title={`By ${GROUP_WORDS[overview.by][0].toLowerCase()}`}
         note={groupNote(overview)}
         flush
         tools={
@@ -112,7 +119,7 @@ function Body({ overview, by }: { overview: LlmOverview; by: LlmGroup }) {
           </label>
         }
       >
-        <GroupTable by={by} overview={overview} names={names} search={search} />
+        <GroupTable overview={overview} names={names} search={search} />
       </Panel>
       <Calls names={names} />
     </>
@@ -130,12 +137,14 @@ function useKeyNames(): ReadonlyMap<string, string> {
   return new Map(keys.data?.items.map(({ id, name }) => [id, name]))
 }
 
+const WHOLE = { project: undefined, endpoint: undefined, key: undefined, outcome: undefined } as const
+
 function Calls({ names }: { names: ReadonlyMap<string, string> }) {
   const search: LlmSearch = useSearch({ from: FROM })
-  const { endpoint, key, outcome } = search
-  const list = useInfiniteQuery(read.llmCalls({ times: read.timesOf(search), endpoint, key, outcome }))
+  const { project, endpoint, key, outcome } = search
+  const list = useInfiniteQuery(read.llmCalls({ times: read.timesOf(search), project, endpoint, key, outcome }))
   const rows = rowsOf(list)
-  const isNarrowed = endpoint !== undefined || key !== undefined || outcome !== undefined
+  const isNarrowed = project !== undefined || endpoint !== undefined || key !== undefined || outcome !== undefined
   return (
     <Panel
       title={isNarrowed ? 'These calls' : 'Newest calls'}
@@ -147,7 +156,7 @@ function Calls({ names }: { names: ReadonlyMap<string, string> }) {
         {(calls) =>
           calls.length === 0 ? (
             <Empty title="No calls match">
-              <Link to="/llm" search={{ ...search, endpoint: undefined, key: undefined, outcome: undefined }}>
+              <Link to="/llm" search={{ ...search, ...WHOLE }}>
                 Show all calls of this time
               </Link>
             </Empty>
@@ -162,10 +171,11 @@ function Calls({ names }: { names: ReadonlyMap<string, string> }) {
 
 /** What narrows the calls down, each with a way back. */
 function Narrowing({ names }: { names: ReadonlyMap<string, string> }) {
-  const { endpoint, key, outcome }: LlmSearch = useSearch({ from: FROM })
+  const { project, endpoint, key, outcome }: LlmSearch = useSearch({ from: FROM })
   const set = useSet()
   return (
     <>
+      {project !== undefined && <Narrowed label={`project ${project}`} onClear={() => set({ project: undefined })} />}
       {endpoint !== undefined && (
         <Narrowed label={`endpoint ${endpoint}`} onClear={() => set({ endpoint: undefined })} />
       )}

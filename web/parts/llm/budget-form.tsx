@@ -2,12 +2,15 @@
 import { useState } from 'react'
 import type { llmBudgetsApi } from '../../../src/contract/llm/budgets.ts'
 import { call } from '../../data/api.ts'
-import { budgetAsked, EMPTY_BUDGET, isDollars, SCOPES, WINDOWS } from '../../data/llm/forms.ts'
+import { budgetAsked, dollarsFault, EMPTY_BUDGET, isDollars, SCOPES, WINDOWS } from '../../data/llm/forms.ts'
 import type { BudgetForm } from '../../data/llm/forms.ts'
+import { useFormProjects } from '../../data/llm/projects.ts'
+import type { FormProjects } from '../../data/llm/projects.ts'
 import type { LlmBudget, LlmKey } from '../../data/llm/queries.ts'
 import { ActionDialog } from '../form/action-dialog.tsx'
 import { usePermission } from '../form/permissions.ts'
-import { Choice, Field } from './field.tsx'
+import { Choice, Field, ProjectField } from './field.tsx'
+import { useNow } from '../page/relative-time.tsx'
 import { MANAGE_KEYS } from './new-key.tsx'
 
 const WINDOW_WORDS = { day: 'a day', week: 'a week', month: 'a month', total: 'in all' } as const
@@ -16,6 +19,7 @@ const LIMIT_HINT = 'Dollars, with at most 9 places after the point.'
 export function NewBudget({ keys }: { keys: readonly LlmKey[] }) {
   const [form, setForm] = useState(EMPTY_BUDGET)
   const allowed = usePermission(MANAGE_KEYS)
+  const projects = useFormProjects()
   const body = budgetAsked(form)
   const set = (next: Partial<BudgetForm>): void => setForm((before) => ({ ...before, ...next }))
   if (!allowed) return null
@@ -25,7 +29,7 @@ export function NewBudget({ keys }: { keys: readonly LlmKey[] }) {
       submit="Make the budget"
       submitTone="primary"
       incomplete={body === undefined}
-      onOpen={() => setForm(EMPTY_BUDGET)}
+      onOpen={() => setForm({ ...EMPTY_BUDGET, project: projects.first })}
       act={async () => {
         if (body !== undefined) await call<typeof llmBudgetsApi.createLlmBudget>('POST', '/v1/llm/budgets', { body })
       }}
@@ -35,10 +39,17 @@ export function NewBudget({ keys }: { keys: readonly LlmKey[] }) {
           label="Of a"
           value={form.scope}
           options={SCOPES.map((scope) => [scope, scope])}
-          onChange={(scope) => set({ scope, of: '' })}
+          onChange={(scope) => set({ scope, of: '', project: projects.first })}
         />
-        <Of form={form} keys={keys} onChange={(of) => set({ of })} />
-        <Field label="May spend, $" value={form.limit} numeric required onChange={(limit) => set({ limit })} />
+        <Of form={form} keys={keys} projects={projects} onChange={set} />
+        <Field
+          label="May spend, $"
+          value={form.limit}
+          fault={dollarsFault(form.limit)}
+          numeric
+          required
+          onChange={(limit) => set({ limit })}
+        />
         <Choice
           label="In"
           value={form.window}
@@ -52,20 +63,37 @@ export function NewBudget({ keys }: { keys: readonly LlmKey[] }) {
   )
 }
 
-/** Which one: a key is chosen, all else is named. */
-function Of({ form, keys, onChange }: { form: BudgetForm; keys: readonly LlmKey[]; onChange: (of: string) => void }) {
-  if (form.scope !== 'key') {
-    const hint = form.scope === 'project' ? { hint: 'Empty = that of your token.' } : {}
-    return <Field label={`Which ${form.scope}`} value={form.of} {...hint} onChange={onChange} />
+interface OfProps {
+  readonly form: BudgetForm
+  readonly keys: readonly LlmKey[]
+  readonly projects: FormProjects
+  readonly onChange: (next: Partial<BudgetForm>) => void
+}
+
+/** Which one: a key is chosen, and with it its project; all else is named, and of a project that is asked for. */
+function Of({ form, keys, projects, onChange }: OfProps) {
+  const now = useNow()
+  if (form.scope === 'key') {
+    const valid = keys.filter(
+      ({ revoked, expires_at }) => !revoked && (expires_at === null || Date.parse(expires_at) > now),
+    )
+    const projectOf = (id: string): string => keys.find((key) => key.id === id)?.project ?? ''
+    return (
+      <Choice
+        label="Which key"
+        value={form.of}
+        options={[['', 'choose one'], ...valid.map(({ id, name }) => [id, name] as const)]}
+        onChange={(of) => onChange({ of, project: projectOf(of) })}
+      />
+    )
   }
-  const valid = keys.filter(({ revoked }) => !revoked)
   return (
-    <Choice
-      label="Which key"
-      value={form.of}
-      options={[['', 'choose one'], ...valid.map(({ id, name }) => [id, name] as const)]}
-      onChange={onChange}
-    />
+    <>
+      {form.scope !== 'project' && (
+        <Field label={`Which ${form.scope}`} value={form.of} onChange={(of) => onChange({ of })} />
+      )}
+      <ProjectField value={form.project} offered={projects.offered} onChange={(project) => onChange({ project })} />
+    </>
   )
 }
 
@@ -105,6 +133,7 @@ export function ChangeBudget({ budget, name }: { budget: LlmBudget; name: string
         label="May spend, $"
         value={form.limit}
         hint={LIMIT_HINT}
+        fault={dollarsFault(form.limit)}
         numeric
         onChange={(limit) => setForm((before) => ({ ...before, limit }))}
       />

@@ -3,13 +3,13 @@ import { nanoMoney, shortCount } from '../../data/llm/amounts.ts'
 import type { LlmFigures } from '../../data/llm/queries.ts'
 import { Status } from '../page/status.tsx'
 
-/** Where no price is known there is no cost to tell, not one of 0. */
+/** Where no price is known there is no cost to tell: it is unpriced, and not 0. */
 export function CostSum({
   of: { cost_nanodollars: cost, unpriced },
 }: {
   of: Pick<LlmFigures, 'cost_nanodollars' | 'unpriced'>
 }) {
-  if (unpriced > 0 && cost === 0) return <Status word="unknown" tone="warn" label="no price" />
+  if (unpriced > 0 && cost === 0) return <Status word="unknown" tone="warn" label="unpriced" />
   return (
     <>
       {nanoMoney(cost)}

@@ -1,14 +1,22 @@
 /** Endpoints of language models: the names that programs call, and the models behind each. */
 import { Link } from '@tanstack/react-router'
+import type { llmProvidersApi } from '../../../src/contract/llm/providers.ts'
 import { percent, plural } from '../../../src/contract/text/format.ts'
+import { call } from '../../data/api.ts'
 import { dollarMoney } from '../../data/llm/amounts.ts'
 import type { LlmEndpoint } from '../../data/llm/queries.ts'
+import { Confirm } from '../form/confirm.tsx'
+import { usePermission } from '../form/permissions.ts'
 import { Status } from '../page/status.tsx'
+import { ActionsCell } from '../table/actions-cell.tsx'
 import { DataTable } from '../table/data-table.tsx'
+import { EndpointOptions } from './endpoint-options.tsx'
+import { WRITE_ENDPOINTS } from './new-provider.tsx'
 
 type Model = LlmEndpoint['models'][number]
 
 export function EndpointTable({ endpoints }: { endpoints: readonly LlmEndpoint[] }) {
+  const writes = usePermission(WRITE_ENDPOINTS)
   return (
     <DataTable
       headings={[
@@ -18,7 +26,9 @@ export function EndpointTable({ endpoints }: { endpoints: readonly LlmEndpoint[]
         'Part of the calls',
         ['$ per 1M in', 'num'],
         ['$ per 1M out', 'num'],
+        'Routing, cache, guardrails',
         'Traces',
+        ...(writes ? [['Actions', 'sr'] as const] : []),
       ]}
     >
       {endpoints.flatMap((endpoint) =>
@@ -28,6 +38,7 @@ export function EndpointTable({ endpoints }: { endpoints: readonly LlmEndpoint[]
             endpoint={endpoint}
             model={model}
             isFirst={at === 0}
+            writes={writes}
           />
         )),
       )}
@@ -35,7 +46,14 @@ export function EndpointTable({ endpoints }: { endpoints: readonly LlmEndpoint[]
   )
 }
 
-function Row({ endpoint, model, isFirst }: { endpoint: LlmEndpoint; model: Model; isFirst: boolean }) {
+interface RowProps {
+  readonly endpoint: LlmEndpoint
+  readonly model: Model
+  readonly isFirst: boolean
+  readonly writes: boolean
+}
+
+function Row({ endpoint, model, isFirst, writes }: RowProps) {
   return (
     <tr data-row={isFirst ? '' : undefined}>
       <td className="break">{isFirst && <Name of={endpoint} />}</td>
@@ -55,10 +73,12 @@ function Row({ endpoint, model, isFirst }: { endpoint: LlmEndpoint; model: Model
           <td className="num">{dollarMoney(model.price.output)}</td>
         </>
       )}
+      <td>{isFirst && <EndpointOptions endpoint={endpoint} />}</td>
       <td>
         {isFirst &&
           (endpoint.experiment === null ? <span className="muted">none</span> : <Link to="/traces">kept</Link>)}
       </td>
+      {writes && <ActionsCell>{isFirst && <Remove of={endpoint} />}</ActionsCell>}
     </tr>
   )
 }
@@ -83,6 +103,24 @@ function State({ of }: { of: LlmEndpoint }) {
       <Status word="off" tone="bad" label="not answered" />
       <div className="muted small">{of.fault}</div>
     </>
+  )
+}
+
+function Remove({ of }: { of: LlmEndpoint }) {
+  return (
+    <Confirm
+      label="Remove"
+      needs={WRITE_ENDPOINTS}
+      tone="danger"
+      preview={
+        <p>
+          Calls of {of.name} in project {of.project} are refused at once. Its providers, calls and traces stay.
+        </p>
+      }
+      act={() =>
+        call<typeof llmProvidersApi.removeLlmEndpoint>('DELETE', '/v1/llm/endpoints/:id', { params: { id: of.id } })
+      }
+    />
   )
 }
 

@@ -19,15 +19,16 @@ export const GROUP_WORDS: Readonly<Record<LlmGroup, readonly [word: string, none
 }
 
 export interface GroupTableProps {
-  readonly by: LlmGroup
+  /** Its groups are of what it says, which is not what is chosen while another is read. */
   readonly overview: LlmOverview
   /** Names of keys by their ids. */
   readonly names: ReadonlyMap<string, string>
   readonly search: LlmSearch
 }
 
-export function GroupTable({ by, overview, names, search }: GroupTableProps) {
-  const { groups, total, more_groups } = overview
+export function GroupTable({ overview, names, search }: GroupTableProps) {
+  const { by, groups, total, more_groups } = overview
+  const projects = new Set(groups.map(({ project }) => project))
   return (
     <>
       <DataTable
@@ -46,10 +47,10 @@ export function GroupTable({ by, overview, names, search }: GroupTableProps) {
       >
         {groups.map((group) => (
           <Row
-            key={group.key ?? ''}
+            key={`${group.project ?? ''}/${group.key ?? ''}`}
             group={group}
             total={total.cost_nanodollars}
-            name={<Name by={by} of={group.key} names={names} search={search} />}
+            name={<Name by={by} of={group} tellsProject={projects.size > 1} names={names} search={search} />}
           />
         ))}
         {groups.length > 1 && more_groups === 0 && <Row group={total} total={total.cost_nanodollars} name="All" />}
@@ -63,24 +64,33 @@ export function GroupTable({ by, overview, names, search }: GroupTableProps) {
   )
 }
 
-interface NameProps extends Pick<GroupTableProps, 'by' | 'names' | 'search'> {
-  readonly of: string | null
+interface NameProps extends Pick<GroupTableProps, 'names' | 'search'> {
+  readonly by: LlmGroup
+  readonly of: Pick<LlmGroupRow, 'key' | 'project'>
+  /** True where another project may have an endpoint of that name. */
+  readonly tellsProject: boolean
 }
 
 /** Of an endpoint or a key, a link that lists its calls. */
-function Name({ by, of, names, search }: NameProps) {
-  if (of === null) return <span className="muted">{GROUP_WORDS[by][1]}</span>
-  if (by !== 'endpoint' && by !== 'key') return of
-  const narrowed = by === 'key' ? { key: of, endpoint: undefined } : { endpoint: of, key: undefined }
+function Name({ by, of: { key, project }, tellsProject, names, search }: NameProps) {
+  if (key === null) return <span className="muted">{GROUP_WORDS[by][1]}</span>
+  if (by !== 'endpoint' && by !== 'key') return key
+  const narrowed =
+    by === 'key'
+      ? { key, endpoint: undefined, project: undefined }
+      : { endpoint: key, project: tellsProject ? (project ?? undefined) : undefined, key: undefined }
   return (
-    <Link to="/llm" search={{ ...search, ...narrowed }} resetScroll={false}>
-      {by === 'key' ? (names.get(of) ?? of) : of}
-    </Link>
+    <>
+      <Link to="/llm" search={{ ...search, ...narrowed }} resetScroll={false}>
+        {by === 'key' ? (names.get(key) ?? key) : key}
+      </Link>
+      {tellsProject && project !== null && <div className="muted small">project {project}</div>}
+    </>
   )
 }
 
 interface RowProps {
-  readonly group: Omit<LlmGroupRow, 'key'>
+  readonly group: Omit<LlmGroupRow, 'key' | 'project'>
   /** Cost of all groups, nanodollars. */
   readonly total: number
   readonly name: ReactNode

@@ -2,11 +2,12 @@
 import { useState } from 'react'
 import type { llmKeysApi } from '../../../src/contract/llm/keys.ts'
 import { call } from '../../data/api.ts'
-import { EMPTY_KEY, keyAsked } from '../../data/llm/forms.ts'
+import { EMPTY_KEY, keyAsked, wholeFault } from '../../data/llm/forms.ts'
 import type { KeyForm } from '../../data/llm/forms.ts'
+import { useFormProjects } from '../../data/llm/projects.ts'
 import { usePermission } from '../form/permissions.ts'
 import { ShownOnce } from '../form/shown-once.tsx'
-import { Field } from './field.tsx'
+import { Field, ProjectField } from './field.tsx'
 
 /** Who may make, change and remove keys and budgets. */
 export const MANAGE_KEYS = { verb: 'manage', resource: 'tokens' } as const
@@ -17,6 +18,7 @@ const WRONG = 'A key has a name; its limits and days are whole numbers from 1 on
 export function NewKey({ endpoints }: { endpoints: readonly string[] }) {
   const [form, setForm] = useState(EMPTY_KEY)
   const allowed = usePermission(MANAGE_KEYS)
+  const projects = useFormProjects()
   const set = (field: keyof KeyForm) => (value: string | boolean) =>
     setForm((before) => ({ ...before, [field]: value }))
   if (!allowed) return null
@@ -31,10 +33,14 @@ export function NewKey({ endpoints }: { endpoints: readonly string[] }) {
         return (await call<typeof llmKeysApi.createLlmKey>('POST', '/v1/llm/keys', { body })).token
       }}
       stale="llm"
-      onOpen={() => setForm(EMPTY_KEY)}
+      onOpen={() => setForm({ ...EMPTY_KEY, project: projects.first })}
     >
       {(isMade) =>
-        isMade ? <p>Key of {form.name.trim()}.</p> : <Fields form={form} set={set} endpoints={endpoints} />
+        isMade ? (
+          <p>Key of {form.name.trim()}.</p>
+        ) : (
+          <Fields form={form} set={set} endpoints={endpoints} projects={projects.offered} />
+        )
       }
     </ShownOnce>
   )
@@ -44,9 +50,10 @@ interface FieldsProps {
   readonly form: KeyForm
   readonly set: (field: keyof KeyForm) => (value: string | boolean) => void
   readonly endpoints: readonly string[]
+  readonly projects: readonly string[]
 }
 
-function Fields({ form, set, endpoints }: FieldsProps) {
+function Fields({ form, set, endpoints, projects }: FieldsProps) {
   return (
     <>
       <Field label="Name" value={form.name} hint="The program that uses it." required onChange={set('name')} />
@@ -57,14 +64,20 @@ function Fields({ form, set, endpoints }: FieldsProps) {
         onChange={set('models')}
       />
       <div className="fields">
-        <Field label="Calls a minute" value={form.rpm} numeric onChange={set('rpm')} />
-        <Field label="Tokens a minute" value={form.tpm} numeric onChange={set('tpm')} />
-        <Field label="Calls at once" value={form.concurrency} numeric onChange={set('concurrency')} />
-        <Field label="Expires in days" value={form.days} numeric onChange={set('days')} />
+        <Field label="Calls a minute" value={form.rpm} fault={wholeFault(form.rpm)} numeric onChange={set('rpm')} />
+        <Field label="Tokens a minute" value={form.tpm} fault={wholeFault(form.tpm)} numeric onChange={set('tpm')} />
+        <Field
+          label="Calls at once"
+          value={form.concurrency}
+          fault={wholeFault(form.concurrency)}
+          numeric
+          onChange={set('concurrency')}
+        />
+        <Field label="Expires in days" value={form.days} fault={wholeFault(form.days)} numeric onChange={set('days')} />
         <Field label="Team" value={form.team} onChange={set('team')} />
         <Field label="User" value={form.user} onChange={set('user')} />
         <Field label="Tags" value={form.tags} onChange={set('tags')} />
-        <Field label="Project" value={form.project} onChange={set('project')} />
+        <ProjectField value={form.project} offered={projects} onChange={set('project')} />
       </div>
       <p className="muted small">An empty limit is none. Budgets hold teams, users and tags; they are made apart.</p>
       <label className="row" style={{ flexWrap: 'nowrap' }}>

@@ -37,7 +37,7 @@ const CHARTS: readonly ChartKind[] = [
   {
     title: 'Cost, $',
     unit: '',
-    lines: [{ label: 'cost', colour: 'var(--c3)', of: ({ cost_nanodollars: cost }) => cost / NANO }],
+    lines: [{ label: 'cost', colour: 'var(--c3)', of: costOf }],
   },
   {
     title: 'To the first byte',
@@ -48,6 +48,11 @@ const CHARTS: readonly ChartKind[] = [
     ],
   },
 ]
+
+/** Where no call has a price there is a gap, and no cost of 0. */
+function costOf({ cost_nanodollars: cost, unpriced }: LlmFigures): number | null {
+  return cost === 0 && unpriced > 0 ? null : cost / NANO
+}
 
 function inMs(us: number | null): number | null {
   return us === null ? null : us / MS
