@@ -273,7 +273,13 @@ function llm(made: Json): Values {
       budget_action: 'REJECT',
     }),
     '/v1/llm/providers': { id: made['secret_id'], name: 'another one', provider: 'ollama' },
-    '/v1/llm/endpoints': { id: made['llm_endpoint'], name: 'another one', models: [{ provider: 'world', model: 'a' }] },
+    '/v1/llm/endpoints': {
+      $also: ['routing'],
+      id: made['llm_endpoint'],
+      name: 'another one',
+      models: [{ provider: 'world', model: 'a' }],
+      routing: 'cost',
+    },
     '/v1/llm/keys': { $also: ['rpm'], id: made['llm_key'], name: 'another', rpm: 60 },
     '/v1/llm/budgets': {
       $also: ['hard'],
@@ -283,6 +289,8 @@ function llm(made: Json): Values {
       limit: '1.5',
       hard: false,
     },
+    '/v1/llm/servers': { id: 'srv-that-is-gone' },
+    '/v1/llm/playground': { endpoint: 'none', role: 'user', content: 'Hello' },
     '/v1/llm/prices': { provider: 'ollama', input: '0.1', output: '0.2', prices: PRICES },
   }
 }

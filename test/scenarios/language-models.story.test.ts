@@ -7,6 +7,8 @@ import { test } from 'node:test'
 import OpenAI from 'openai'
 import { costApi } from '../../src/contract/cost.ts'
 import { llmBudgetsApi } from '../../src/contract/llm/budgets.ts'
+import { llmHealthApi } from '../../src/contract/llm/health.ts'
+import type { LlmHealth } from '../../src/contract/llm/health.ts'
 import { llmKeysApi } from '../../src/contract/llm/keys.ts'
 import { llmPricesApi } from '../../src/contract/llm/prices.ts'
 import { llmProvidersApi } from '../../src/contract/llm/providers.ts'
@@ -80,6 +82,8 @@ test('a call is answered, limited, priced, traced and in the ledger, whoever die
   assert.match(JSON.stringify(trace), /gen_ai\.usage\.output_tokens/)
   assert.match(JSON.stringify(trace), /how late will it be\?/)
 
+  assertTold(await client.call(llmHealthApi.llmProvidersHealth, { query: {} }))
+
   // what gateways answer while nobody is there to take it in is taken in later
   await server.kill()
   await openai.chat.completions.create(ask)
@@ -107,3 +111,23 @@ test('a call is answered, limited, priced, traced and in the ledger, whoever die
   await server.client.call(llmKeysApi.removeLlmKey, { params: { id: made.key.id } })
   await assert.rejects(again.chat.completions.create(ask), OpenAI.AuthenticationError)
 })
+
+/** Of the provider both models are told: the one that fails, and the one that answers in its place. */
+function assertTold({ providers }: LlmHealth): void {
+  assert.deepEqual(
+    providers.map(({ name, total, last_failure }) => [
+      name,
+      total.calls,
+      total.failures.server_error,
+      last_failure?.status,
+    ]),
+    [['local', 4, 2, 500]],
+  )
+  assert.deepEqual(
+    providers[0]?.models.map(({ model, state, total }) => [model, state, total.calls]),
+    [
+      ['err-500', 'failing', 2],
+      ['own-model', 'ok', 2],
+    ],
+  )
+}
