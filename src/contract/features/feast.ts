@@ -13,6 +13,10 @@ const waiting = z.object({
   force: z.string().max(10).optional().describe('taken, and without a meaning here: what runs is never stuck'),
 })
 
+/** Most rows of one call. Feast's SDK sends all that it is given at once; a client of ours splits. */
+export const MOST_FEAST_READ = 10_000
+export const MOST_FEAST_PUSHED = 100_000
+
 /** Bodies and replies are those of Feast 0.67; `src/features/feast` reads and writes them. */
 export const feastApi = {
   feastRead: route({
@@ -20,7 +24,7 @@ export const feastApi = {
     path: '/feast/:project/get-online-features',
     summary: 'Feast: read features of entities as they are now, one list for each feature',
     access: may('predict', 'endpoints'),
-    limit: 4 * 1024 * 1024,
+    limit: 16 * 1024 * 1024,
     errors: ['not_found', 'invalid_field', 'unprocessable', 'unavailable'],
   }),
   feastPush: route({
@@ -28,7 +32,7 @@ export const feastApi = {
     path: '/feast/:project/push',
     summary: 'Feast: push rows; the name of a view stands for its push source',
     access: may('label', 'endpoints'),
-    limit: 16 * 1024 * 1024,
+    limit: 32 * 1024 * 1024,
     errors: ['not_found', 'invalid_field', 'conflict', 'unprocessable', 'unavailable'],
   }),
   feastWrite: route({
@@ -36,7 +40,7 @@ export const feastApi = {
     path: '/feast/:project/write-to-online-store',
     summary: 'Feast: write rows of a feature view, which is what its SDK makes of a push',
     access: may('label', 'endpoints'),
-    limit: 16 * 1024 * 1024,
+    limit: 32 * 1024 * 1024,
     errors: ['not_found', 'invalid_field', 'conflict', 'unprocessable', 'unavailable'],
   }),
   feastMaterialise: route({

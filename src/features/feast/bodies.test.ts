@@ -37,7 +37,7 @@ test('a wrong request is refused by the field that is wrong', () => {
     [{ features, entities: { id: 1 } }, 'entities.id', 'a list of values'],
     [{ features, entities: { id: [1, 2], other: [1] } }, 'entities.other', 'as many values as "id" has, 2'],
     [{ features, entities: { id: [] } }, 'entities.id', 'at least one value'],
-    [{ features, entities: { id: Array.from({ length: 1001 }, () => 1) } }, 'entities', '1000 rows at most'],
+    [{ features, entities: { id: Array.from({ length: 10_001 }, () => 1) } }, 'entities', '10000 rows at most'],
     [{ features: Array.from({ length: 501 }, () => 'v:f'), entities }, 'features', '500 features at most'],
   ] as const) {
     const message = refusal(() => readFeastRequest(body))
@@ -167,10 +167,10 @@ test('a wrong push is refused by the field that is wrong', () => {
     refusal(() => readFeastWrite({ df })),
     /^feature_view_name: got/,
   )
-  const many = Array.from({ length: 10_001 }, () => 1)
+  const many = Array.from({ length: 100_001 }, () => 1)
   assert.match(
     refusal(() => readFeastWrite({ feature_view_name: 'v', df: { id: many } })),
-    /10000 rows at most/,
+    /100000 rows at most/,
   )
 })
 

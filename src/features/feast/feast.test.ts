@@ -158,13 +158,13 @@ test('pushes are read as rows', () => {
   const pushes = called('/push')
   assert.ok(pushes.length >= 3)
   for (const { body, status, note } of pushes) {
-    if (status === 200) assert.equal(readFeastPush(JSON.parse(body)).rows.length, 1, note)
+    if (status === 200) assert.equal(readFeastPush(JSON.parse(body)).table.count, 1, note)
     else assert.throws(() => readFeastPush(JSON.parse(body)), /(to: got "?nowhere|df: got)/, note)
   }
   for (const { body, status, of } of called('/write-to-online-store')) {
-    const { name, rows } = readFeastWrite(parseNumerals(body))
+    const { name, table } = readFeastWrite(parseNumerals(body))
     assert.equal(name, of === 'sdk' ? 'airport_delays' : 'driver_stats')
-    assert.equal(rows.length, of === 'sdk' && status === 200 ? 2 : 1)
+    assert.equal(table.count, of === 'sdk' && status === 200 ? 2 : 1)
   }
 })
 

@@ -51,15 +51,22 @@ export function textsIn(fields: Fields, field: string): string[] | undefined {
   return value as string[]
 }
 
+/** A table that is given by columns, of which rows are made as they are needed: all of a large one would be many objects at once. */
+export interface Table {
+  readonly count: number
+  /** Those from `from`, up to `to`; default all. */
+  readonly rows: (from?: number, to?: number) => Record<string, unknown>[]
+}
+
 /**
- * The rows of a table that is given by columns, `{column: [value, …], …}`, at most `most`. Throws `invalid_field` where a column is no list,
+ * Reads a table that is given by columns, `{column: [value, …], …}`, of `most` rows at most. Throws `invalid_field` where a column is no list,
  * or not as long as the first.
  */
-export function rowsByColumns(field: string, table: unknown, most: number): Record<string, unknown>[] {
+export function tableByColumns(field: string, table: unknown, most: number): Table {
   if (!isObject(table)) throw refused(field, table, 'an object of lists, one for each column')
   const columns = Object.entries(table)
   const [first, values] = columns[0] ?? []
-  if (first === undefined) return []
+  if (first === undefined) return { count: 0, rows: () => [] }
   for (const [name, list] of columns) {
     if (!Array.isArray(list)) throw refused(`${field}.${name}`, list, 'a list of values, one for each row')
     if (Array.isArray(values) && list.length !== values.length)
@@ -67,9 +74,13 @@ export function rowsByColumns(field: string, table: unknown, most: number): Reco
   }
   const count = (values as unknown[]).length
   if (count > most) throw refused(field, `${count} rows`, `${most} rows at most`)
-  return Array.from({ length: count }, (_, i) =>
-    Object.fromEntries(columns.map(([name, list]) => [name, (list as unknown[])[i] ?? null])),
-  )
+  const row = (i: number): Record<string, unknown> =>
+    Object.fromEntries(columns.map(([name, list]) => [name, (list as unknown[])[i] ?? null]))
+  return {
+    count,
+    rows: (from = 0, to = count) =>
+      Array.from({ length: Math.max(0, Math.min(to, count) - from) }, (_, i) => row(from + i)),
+  }
 }
 
 const DATE_TIME = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2}(?:\.\d{1,9})?)?)?\s*(Z|[+-]\d{2}:?\d{2})?$/i

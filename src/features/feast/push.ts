@@ -1,15 +1,15 @@
 /** Rows that callers of Feast's `/push` and `/write-to-online-store` bring, as our views take them. */
-import { MOST_PUSHED } from '../../contract/features/online.ts'
+import { MOST_FEAST_PUSHED } from '../../contract/features/feast.ts'
 import { Numeral } from '../../contract/values/numerals.ts'
 import type { View } from '../definitions/definitions.ts'
-import { fieldsOf, refused, rowsByColumns, textIn, timeText } from './fields.ts'
+import { fieldsOf, refused, tableByColumns, textIn, timeText, type Table } from './fields.ts'
 
 export type FeastRow = Record<string, unknown>
 
 /** `name`: of the view, or of the push source, which has the name of its view here. */
 export interface FeastPush {
   readonly name: string
-  readonly rows: FeastRow[]
+  readonly table: Table
 }
 
 /** A body of `/push`. Throws `invalid_field`; also where rows are to go into history, which is what sources of views are for. */
@@ -20,7 +20,7 @@ export function readFeastPush(body: unknown): FeastPush {
   const to = fields['to'] ?? 'online'
   if (to !== 'online')
     throw refused('to', to, '"online": pushed rows are kept for reading online, and history is what the source has')
-  return { name, rows: tableOf(fields['df']) }
+  return { name, table: tableOf(fields['df']) }
 }
 
 /** A body of `/write-to-online-store`. Throws `invalid_field`. */
@@ -28,13 +28,13 @@ export function readFeastWrite(body: unknown): FeastPush {
   const fields = fieldsOf(body)
   const name = textIn(fields, 'feature_view_name')
   if (name === undefined) throw refused('feature_view_name', fields['feature_view_name'], 'the name of a view')
-  return { name, rows: tableOf(fields['df']) }
+  return { name, table: tableOf(fields['df']) }
 }
 
-function tableOf(df: unknown): FeastRow[] {
-  const rows = rowsByColumns('df', df, MOST_PUSHED)
-  if (rows.length === 0) throw refused('df', df, 'at least one row')
-  return rows
+function tableOf(df: unknown): Table {
+  const table = tableByColumns('df', df, MOST_FEAST_PUSHED)
+  if (table.count === 0) throw refused('df', df, 'at least one row')
+  return table
 }
 
 /** The columns of its times, whatever the view calls them: the SDK knows no others. */

@@ -1,7 +1,7 @@
 /** What a caller of Feast's `/get-online-features` asks for. */
 import { featureReference } from '../../contract/features/section.ts'
-import { MOST_READ } from '../../contract/features/online.ts'
-import { fieldsOf, flagIn, refused, rowsByColumns, textIn, textsIn } from './fields.ts'
+import { MOST_FEAST_READ } from '../../contract/features/feast.ts'
+import { fieldsOf, flagIn, refused, tableByColumns, textIn, textsIn } from './fields.ts'
 
 export interface FeastRequest {
   /** VIEW:FEATURE, VIEW or VIEW@VERSION:FEATURE, in the order that was asked for; undefined where a service is asked for. */
@@ -47,7 +47,7 @@ function referenceOf(text: string, i: number): string {
 /** Of a view without entities no key is given, and there is one row of it. */
 function entityRows(entities: unknown): Record<string, unknown>[] {
   if (entities === undefined) throw refused('entities', undefined, 'an object of lists, one for each join key')
-  const rows = rowsByColumns('entities', entities, MOST_READ)
+  const rows = tableByColumns('entities', entities, MOST_FEAST_READ).rows()
   if (rows.length > 0) return rows
   const keys = Object.keys(entities as object)
   if (keys.length > 0) throw refused(`entities.${keys[0]}`, [], 'at least one value')

@@ -154,6 +154,40 @@ test('a view without entities is one row', async () => {
   )
 })
 
+test('what an SDK sends at once may be more than is written or read in one turn', async () => {
+  const count = 12_000
+  const ids = (most: number): string[] => Array.from({ length: most }, (_, i) => `many-${i}`)
+  const df = (flightsOf: (i: number) => unknown) => {
+    const all = <T>(value: T): T[] => Array.from({ length: count }, () => value)
+    return {
+      airport_id: ids(count),
+      mean_delay: all(null),
+      flights: Array.from({ length: count }, (_, i) => flightsOf(i)),
+      is_closed: all(true),
+      last_flight: all(null),
+      note: all(null),
+      event_timestamp: all(new Date(Date.now() - 60_000).toISOString()),
+    }
+  }
+  const write = (flightsOf: (i: number) => unknown) =>
+    call('/write-to-online-store', { feature_view_name: 'airport_delays', df: df(flightsOf) })
+  const readFirst = async (most: number) =>
+    (await read({ entities: { airport_id: ids(most) }, features: ['airport_delays:flights'] })).results[1]
+
+  const refused = await write((i) => (i === 11_500 ? 'three' : i))
+  assert.equal(refused.status, 400)
+  assert.match(refused.text, /rows\[11500\]\.flights/)
+  assert.deepEqual((await readFirst(1))?.statuses, ['NOT_FOUND'])
+
+  assert.deepEqual(await write((i) => i), { status: 200, text: '{}' })
+  assert.deepEqual(
+    (await readFirst(10_000))?.values,
+    Array.from({ length: 10_000 }, (_, i) => i),
+  )
+  const last = await read({ entities: { airport_id: ['many-11999'] }, features: ['airport_delays:flights'] })
+  assert.deepEqual(last.results[1]?.values, [11_999])
+})
+
 test('mistakes of a caller are refused with a status that the SDK does not try again, in JSON', async () => {
   const asked = { features: ['airport_delays:note'], entities: { airport_id: ['JFK'] } }
   for (const [path, body, bearer, status] of [

@@ -17,9 +17,15 @@ import { readFeastRequest } from './request.ts'
 
 export function feastRoutes(context: FeaturesContext, online: OnlineService): Mounted[] {
   const { db } = context
-  const write = async (project: string, { name, rows }: FeastPush): Promise<void> => {
+  const write = async (project: string, { name, table }: FeastPush): Promise<void> => {
     const view = await requireVersion({ db }, { project, kind: 'view', name })
-    await online.push({ project, name }, rowsForView(view.definition, rows))
+    await online.push(
+      { project, name },
+      {
+        count: table.count,
+        rows: (from, to) => rowsForView(view.definition, table.rows(from, to)),
+      },
+    )
   }
   return [
     mount(feastApi.feastRead, ({ params, body, who }) => read(online, projectOf(who, params), body)),

@@ -8,11 +8,38 @@ import type { NewRow } from '../online/store.ts'
 import type { Entity } from './read.ts'
 import { notA, readValue, toldValue, withoutNumeral } from './values.ts'
 
+/** Rows that are pushed, made a part at a time. */
+export interface Pushed {
+  readonly count: number
+  /** Those from `from`, up to `to`. */
+  readonly rows: (from: number, to: number) => readonly Entity[]
+}
+
+/** Rows that are read in one turn of the loop: others need not wait for all of a large push. */
+const READ_AT_ONCE = 1000
+
+/** All rows of a push as the store takes them, read in turns. Throws as `pushedRows` does. */
+export async function pushedInTurns(view: View, pushed: Pushed, now: bigint): Promise<NewRow[]> {
+  const made: NewRow[] = []
+  while (made.length < pushed.count) {
+    const from = made.length
+    for (const row of pushedRows(view, { rows: pushed.rows(from, from + READ_AT_ONCE), from }, now)) made.push(row)
+    await new Promise(setImmediate)
+  }
+  return made
+}
+
+/** Rows of a call, of which the first is its row `from`. */
+interface Part {
+  readonly rows: readonly Entity[]
+  readonly from: number
+}
+
 /**
  * The rows as the store takes them. Without a created time a row counts as known when it happened, and where the view declares one and the
  * row has none, at `now` (ns). Throws `invalid_field` for a column that is missing, unknown or of another type, and for a null key or time.
  */
-export function pushedRows(view: View, rows: readonly Entity[], now: bigint): NewRow[] {
+function pushedRows(view: View, { rows, from }: Part, now: bigint): NewRow[] {
   const columns = new Set([
     ...view.keys.map(({ name }) => name),
     view.event_time,
@@ -20,7 +47,7 @@ export function pushedRows(view: View, rows: readonly Entity[], now: bigint): Ne
     ...view.features.map(({ column }) => column),
   ])
   return rows.map((row, at) => {
-    const field = `rows[${at}]`
+    const field = `rows[${from + at}]`
     for (const name of Object.keys(row))
       if (!columns.has(name))
         throw problem('invalid_field', {

@@ -86,3 +86,13 @@ test('values of more than 16 MB together are refused', async () => {
   assert.throws(() => readEntities(PLAN, entities, reading), /more than 16 MB together; read fewer entities at once/)
   await assert.rejects(readInTurns(PLAN, entities, reading), /more than 16 MB together/)
 })
+
+test('more than 500,000 values at once are refused before any is read', () => {
+  const { reading, asked } = readingOf(() => seenAs('x'))
+  const entities = Array.from({ length: 500_001 }, () => ({ id: 1 }))
+  assert.throws(
+    () => readEntities(PLAN, entities, reading),
+    /500001 entities of 1 columns are 500001 values, more than 500000; read fewer/,
+  )
+  assert.deepEqual(asked, [])
+})

@@ -69,7 +69,8 @@ export async function readInTurns(plan: ReadPlan, entities: readonly Entity[], r
   return call.done
 }
 
-/** Most that is answered at once, characters of text. */
+/** Most that is answered at once: values, and characters of text. */
+const MOST_VALUES = 500_000
 const LARGEST = 16_000_000
 
 /** A call whose entities are read bit by bit. One that is named again is not read again. */
@@ -91,6 +92,11 @@ class ReadCall {
     this.#fieldOf = reading.fieldOf ?? entityField
     this.#seen = plan.views.map(() => new Map())
     this.#stored = plan.views.map(() => false)
+    const values = entities.length * plan.columns.length
+    if (values > MOST_VALUES)
+      throw problem('unprocessable', {
+        detail: `${entities.length} entities of ${plan.columns.length} columns are ${values} values, more than ${MOST_VALUES}; read fewer entities at once`,
+      })
     if (reading.others === undefined)
       for (const [at, entity] of entities.entries()) refuseUnknown(plan, entity, this.#fieldOf(at))
   }

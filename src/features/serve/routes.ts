@@ -8,7 +8,10 @@ export function serveRoutes(service: OnlineService): Mounted[] {
   return [
     mount(onlineApi.readFeatures, async ({ body, who }) => service.read(projectNamed(who, body.project), body)),
     mount(onlineApi.pushFeatures, async ({ params, body, who }) =>
-      service.push({ project: projectNamed(who, body.project), name: params.name, version: body.version }, body.rows),
+      service.push(
+        { project: projectNamed(who, body.project), name: params.name, version: body.version },
+        { count: body.rows.length, rows: (from, to) => body.rows.slice(from, to) },
+      ),
     ),
   ]
 }

@@ -3,13 +3,14 @@ import { Problem, problem } from '../../contract/errors.ts'
 import type { FeatureRow, PushedVersion, ReadView } from '../../contract/features/online.ts'
 import type { OnExpired } from '../../contract/features/section.ts'
 import { newest, type Version } from '../definitions/catalogue.ts'
+import type { View } from '../definitions/definitions.ts'
 import { requireVersion } from '../definitions/require.ts'
 import type { FeaturesContext } from '../context/context.ts'
-import type { NewRow } from '../online/store.ts'
+import type { NewRow, ViewVersion } from '../online/store.ts'
 import { momentText } from '../../contract/text/moments.ts'
 import type { ReadPlan } from './plan.ts'
 import { Plans } from './plans.ts'
-import { pushedRows } from './push.ts'
+import { pushedInTurns, type Pushed } from './push.ts'
 import { READ_AT_ONCE, readEntities, readInTurns, type Entity, type Read } from './read.ts'
 import { viewRow } from './told.ts'
 
@@ -42,12 +43,15 @@ export interface OnlineService {
   }>
   /** The same as values with their plan, for other protocols. */
   readonly readPlain: (project: string, wanted: Wanted) => Promise<Answered>
-  /** Throws `invalid_field`, `not_found` and `conflict`; then nothing is written. */
-  readonly push: (
-    of: ViewNamed,
-    rows: readonly Entity[],
-  ) => Promise<{ readonly rows: number; readonly versions: PushedVersion[] }>
+  /**
+   * Throws `invalid_field`, `not_found` and `conflict`; then nothing is written. More than `WRITTEN_AT_ONCE` rows are written in parts, so that
+   * a crash between two of them, or `unprocessable`, leaves the previous parts; pushing all rows again writes what is missing and no other.
+   */
+  readonly push: (of: ViewNamed, rows: Pushed) => Promise<{ readonly rows: number; readonly versions: PushedVersion[] }>
 }
+
+/** Rows of one transaction. */
+const WRITTEN_AT_ONCE = 10_000
 
 /** What was read, by which plan. */
 export interface Answered extends Read {
@@ -70,6 +74,12 @@ export function onlineService({ db, clock, online }: Pick<FeaturesContext, 'db' 
     const read = entities.length > READ_AT_ONCE ? readInTurns : readEntities
     return { service, plan, now: at, ...(await read(plan, entities, reading)) }
   }
+  const write = async (of: ViewVersion, definition: View, rows: readonly NewRow[], at: bigint): Promise<void> => {
+    for (let from = 0; from < rows.length; from += WRITTEN_AT_ONCE) {
+      if (from > 0) await new Promise(setImmediate)
+      online.store().push(of, definition, rows.slice(from, from + WRITTEN_AT_ONCE), at)
+    }
+  }
   return {
     readPlain,
     async read(project, wanted) {
@@ -89,26 +99,25 @@ export function onlineService({ db, clock, online }: Pick<FeaturesContext, 'db' 
       }))
       return { service: answered.service, views, rows: answered.rows.map((row) => viewRow(plan, row, answered.now)) }
     },
-    async push({ project, name, version }, rows) {
+    async push({ project, name, version }, pushed) {
       const wanted = await versionsToPush(db, { project, name, version })
       const at = now()
-      const [first, ...others] = wanted.map((one, i): { of: Version<'view'>; rows: NewRow[] } | Refused => {
+      const read: ({ of: Version<'view'>; rows: NewRow[] } | Refused)[] = []
+      for (const [i, of] of wanted.entries())
         try {
-          return { of: one, rows: pushedRows(one.definition, rows, at) }
+          read.push({ of, rows: await pushedInTurns(of.definition, pushed, at) })
         } catch (error) {
           // an older version has other columns; the newest has to take them
           if (i === 0 || !(error instanceof Problem)) throw error
-          return { of: one, reason: error.message }
+          read.push({ of, reason: error.message })
         }
-      })
-      const versions = [first, ...others].flatMap((one): PushedVersion[] => {
-        if (one === undefined) return []
-        const { version: number, definition } = one.of
-        if ('reason' in one) return [{ version: number, written: false, reason: one.reason }]
-        online.store().push({ project, view: name, version: number }, definition, one.rows, at)
-        return [{ version: number, written: true, reason: null }]
-      })
-      return { rows: rows.length, versions }
+      const versions: PushedVersion[] = []
+      for (const one of read) {
+        const written = !('reason' in one)
+        if (written) await write({ project, view: name, version: one.of.version }, one.of.definition, one.rows, at)
+        versions.push({ version: one.of.version, written, reason: written ? null : one.reason })
+      }
+      return { rows: pushed.count, versions }
     },
   }
 }
