@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { GATEWAY_FLAGS } from '../../src/gateway/flags.ts'
 import { writeTable } from '../../src/gateway/gateway.fixture.ts'
 import { routeOf, tableOf, TOKEN } from '../../src/gateway/llm/gateway.fixture.ts'
 import type { BudgetRoute, LlmRoute } from '../../src/gateway/table/llm.ts'
@@ -64,7 +65,7 @@ export interface Gateway extends Target {
 export async function startGateway(dataDir: string, index = 0, gateways = 1): Promise<Gateway> {
   const given = { dataDir, index, host: '127.0.0.1', port: 0, reusePort: false, allowHosts: [], version: 'bench' }
   const script = join(ROOT, 'src/gateway/main.ts')
-  const child = spawn(process.execPath, [script, JSON.stringify({ ...given, gateways })], {
+  const child = spawn(process.execPath, [...GATEWAY_FLAGS, script, JSON.stringify({ ...given, gateways })], {
     stdio: ['ignore', 'pipe', 'inherit'],
     // as a server has it, for the processes that it starts
     env: { ...process.env, NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? COMPILED },

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gatewayStats } from './admin-client.ts'
 import type { Plan } from '../../isolation/plan.ts'
+import { GATEWAY_FLAGS } from '../../gateway/flags.ts'
 import type { GatewayArguments } from '../../gateway/main.ts'
 import type { TlsFiles } from '../../gateway/http/tls.ts'
 import type { GatewayFile } from '../../gateway/run-files.ts'
@@ -159,7 +160,7 @@ export class Fleet {
     }
     const log = openSync(join(runFiles(dataDir).run, `gateway-${index}.log`), 'a', 0o600)
     const main = join(import.meta.dirname, '../../gateway/main.ts')
-    const child = spawn(process.execPath, [main, JSON.stringify(given)], {
+    const child = spawn(process.execPath, [...GATEWAY_FLAGS, main, JSON.stringify(given)], {
       detached: true,
       stdio: ['ignore', log, log],
     })
