@@ -225,16 +225,69 @@ export function shareCases(bench: Bench): void {
       assert.equal(await one.reserve(of, 600_000_000), true)
     })
 
-    it('that is lowered holds at once, and raised after the next division', async (t) => {
+    it('that is raised is spent after the next division; one that is lowered holds at once, and over all servers after it', async (t) => {
       const of = await budget()
       const [one, two] = [await server(t), await server(t)]
-      for (const each of [one, two]) await each.shares.divide()
-      const room = roomWithTokens(bench)
-      await changeBudget(room, bench.member('red'), of.id, { limit: LIMIT * 2 })
-      for (const each of [one, two]) await each.shares.divide()
-      const raised = { ...of, limit: LIMIT * 2 }
+      const divide = async (): Promise<void> => {
+        for (const each of [one, two]) await each.shares.divide()
+      }
+      await divide()
+      const change = async (limit: number): Promise<BudgetRoute> => {
+        await changeBudget(roomWithTokens(bench), bench.member('red'), of.id, { limit })
+        const [made] = await budgetRoutes(bench.room)
+        assert.ok(made)
+        return { ...made, shared: true }
+      }
+      const raised = await change(2 * LIMIT)
+      await divide()
       assert.equal(await one.spend(raised, LIMIT), true)
-      assert.equal(await two.spend({ ...of, limit: 100 }, 101), false)
+      const lowered = await change(LIMIT / 2)
+      assert.equal(await two.reserve(lowered, LIMIT / 2 + 1), false, 'by the limit itself, before anything is divided')
+      assert.equal(
+        await two.reserve(raised, LIMIT + 1),
+        false,
+        'a gateway that was not told yet has no more than its share',
+      )
+      await divide()
+      assert.equal(await two.reserve(lowered, 1), false, 'what the limit no longer has is given up')
+      const rows = await bench.room.db.all<{ granted: number }>('SELECT granted FROM llm_shares')
+      assert.equal(
+        rows.reduce((sum, { granted }) => sum + granted, 0),
+        LIMIT,
+      )
+    })
+
+    it('is written down only where something changed: an idle round opens no transaction', async (t) => {
+      const of = await budget('day')
+      const counted = new CountedDb(bench.room.db)
+      const one = await server(t, { db: counted.db })
+      const two = await server(t)
+      const divide = async (): Promise<void> => {
+        for (const each of [one, two, one]) await each.shares.divide()
+      }
+      await divide()
+      counted.count = 0
+      await divide()
+      assert.equal(counted.count, 0)
+      assert.equal(await one.spend(of, 1), true)
+      await one.shares.divide()
+      assert.equal(counted.count, 1, 'what was spent is told')
+      bench.wait(61_000)
+      await divide()
+      await divide()
+      counted.count = 0
+      bench.wait(4000)
+      await divide()
+      assert.equal(counted.count, 0, 'nothing is to be forgotten, and the last sign of life is young')
+      bench.wait(1000)
+      await one.shares.divide()
+      assert.equal(counted.count, 1, 'a sign of life')
+      bench.wait(9 * DAY)
+      counted.count = 0
+      await one.shares.divide()
+      assert.equal(counted.count, 3, 'a sign of life, windows that are over, and new ones')
+      const rows = await bench.room.db.all<{ since: number }>('SELECT DISTINCT since FROM llm_shares')
+      assert.equal(rows.length, 2)
     })
 
     it('a division that fails half way loses nothing and gives nothing twice', async (t) => {
@@ -282,6 +335,22 @@ class FaultyDb {
       get: (of, name) => {
         const value: unknown = name === 'tx' ? tx : Reflect.get(of, name, of)
         return typeof value === 'function' && name !== 'tx' ? value.bind(of) : value
+      },
+    })
+  }
+}
+
+/** A database whose transactions are counted. */
+class CountedDb {
+  count = 0
+  readonly db: Db
+
+  constructor(real: Db) {
+    this.db = new Proxy(real, {
+      get: (of, name) => {
+        if (name === 'tx') this.count++
+        const value: unknown = Reflect.get(of, name, of)
+        return typeof value === 'function' ? value.bind(of) : value
       },
     })
   }

@@ -59,6 +59,26 @@ interface Division {
   readonly live: ReadonlySet<string>
 }
 
+/** What a round is about: windows, what was given up of them in the own store, and its time, ms. */
+interface Round {
+  readonly windows: readonly Divided[]
+  readonly lowered: ReadonlyMap<string, number>
+  readonly now: number
+}
+
+interface Plan {
+  /** The own rows, by window. */
+  readonly own: ReadonlyMap<string, ShareRow>
+  /** Rows that are to be written. */
+  readonly changed: readonly {
+    readonly window: Divided
+    readonly row: Pick<ShareRow, 'server' | 'granted' | 'used'>
+  }[]
+}
+
+/** Rows of windows that are over for longer than they are kept, and of budgets that are gone. */
+const FORGOTTEN = '(until < ? OR budget NOT IN (SELECT id FROM llm_budgets WHERE hard <> 0))'
+
 export class Shares {
   readonly #deps: SharesDeps
   #self: Identity | undefined
@@ -122,10 +142,10 @@ export class Shares {
     }
     await this.#sign(now)
     const windows = budgets.flatMap((budget) => windowsOf(budget, now))
-    const lowered = await this.#lower(windows, now)
-    const rows = await this.#write(windows, lowered, now)
-    if (now - this.#forgotAt > FORGET_MS) this.#forgotAt = now
-    await this.#take(windows, rows, now)
+    const seen = await divisionOf(db, now)
+    const lowered = await this.#lower(seen, windows, now)
+    await this.#forget(now)
+    await this.#take(windows, await this.#write(seen, { windows, lowered, now }), now)
   }
 
   async #sign(now: number): Promise<void> {
@@ -140,17 +160,15 @@ export class Shares {
     this.#signedAt = now
   }
 
-  /** Gives up, in the own store, what others should have; the windows with what is left of each. */
-  async #lower(windows: readonly Divided[], now: number): Promise<ReadonlyMap<string, number>> {
-    const division = await divisionOf(this.#deps.db, now)
+  /** Gives up, in the own store, what others should have and what a limit that was lowered no longer has; the windows with what is left of each. */
+  async #lower(seen: Division, windows: readonly Divided[], now: number): Promise<ReadonlyMap<string, number>> {
     const wishes = windows.flatMap((window): ShareWish[] => {
-      const parts = this.#partsOf(division, window)
+      const parts = this.#partsOf(seen, window)
       const own = parts.find(({ server }) => server === this.#own.id)
       if (own === undefined) return []
       const limit = window.budget.limit_nano
       const amount = fairShare(limit, parts, own.server)
-      const isWanted = parts.some((part) => part.isLive && part.granted < fairShare(limit, parts, part.server))
-      return amount < own.granted && isWanted ? [{ ...placeOf(window), amount, known: 0 }] : []
+      return amount < own.granted && isWanted(limit, parts) ? [{ ...placeOf(window), amount, known: 0 }] : []
     })
     if (wishes.length === 0) return new Map()
     const held = await this.#shares.set(wishes, now)
@@ -158,36 +176,56 @@ export class Shares {
     return new Map(held.map(({ budget, since, amount }) => [keyOf(budget, since), amount]))
   }
 
-  /** Writes what this server gave up and takes what is free; its own rows as they stand then. */
-  async #write(
-    windows: readonly Divided[],
-    lowered: ReadonlyMap<string, number>,
-    now: number,
-  ): Promise<ReadonlyMap<string, ShareRow>> {
-    return this.#deps.db.tx(async (t) => {
+  /**
+   * Writes what this server gave up and takes what is free; its own rows as they stand then. Where what was seen says that nothing changes, nothing
+   * is locked: servers that have nothing to divide do not wait for each other.
+   */
+  async #write(seen: Division, round: Round): Promise<ReadonlyMap<string, ShareRow>> {
+    const { db } = this.#deps
+    const planned = await this.#plan(db, seen, round)
+    if (planned.changed.length === 0) return planned.own
+    return db.tx(async (t) => {
       await t.lock('llm_shares')
-      if (now - this.#forgotAt > FORGET_MS) await forget(t, now)
-      const fresh = await divisionOf(t, now)
-      const spent = await this.#spentBefore(t, windows, fresh, now)
-      const own = new Map<string, ShareRow>()
-      for (const window of windows) {
-        const key = keyOf(window.budget.id, window.since)
-        const base = spent.get(key)
-        if (base !== undefined) await put(t, window, { server: '', granted: base, used: base })
-        const parts = this.#partsOf(fresh, window, base)
-        const old = parts.find(({ server }) => server === this.#own.id)
-        const used = this.#used(window)
-        const self = { server: this.#own.id, used: this.#held.has(key) ? used : Math.max(used, old?.used ?? 0) }
-        const all = parts.map((part) => (part.server === self.server ? { ...part, ...self } : part))
-        const limit = window.budget.limit_nano
-        const wanted = Math.min(fairShare(limit, all, self.server), mostFor(limit, all, self.server))
-        const granted = lowered.get(key) ?? Math.max(old?.granted ?? 0, wanted)
-        own.set(key, { budget: window.budget.id, since: window.since, granted, ...self })
-        const before = fresh.rows.get(key)?.find(({ server }) => server === self.server)
-        if (before?.granted !== granted || before.used !== self.used) await put(t, window, { granted, ...self })
-      }
+      const { own, changed } = await this.#plan(t, await divisionOf(t, round.now), round)
+      for (const { window, row } of changed) await put(t, window, row)
       return own
     })
+  }
+
+  /** What the rows of this server should be, and which of them, and of what was spent before, do not stand there. */
+  async #plan(reader: Reader, found: Division, { windows, lowered, now }: Round): Promise<Plan> {
+    const spent = await this.#spentBefore(reader, windows, found, now)
+    const own = new Map<string, ShareRow>()
+    const changed: Plan['changed'][number][] = []
+    for (const window of windows) {
+      const key = keyOf(window.budget.id, window.since)
+      const base = spent.get(key)
+      if (base !== undefined) changed.push({ window, row: { server: '', granted: base, used: base } })
+      const parts = this.#partsOf(found, window, base)
+      const old = parts.find(({ server }) => server === this.#own.id)
+      const used = this.#used(window)
+      const self = { server: this.#own.id, used: this.#held.has(key) ? used : Math.max(used, old?.used ?? 0) }
+      const all = parts.map((part) => (part.server === self.server ? { ...part, ...self } : part))
+      const limit = window.budget.limit_nano
+      const wanted = Math.min(fairShare(limit, all, self.server), mostFor(limit, all, self.server))
+      const granted = lowered.get(key) ?? Math.max(old?.granted ?? 0, wanted)
+      own.set(key, { budget: window.budget.id, since: window.since, granted, ...self })
+      const before = found.rows.get(key)?.find(({ server }) => server === self.server)
+      if (before?.granted !== granted || before.used !== self.used) changed.push({ window, row: { granted, ...self } })
+    }
+    return { own, changed }
+  }
+
+  /** Each minute removes windows that are over and budgets that are gone, where there are some. */
+  async #forget(now: number): Promise<void> {
+    if (now - this.#forgotAt <= FORGET_MS) return
+    const { db } = this.#deps
+    if ((await db.get(`SELECT 1 AS one FROM llm_shares WHERE ${FORGOTTEN} LIMIT 1`, [now - KEPT_MS])) !== undefined)
+      await db.tx(async (t) => {
+        await t.lock('llm_shares')
+        await t.run(`DELETE FROM llm_shares WHERE ${FORGOTTEN}`, [now - KEPT_MS])
+      })
+    this.#forgotAt = now
   }
 
   /** Lets the gateways spend what the database says, and nothing of windows that it does not know. */
@@ -223,7 +261,7 @@ export class Shares {
 
   /** What others than this server are known to have spent of windows that are divided for the first time, where that is something. */
   async #spentBefore(
-    t: Tx,
+    reader: Reader,
     windows: readonly Divided[],
     { rows }: Division,
     now: number,
@@ -231,7 +269,7 @@ export class Shares {
     const fresh = windows.filter(({ budget, since }) => since <= now && !rows.has(keyOf(budget.id, since)))
     if (fresh.length === 0) return new Map()
     const known = await spentOf(
-      t,
+      reader,
       fresh.map(({ budget }) => budget),
       { now, windowStart },
     )
@@ -271,6 +309,12 @@ function placeOf({ budget, since, until }: Divided): Pick<ShareWish, 'budget' | 
   return { budget: budget.id, since, until }
 }
 
+/** Whether a server should have more than it has, or all of them together have more than there is. */
+function isWanted(limit: number, parts: readonly Part[]): boolean {
+  if (parts.reduce((sum, { granted }) => sum + granted, 0) > limit) return true
+  return parts.some((part) => part.isLive && part.granted < fairShare(limit, parts, part.server))
+}
+
 function keyOf(budget: string, since: number): string {
   return JSON.stringify([budget, since])
 }
@@ -294,10 +338,4 @@ async function put(
      ON CONFLICT (budget, since, server) DO UPDATE SET until = excluded.until, granted = excluded.granted, used = excluded.used`,
     [budget.id, since, server, budget.project, until, granted, used],
   )
-}
-
-/** Removes windows that are over and budgets that are gone. */
-async function forget(t: Tx, now: number): Promise<void> {
-  await t.run('DELETE FROM llm_shares WHERE until < ?', [now - KEPT_MS])
-  await t.run('DELETE FROM llm_shares WHERE budget NOT IN (SELECT id FROM llm_budgets WHERE hard <> 0)')
 }
