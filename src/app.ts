@@ -207,6 +207,7 @@ function llmDeps(
     dataDir,
     ifSound,
     askGateway: serving.askGateway,
+    published: serving.published,
     ...told('llm'),
   }
 }

@@ -9,6 +9,7 @@ import { routeCases } from './route/route.cases.ts'
 import { llmRemovalCases } from './removal.cases.ts'
 import { alertCases } from './calls/alerts.cases.ts'
 import { shareCases } from './shares/shares.cases.ts'
+import { stateCases } from './state/state.cases.ts'
 import { definitionCases } from './settings/definitions.cases.ts'
 import { endpointCases } from './settings/endpoints.cases.ts'
 import { gatewayCases } from './settings/gateway.cases.ts'
@@ -18,6 +19,6 @@ import { secretCases } from './settings/secrets.cases.ts'
 
 export function llmCases(name: string, open: () => Promise<{ db: Db; close(): Promise<void> }>): void {
   const settings = [gatewayCases, secretCases, definitionCases, endpointCases, linkCases]
-  const money = [keyCases, expiryCases, priceCases, shareCases, alertCases]
+  const money = [keyCases, expiryCases, priceCases, shareCases, stateCases, alertCases]
   describeTracking(`${name}: llm`, open, [...settings, ...money, routeCases, optionCases, healthCases, llmRemovalCases])
 }

@@ -17,6 +17,8 @@ import { llmPart, resetLlm } from './removal.ts'
 import { llmRoute } from './route/route.ts'
 import { llmRoutes } from './routes.ts'
 import { Shares } from './shares/shares.ts'
+import { stateRoute } from './state/state.ts'
+import type { StateDeps } from './state/state.ts'
 
 /** What the room stands on, and its ports. */
 export interface LlmDeps extends Omit<Llm, 'spentOf' | 'tokens'> {
@@ -29,6 +31,7 @@ export interface LlmDeps extends Omit<Llm, 'spentOf' | 'tokens'> {
   readonly changed: (endpoint: string) => void
   /** Port: how the server asks its own gateway. */
   readonly askGateway: AskGateway
+  readonly published: StateDeps['published']
   readonly onError: (error: unknown) => void
   /** How long calls are kept; default for ever. */
   readonly callAges?: CallAges
@@ -70,8 +73,14 @@ export function llmRoom(deps: LlmDeps): LlmRoom {
     },
   }
   const playground = playgroundPart({ ...deps, room, drain: () => calls.drain() })
+  const state = stateRoute({
+    ...deps,
+    shares: () => shares?.state,
+    expiry: () => expiry.state,
+    log: () => calls.logState(),
+  })
   return {
-    routes: [...llmRoutes(room), ...calls.routes, healthRoute(room), ...playground.routes],
+    routes: [...llmRoutes(room), ...calls.routes, healthRoute(room), state, ...playground.routes],
     async route() {
       await shares?.first()
       const route = await llmRoute(room)

@@ -34,6 +34,7 @@ import type { AskGateway } from './fleet/own-call.ts'
 import { places } from './fleet/places.ts'
 import type { Places, VersionPorts } from './fleet/places.ts'
 import { Publisher } from './fleet/publisher.ts'
+import type { Published } from './fleet/publisher.ts'
 import type { RoutingDeps } from './fleet/routing.ts'
 import { gatewayFigures, logLossesOf, servingUsage } from './records/figures.ts'
 import type { GatewayLogLoss } from './records/figures.ts'
@@ -96,6 +97,8 @@ export interface ServingRoom extends Endpoints {
   readonly lineage: LineageSource
   /** Port: how the server asks its own gateway. */
   readonly askGateway: AskGateway
+  /** Port: how settings come to the gateways. */
+  published(): Published
 }
 
 /** Makes the room; `start` brings it to life. */
@@ -152,6 +155,7 @@ export function servingRoom(deps: ServingDeps): ServingRoom {
     overridesOf,
     projectPart: { holds: holdsEndpoints },
     lineage: endpointLineage(db),
+    published: () => publisher.state,
     async askGateway(path, call) {
       const { gateway_url } = addresses()
       if (gateway_url === '')
@@ -163,7 +167,7 @@ export function servingRoom(deps: ServingDeps): ServingRoom {
 
 /** The gateway processes, and who keeps them at the newest table. */
 function openGateways(deps: ServingDeps, laidOut: Places): { fleet: Fleet; publisher: Publisher } {
-  const { db, dataDir, log } = deps
+  const { db, clock, dataDir, log } = deps
   const fleet = new Fleet({
     ...deps.gateways,
     dataDir,
@@ -176,6 +180,7 @@ function openGateways(deps: ServingDeps, laidOut: Places): { fleet: Fleet; publi
   })
   const publisher = new Publisher({
     db,
+    clock,
     places: laidOut,
     open: deps.open,
     tokens: () => deps.tokens.valid(),

@@ -69,7 +69,6 @@ const MEANT: Readonly<Record<string, readonly [count: number, reason: string]>> 
   ],
   'src/store/postgres/snapshot.ts': [1, 'statistics of the planner'],
   'src/store/postgres/statistics.ts': [1, 'statistics of the planner'],
-  'src/store/segments/follower.ts': [1, TOLD],
   'src/store/sqlite/sqlite.ts': [1, 'the next checkpoint does the same'],
   'src/store/writable.ts': [1, SAID],
   'src/transfer/server/calls.ts': [1, 'the text of a refusal, which is told without it'],

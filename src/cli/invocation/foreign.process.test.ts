@@ -110,6 +110,7 @@ const WORDS: Readonly<Record<string, readonly string[]>> = {
   'llm budgets': ['budgets'],
   'llm budgets add': ['budgets', 'add', '5'],
   'llm servers': ['servers'],
+  'llm state': ['state'],
   'llm servers remove': ['servers', 'remove', 'srv-1'],
   'llm prices': ['prices'],
   'llm prices add': ['prices', 'add', 'openai/gpt-4o-mini', '--input', '1', '--output', '2'],

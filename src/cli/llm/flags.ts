@@ -5,9 +5,9 @@ export const LLM_COMMANDS: readonly Command[] = [
   {
     name: 'llm',
     summary:
-      'List, add and remove providers, endpoints, virtual keys, budgets and prices of language models, and the servers that divide budgets; ask a model',
+      'List, add and remove providers, endpoints, virtual keys, budgets and prices of language models, and the servers that divide budgets; ask a model; say what of it fails',
     usage:
-      '[providers|endpoints|keys|budgets|prices|servers] [list] | providers|endpoints|keys add NAME | budgets add DOLLARS | prices add PROVIDER/MODEL | prices import FILE | endpoints change NAME | providers|endpoints|keys|budgets|servers remove NAME | ask ENDPOINT [TEXT]',
+      '[providers|endpoints|keys|budgets|prices|servers] [list] | providers|endpoints|keys add NAME | budgets add DOLLARS | prices add PROVIDER/MODEL | prices import FILE | endpoints change NAME | providers|endpoints|keys|budgets|servers remove NAME | ask ENDPOINT [TEXT] | state',
     example: 'slipway llm endpoints add chat --model openai/gpt-4o-mini --fallback local/llama3.1',
     flags: [
       ...SERVER_FLAGS,

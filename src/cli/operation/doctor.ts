@@ -9,6 +9,8 @@ import { ifRefused } from '../../contract/absence/absent.ts'
 import { endpointViewApi } from '../../contract/endpoint-view.ts'
 import { authApi } from '../../contract/auth.ts'
 import { imagesApi } from '../../contract/images/images.ts'
+import { llmStateApi } from '../../contract/llm/state.ts'
+import { partTitle, stateLines } from '../../contract/llm/state-words.ts'
 import { monitoringApi } from '../../contract/monitoring.ts'
 import { lineApi } from '../../contract/pipelines/line.ts'
 import { pipelinesApi } from '../../contract/pipelines.ts'
@@ -42,7 +44,7 @@ const LONGEST_WAIT_S = 60
 
 export async function run(invocation: Invocation): Promise<number> {
   const place = await placeOf(invocation)
-  const findings = await Promise.all([
+  const looked = await Promise.all([
     node(),
     python(),
     disk(place),
@@ -58,7 +60,9 @@ export async function run(invocation: Invocation): Promise<number> {
     webhooks(place),
     images(place),
     isolation(place),
+    languageModels(place),
   ])
+  const findings = looked.flat()
   invocation.out.data(findings)
   for (const finding of findings) {
     const good = finding.warn === true ? paint('yellow', 'warn') : paint('green', 'ok  ')
@@ -361,6 +365,23 @@ function triggers(place: Place): Promise<Finding> {
     const told = blind.map(({ project, name, trouble }) => `${project}/${name}: ${trouble ?? ''}`)
     return { ok: false, detail: `these start nothing: ${told.join('; ')}${more}` }
   })
+}
+
+/** What of the loops of language models is wrong or off, a line each; none where all is well. */
+async function languageModels(place: Place): Promise<Finding[]> {
+  const found: Finding[] = []
+  const asking = await asked(place, 'Language models', async (client) => {
+    for (const { part, level, text } of stateLines(await client.call(llmStateApi.llmState)))
+      if (level !== 'ok')
+        found.push({
+          what: `LLM ${partTitle(part)}`,
+          ok: level !== 'wrong',
+          ...(level !== 'wrong' && { warn: true as const }),
+          detail: text,
+        })
+    return { ok: true, detail: '' }
+  })
+  return asking.ok ? found : [asking]
 }
 
 /** Whether the database and the files are what was written. */

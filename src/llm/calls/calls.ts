@@ -7,7 +7,9 @@ import type { BudgetRoute } from '../../gateway/table/llm.ts'
 import { mount } from '../../http/mount.ts'
 import type { Mounted } from '../../http/mount.ts'
 import type { Reader } from '../../store/db.ts'
+import { DAY_MS } from '../../contract/ids.ts'
 import { faultPoint } from '../../store/fault.ts'
+import type { RoundState } from '../../store/rounds.ts'
 import { Follower } from '../../store/segments/follower.ts'
 import { insertSpans } from '../../traces/spans/ingest.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
@@ -40,6 +42,17 @@ export interface CallsDeps {
   readonly keepMs?: number
 }
 
+/** How far the log is taken in. */
+export interface LogState {
+  readonly rounds: RoundState
+  /** Bytes of the log of this server that wait. */
+  readonly bytes: number
+  /** When the first call that waits ended, ms; null = none does. */
+  readonly oldest: number | null
+  /** Bytes that were no record, and records that could not be read, of segments that were read within a day, of all servers. */
+  readonly unreadable: number
+}
+
 export interface CallsPart {
   readonly routes: readonly Mounted[]
   /** Follows the log from now on. */
@@ -48,6 +61,8 @@ export interface CallsPart {
   stop(): Promise<void>
   /** Takes in what is in the log now; returns how many records that were. */
   drain(): Promise<number>
+  /** How far the log is taken in now. */
+  logState(): Promise<LogState>
   /** What budgets were charged with in their windows of a time (ms), by the calls that were taken in. */
   spentOf(
     reader: Reader,
@@ -94,6 +109,21 @@ export function callsPart(deps: CallsDeps): CallsPart {
     start: () => follower.start(),
     stop: () => follower.stop(),
     drain: () => follower.drain(),
+    async logState() {
+      const { bytes, first } = await follower.waiting()
+      const ends = first.map(({ started, us }) => started + us / 1000)
+      const oldest = ends.length === 0 ? null : Math.min(...ends)
+      return { rounds: follower.rounds, bytes, oldest, unreadable: await unreadableSince(db, clock() - DAY_MS) }
+    },
     spentOf: (reader, budgets, now) => spentOf(reader, budgets, { now, windowStart }),
   }
+}
+
+/** What could not be read of segments of which something was read since then, ms. */
+async function unreadableSince(reader: Reader, since: number): Promise<number> {
+  const row = await reader.get<{ n: number }>(
+    'SELECT CAST(COALESCE(SUM(damaged), 0) AS BIGINT) AS n FROM llm_offsets WHERE damaged > 0 AND updated_at > ?',
+    [since],
+  )
+  return row?.n ?? 0
 }

@@ -2,6 +2,8 @@
 import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
 import type { Clock } from '../../contract/ids.ts'
 import type { Db } from '../../store/db.ts'
+import { Rounds } from '../../store/rounds.ts'
+import type { RoundState } from '../../store/rounds.ts'
 
 /** How long is kept, ms; what is absent stays for ever. */
 export interface CallAges {
@@ -19,6 +21,21 @@ const DELETE = `DELETE FROM llm_calls WHERE id IN (SELECT id FROM llm_calls WHER
 const CLEAR = `UPDATE llm_calls SET content = NULL
   WHERE id IN (SELECT id FROM llm_calls WHERE content IS NOT NULL AND started < ? ${OLDEST})`
 
+/** What a round removed. */
+export interface Removed {
+  /** Rows of calls. */
+  readonly calls: number
+  /** Rows that lost request and answer. */
+  readonly contents: number
+}
+
+export interface ExpiryState {
+  readonly ages: CallAges
+  readonly rounds: RoundState
+  /** By the last round that went well; null = none yet. */
+  readonly removed: Removed | null
+}
+
 interface ExpiryDeps {
   readonly db: Pick<Db, 'tx'>
   readonly clock: Clock
@@ -29,12 +46,19 @@ interface ExpiryDeps {
 /** Removes what is too old from the start on, and each hour again. Several at once remove the same. */
 export class Expiry {
   readonly #deps: ExpiryDeps
+  readonly #rounds: Rounds
+  #removed: Removed | null = null
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
   #stopped = false
 
   constructor(deps: ExpiryDeps) {
     this.#deps = deps
+    this.#rounds = new Rounds(deps.clock)
+  }
+
+  get state(): ExpiryState {
+    return { ages: this.#deps.ages, rounds: this.#rounds.state, removed: this.#removed }
   }
 
   start(): void {
@@ -58,21 +82,30 @@ export class Expiry {
    * is under way.
    */
   run(): Promise<void> {
-    this.#running ??= this.#expire().finally(() => (this.#running = undefined))
+    this.#running ??= this.#round().finally(() => (this.#running = undefined))
     return this.#running
   }
 
-  async #expire(): Promise<void> {
-    const { db, clock, ages } = this.#deps
-    const steps = [
-      [DELETE, ages.calls],
-      [CLEAR, ages.content],
-    ] as const
-    for (const [statement, age] of steps) {
-      if (age === undefined) continue
-      const before = Math.floor((clock() - age) / DAY_MS) * DAY_MS
-      for (let changed = BATCH; changed === BATCH && !this.#stopped;)
-        changed = await db.tx((t) => t.run(statement, [before, BATCH]))
+  async #round(): Promise<void> {
+    try {
+      const { calls: ofCalls, content: ofContents } = this.#deps.ages
+      const calls = await this.#expire(DELETE, ofCalls)
+      this.#removed = { calls, contents: await this.#expire(CLEAR, ofContents) }
+      this.#rounds.went()
+    } catch (error) {
+      this.#rounds.failed(error)
+      throw error
     }
+  }
+
+  /** Runs a statement until it finds nothing more; the rows that it changed. */
+  async #expire(statement: string, age: number | undefined): Promise<number> {
+    if (age === undefined) return 0
+    const { db, clock } = this.#deps
+    const before = Math.floor((clock() - age) / DAY_MS) * DAY_MS
+    let sum = 0
+    for (let changed = BATCH; changed === BATCH && !this.#stopped; sum += changed)
+      changed = await db.tx((t) => t.run(statement, [before, BATCH]))
+    return sum
   }
 }

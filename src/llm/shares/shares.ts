@@ -8,6 +8,8 @@ import type { ShareWish } from '../../gateway/llm/money/shares.ts'
 import { windowEnd, windowStart } from '../../gateway/llm/money/windows.ts'
 import type { BudgetWindow } from '../../gateway/table/llm.ts'
 import type { Db, Reader, Tx } from '../../store/db.ts'
+import { Rounds } from '../../store/rounds.ts'
+import type { RoundState } from '../../store/rounds.ts'
 import { spentOf } from '../calls/spent.ts'
 import { fairShare, GONE_MS, mostFor } from './division.ts'
 import type { Part } from './division.ts'
@@ -89,11 +91,17 @@ export class Shares {
   #forgotAt = -Infinity
   #running: Promise<void> | undefined
   #first: Promise<void> | undefined
-  #isFailing = false
+  readonly #rounds: Rounds
   #timer: NodeJS.Timeout | undefined
 
   constructor(deps: SharesDeps) {
     this.#deps = deps
+    this.#rounds = new Rounds(deps.clock)
+  }
+
+  /** How it goes, and as whom: the id of this server, undefined until it has divided something. */
+  get state(): { readonly rounds: RoundState; readonly self: string | undefined } {
+    return { rounds: this.#rounds.state, self: this.#self?.id }
   }
 
   /** Resolves after the first division, whether it was one or failed. */
@@ -106,10 +114,10 @@ export class Shares {
     await this.#running
     this.#running ??= this.#round()
       .then(
-        () => void (this.#isFailing = false),
+        () => this.#rounds.went(),
         (error: unknown) => {
-          if (!this.#isFailing) this.#deps.onError(error)
-          this.#isFailing = true
+          if (this.#rounds.state.fault === null) this.#deps.onError(error)
+          this.#rounds.failed(error)
         },
       )
       .finally(() => (this.#running = undefined))

@@ -77,6 +77,7 @@ async function open(t: TestContext) {
   const state = {
     gateways: [] as GatewayFile[],
     tokens: [TOKEN],
+    now: 1000,
     llm: undefined as LlmRoute | undefined,
     askLlm: async () => state.llm,
   }
@@ -104,6 +105,7 @@ async function open(t: TestContext) {
   }
   const publisher = new Publisher({
     db,
+    clock: () => state.now,
     places,
     open: false,
     file,

@@ -1,5 +1,8 @@
 /** Keeps every gateway at the newest routing table: on change at once, and again for those that missed it. */
 import type { Db } from '../../store/db.ts'
+import type { Clock } from '../../contract/ids.ts'
+import { Rounds } from '../../store/rounds.ts'
+import type { RoundState } from '../../store/rounds.ts'
 import { pushTable } from './admin-client.ts'
 import type { Pushed, RoutingDeps } from './routing.ts'
 import { buildTable, pushAll } from './routing.ts'
@@ -13,6 +16,7 @@ import type { RoutingTable } from '../../gateway/table/table.ts'
 
 export interface PublisherDeps extends RoutingDeps {
   readonly db: Db
+  readonly clock: Clock
   readonly places: Places
   /** File from which a gateway starts without control. */
   readonly file: string
@@ -20,6 +24,15 @@ export interface PublisherDeps extends RoutingDeps {
   /** Keeps who scores a version, where another form of it answers from now on. */
   readonly renewed: (of: ModelVersion, place: Place) => Promise<void>
   readonly onError: (error: unknown) => void
+}
+
+/** How settings of language models come to the gateways. */
+export interface Published {
+  /** When all gateways that run took settings that were read then, ms; null = not yet. */
+  readonly at: number | null
+  /** Looks at whether something changed; one fails also where what changed does not reach a gateway. */
+  readonly looks: RoundState
+  readonly gateways: number
 }
 
 const LOOK_MS = 1000
@@ -39,7 +52,11 @@ export class Publisher {
   #tokens = ''
   #llm: string | undefined
   /** Why the settings of language models could not be read at the last try; undefined = they could. */
-  #llmFault: string | undefined
+  #llmFault: Error | undefined
+  /** Why the file of the last table could not be written. */
+  #fileFault: Error | undefined
+  readonly #looks: Rounds
+  #publishedAt: number | null = null
   #looking = false
   #lookAgain = false
   #behind = false
@@ -51,6 +68,11 @@ export class Publisher {
 
   constructor(deps: PublisherDeps) {
     this.#deps = deps
+    this.#looks = new Rounds(deps.clock)
+  }
+
+  get state(): Published {
+    return { at: this.#publishedAt, looks: this.#looks.state, gateways: this.#deps.gateways().length }
   }
 
   start(): void {
@@ -107,14 +129,17 @@ export class Publisher {
     this.#llm = settingsText(table.llm)
     try {
       writeWhole(this.#deps.file, JSON.stringify(table))
+      this.#fileFault = undefined
     } catch (error) {
       // A full disk: those that run still get the table.
       this.#deps.onError(error)
+      this.#fileFault = error as Error
     }
     const gateways = this.#deps.gateways()
     const pushed = await pushAll(gateways, table)
     this.#behind = pushed.reached.length < gateways.length
     this.#missing = missing
+    if (this.#llmFault === undefined && !this.#behind) this.#publishedAt = this.#deps.clock()
     this.#note(pushed.failed)
     return pushed
   }
@@ -130,18 +155,19 @@ export class Publisher {
       return llm
     } catch (error) {
       const { message } = error as Error
-      if (message !== this.#llmFault)
+      if (message !== this.#llmFault?.message)
         this.#deps.onError(
           new Error(`gateways go on with the settings of language models that they have: ${message}`, { cause: error }),
         )
-      this.#llmFault = message
+      this.#llmFault = error as Error
       return before
     }
   }
 
-  /** What did not load is laid out anew before it is tried again: its files may be gone. */
+  /** What did not load is laid out anew before it is tried again: its files may be gone. A file that was not written is tried again as well. */
   #note(failed: readonly LoadFailure[]): void {
-    this.#failedAt = failed.length > 0 ? performance.now() : undefined
+    const isAgain = failed.length > 0 || this.#fileFault !== undefined
+    this.#failedAt = isAgain ? performance.now() : undefined
     for (const { endpoint, version, reason } of failed) {
       this.#deps.onError(new Error(`${endpoint} version ${version} did not load: ${reason}`))
       const model = this.#last?.endpoints.find(({ name }) => name === endpoint)?.model
@@ -194,17 +220,28 @@ export class Publisher {
     do {
       this.#lookAgain = false
       try {
-        await this.#look()
+        if (await this.#look()) this.#noteLook()
       } catch (error) {
         this.#deps.onError(error)
+        this.#looks.failed(error)
       }
     } while (this.#lookAgain && this.#timer !== undefined)
     this.#looking = false
   }
 
-  /** Publishes again when something changed that nobody announced: tokens, language models, another replica's epoch, a gateway that missed it. */
-  async #look(): Promise<void> {
-    if (this.#running !== undefined) return
+  #noteLook(): void {
+    const fault = this.#llmFault ?? this.#fileFault
+    if (fault !== undefined) this.#looks.failed(fault)
+    else if (this.#behind) this.#looks.failed(new Error('a gateway did not take the newest table'))
+    else this.#looks.went()
+  }
+
+  /**
+   * Publishes again when something changed that nobody announced: tokens, language models, another replica's epoch, a gateway that missed it. False
+   * where a publish was under way.
+   */
+  async #look(): Promise<boolean> {
+    if (this.#running !== undefined) return false
     const gone = performance.now() - this.#checkedAt > CHECK_MS && (await this.#check())
     const renewed = await this.#renewed()
     const arrived = await this.#arrived()
@@ -214,6 +251,7 @@ export class Publisher {
     const llm = settingsText(await this.#llmRoute(this.#last?.llm))
     const told = epoch !== this.#last?.epoch || tokens !== this.#tokens || llm !== this.#llm
     if (gone || renewed || arrived || this.#behind || again || told) await this.publish()
+    return true
   }
 }
 

@@ -4,6 +4,8 @@ import type { FSWatcher } from 'node:fs'
 import { DAY_MS } from '../../contract/ids.ts'
 import type { Clock } from '../../contract/ids.ts'
 import type { Db, Tx } from '../db.ts'
+import { Rounds } from '../rounds.ts'
+import type { RoundState } from '../rounds.ts'
 import { listSegments, readSegment } from './segments.ts'
 import type { SegmentChunk, SegmentFile } from './segments.ts'
 
@@ -34,6 +36,14 @@ const SWEEP_MS = 60_000
 /** A file whose writer has not touched it for this long will not grow: its writer is dead. */
 const ABANDONED_MS = 10 * 60_000
 
+/** What is in the log and not taken in yet. `R` is a row that a record holds. */
+export interface Waiting<R> {
+  /** Bytes behind the offsets, in segments of which more can be read. */
+  readonly bytes: number
+  /** The first rows that wait, of each segment. */
+  readonly first: readonly R[]
+}
+
 interface Known {
   next: number
   /** Size, and whether it was finished, when nothing more was to be read; nothing is new while they stay. */
@@ -46,6 +56,7 @@ export class Follower<R, W> {
   readonly #chunkBytes: number
   readonly #keepMs: number
   readonly #known = new Map<string, Known>()
+  readonly #rounds: Rounds
   #watcher: FSWatcher | undefined
   #wake: (() => void) | undefined
   #loop: Promise<void> | undefined
@@ -57,6 +68,29 @@ export class Follower<R, W> {
     this.#options = options
     this.#chunkBytes = options.chunkBytes ?? 128 * 1024
     this.#keepMs = options.keepMs ?? DAY_MS
+    this.#rounds = new Rounds(options.clock)
+  }
+
+  /** How it goes: a round is one look at all segments, to the end of each. */
+  get rounds(): RoundState {
+    return this.#rounds.state
+  }
+
+  /** What waits now; a record of which only a part is written does not. Reads a chunk of each segment of which more can be read. */
+  async waiting(): Promise<Waiting<R>> {
+    const { db, folder, offsets, parse } = this.#options
+    let bytes = 0
+    const first: R[] = []
+    for (const { name, path, finished } of listSegments(folder)) {
+      const next = this.#known.get(name)?.next ?? (await nextOf(db, offsets, name))
+      const size = sizeOf(path)
+      if (size === undefined || size <= next) continue
+      const chunk = readSegment(path, next, this.#chunkBytes, finished)
+      if (chunk.next === next) continue
+      bytes += size - next
+      first.push(...rowsOf(chunk, parse).rows.slice(0, 1))
+    }
+    return { bytes, first }
   }
 
   start(): void {
@@ -77,7 +111,10 @@ export class Follower<R, W> {
   /** Takes in what is in the log now; returns the number of rows. One call runs at a time. */
   drain(): Promise<number> {
     const result = this.#draining.then(() => this.#drain())
-    this.#draining = result.catch(() => undefined)
+    this.#draining = result.then(
+      () => this.#rounds.went(),
+      (error: unknown) => this.#rounds.failed(error),
+    )
     return result
   }
 
@@ -146,8 +183,7 @@ export class Follower<R, W> {
 
   async #offset(segment: string): Promise<Known> {
     const { db, offsets } = this.#options
-    const row = await db.get<{ next: number }>(`SELECT next FROM ${offsets} WHERE segment = ?`, [segment])
-    const known = { next: row?.next ?? 0, seen: '' }
+    const known = { next: await nextOf(db, offsets, segment), seen: '' }
     this.#known.set(segment, known)
     return known
   }
@@ -215,6 +251,12 @@ async function advance(
     [to.next, to.damaged, to.now, segment, from],
   )
   return moved === 1
+}
+
+/** The offset up to which a segment was read. */
+async function nextOf(db: Db, offsets: string, segment: string): Promise<number> {
+  const row = await db.get<{ next: number }>(`SELECT next FROM ${offsets} WHERE segment = ?`, [segment])
+  return row?.next ?? 0
 }
 
 function sizeOf(path: string): number | undefined {

@@ -5,10 +5,12 @@ import { llmHealthApi } from '../../../src/contract/llm/health.ts'
 import { llmKeysApi } from '../../../src/contract/llm/keys.ts'
 import { llmPricesApi } from '../../../src/contract/llm/prices.ts'
 import { llmProvidersApi } from '../../../src/contract/llm/providers.ts'
+import { llmStateApi } from '../../../src/contract/llm/state.ts'
 import { on } from './reply.ts'
 import type { Recorded } from './reply.ts'
 import * as llm from './llm.ts'
 import { health } from './llm-health.ts'
+import { state } from './llm-state.ts'
 
 /** Of a server whose programs call language models; `empty` is one on which nothing has happened. */
 export function recordedLlm(now: number, empty: boolean): Recorded[] {
@@ -31,6 +33,7 @@ export function recordedLlm(now: number, empty: boolean): Recorded[] {
     on(llmProvidersApi.createLlmProvider, () => llm.providers(now)[0]),
     on(llmProvidersApi.removeLlmProvider, () => ({})),
     on(llmHealthApi.llmProvidersHealth, () => health(now, empty)),
+    on(llmStateApi.llmState, () => state(now)),
     on(llmProvidersApi.listLlmEndpoints, () => some(llm.endpoints(now))),
     on(llmProvidersApi.createLlmEndpoint, () => endpoint),
     on(llmProvidersApi.removeLlmEndpoint, () => ({})),

@@ -6,6 +6,7 @@ import type { llmHealthApi } from '../../../src/contract/llm/health.ts'
 import type { llmKeysApi } from '../../../src/contract/llm/keys.ts'
 import type { llmPricesApi } from '../../../src/contract/llm/prices.ts'
 import type { llmProvidersApi } from '../../../src/contract/llm/providers.ts'
+import type { llmStateApi } from '../../../src/contract/llm/state.ts'
 import type { Reply } from '../../../src/contract/route.ts'
 import type { LlmRange, LlmSearch } from '../address.ts'
 import { call } from '../api.ts'
@@ -99,6 +100,11 @@ export const llmProviders = get<typeof llmProvidersApi.listLlmProviders>(['llm',
 /** As calls, it goes on while a page stands open. */
 export const llmHealth = {
   ...get<typeof llmHealthApi.llmProvidersHealth>(['llm', 'health'], '/v1/llm/providers/health'),
+  refetchInterval: FRESH_MS,
+}
+/** What fails there is told by no change of the stream. */
+export const llmState = {
+  ...get<typeof llmStateApi.llmState>(['llm', 'state'], '/v1/llm/state'),
   refetchInterval: FRESH_MS,
 }
 export const llmEndpoints = get<typeof llmProvidersApi.listLlmEndpoints>(['llm', 'endpoints'], '/v1/llm/endpoints')

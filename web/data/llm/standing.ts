@@ -1,5 +1,7 @@
 /** What of the language models does not work as it is set up, in sentences. */
-import { plural } from '../../../src/contract/text/format.ts'
+import type { LlmState } from '../../../src/contract/llm/state.ts'
+import { partTitle, stateTroubles } from '../../../src/contract/llm/state-words.ts'
+import { exact, fullSentence, plural } from '../../../src/contract/text/format.ts'
 import type { LlmEndpoint, LlmProvider, PricedModel } from './queries.ts'
 
 export interface SetUp {
@@ -30,6 +32,16 @@ const NAMED = 3
 function listed(names: readonly string[]): string {
   const [first, rest] = [names.slice(0, NAMED).join(', '), names.length - NAMED]
   return rest > 0 ? `${first} and ${plural(rest, 'more model')}` : first
+}
+
+/** A time as the API writes it. */
+const TIME = /\d{4}-\d\d-\d\dT[\d:.]+Z/g
+
+/** One sentence for each thing on the server that somebody should know of, with times in the reader's zone; none where all is well. */
+export function troublesOf(state: LlmState): string[] {
+  return stateTroubles(state).map(({ part, text }) =>
+    fullSentence(`${partTitle(part)}: ${text.replaceAll(TIME, (time) => exact(time))}`),
+  )
 }
 
 /** A step towards the first call: what it is for, its command, and whether it is done. */

@@ -6,6 +6,7 @@ import { pageMarkup, textOf } from '../../../test/web/components.ts'
 import type { Surroundings } from '../../../test/web/components.ts'
 import * as llm from '../../../test/web/recorded/llm.ts'
 import { health } from '../../../test/web/recorded/llm-health.ts'
+import { brokenState, state } from '../../../test/web/recorded/llm-state.ts'
 
 type Role = NonNullable<Surroundings['role']>
 type Data = NonNullable<Surroundings['data']>
@@ -54,6 +55,32 @@ test('calls whose price is not known are told as such, and cost no $0.00', async
     await overview(called('endpoint', { ...all, total: { ...all.total, unpriced: 0 } }).concat(SET_UP)),
   )
   assert.match(known, /Without a price none/)
+})
+
+test('what fails on the server stands above the calls, and nothing where all is well', async () => {
+  const around: Data = [...called('endpoint'), ...SET_UP]
+  const plain = textOf(await overview(around))
+  const of = async (value: ReturnType<typeof state>) => textOf(await overview([...around, [['llm', 'state'], value]]))
+  assert.equal(await of(state(NOW)), plain)
+  const off = { ...state(NOW).retention, state: 'off', calls_ms: null, content_ms: null } as const
+  assert.equal(await of({ ...state(NOW), retention: off }), plain, 'what is off is not wrong')
+  const text = await of(brokenState(NOW))
+  for (const trouble of [
+    /Budgets: server ml-2:\/var\/slipway was last seen at 2026-03-17 [\d:]+ \S+ and holds \$198\.25 of budgets/,
+    /Budgets: this server may spend nothing of bud_1 of project default: /,
+    /Settings: old since 2026-03-17 [\d:]+ \S+, gateways go on with those of 2026-03-17 .*: the database does not answer\./,
+    /Retention: old calls stay since /,
+    /Log: 5 MiB wait, the oldest call for 7 min; /,
+    /Log: 3 bytes or records of the last day could not be read/,
+  ])
+    assert.match(text, trouble)
+  const error = new CallError(503, { code: 'unavailable', message: 'busy', help: '', request_id: 'req_9' })
+  const unread = await pageMarkup('llm/overview', 'OverviewPage', {
+    at: '/llm',
+    data: around,
+    failed: [[['llm', 'state'], error]],
+  })
+  assert.match(textOf(unread), /Whether budgets, settings, retention and the log are well could not be read/)
 })
 
 test('where no call has a price, the sum of costs says so', async () => {

@@ -14,7 +14,7 @@ import { KeyFigures } from '../../parts/llm/key-figures.tsx'
 import { LlmTabs } from '../../parts/llm/llm-tabs.tsx'
 import { OverviewCharts } from '../../parts/llm/overview-charts.tsx'
 import { ProviderLines } from '../../parts/llm/provider-health.tsx'
-import { Faults, SetUp, useSetUp } from '../../parts/llm/set-up.tsx'
+import { Faults, SetUp, StateStrip, useSetUp } from '../../parts/llm/set-up.tsx'
 import { Page, Panel } from '../../parts/page/page.tsx'
 import { Empty, Loaded, Loading } from '../../parts/page/placeholders.tsx'
 import { PagedList, rowsOf } from '../../parts/table/paged-list.tsx'
@@ -39,6 +39,7 @@ export function OverviewPage() {
       actions={<Times />}
     >
       <LlmTabs />
+      <StateStrip />
       <Loaded query={overview} what="The calls of language models" height={640}>
         {(data) =>
           setUp === undefined ? (

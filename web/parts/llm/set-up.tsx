@@ -1,7 +1,7 @@
-/** The way to the first call of a language model, and what of the set-up is off. */
+/** The way to the first call of a language model, and what of the set-up and of the server is off. */
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { faultsOf, stepsOf } from '../../data/llm/standing.ts'
+import { faultsOf, stepsOf, troublesOf } from '../../data/llm/standing.ts'
 import * as llm from '../../data/llm/queries.ts'
 import * as read from '../../data/queries.ts'
 import { Command } from '../page/command.tsx'
@@ -42,6 +42,24 @@ export function Faults({ faults }: { faults: readonly string[] }) {
       <p>
         <Link to="/llm/providers">Providers and prices</Link>
       </p>
+    </div>
+  )
+}
+
+/** What on the server fails that no call tells of; nothing where all is well, or while that is not known. */
+export function StateStrip() {
+  const { data, error } = useQuery(llm.llmState)
+  const unread = data === undefined && error !== null
+  const troubles = data === undefined ? [] : troublesOf(data)
+  if (troubles.length === 0 && !unread) return null
+  return (
+    <div className="notice" role="status">
+      <ul className="stack break" style={{ gap: 4 }}>
+        {unread && <li>Whether budgets, settings, retention and the log are well could not be read.</li>}
+        {troubles.map((trouble) => (
+          <li key={trouble}>{trouble}</li>
+        ))}
+      </ul>
     </div>
   )
 }
