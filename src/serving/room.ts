@@ -98,7 +98,7 @@ export interface ServingRoom extends Endpoints {
   /** Port: how the server asks its own gateway. */
   readonly askGateway: AskGateway
   /** Port: how settings come to the gateways. */
-  published(): Published
+  readonly published: () => Published
 }
 
 /** Makes the room; `start` brings it to life. */

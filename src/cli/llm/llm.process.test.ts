@@ -8,7 +8,9 @@ import { llmBudgetsApi, type LlmBudget } from '../../contract/llm/budgets.ts'
 import { llmKeysApi, type LlmKey } from '../../contract/llm/keys.ts'
 import { llmPricesApi, type KeptPrice, type LlmPrice } from '../../contract/llm/prices.ts'
 import { llmProvidersApi, type LlmEndpoint, type LlmProvider } from '../../contract/llm/providers.ts'
+import { llmStateApi } from '../../contract/llm/state.ts'
 import type { Route } from '../../contract/route.ts'
+import * as states from '../../../test/web/recorded/llm-state.ts'
 import { startRecorded } from '../recorded-server.fixture.ts'
 import type { RecordedServer } from '../recorded-server.fixture.ts'
 import { usage } from '../run-command.fixture.ts'
@@ -383,6 +385,31 @@ describe('slipway llm budgets and prices', () => {
     assert.deepEqual(said.lines, ['new or changed prices: 1; as before: 0; skipped: 0'])
     writeFileSync(file, '[]')
     await assert.rejects(say('prices import', file), usage(/no JSON object of models/))
+  })
+})
+
+describe('slipway llm state', () => {
+  it('has a line for each part and each thing that is wrong with it, and the servers', async () => {
+    const now = Date.parse('2026-05-03T10:00:00Z')
+    server.answer(llmStateApi.llmState, states.state(now))
+    const well = await say('state')
+    assert.deepEqual([well.code, well.data], [0, [states.state(now)]])
+    assert.match(
+      well.lines.join('\n'),
+      /^ok {3}budgets: divided among 2 servers, .*\nok {3}settings: 2 gateways with the newest, .*\nok {3}retention: calls are kept for 90 d, their contents for 30 d; the round of .* removed 1,200 calls and 3,800 contents\nok {3}log: all calls are taken in$/m,
+    )
+    server.answer(llmStateApi.llmState, states.brokenState(now))
+    const lines = (await say('state')).lines.map((line) => line.slice(0, 14))
+    assert.deepEqual(lines, [
+      'ok   budgets: ',
+      'warn budgets: ',
+      'warn budgets: ',
+      'FAIL settings:',
+      'FAIL retention',
+      'FAIL log: 5 Mi',
+      'warn log: 3 by',
+    ])
+    await assert.rejects(say('state', 'all'), usage(/"all" is one argument too many/))
   })
 })
 

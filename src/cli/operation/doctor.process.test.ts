@@ -5,10 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { freePort } from '../../../test/programs/free-port.ts'
+import * as llm from '../../../test/web/recorded/llm-state.ts'
 import { endpointViewApi } from '../../contract/endpoint-view.ts'
 import { authApi } from '../../contract/auth.ts'
 import { problem } from '../../contract/errors.ts'
 import type { Watched } from '../../contract/endpoint-view.ts'
+import { llmStateApi } from '../../contract/llm/state.ts'
 import { imagesApi } from '../../contract/images/images.ts'
 import { lineApi } from '../../contract/pipelines/line.ts'
 import { pipelinesApi } from '../../contract/pipelines.ts'
@@ -310,6 +312,41 @@ describe('the doctor', () => {
     const slow = `0 running, 0 waiting; ${places(0)}; what forks steps was lost`
     const said = await withToken('slw_a', () => finding('Steps'))
     assert.deepEqual(said, { what: 'Steps', ok: true, warn: true, detail: slow })
+  })
+
+  it('has a line for each loop of language models that is wrong or off, and none where all is well', async () => {
+    const lines = async () => {
+      const { data, code } = await withToken('slw_a', () => server.slipway('doctor', '--data', server.data))
+      const found = (data[0] as Finding[]).filter(({ what }) => /^(?:LLM|Language)/.test(what))
+      return { code, found: found.map(({ what, ok, warn, detail }) => [what, ok, warn ?? false, detail] as const) }
+    }
+    const now = Date.parse(AT)
+    const well = llm.state(now)
+    server.answer(llmStateApi.llmState, well)
+    assert.deepEqual((await lines()).found, [])
+    server.answer(llmStateApi.llmState, {
+      ...well,
+      retention: { ...well.retention, state: 'off', calls_ms: null, content_ms: null },
+    })
+    const [[what, ok, warn, detail] = []] = (await lines()).found
+    assert.deepEqual([what, ok, warn], ['LLM retention', true, true])
+    assert.match(detail ?? '', /kept for ever .*SLIPWAY_LLM_CALLS_DAYS/)
+    server.answer(llmStateApi.llmState, llm.brokenState(now))
+    const { code, found } = await lines()
+    assert.deepEqual(
+      found.map(([part, isOk]) => [part, isOk]),
+      [
+        ['LLM budgets', true],
+        ['LLM budgets', true],
+        ['LLM settings', false],
+        ['LLM retention', false],
+        ['LLM log', false],
+        ['LLM log', true],
+      ],
+    )
+    assert.equal(code, 1)
+    server.answer(llmStateApi.llmState, problem('unavailable', { what: 'it', detail: 'busy' }))
+    assert.match(String((await lines()).found[0]), /^Language models,false,false,could not be asked for: .*busy/)
   })
 
   it('names the images that stand where they would be refused now', async () => {

@@ -1,128 +1,17 @@
 /** The publisher over a real database and gateways that are sockets: who gets which table when, and what is tried again. */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import type { TestContext } from 'node:test'
-import type { LlmRoute } from '../../gateway/table/llm.ts'
-import type { GatewayFile } from '../../gateway/run-files.ts'
-import type { RoutingTable, TokenRoute } from '../../gateway/table/table.ts'
+import type { RoutingTable } from '../../gateway/table/table.ts'
 import { never, until } from '../../../test/until.ts'
-import { openTemporaryStore } from '../../store/open.ts'
-import { raiseEpoch } from '../context/epoch.ts'
 import type { WantedVariant } from '../context/rows.ts'
 import { writeVariants } from '../endpoints/variants.ts'
 import { flushGateway, gatewayStats, pushTable, warmTable } from './admin-client.ts'
-import type { ModelVersion, Place, Places } from './places.ts'
-import { Publisher } from './publisher.ts'
-import { buildTable } from './routing.ts'
+import type { Place } from './places.ts'
+import { gateway, open, TOKEN } from './publisher.fixture.ts'
 
 const CAUSE = { by: 'ada', way: 'deployed', reason: '' } as const
-
-const TOKEN: TokenRoute = { id: 'a', hash: 'h', role: 'service', project: null, expires_at: null }
-
-/** What a gateway answers to a table: a status and a body, or undefined to take it. */
-interface Said {
-  readonly status?: number
-  readonly body: unknown
-}
-type Answer = (table: RoutingTable) => Said | undefined | Promise<undefined>
-
-interface Gateway {
-  readonly file: GatewayFile
-  /** Epochs of the tables that it was sent. */
-  readonly epochs: number[]
-  readonly close: () => Promise<void>
-}
-
-let sockets = 0
-
-async function gateway(t: TestContext, folder: string, answer: Answer = () => undefined): Promise<Gateway> {
-  const socket = join(folder, `g${sockets++}.sock`)
-  const epochs: number[] = []
-  const reply = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const table = JSON.parse(await read(request)) as RoutingTable
-    epochs.push(table.epoch)
-    const { status = 200, body } = (await answer(table)) ?? { body: { epoch: table.epoch, failed: [] } }
-    response.statusCode = status
-    response.end(JSON.stringify(body))
-  }
-  const server = createServer((request, response) => void reply(request, response))
-  server.listen(socket)
-  await once(server, 'listening')
-  const close = async (): Promise<void> => {
-    server.closeAllConnections()
-    await new Promise((resolve) => server.close(resolve))
-  }
-  t.after(close)
-  return { file: { pid: 1, start: null, port: 1, socket, started_at: 0 }, epochs, close }
-}
-
-async function read(request: IncomingMessage): Promise<string> {
-  let text = ''
-  for await (const chunk of request) text += String(chunk)
-  return text
-}
-
-/** A publisher whose gateways and tokens a test sets. */
-async function open(t: TestContext) {
-  const folder = mkdtempSync(join(tmpdir(), 'pub-'))
-  const store = await openTemporaryStore()
-  const { db } = store
-  const state = {
-    gateways: [] as GatewayFile[],
-    tokens: [TOKEN],
-    now: 1000,
-    llm: undefined as LlmRoute | undefined,
-    askLlm: async () => state.llm,
-  }
-  const faults: string[] = []
-  const file = join(folder, 'routing.json')
-  const laidOut = new Map<string, Place>()
-  const forgotten: string[] = []
-  const settled: ModelVersion[] = []
-  const renewed = new Map<string, Place>()
-  const told: string[] = []
-  const places: Places = {
-    here: ({ version }) => laidOut.get(version),
-    failure: () => null,
-    layOut: async () => assert.fail('not asked for'),
-    settled: async () => settled,
-    renew: async ({ version }) => {
-      const native = renewed.get(version) ?? assert.fail('not asked for')
-      laidOut.set(version, native)
-      settled.length = 0
-      return native
-    },
-    bring: async () => undefined,
-    forget: ({ model, version }) => void forgotten.push(`${model}/${version}`),
-    check: async () => false,
-  }
-  const publisher = new Publisher({
-    db,
-    clock: () => state.now,
-    places,
-    open: false,
-    file,
-    tokens: async () => state.tokens,
-    llm: () => state.askLlm(),
-    gateways: () => state.gateways,
-    renewed: async ({ model, version }, { backend }) => void told.push(`${model}/${version} ${backend.kind}`),
-    onError: (error) => faults.push((error as Error).message),
-  })
-  t.after(async () => {
-    publisher.stop()
-    await store.close()
-    rmSync(folder, { recursive: true, force: true })
-  })
-  const raise = (): Promise<number> => db.tx((tx) => raiseEpoch(tx))
-  return { folder, file, db, state, faults, publisher, raise, laidOut, forgotten, settled, renewed, told }
-}
 
 test('a table goes to every gateway, and to the file from which one starts alone', async (t) => {
   const { folder, file, state, publisher, raise } = await open(t)
@@ -238,114 +127,6 @@ test('each second it is looked at who missed what: tokens, epochs of others, gat
   await look(8)
   assert.deepEqual(one.epochs, [0, 0, 0, 0, 1, 1, 1, 1, 1])
   publisher.stop()
-})
-
-test('a change of what is said of language models is brought to gateways within a second, and no change is not', async (t) => {
-  const { folder, state, publisher } = await open(t)
-  const tables: RoutingTable[] = []
-  const one = await gateway(t, folder, (table) => void tables.push(table))
-  state.gateways = [one.file]
-  state.llm = { providers: [], endpoints: [], keys: [], budgets: [], allow: [] }
-  await publisher.publish()
-  t.mock.timers.enable({ apis: ['setInterval'] })
-  publisher.start()
-  await never(
-    'a table without news',
-    () => tables.length > 1,
-    5,
-    async () => {
-      t.mock.timers.tick(1000)
-      await setImmediate()
-    },
-  )
-  state.llm = { ...state.llm, allow: ['10.0.0.7:9000'] }
-  t.mock.timers.tick(1000)
-  await until('the table with news', () => tables.length > 1)
-  assert.deepEqual(
-    tables.map(({ llm }) => llm?.allow),
-    [[], ['10.0.0.7:9000']],
-  )
-  publisher.stop()
-})
-
-test('what is said of language models and cannot be read stays as it was; tables go on, and the fault is told once', async (t) => {
-  const { folder, file, state, faults, publisher, raise } = await open(t)
-  const tables: RoutingTable[] = []
-  const one = await gateway(t, folder, (table) => void tables.push(table))
-  state.gateways = [one.file]
-  const good: LlmRoute = { providers: [], endpoints: [], keys: [], budgets: [], allow: ['10.0.0.7:9000'] }
-  state.llm = good
-  const { askLlm } = state
-  let asked = 0
-  const fail = (message: string) => async () => {
-    asked++
-    throw new Error(message)
-  }
-  await publisher.publish()
-  state.askLlm = fail('a damaged row')
-  state.tokens = []
-  t.mock.timers.enable({ apis: ['setInterval'] })
-  publisher.start()
-  t.mock.timers.tick(1000)
-  await until('the table with other tokens', () => tables.length > 1)
-  assert.deepEqual([tables[1]?.tokens, tables[1]?.llm], [[], good])
-  assert.deepEqual((JSON.parse(readFileSync(file, 'utf8')) as RoutingTable).llm, good)
-  await never(
-    'a table without news',
-    () => tables.length > 2,
-    5,
-    async () => {
-      const before = asked
-      t.mock.timers.tick(1000)
-      await until('the next look', () => asked > before)
-    },
-  )
-  const told = 'gateways go on with the settings of language models that they have: '
-  assert.deepEqual(faults, [`${told}a damaged row`])
-  state.askLlm = fail('no more room')
-  await raise()
-  await publisher.publish()
-  assert.deepEqual(faults, [`${told}a damaged row`, `${told}no more room`])
-  assert.deepEqual(tables.at(-1)?.llm, good)
-
-  const next = { ...good, allow: [] }
-  state.llm = next
-  state.askLlm = askLlm
-  t.mock.timers.tick(1000)
-  await until('what is said now', () => tables.at(-1)?.llm?.allow.length === 0)
-  // a fault that comes back is told again
-  state.askLlm = fail('no more room')
-  await publisher.publish()
-  assert.equal(faults.length, 3)
-  publisher.stop()
-})
-
-test('a publisher that begins while language models cannot be read goes on with what its file says of them', async (t) => {
-  const { folder, file, state, faults, publisher } = await open(t)
-  const tables: RoutingTable[] = []
-  const one = await gateway(t, folder, (table) => void tables.push(table))
-  state.gateways = [one.file]
-  const llm: LlmRoute = { providers: [], endpoints: [], keys: [], budgets: [], allow: ['kept'] }
-  const held: RoutingTable = { format: 'slipway.routing/1', epoch: 0, open: false, endpoints: [], tokens: [], llm }
-  writeFileSync(file, JSON.stringify(held))
-  state.askLlm = () => Promise.reject(new Error('a damaged row'))
-  await publisher.publish()
-  assert.deepEqual([tables[0]?.llm, tables[0]?.tokens], [llm, [TOKEN]])
-  assert.equal(faults.length, 1)
-})
-
-test('a change of an endpoint is tried although language models cannot be read', async (t) => {
-  const { db } = await open(t)
-  const places = { here: () => undefined, bring: async () => undefined }
-  const deps = {
-    db,
-    places,
-    open: false,
-    tokens: async () => [],
-    llm: () => Promise.reject(new Error('a damaged row')),
-  }
-  const { table } = await buildTable(deps, { instead: { endpoint: 'e', variants: [] } })
-  assert.equal(table.llm, undefined)
 })
 
 test('looks do not overlap: while one takes long, all that are due are one more behind it', async (t) => {
