@@ -95,8 +95,7 @@ export const LlmCallDetail = LlmCall.extend({
   content: z
     .object({ request: z.string(), answer: z.string() })
     .nullable()
-    .describe('up to 64 KiB of each; null where none is kept, and for callers who may not read runs, as traces are'),
-  content_kept: z.boolean().describe('whether request and answer are kept'),
+    .describe('up to 64 KiB of each; null where only digests are kept'),
 })
 export type LlmCallDetail = z.output<typeof LlmCallDetail>
 
@@ -185,7 +184,7 @@ export const llmCallsApi = {
   getLlmCall: route({
     method: 'GET',
     path: '/v1/llm/calls/:id',
-    summary: 'A call with its attempts, usage, budgets and, where kept and allowed, request and answer',
+    summary: 'A call with its attempts, usage, budgets and, where kept, request and answer',
     access: READ,
     params: byId,
     reply: LlmCallDetail,

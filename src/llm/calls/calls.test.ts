@@ -1,7 +1,10 @@
 /** Calls of language models over HTTP: who may look, what a query may be, and that the log is followed as it grows. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import type { Role } from '../../contract/access.ts'
+import { permits, ROLES } from '../../contract/access.ts'
+import type { Principal, Role } from '../../contract/access.ts'
+import { llmCallsApi } from '../../contract/llm-calls.ts'
+import { tracesApi } from '../../contract/traces.ts'
 import { partOf } from '../../../test/mlflow-calls.ts'
 import type { MlflowAnswer } from '../../../test/mlflow-calls.ts'
 import { serveRoutes } from '../../../test/routes.ts'
@@ -71,6 +74,22 @@ describe('calls of language models over HTTP', () => {
       assert.equal((await get(path, {}, 'viewer')).status, 200, path)
       assert.equal((await get(path, {}, 'service')).status, 403, path)
     }
+  })
+
+  it('have no reader who may not read their traces, which hold the same words', () => {
+    const one = { id: 'x', name: 'x', token_id: 'x' }
+    const kinds: readonly Partial<Principal>[] = [
+      {},
+      { attempt: 'a' },
+      { attempt: 'a', node: 'claim' },
+      { node: 'work' },
+    ]
+    const all = ROLES.flatMap((role) =>
+      [null, 'red'].flatMap((project) => kinds.map((kind): Principal => ({ ...one, role, project, ...kind }))),
+    )
+    const readers = all.filter((who) => permits(who, llmCallsApi.getLlmCall.access))
+    assert.ok(readers.length > 0 && readers.length < all.length)
+    for (const who of readers) assert.ok(permits(who, tracesApi.getTrace.access), JSON.stringify(who))
   })
 
   it('come to an overview', async () => {

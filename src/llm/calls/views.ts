@@ -1,6 +1,5 @@
 /** Calls as they are told: pages of the log, and one call with all that is kept of it. */
 import { ifJson } from '../../contract/absence/absent.ts'
-import { may, permits } from '../../contract/access.ts'
 import type { Principal } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
 import { toTime } from '../../contract/fields.ts'
@@ -83,19 +82,15 @@ function readToken(token: string): [number, string] {
   throw problem('invalid_field', { field: 'query.page_token', value: token, expected: 'the next_page_token of a page' })
 }
 
-/** What request and answer are guarded by, here and in the trace of the call: who may read one can read the other. */
-const READ_CONTENT = may('read', 'runs')
-
 /**
- * One call; request and answer only for those who may read runs, and traces with them. Throws `not_found`, also for a call of a project
- * that the principal does not see.
+ * One call, with request and answer where they are kept: whoever may read calls may read their traces, which hold the same. Throws
+ * `not_found`, also for a call of a project that the principal does not see.
  */
 export async function getCall(db: Db, who: Principal, id: string): Promise<LlmCallDetail> {
   const row = await db.get<CallRow>('SELECT * FROM llm_calls WHERE id = ?', [id])
   if (row === undefined || !sees(who, row.project)) throw problem('not_found', { what: 'llm call', id })
   const rest = JSON.parse(row.rest) as CallRest
   const { attempts, raw_usage, lost, budgets, digest, finish, traceparent } = rest
-  const reads = permits(who, READ_CONTENT)
   return {
     ...viewOf(row, rest),
     reserved_nanodollars: row.reserved,
@@ -106,8 +101,7 @@ export async function getCall(db: Db, who: Principal, id: string): Promise<LlmCa
     finish,
     traceparent,
     digest,
-    content: row.content === null || !reads ? null : (JSON.parse(row.content) as LlmCallDetail['content']),
-    content_kept: row.content !== null,
+    content: row.content === null ? null : (JSON.parse(row.content) as LlmCallDetail['content']),
   }
 }
 

@@ -58,6 +58,5 @@ export function wholeCall(now: number, key: string): Call {
       ),
       answer: 'Yes, by 20 minutes: the aircraft comes late from Denver.',
     },
-    content_kept: true,
   }
 }

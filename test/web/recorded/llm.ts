@@ -105,7 +105,7 @@ export function overview(now: number, by: string, empty: boolean): Overview {
 /** Calls of every outcome, and with every kind of cost. */
 export function calls(now: number): Call[] {
   const call = wholeCall(now, SUPPORT)
-  const silent = { content: null, content_kept: false, lost: [], budgets: [], trace: null, cache: null, guards: [] }
+  const silent = { content: null, lost: [], budgets: [], trace: null, cache: null, guards: [] }
   const nothing = { input: null, output: null, cache_read: null, cache_write: null, reasoning: null }
   return [
     call,
@@ -158,7 +158,6 @@ export function calls(now: number): Call[] {
       error: 'the provider ended the stream before its end',
       cost_status: 'estimated',
       cost_nanodollars: 1_204_000,
-      content_kept: true,
     },
     {
       ...call,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { dollarMoney, microDuration, nanoMoney, shareOf, shortCount } from './amounts.ts'
-import { errorsOf, withheld } from './outcomes.ts'
+import { errorsOf } from './outcomes.ts'
 import { rangeSince } from './ranges.ts'
 
 test('nanodollars are dollars with cents, and below ten cents with two digits that matter', () => {
@@ -42,12 +42,6 @@ test('a share of nothing is none', () => {
 
 test('what a limit refused and a client gave up are no errors', () => {
   assert.equal(errorsOf({ outcomes: { ok: 5, refused: 7, failed: 1, aborted: 9, cut: 2, lost: 3 } }), 6)
-})
-
-test('why no content is shown: it is not kept, or not to be read', () => {
-  assert.match(withheld({ content: null, content_kept: false }) ?? '', /only digests/)
-  assert.match(withheld({ content: null, content_kept: true }) ?? '', /Your role may not read/)
-  assert.equal(withheld({ content: { request: '', answer: '' }, content_kept: true }), null)
 })
 
 test('a range begins its length before now', () => {

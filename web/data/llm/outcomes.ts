@@ -1,6 +1,6 @@
 /** How calls of language models ended, in words and tones; and how many of them count as errors. */
 import type { Tone } from '../tones.ts'
-import type { LlmCall, LlmCallDetail, LlmFigures, LlmOutcome } from './queries.ts'
+import type { LlmCall, LlmFigures, LlmOutcome } from './queries.ts'
 
 /** Each outcome with its word, its tone, and what it means. */
 export const OUTCOMES: Readonly<Record<LlmOutcome, readonly [word: string, tone: Tone, means: string]>> = {
@@ -32,12 +32,4 @@ export const COST_WORDS: Readonly<Record<LlmCall['cost_status'], string>> = {
 /** Calls that ended otherwise than their caller asked, by our or a provider's doing. */
 export function errorsOf({ outcomes }: Pick<LlmFigures, 'outcomes'>): number {
   return outcomes.failed + outcomes.cut + outcomes.lost
-}
-
-/** Why there is no content to be shown; null where there is some. */
-export function withheld({ content, content_kept }: Pick<LlmCallDetail, 'content' | 'content_kept'>): string | null {
-  if (content !== null) return null
-  return content_kept
-    ? 'Request and answer are kept. Your role may not read runs, so that it reads them neither here nor in the trace of the call.'
-    : 'Of this call only digests are kept: its key, or the server, keeps no content.'
 }

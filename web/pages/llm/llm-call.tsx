@@ -4,7 +4,7 @@ import { Link, useParams } from '@tanstack/react-router'
 import '../../css/llm.css'
 import { exact } from '../../../src/contract/text/format.ts'
 import { microDuration, nanoMoney, shortCount } from '../../data/llm/amounts.ts'
-import { OUTCOMES, withheld } from '../../data/llm/outcomes.ts'
+import { OUTCOMES } from '../../data/llm/outcomes.ts'
 import * as read from '../../data/llm/queries.ts'
 import type { LlmCallDetail } from '../../data/llm/queries.ts'
 import { GuardTable } from '../../parts/llm/guard-table.tsx'
@@ -155,11 +155,13 @@ function Lost({ fields }: { fields: readonly string[] }) {
 }
 
 function Content({ call }: { call: LlmCallDetail }) {
-  const why = withheld(call)
-  if (why !== null || call.content === null)
+  if (call.content === null)
     return (
       <Panel title="Request and answer" flush>
-        <Empty title="Not shown">{why}</Empty>
+        <Empty title="Not kept">
+          Of this call only digests are kept: its key or the server keeps no content, or the days for which content is
+          kept are over.
+        </Empty>
       </Panel>
     )
   return (
