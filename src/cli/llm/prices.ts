@@ -1,4 +1,5 @@
 /** `slipway llm prices`: what tokens cost, by whose word; an operator's prices, and those of a map in the form of LiteLLM. */
+import { ifJson } from '../../contract/absence/absent.ts'
 import { readUserText } from '../../contract/absence/user-file.ts'
 import { llmPricesApi } from '../../contract/llm/prices.ts'
 import { text, UsageError } from '../invocation/command.ts'
@@ -82,19 +83,10 @@ async function importFile(invocation: Invocation, given: string | undefined): Pr
 }
 
 function mapOf(given: string, file: string): Record<string, unknown> {
-  const value = parsed(given)
+  const value = ifJson(given)
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new UsageError(`${file} is no JSON object of models`)
   return value as Record<string, unknown>
-}
-
-function parsed(given: string): unknown {
-  try {
-    return JSON.parse(given)
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
 }
 
 function needed(invocation: Invocation, flag: string): string {

@@ -1,5 +1,6 @@
 /** `slipway llm providers`: whom language models are called at, with keys that never stand on a command line. */
 import { text as readAll } from 'node:stream/consumers'
+import { ifJson } from '../../contract/absence/absent.ts'
 import { readUserText } from '../../contract/absence/user-file.ts'
 import { llmProvidersApi } from '../../contract/llm/providers.ts'
 import { text, UsageError } from '../invocation/command.ts'
@@ -100,7 +101,7 @@ function notEmpty(key: string | undefined, where: string): string {
 
 /** The text is not repeated: it is secret. */
 function credentialsOf(given: string): Record<string, string> {
-  const value = parsed(given)
+  const value = ifJson(given)
   const isTexts =
     typeof value === 'object' &&
     value !== null &&
@@ -108,13 +109,4 @@ function credentialsOf(given: string): Record<string, string> {
     Object.values(value).every((one) => typeof one === 'string')
   if (!isTexts) throw new UsageError('the file of credentials is no JSON object of texts')
   return value as Record<string, string>
-}
-
-function parsed(given: string): unknown {
-  try {
-    return JSON.parse(given)
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
 }

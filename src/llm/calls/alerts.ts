@@ -1,8 +1,8 @@
 /** Tells of budgets that have reached a part of their limit, once for each part, window and limit. */
 import type { LlmCallRecord } from '../../gateway/llm/records/record.ts'
-import type { BudgetScope, BudgetWindow } from '../../gateway/table/llm.ts'
 import type { Tx } from '../../store/db.ts'
 import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
+import type { BudgetRow } from '../keys/budgets.ts'
 import { spentOf } from './spent.ts'
 import type { WindowStart } from './spent.ts'
 
@@ -17,18 +17,6 @@ export interface AlertDeps {
   readonly now: number
   readonly windowStart: WindowStart
   readonly tell: TellBudget
-}
-
-interface BudgetRow {
-  readonly id: string
-  readonly project: string
-  readonly scope: BudgetScope
-  readonly of: string
-  readonly window: BudgetWindow
-  readonly limit_nano: number
-  readonly hard: number
-  /** JSON list of parts of the limit. */
-  readonly alert_at: string
 }
 
 /** Budgets of one query at most. */

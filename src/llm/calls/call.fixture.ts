@@ -5,10 +5,12 @@ import { join } from 'node:path'
 import { callSegments } from '../../gateway/llm/records/journal.ts'
 import type { LlmCallRecord } from '../../gateway/llm/records/record.ts'
 import type { BudgetWindow } from '../../gateway/table/llm.ts'
+import type { Db } from '../../store/db.ts'
 import { SegmentWriter } from '../../store/segments/segments.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
 import { callsPart } from './calls.ts'
 import type { CallsDeps, CallsPart } from './calls.ts'
+import { CALL_TABLES } from './removal.ts'
 
 /** 2026-05-06T10:00:00Z, a Wednesday. */
 export const NOON = Date.UTC(2026, 4, 6, 10)
@@ -53,6 +55,13 @@ export function callOf(id: string, more: Partial<LlmCallRecord> = {}): LlmCallRe
     digest: { request: 'aa', answer: 'bb' },
     ...more,
   }
+}
+
+/** Removes all that was taken in of calls, and how far their logs were read. */
+export function emptyCalls(db: Db): Promise<void> {
+  return db.tx(async (t) => {
+    for (const table of [...CALL_TABLES, 'llm_offsets']) await t.run(`DELETE FROM ${table}`)
+  })
 }
 
 /** Appends records, or text that is none, as one gateway of its own. */

@@ -10,7 +10,7 @@ import { BUDGET_WINDOWS } from '../../gateway/table/llm.ts'
 import { prng } from '../../stats/prng.ts'
 import type { Bench } from '../../tracking/bench.cases.ts'
 import { tablesPart } from '../../tracking/workspaces/tables.ts'
-import { callOf, folders, NOON, partOn, windowStart, writeCallLog } from './call.fixture.ts'
+import { callOf, emptyCalls, folders, NOON, partOn, windowStart, writeCallLog } from './call.fixture.ts'
 import { CALL_TABLES } from './removal.ts'
 import type { CallRest } from './rows.ts'
 import { sumsOfEntry } from './sums.ts'
@@ -38,11 +38,7 @@ export function ingestCases(bench: Bench): void {
     const made = folders()
     after(() => made.remove())
     const db = () => bench.room.db
-    beforeEach(() =>
-      db().tx(async (t) => {
-        for (const table of [...CALL_TABLES, 'llm_offsets']) await t.run(`DELETE FROM ${table}`)
-      }),
-    )
+    beforeEach(() => emptyCalls(db()))
     // the ledger is another room's: what was there before a case is taken off
     let before: readonly EntryRow[] = []
     const ledger = () => db().all<EntryRow>("SELECT * FROM cost_entries WHERE kind = 'llm' ORDER BY id")

@@ -5,21 +5,16 @@ import { until } from '../../../test/until.ts'
 import { DAY_MS } from '../../contract/ids.ts'
 import type { Db } from '../../store/db.ts'
 import type { Bench } from '../../tracking/bench.cases.ts'
-import { callOf, folders, NOON, partOn, writeCallLog } from '../calls/call.fixture.ts'
+import { callOf, emptyCalls, folders, NOON, partOn, writeCallLog } from '../calls/call.fixture.ts'
 import { Expiry } from './expiry.ts'
 import type { CallAges } from './expiry.ts'
-import { CALL_TABLES } from '../calls/removal.ts'
 
 export function expiryCases(bench: Bench): void {
   describe('calls that are old', () => {
     const made = folders()
     after(() => made.remove())
     const db = () => bench.room.db
-    beforeEach(() =>
-      db().tx(async (t) => {
-        for (const table of [...CALL_TABLES, 'llm_offsets']) await t.run(`DELETE FROM ${table}`)
-      }),
-    )
+    beforeEach(() => emptyCalls(db()))
     const content = { request: '{}', answer: 'yes' }
     const midnight = Math.floor(NOON / DAY_MS) * DAY_MS
     const kept = async () =>

@@ -13,8 +13,8 @@ import { hexId } from '../../tracking/context/ids.ts'
 import type { Llm, Spent } from '../context/context.ts'
 import { requireKey } from './keys.ts'
 
-/** A row of `llm_budgets`; `alert_at` is a JSON list. */
-interface BudgetRow {
+/** A row of `llm_budgets`; `alert_at` is a JSON list of parts of the limit. */
+export interface BudgetRow {
   readonly id: string
   readonly project: string
   readonly scope: BudgetScope

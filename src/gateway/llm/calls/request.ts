@@ -2,6 +2,8 @@
 import { problem } from '../../../contract/errors.ts'
 import { shapeOf } from '../../../http/json-shape.ts'
 import type { Json } from '../dialects/dialects.ts'
+import { isObject } from '../dialects/fields.ts'
+import { wantsUsage } from '../dialects/usage.ts'
 import type { Dialect } from '../../table/llm.ts'
 import type { Member } from './members.ts'
 import { membersOf } from './members.ts'
@@ -133,7 +135,7 @@ function choicesOf(dialect: Dialect, body: Json): number {
 /** Gemini takes names of both spellings. */
 function configOf(body: Json): Json {
   const config = body['generationConfig'] ?? body['generation_config']
-  return isJson(config) ? config : {}
+  return isObject(config) ? config : {}
 }
 
 /** The larger of two names for one count. */
@@ -157,17 +159,12 @@ const KEPT = ['previous_response_id', 'conversation', 'prompt', 'cachedContent',
 const FETCHED = /"(?:url|image_url|file_url|file_id|fileUri|file_uri)"\s*:\s*"(?!data:)/g
 
 function extraInputOf(body: Json, bytes: Buffer): number {
-  const kept = KEPT.some((name) => isJson(body[name]) || (name !== 'prompt' && typeof body[name] === 'string'))
+  const kept = KEPT.some((name) => isObject(body[name]) || (name !== 'prompt' && typeof body[name] === 'string'))
     ? KEPT_TOKENS
     : 0
   const mayFetch = ['url"', 'file_id"', 'ileUri"', 'ile_uri"'].some((part) => bytes.includes(part))
   const fetched = mayFetch ? (bytes.toString('latin1').match(FETCHED)?.length ?? 0) : 0
   return kept + fetched * FETCHED_TOKENS
-}
-
-function wantsUsage(body: Json): boolean {
-  const options = body['stream_options']
-  return isJson(options) && options['include_usage'] === true
 }
 
 function optionalFlag(body: Json, name: string): boolean {
@@ -183,10 +180,6 @@ function optionalCount(body: Json, name: string): number | null {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
     throw invalid(name, value, 'a whole number, 0 or more')
   return value
-}
-
-function isJson(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function invalid(field: string, value: unknown, expected: string): Error {

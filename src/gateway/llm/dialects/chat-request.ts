@@ -100,17 +100,16 @@ function readTools(fields: Fields): Tool[] {
       tool.drop()
       return []
     }
-    const read = readFunction(spec)
-    return read
+    return readFunction(spec)
   })
 }
 
-/** A function that a model may call, its fields in the object itself. */
-export function readFunction(spec: Fields): Tool {
+/** A function that a model may call, its fields in the object itself; the schema of what it takes stands where the dialect puts it. */
+export function readFunction(spec: Fields, schema: 'parameters' | 'input_schema' = 'parameters'): Tool {
   const tool: Tool = {
     name: spec.needed('name'),
     description: spec.text('description') ?? null,
-    schema: spec.object('parameters') ?? null,
+    schema: spec.object(schema) ?? null,
     strict: spec.said('strict', spec.flag('strict')),
     path: spec.at,
   }

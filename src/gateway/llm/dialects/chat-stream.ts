@@ -4,7 +4,7 @@ import { defined } from './chat-request.ts'
 import type { Asked, Json, StreamEvent } from './dialects.ts'
 import { isObject, Reading, type Fields } from './fields.ts'
 import { callId, parsedObject, type Delta, type StreamReader, type StreamWriter } from './hub.ts'
-import { usageOf } from './usage.ts'
+import { usageOf, wantsUsage } from './usage.ts'
 import { problem } from '../../../contract/errors.ts'
 import type { Usage } from '../records/record.ts'
 
@@ -117,8 +117,7 @@ export class ChatStreamWriter implements StreamWriter {
   constructor(asked: Asked) {
     this.asked = asked
     this.id = asked.id
-    const options = asked.body['stream_options']
-    this.wantsUsage = isObject(options) && options['include_usage'] === true
+    this.wantsUsage = wantsUsage(asked.body)
   }
 
   push(delta: Delta): StreamEvent[] {

@@ -2,8 +2,9 @@
 import { chatWord, writeChatUsage } from './chat-answer.ts'
 import { defined, readCommonSettings } from './chat-request.ts'
 import type { Asked, Json, StreamEvent } from './dialects.ts'
-import { isObject, type Reading } from './fields.ts'
+import type { Reading } from './fields.ts'
 import { textOf, type Answer, type Call, type Delta, type StreamWriter } from './hub.ts'
+import { wantsUsage } from './usage.ts'
 import type { Usage } from '../records/record.ts'
 
 /** Reads a request. Throws `invalid_field` for a prompt that is not one text: tokens, or several prompts, cannot be chatted. */
@@ -57,8 +58,7 @@ export class CompletionsStreamWriter implements StreamWriter {
   constructor(asked: Asked) {
     this.asked = asked
     this.id = asked.id
-    const options = asked.body['stream_options']
-    this.wantsUsage = isObject(options) && options['include_usage'] === true
+    this.wantsUsage = wantsUsage(asked.body)
   }
 
   push(delta: Delta): StreamEvent[] {

@@ -1,5 +1,5 @@
 /** Requests of Anthropic's `/v1/messages`, read and written. */
-import { defined } from './chat-request.ts'
+import { defined, readFunction } from './chat-request.ts'
 import type { Json } from './dialects.ts'
 import type { Fields, Reading, Said } from './fields.ts'
 import {
@@ -81,14 +81,7 @@ function readTools(fields: Fields): Tool[] {
       tool.drop()
       return []
     }
-    const read: Tool = {
-      name: tool.needed('name'),
-      description: tool.text('description') ?? null,
-      schema: tool.object('input_schema') ?? null,
-      strict: tool.said('strict', tool.flag('strict')),
-      path: tool.at,
-    }
-    return read
+    return readFunction(tool, 'input_schema')
   })
 }
 

@@ -22,6 +22,12 @@ export function usageOf(dialect: Dialect, body: unknown): ToldUsage | undefined 
   return usage === undefined ? undefined : { usage, raw }
 }
 
+/** Whether a request in OpenAI's words asks for usage at the end of its stream. */
+export function wantsUsage(body: Json): boolean {
+  const options = body['stream_options']
+  return isObject(options) && options['include_usage'] === true
+}
+
 /** Where each dialect keeps it; of streams, the event is looked into. */
 function rawUsage(dialect: Dialect, body: Json): unknown {
   if (dialect === 'generate') return body['usageMetadata']
