@@ -13,6 +13,7 @@ import type { TestContext } from 'node:test'
 import { until } from '../../../test/until.ts'
 import { writeTable } from '../gateway.fixture.ts'
 import { PRICE, recordsOf, routeOf, tableOf, TOKEN } from './gateway.fixture.ts'
+import { budgetOf } from './money/money.fixture.ts'
 import type { LlmRoute } from '../table/llm.ts'
 
 const LIMIT = 1_000_000_000
@@ -90,18 +91,10 @@ test('nothing is overspent, the ledger is the usage, and what is left can be spe
   t.after(() => rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 }))
   t.after(() => agent.destroy())
   const upstream = await provider(t)
-  const budget = {
-    id: 'b',
-    project: 'p',
-    scope: 'project',
-    of: 'p',
-    window: 'total',
-    limit: LIMIT,
-    hard: true,
-    spent: 0,
-    since: 0,
-  } as const
-  const made = routeOf({ m: [{ model: 'x', url: upstream.url, max_output: MOST_OUTPUT }] }, { budgets: [budget] })
+  const made = routeOf(
+    { m: [{ model: 'x', url: upstream.url, max_output: MOST_OUTPUT }] },
+    { budgets: [budgetOf('b', { limit: LIMIT })] },
+  )
   const route: LlmRoute = { ...made, providers: made.providers.map((one) => ({ ...one, sealed: null })) }
   writeTable(dataDir, tableOf(route))
   const [first, second] = await Promise.all([gateway(t, dataDir, 0), gateway(t, dataDir, 1)])

@@ -5,10 +5,11 @@ import type { TestContext } from 'node:test'
 import Anthropic from '@anthropic-ai/sdk'
 import OpenAI from 'openai'
 import { until } from '../../../test/until.ts'
-import type { BudgetRoute, KeyRoute, LlmEndpointRoute, LlmRoute } from '../table/llm.ts'
+import type { LlmEndpointRoute, LlmRoute } from '../table/llm.ts'
 import { richProvider } from './cached.fixture.ts'
 import { ADMIN, llmGateway, routeOf, TOKEN } from './gateway.fixture.ts'
 import type { LlmBench, TestModel } from './gateway.fixture.ts'
+import { budgetOf, keyOf } from './money/money.fixture.ts'
 import { fakeProvider, PIECES } from './upstream.fixture.ts'
 import type { FakeProvider } from './upstream.fixture.ts'
 
@@ -188,7 +189,7 @@ test('another project is never given an answer', async (t) => {
 test('a key that may not call the endpoint is refused, whatever is kept', async (t) => {
   const { bench, provider, ask } = await stage(t)
   await ask()
-  await bench.follow({ ...routeTo(provider.url), keys: [key({ models: ['b'] })] })
+  await bench.follow({ ...routeTo(provider.url), keys: [keyOf({ token: 't1', models: ['b'] })] })
   const { status, cache } = await ask()
   assert.deepEqual([status, cache], [404, null])
 })
@@ -250,33 +251,10 @@ test('a call that its client left is not kept', async (t) => {
   assert.equal((await again).cache, 'miss')
 })
 
-const key = (more: Partial<KeyRoute>): KeyRoute => ({
-  token: 't1',
-  models: null,
-  rpm: null,
-  tpm: null,
-  concurrency: null,
-  user: null,
-  team: null,
-  tags: [],
-  content: true,
-  ...more,
-})
-
 test('a hit needs no room in a budget, and nothing else is answered without', async (t) => {
   const { bench, provider, ask } = await stage(t)
   await ask()
-  const budget: BudgetRoute = {
-    id: 'b1',
-    project: 'p',
-    scope: 'project',
-    of: 'p',
-    window: 'total',
-    limit: 1000,
-    hard: true,
-    spent: 1000,
-    since: 0,
-  }
+  const budget = budgetOf('b1', { limit: 1000, spent: 1000 })
   await bench.follow({ ...routeTo(provider.url), budgets: [budget] })
   const hit = await ask()
   assert.deepEqual([hit.status, hit.cache], [200, 'hit'])
@@ -286,7 +264,10 @@ test('a hit needs no room in a budget, and nothing else is answered without', as
 })
 
 test('a hit counts among the calls a minute of its key', async (t) => {
-  const { bench, provider, ask } = await stage(t, (url) => ({ ...routeTo(url), keys: [key({ rpm: 2 })] }))
+  const { bench, provider, ask } = await stage(t, (url) => ({
+    ...routeTo(url),
+    keys: [keyOf({ token: 't1', rpm: 2 })],
+  }))
   assert.deepEqual([(await ask()).cache, (await ask()).cache], ['miss', 'hit'])
   const third = await ask()
   assert.deepEqual([third.status, third.cache], [429, null])
@@ -297,7 +278,7 @@ test('a hit counts among the calls a minute of its key', async (t) => {
 
 test('a hit leaves what tokens a minute its key has', async (t) => {
   // the bytes as tokens and 100 of output are held to while it runs, 16 are used
-  const { ask } = await stage(t, (url) => ({ ...routeTo(url), keys: [key({ tpm: 160 })] }))
+  const { ask } = await stage(t, (url) => ({ ...routeTo(url), keys: [keyOf({ token: 't1', tpm: 160 })] }))
   await ask()
   for (let i = 0; i < 20; i++) assert.equal((await ask()).cache, 'hit')
   assert.equal((await ask({ body: { seed: 1 } })).status, 200)

@@ -6,6 +6,7 @@ import Anthropic from '@anthropic-ai/sdk'
 import OpenAI from 'openai'
 import { llmGateway, routeOf, TOKEN } from './gateway.fixture.ts'
 import type { LlmBench, TestModel } from './gateway.fixture.ts'
+import { budgetOf } from './money/money.fixture.ts'
 import { fakeProvider } from './upstream.fixture.ts'
 import type { FakeProvider } from './upstream.fixture.ts'
 
@@ -69,18 +70,8 @@ async function reservedOutput(bench: LlmBench, path: string, body: object, nth: 
 test('what is reserved counts every spelling of a bound, and what stands elsewhere', async (t) => {
   const provider = await fakeProvider(t)
   const { url } = provider
-  const budget = {
-    id: 'b',
-    project: 'p',
-    scope: 'project',
-    of: 'p',
-    window: 'total',
-    hard: true,
-    spent: 0,
-    since: 0,
-  } as const
   const a: TestModel[] = [{ model: 'a', url, settings: { dialects: 'chat,responses' } }]
-  const bench = await llmGateway(t, routeOf({ a }, { budgets: [{ ...budget, limit: 1e12 }] }))
+  const bench = await llmGateway(t, routeOf({ a }, { budgets: [budgetOf('b', { limit: 1e12 })] }))
   const chat = '/v1/chat/completions'
   const gemini = '/v1beta/models/a:generateContent'
   const contents = [{ role: 'user', parts: [{ text: 'hi' }] }]

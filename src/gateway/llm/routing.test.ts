@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import type { BudgetRoute, KeyRoute } from '../table/llm.ts'
 import { ADMIN, KEY, llmGateway, PRICE, routeOf, TOKEN } from './gateway.fixture.ts'
 import type { LlmBench } from './gateway.fixture.ts'
+import { budgetOf, keyOf } from './money/money.fixture.ts'
 import { fakeProvider } from './upstream.fixture.ts'
 
 const messages = [{ role: 'user', content: 'hi' }]
@@ -20,32 +20,6 @@ async function chat(bench: LlmBench, model: string, more: object = {}): Promise<
   const response = await bench.post('/v1/chat/completions', { model, messages, ...more })
   return { status: response.status, headers: response.headers, body: (await response.json()) as Answer['body'] }
 }
-
-const key = (more: Partial<KeyRoute>): KeyRoute => ({
-  token: 't1',
-  models: null,
-  rpm: null,
-  tpm: null,
-  concurrency: null,
-  user: null,
-  team: null,
-  tags: [],
-  content: true,
-  ...more,
-})
-
-const budget = (more: Partial<BudgetRoute>): BudgetRoute => ({
-  id: 'b1',
-  project: 'p',
-  scope: 'project',
-  of: 'p',
-  window: 'total',
-  limit: 1_000_000_000,
-  hard: true,
-  spent: 0,
-  since: 0,
-  ...more,
-})
 
 test('a fallback answers where a model fails or is not there, and the client sees one call', async (t) => {
   const provider = await fakeProvider(t)
@@ -157,7 +131,7 @@ test('a silence between two pieces ends the stream with an error', async (t) => 
 test('a key calls the models of its list, and learns of no other', async (t) => {
   const { url } = await fakeProvider(t)
   const endpoints = { a: [{ model: 'a', url }], b: [{ model: 'b', url }] }
-  const bench = await llmGateway(t, routeOf(endpoints, { keys: [key({ models: ['a'] })] }))
+  const bench = await llmGateway(t, routeOf(endpoints, { keys: [keyOf({ token: 't1', models: ['a'] })] }))
   assert.equal((await chat(bench, 'a')).status, 200)
   const refused = await chat(bench, 'b')
   assert.deepEqual([refused.status, refused.body.error?.code], [404, 'model_not_found'])
@@ -177,20 +151,20 @@ test('a key whose limits did not come with the table is refused until they do, a
   assert.match(await early.text(), /the virtual key is not available: its limits are not known here/)
   assert.equal((await fetch(`${bench.url}/v1/models`, { headers })).status, 503)
   assert.equal((await chat(bench, 'a')).status, 200, 'another token is no key')
-  await bench.follow(routeOf(endpoints, { keys: [key({ token: 'llm1', rpm: 1 })] }))
+  await bench.follow(routeOf(endpoints, { keys: [keyOf({ token: 'llm1', rpm: 1 })] }))
   assert.deepEqual([(await call()).status, (await call()).status], [200, 429])
 })
 
 test('a key has so many calls a minute, and so many at once', async (t) => {
   const provider = await fakeProvider(t)
   const endpoints = { a: [{ model: 'a', url: provider.url }], gate: [{ model: 'gate', url: provider.url }] }
-  const bench = await llmGateway(t, routeOf(endpoints, { keys: [key({ rpm: 2 })] }))
+  const bench = await llmGateway(t, routeOf(endpoints, { keys: [keyOf({ token: 't1', rpm: 2 })] }))
   assert.deepEqual([(await chat(bench, 'a')).status, (await chat(bench, 'a')).status], [200, 200])
   const third = await chat(bench, 'a')
   assert.deepEqual([third.status, third.body.error?.code], [429, 'rate_limit_exceeded'])
   assert.ok(Number(third.headers.get('retry-after')) > 0)
 
-  await bench.follow(routeOf(endpoints, { keys: [key({ concurrency: 1 })] }))
+  await bench.follow(routeOf(endpoints, { keys: [keyOf({ token: 't1', concurrency: 1 })] }))
   const first = await bench.post('/v1/chat/completions', { model: 'gate', messages, stream: true })
   assert.equal((await chat(bench, 'a')).status, 429)
   provider.open()
@@ -203,7 +177,7 @@ test('a budget holds what may be spent at most, gives back what was not, and the
   const provider = await fakeProvider(t)
   const endpoints = { a: [{ model: 'a', url: provider.url }], gate: [{ model: 'gate', url: provider.url }] }
   // a call costs 19 500 and reserves its bytes at 1 000 and 100 output tokens at 2 000
-  const route = (limit: number) => routeOf(endpoints, { budgets: [budget({ limit })] })
+  const route = (limit: number) => routeOf(endpoints, { budgets: [budgetOf('b1', { limit })] })
   const bench = await llmGateway(t, route(300_000))
   const open = await bench.post('/v1/chat/completions', { model: 'gate', messages, stream: true })
   const during = await chat(bench, 'a')
@@ -234,7 +208,7 @@ test('a model without a price is answered, told as such, and refused where a har
   assert.equal((await chat(bench, 'a')).status, 200)
   const [record] = await bench.records(1)
   assert.deepEqual([record?.cost, record?.cost_status, record?.usage?.output], [null, 'unknown_price', 5])
-  await bench.follow(routeOf(endpoints, { budgets: [budget({})] }))
+  await bench.follow(routeOf(endpoints, { budgets: [budgetOf('b1')] }))
   assert.equal((await chat(bench, 'a')).status, 422)
 })
 
@@ -266,7 +240,7 @@ test('content is kept only where an experiment gets traces and the key lets it',
   await bench.follow(routeOf(endpoints, traced))
   await chat(bench, 'a')
   await (await bench.post('/v1/chat/completions', { model: 'a', messages, stream: true })).text()
-  await bench.follow(routeOf(endpoints, { ...traced, keys: [key({ content: false })] }))
+  await bench.follow(routeOf(endpoints, { ...traced, keys: [keyOf({ token: 't1', content: false })] }))
   await chat(bench, 'a')
   const records = await bench.records(4)
   assert.deepEqual(
