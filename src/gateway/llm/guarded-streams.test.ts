@@ -1,103 +1,13 @@
 /** Guardrails on streams: what they look for goes on nowhere, however it is cut into pieces, and all else does. */
 import assert from 'node:assert/strict'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import type { TestContext } from 'node:test'
 import type { LlmGuardrail } from '../../contract/llm/options.ts'
-import { llmGateway, routeOf } from './gateway.fixture.ts'
-import type { LlmBench } from './gateway.fixture.ts'
+import { asked, BODIES, chatEvent, chatEvents, eventsIn, stage, textOf } from './guarded.fixture.ts'
 import type { Dialect } from '../table/llm.ts'
 
 const EMAIL = 'joe@example.com'
 const REDACT: LlmGuardrail = { kind: 'pii', name: 'private', on: 'answer', action: 'redact', find: ['email'] }
 const BLOCK: LlmGuardrail = { ...REDACT, action: 'block' }
-
-const chatEvent = (delta: object, finish: string | null = null): string =>
-  `data: ${JSON.stringify({ id: 'c', choices: [{ index: 0, delta, finish_reason: finish }], x_vendor: 1.5 })}\n\n`
-
-function chatEvents(pieces: readonly string[]): string[] {
-  const usage = { choices: [], usage: { prompt_tokens: 11, completion_tokens: 5, total_tokens: 16 } }
-  return [
-    chatEvent({ role: 'assistant', content: '' }),
-    ...pieces.map((content) => chatEvent({ content })),
-    chatEvent({}, 'stop'),
-    `data: ${JSON.stringify(usage)}\n\n`,
-    'data: [DONE]\n\n',
-  ]
-}
-
-interface Stage {
-  readonly bench: LlmBench
-  /** What the provider streams next. */
-  events: readonly string[]
-  aborted: number
-}
-
-/** An endpoint `m` whose provider speaks chat alone. */
-async function stage(t: TestContext, guardrails: readonly LlmGuardrail[], dialects = 'chat'): Promise<Stage> {
-  const stage = { events: [] as readonly string[], aborted: 0, bench: undefined as unknown as LlmBench }
-  const server = createServer((request, response) => {
-    request.resume()
-    response.on('close', () => void (response.writableFinished || stage.aborted++))
-    request.on('end', () => {
-      response.writeHead(200, { 'content-type': 'text/event-stream' })
-      for (const event of stage.events) response.write(event)
-      if (stage.events.at(-1) !== 'open') response.end()
-    })
-  })
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-  t.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`
-  const model = { model: 'm', url, settings: { dialects } }
-  stage.bench = await llmGateway(t, routeOf({ m: [model] }, { endpoint: { guardrails, experiment: 'e' } }))
-  return stage
-}
-
-type Json = Record<string, unknown>
-
-function eventsIn(body: string): Json[] {
-  return [...body.matchAll(/^data: (.*)$/gm)].flatMap(([, data = '']) =>
-    data === '[DONE]' ? [] : [JSON.parse(data) as Json],
-  )
-}
-
-const BODIES: Readonly<Record<string, readonly [path: string, body: object]>> = {
-  chat: ['/v1/chat/completions', { model: 'm', stream: true, messages: [{ role: 'user', content: 'hi' }] }],
-  completions: ['/v1/completions', { model: 'm', stream: true, prompt: 'hi' }],
-  messages: ['/v1/messages', { model: 'm', stream: true, max_tokens: 9, messages: [{ role: 'user', content: 'hi' }] }],
-  responses: ['/v1/responses', { model: 'm', stream: true, input: 'hi' }],
-  generate: [
-    '/v1beta/models/m:streamGenerateContent?alt=sse',
-    { contents: [{ role: 'user', parts: [{ text: 'hi' }] }] },
-  ],
-}
-
-/** The text of a stream put together from its pieces. */
-function textOf(dialect: string, body: string): string {
-  const parts: Readonly<Record<string, (json: Json) => string | undefined>> = {
-    chat: (json) => (json['choices'] as { delta: { content?: string } }[])[0]?.delta.content,
-    completions: (json) => (json['choices'] as { text: string }[])[0]?.text,
-    messages: (json) => (json['delta'] as { text?: string } | undefined)?.text,
-    responses: (json) => (json['type'] === 'response.output_text.delta' ? (json['delta'] as string) : ''),
-    generate: (json) =>
-      (json['candidates'] as { content: { parts: { text?: string }[] } }[])[0]?.content.parts
-        .map(({ text }) => text ?? '')
-        .join(''),
-  }
-  return eventsIn(body)
-    .map((json) => parts[dialect]?.(json) ?? '')
-    .join('')
-}
-
-async function asked(of: Stage, dialect: string, pieces: readonly string[]): Promise<string> {
-  of.events = chatEvents(pieces)
-  const [path, body] = BODIES[dialect] ?? ['', {}]
-  return (await of.bench.post(path, body)).text()
-}
 
 for (const dialect of Object.keys(BODIES)) {
   test(`${dialect}: an address is taken out wherever it is cut`, async (t) => {

@@ -1,40 +1,14 @@
 /** Guardrails on requests and whole answers: what is sent, what goes on, what is paid and what is kept. */
 import assert from 'node:assert/strict'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import type { LlmGuardrail, LlmOptions } from '../../contract/llm/options.ts'
 import { llmGateway, routeOf } from './gateway.fixture.ts'
 import type { LlmBench } from './gateway.fixture.ts'
+import { jsonServer } from './guarded.fixture.ts'
 
 const EMAIL = 'joe@example.com'
 const PII: LlmGuardrail = { kind: 'pii', name: 'private', on: 'both', action: 'redact', find: ['email', 'card'] }
-
-interface Server {
-  readonly url: string
-  readonly asked: string[]
-}
-
-/** A server that answers each body with what is made of it. */
-async function server(t: TestContext, answer: (text: string, path: string) => string): Promise<Server> {
-  const asked: string[] = []
-  const own = createServer((request, response) => {
-    const parts: Buffer[] = []
-    request.on('data', (part: Buffer) => parts.push(part))
-    request.on('end', () => {
-      const text = Buffer.concat(parts).toString('utf8')
-      asked.push(text)
-      response.writeHead(200, { 'content-type': 'application/json' }).end(answer(text, request.url ?? ''))
-    })
-  })
-  await new Promise<void>((listening) => own.listen(0, '127.0.0.1', listening))
-  t.after(() => {
-    own.closeAllConnections()
-    own.close()
-  })
-  return { url: `http://127.0.0.1:${(own.address() as AddressInfo).port}/v1`, asked }
-}
 
 function chatAnswer(message: object, more: object = {}): string {
   const usage = { prompt_tokens: 11, completion_tokens: 5, total_tokens: 16 }
@@ -53,7 +27,7 @@ async function stage(
   answer: (text: string, path: string) => string = () => chatAnswer({ content: 'fine' }),
   options: Partial<LlmOptions> = {},
 ): Promise<Stage> {
-  const { url, asked } = await server(t, answer)
+  const { url, asked } = await jsonServer(t, answer)
   const model = { model: 'm', url, settings: { dialects: 'chat,embeddings,messages' } }
   const bench = await llmGateway(t, routeOf({ m: [model] }, { endpoint: { guardrails, experiment: 'e', ...options } }))
   return { bench, asked }
@@ -187,7 +161,7 @@ test('a length counts all texts, and a schema holds each answer to it', async (t
 
 test('a hook is asked, and what it does not answer is as it is set', async (t) => {
   let says = '{"allow":true}'
-  const hook = await server(t, () => says)
+  const hook = await jsonServer(t, () => says)
   const rail: LlmGuardrail = {
     kind: 'hook',
     name: 'ours',
@@ -253,7 +227,7 @@ test('an answer from the cache is the one that guardrails left, and of its reque
 
 test('a hook that does not allow a request any more holds for the cache too', async (t) => {
   let says = '{"allow":true}'
-  const hook = await server(t, () => says)
+  const hook = await jsonServer(t, () => says)
   const guard: LlmGuardrail = {
     kind: 'hook',
     name: 'legal',

@@ -22,8 +22,8 @@ export interface Passage {
   note(): void
   /** True = nothing goes on before `rest`. */
   readonly holds?: boolean
-  /** What goes on behind the end, once it was looked at as a whole. */
-  rest?(): Promise<Buffer>
+  /** What goes on behind the end, once it was looked at as a whole; nothing for a client that has left by then. */
+  rest?(left: AbortSignal): Promise<Buffer>
 }
 
 /** The text of an answer is looked at only where it is kept; guardrails say what may be. */
@@ -31,11 +31,12 @@ function saidTo(journey: Journey): ((text: string) => void) | undefined {
   return journey.keeps && journey.guardrails === null ? (text) => journey.said(text) : undefined
 }
 
-function noted(journey: Journey, seen: EventTap, events: number): void {
+function noted(journey: Journey, seen: EventTap, { events, ended }: { events: number; ended: boolean }): void {
   journey.usage = seen.usage
   journey.raw = seen.raw
   journey.finish = seen.finish
-  journey.guessed = events
+  // of one that came whole the usage is what it cost, also where nothing of it goes on
+  journey.guessed = ended && seen.usage !== null ? 0 : events
 }
 
 /** Bytes go on as they came. */
@@ -69,7 +70,7 @@ export class PlainPassage implements Passage {
   }
 
   note(): void {
-    noted(this.#journey, this.#tap.seen, this.#tap.events)
+    noted(this.#journey, this.#tap.seen, { events: this.#tap.events, ended: this.ended })
   }
 }
 
@@ -107,7 +108,7 @@ export class TranslatedPassage implements Passage {
   }
 
   note(): void {
-    noted(this.#journey, this.#seen, this.#events)
+    noted(this.#journey, this.#seen, { events: this.#events, ended: this.ended })
   }
 
   #passed(events: readonly StreamEvent[]): Buffer {

@@ -234,11 +234,16 @@ function keptAlive(response: ServerResponse): NodeJS.Timeout {
   }, ALIVE_MS).unref()
 }
 
+/** Nothing, once the client has left: a hook may think for long, and nobody waits for it any more. */
+function noMore(left: AbortSignal): Promise<Buffer> {
+  return new Promise((resolve) => left.addEventListener('abort', () => resolve(Buffer.alloc(0)), { once: true }))
+}
+
 /** Passes on what guardrails held until the end; what they have against it, or undefined. */
 async function passRest({ journey, provider, response, left }: Relay, passage: Passage): Promise<Problem | undefined> {
   if (passage.rest === undefined || left.aborted) return undefined
   try {
-    const rest = await passage.rest()
+    const rest = await Promise.race([passage.rest(left), noMore(left)])
     if (rest.length === 0 || response.destroyed) return undefined
     const bytes = masked(rest, provider)
     journey.firstUs ??= journey.us

@@ -88,12 +88,13 @@ export class ScreenedPassage implements Passage {
     return this.#guarded(() => this.#watch.stream.push(this.#inner.end()) + this.#watch.stream.end())
   }
 
-  async rest(): Promise<Buffer> {
+  async rest(left: AbortSignal): Promise<Buffer> {
     try {
       await this.#watch.judge()
     } catch (error) {
       throw this.#fallen(error)
     }
+    if (left.aborted) return NOTHING
     const held = this.#held.join('')
     this.#held = []
     return this.#said(held)
