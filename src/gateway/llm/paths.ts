@@ -26,7 +26,8 @@ const FIXED: ReadonlyMap<string, Dialect> = new Map([
   ['/gateway/anthropic/v1/messages', 'messages'],
 ])
 
-const GEMINI = /^\/(?:gateway\/gemini\/)?v1beta\/models\/([^/:]+):(generateContent|streamGenerateContent)$/
+/** Google's clients call version `v1beta` or, since 2026, `v1`. */
+const GEMINI = /^\/(?:gateway\/gemini\/)?v1(?:beta)?\/models\/([^/:]+):(generateContent|streamGenerateContent)$/
 /** MLflow's path that tells the form of a call by its body. */
 const INVOCATIONS = /^\/gateway\/([^/]+)\/mlflow\/invocations$/
 
@@ -34,7 +35,7 @@ const INVOCATIONS = /^\/gateway\/([^/]+)\/mlflow\/invocations$/
 export function llmPath(path: string): LlmPath | undefined {
   const fixed = FIXED.get(path)
   if (fixed !== undefined) return { dialect: fixed }
-  if (!path.includes('/v1beta/') && !path.startsWith('/gateway/')) return undefined
+  if (!path.endsWith('enerateContent') && !path.startsWith('/gateway/')) return undefined
   const gemini = GEMINI.exec(path)
   if (gemini !== null) {
     const [, model = '', action] = gemini

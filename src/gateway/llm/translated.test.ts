@@ -87,6 +87,8 @@ test('Gemini’s form of a call with a provider that knows only chats', async (t
   const texts = [...(await stream.text()).matchAll(/"text":"([^"]*)"/g)].map(([, text]) => text)
   assert.equal(texts.join(''), PIECES.join(''))
   assert.ok(provider.asked.every(({ path }) => path === '/v1/chat/completions'))
+  const newer = await bench.post('/v1/models/local:generateContent', body)
+  assert.deepEqual([newer.status, Object.keys((await newer.json()) as object)[0]], [200, 'candidates'])
   const missing = await bench.post('/v1beta/models/nobody:generateContent', body)
   assert.deepEqual(
     [missing.status, ((await missing.json()) as { error: { status: string } }).error.status],

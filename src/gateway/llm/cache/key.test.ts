@@ -137,6 +137,7 @@ test('what is kept at the provider is not kept here', () => {
   for (const more of [{ previous_response_id: 'r' }, { conversation: 'c' }, { prompt: { id: 'p' } }, { store: true }])
     assert.equal(key({ ...input, store: false, ...more }, none), null, JSON.stringify(more))
   assert.equal(key({ model: 'a', messages: [], store: true }), null)
+  assert.equal(key({ model: 'a', messages: [], thread: { type: 'create' } }, { dialect: 'messages' }), null)
 })
 
 test('what a client says of caches', () => {

@@ -74,7 +74,7 @@ function isIncludeUsage([name, value]: [string, unknown]): boolean {
 
 /** A call that leaves something at the provider, or builds on what lies there, is not the same a second time. OpenAI keeps responses unless told not to. */
 function keepsAtProvider({ dialect, body }: Question): boolean {
-  if (dialect !== 'responses') return body['store'] === true
+  if (dialect !== 'responses') return body['store'] === true || (dialect === 'messages' && body['thread'] != null)
   const builds = ['previous_response_id', 'conversation', 'prompt'].some((name) => body[name] != null)
   return body['store'] !== false || builds
 }

@@ -79,3 +79,12 @@ test('input that is kept for an hour costs twice its price to write, wherever an
 test('a tier that stands twice is refused: servers take one or the other', () => {
   assert.throws(() => of('{"model":"m","service_tier":"priority","service_tier":"default"}'), { code: 'invalid_field' })
 })
+
+test('a conversation that the provider keeps is input of which nothing is seen', () => {
+  const ask = (dialect: Dialect, more: object) =>
+    readAsk(dialect, Buffer.from(JSON.stringify({ model: 'm', ...more }))).extraInput
+  assert.equal(ask('responses', { input: 'hi', previous_response_id: 'r' }), 200_000)
+  assert.equal(ask('messages', { messages: [], thread: { type: 'continue', previous_message_id: 'm' } }), 200_000)
+  assert.equal(ask('messages', { messages: [], thread: { type: 'create' } }), 0)
+  assert.equal(ask('messages', { messages: [], thread: null }), 0)
+})

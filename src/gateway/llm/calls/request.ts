@@ -159,12 +159,16 @@ const KEPT = ['previous_response_id', 'conversation', 'prompt', 'cachedContent',
 const FETCHED = /"(?:url|image_url|file_url|file_id|fileUri|file_uri)"\s*:\s*"(?!data:)/g
 
 function extraInputOf(body: Json, bytes: Buffer): number {
-  const kept = KEPT.some((name) => isObject(body[name]) || (name !== 'prompt' && typeof body[name] === 'string'))
-    ? KEPT_TOKENS
-    : 0
+  const names = KEPT.some((name) => isObject(body[name]) || (name !== 'prompt' && typeof body[name] === 'string'))
+  const kept = names || continues(body['thread']) ? KEPT_TOKENS : 0
   const mayFetch = ['url"', 'file_id"', 'ileUri"', 'ile_uri"'].some((part) => bytes.includes(part))
   const fetched = mayFetch ? (bytes.toString('latin1').match(FETCHED)?.length ?? 0) : 0
   return kept + fetched * FETCHED_TOKENS
+}
+
+/** Whether a thread of Anthropic's goes on: what was said before is input too. */
+function continues(thread: unknown): boolean {
+  return isObject(thread) && thread['type'] !== 'create'
 }
 
 function optionalFlag(body: Json, name: string): boolean {

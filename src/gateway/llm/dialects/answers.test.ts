@@ -277,10 +277,13 @@ test('an answer of Gemini is a chat completion with all its candidates', () => {
   assert.deepEqual(body['usage'], { ...CHAT_USAGE, completion_tokens_details: { reasoning_tokens: 3 } })
   assert.deepEqual(lost, ['candidates[0].safetyRatings'])
   assert.deepEqual(reply(['messages', 'generate'], CANDIDATES).lost, [
-    'candidates[0].content.parts[2].functionCall.args',
+    'candidates[0].content.parts[2].thoughtSignature',
     'candidates[0].safetyRatings',
     'candidates[1].content.parts[0]',
   ])
+  assert.ok(
+    reply(['responses', 'generate'], CANDIDATES).lost.includes('candidates[0].content.parts[2].thoughtSignature'),
+  )
 })
 
 test('a prompt that Gemini blocked is an answer that a filter ended', () => {

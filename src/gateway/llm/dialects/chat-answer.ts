@@ -74,6 +74,7 @@ function readCall(call: Fields, id: string): ToolCall {
     // Some servers send the arguments as an object.
     args: isObject(args) ? JSON.stringify(args) : (spec.text('arguments') ?? ''),
     signature: google?.text('thought_signature') ?? null,
+    ...(google && { signed: google.path('thought_signature') }),
     path: spec.path('arguments'),
   }
 }

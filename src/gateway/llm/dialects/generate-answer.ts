@@ -77,6 +77,7 @@ export function readGeneratePart(part: Fields, id: string): Part | undefined {
     name: call.needed('name'),
     args: JSON.stringify(call.object('args') ?? {}),
     signature: part.text('thoughtSignature') ?? null,
+    signed: part.path('thoughtSignature'),
     path: call.path('args'),
   }
 }

@@ -28,8 +28,15 @@ export interface ToolCall {
   readonly args: string
   /** Gemini's proof of what it thought before the call. */
   readonly signature: string | null
+  /** Path of the signature, where there is one. */
+  readonly signed?: string
   /** Path of the arguments. */
   readonly path: string
+}
+
+/** Names the signature of a call as lost, for a dialect that has no place for it. */
+export function loseSignature({ signature, signed, path }: ToolCall, reading: Reading): void {
+  if (signature !== null) reading.lose(signed ?? path)
 }
 
 /** One piece of a message; `path` is where it stood in the body that was read. */

@@ -221,6 +221,14 @@ test('what only OpenAI keeps is refused, for the input would not be whole', () =
     assert.throws(() => request(['responses', 'chat'], { input: 'hi', [key]: 'x' }), faultAt(key))
 })
 
+test('a thread that goes on at Anthropic is refused by models that keep nothing, and one that begins is lost', () => {
+  const hi = { max_tokens: 1, messages: [{ role: 'user', content: 'hi' }] }
+  const of = (thread: unknown) => request(['messages', 'chat'], { ...hi, thread })
+  assert.throws(() => of({ type: 'continue', previous_message_id: 'm' }), faultAt('thread'))
+  assert.deepEqual(of({ type: 'create' }).lost, ['thread'])
+  assert.deepEqual(of(null).lost, [])
+})
+
 test('a prompt becomes what the user says; tokens and several prompts are refused', () => {
   const { body, lost } = request(['completions', 'chat'], {
     model: 'house',

@@ -1,7 +1,7 @@
 /** Answers of Anthropic's `/v1/messages`, read and written whole. */
 import type { Asked, Json } from './dialects.ts'
 import type { Fields, Reading } from './fields.ts'
-import { argsOf, plainId, type Answer, type Choice, type Finish, type Part } from './hub.ts'
+import { argsOf, loseSignature, plainId, type Answer, type Choice, type Finish, type Part } from './hub.ts'
 import { readToolUse, writeThinking } from './messages-request.ts'
 import { usageOf } from './usage.ts'
 import type { Usage } from '../records/record.ts'
@@ -95,7 +95,7 @@ export const NOTHING: Usage = { input: 0, output: 0, cache_read: 0, cache_write:
 function writePart(part: Part, reading: Reading): Json | undefined {
   if (part.type === 'text' || part.type === 'refusal') return { type: 'text', text: part.text, citations: null }
   if (part.type === 'call') {
-    if (part.signature !== null) reading.lose(part.path)
+    loseSignature(part, reading)
     return { type: 'tool_use', id: plainId(part.id), name: part.name, input: argsOf(part, reading) }
   }
   if (part.type === 'reasoning') return writeThinking(part.text, part.signature ?? '', part.redacted)

@@ -29,6 +29,7 @@ const MAX_TOKENS = 4096
 export function readMessagesRequest(body: Json, reading: Reading): Call {
   const fields = reading.fields(body, '')
   fields.skip('model')
+  refuseContinued(fields, reading)
   const system = contentOf(fields, 'system', PARTS)
   const turns = fields.neededObjects('messages').map(turnOf)
   const { choice, parallel } = readChoice(fields)
@@ -41,6 +42,15 @@ export function readMessagesRequest(body: Json, reading: Reading): Call {
   }
   fields.close()
   return call
+}
+
+/** A thread that goes on lies at Anthropic: without it the messages are not whole. One that begins is told as lost, as any field that is not read. */
+function refuseContinued(fields: Fields, reading: Reading): void {
+  const thread = fields.within('thread')
+  const type = thread?.raw('type')
+  if (type !== undefined && type !== 'create')
+    throw reading.fault('thread', type, '"create" or none, for this model keeps nothing: send all messages')
+  thread?.drop()
 }
 
 function readSettings(fields: Fields): Settings {

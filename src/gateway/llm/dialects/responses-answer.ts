@@ -2,7 +2,7 @@
 import { defined } from './chat-request.ts'
 import type { Asked, Json } from './dialects.ts'
 import type { Reading } from './fields.ts'
-import type { Answer, Choice, Finish, Part } from './hub.ts'
+import { loseSignature, type Answer, type Choice, type Finish, type Part } from './hub.ts'
 import { SIGNED } from './responses-request.ts'
 import type { Usage } from '../records/record.ts'
 
@@ -88,6 +88,7 @@ function itemsOf(choice: Choice | undefined, id: string, reading: Reading): Json
       continue
     }
     flush()
+    if (part.type === 'call') loseSignature(part, reading)
     const item = itemOf(part, id, items.length)
     if (item === undefined) reading.lose(part.path)
     else items.push(item)
