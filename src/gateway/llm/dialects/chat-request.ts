@@ -86,6 +86,7 @@ export function readSchema(spec: Fields): Format | undefined {
   const format: Format = {
     kind: 'schema',
     schema,
+    at: spec.path('schema'),
     name: spec.saidText('name'),
     description: spec.saidText('description'),
     strict: spec.said('strict', spec.flag('strict')),

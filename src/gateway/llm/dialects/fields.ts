@@ -21,7 +21,7 @@ function escaped(char: string): string {
 }
 
 /** Path of a member; a key that is no plain word is quoted and in ASCII, so that a path may stand in a header. */
-function below(path: string, key: string): string {
+export function below(path: string, key: string): string {
   const short = key.length > LONGEST ? `${key.slice(0, LONGEST)}...` : key
   if (!/^[A-Za-z_][\w-]*$/.test(short)) {
     return `${path}[${JSON.stringify(short).replaceAll(/[^ -~]/g, escaped)}]`

@@ -159,12 +159,18 @@ function readTools(fields: Fields): Tool[] {
 /** Deepest schema that is looked into; Gemini itself takes no deeper one. */
 const DEEPEST = 100
 
-/** Gemini writes the types of its schemas in capitals, JSON Schema in small letters. Only names of types are changed. */
+/**
+ * Gemini writes the types of its schemas in capitals, JSON Schema in small letters; and where Gemini says `nullable`, JSON Schema has null among
+ * the types. Nothing else is changed.
+ */
 function jsonSchema(schema: Json, depth = 0): Json {
   const inner = (value: unknown): unknown => (isObject(value) && depth < DEEPEST ? jsonSchema(value, depth + 1) : value)
+  const { nullable, ...others } = schema
+  const isNullable = nullable === true && typeof schema['type'] === 'string'
   return Object.fromEntries(
-    Object.entries(schema).map(([key, value]) => {
-      if (key === 'type' && typeof value === 'string') return [key, value.toLowerCase()]
+    Object.entries(isNullable ? others : schema).map(([key, value]) => {
+      if (key === 'type' && typeof value === 'string')
+        return [key, isNullable ? [value.toLowerCase(), 'null'] : value.toLowerCase()]
       if (key === 'items') return [key, inner(value)]
       if (key === 'anyOf' && Array.isArray(value)) return [key, value.map(inner)]
       if (key !== 'properties' || !isObject(value)) return [key, value]
@@ -199,6 +205,7 @@ function readSettings(fields: Fields): Settings {
   const schema = config.object('responseJsonSchema')
   const typed = config.object('responseSchema')
   const read = schema ?? (typed === undefined ? undefined : jsonSchema(typed))
+  const at = config.path(schema === undefined ? 'responseSchema' : 'responseJsonSchema')
   const media = config.text('responseMimeType')
   const settings: Settings = {
     max: config.saidNumber('maxOutputTokens'),
@@ -210,15 +217,19 @@ function readSettings(fields: Fields): Settings {
     n: config.saidNumber('candidateCount', 1),
     frequency: config.saidNumber('frequencyPenalty', 0),
     presence: config.saidNumber('presencePenalty', 0),
-    format: readFormat(config, media, read),
+    format: readFormat(config, media, read && { schema: read, at }),
   }
   return settings
 }
 
-function readFormat(config: Fields, media: string | undefined, schema: Json | undefined): Said<Format> | undefined {
+function readFormat(
+  config: Fields,
+  media: string | undefined,
+  read: { readonly schema: Json; readonly at: string } | undefined,
+): Said<Format> | undefined {
   const path = config.path('responseMimeType')
   const none = { name: undefined, description: undefined, strict: undefined }
-  if (schema !== undefined) return { value: { kind: 'schema', schema, ...none }, path }
+  if (read !== undefined) return { value: { kind: 'schema', ...read, ...none }, path }
   if (media === 'application/json') return { value: { kind: 'object' }, path }
   if (media !== undefined && media !== 'text/plain') config.reading.lose(path)
   return undefined

@@ -114,7 +114,7 @@ const REQUESTS = {
     tool_choice: { type: 'tool', name: 'f', disable_parallel_tool_use: true },
     stop_sequences: ['a'],
     metadata: { user_id: 'u' },
-    output_config: { format: { type: 'json_schema', schema: SCHEMA } },
+    output_config: { format: { type: 'json_schema', schema: { ...SCHEMA, additionalProperties: false } } },
     thinking: { type: 'enabled', budget_tokens: 1024 },
     stream: true,
   },

@@ -95,6 +95,8 @@ export type Format =
   | {
       readonly kind: 'schema'
       readonly schema: Json
+      /** Path of the schema. */
+      readonly at: string
       readonly name: Said<string> | undefined
       readonly description: Said<string> | undefined
       readonly strict: Said<boolean> | undefined

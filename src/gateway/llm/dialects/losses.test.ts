@@ -221,6 +221,63 @@ test('what only OpenAI keeps is refused, for the input would not be whole', () =
     assert.throws(() => request(['responses', 'chat'], { input: 'hi', [key]: 'x' }), faultAt(key))
 })
 
+test('a schema is closed for Anthropic, and what it cannot bound is told', () => {
+  const named = (more: object) => ({
+    type: 'object',
+    properties: {
+      name: { type: 'string', minLength: 1 },
+      of: { anyOf: [{ type: 'null' }, { $ref: '#/$defs/minLength' }] },
+    },
+    required: ['name'],
+    ...more,
+  })
+  const list = {
+    type: 'array',
+    minItems: 2,
+    items: { type: ['object', 'null'], additionalProperties: { type: 'string' } },
+  }
+  const schema = named({
+    $defs: { minLength: named({ additionalProperties: false }), list, one: { type: 'array', minItems: 1 } },
+  })
+  const { body, lost } = request(['chat', 'messages'], {
+    messages: [{ role: 'user', content: 'hi' }],
+    max_tokens: 1,
+    response_format: { type: 'json_schema', json_schema: { schema } },
+  })
+  const closed = (more: object) => ({
+    type: 'object',
+    properties: { name: { type: 'string' }, of: { anyOf: [{ type: 'null' }, { $ref: '#/$defs/minLength' }] } },
+    required: ['name'],
+    additionalProperties: false,
+    ...more,
+  })
+  const defs = {
+    minLength: closed({}),
+    list: { type: 'array', items: { type: ['object', 'null'], additionalProperties: false } },
+    one: { type: 'array', minItems: 1 },
+  }
+  assert.deepEqual(body['output_config'], { format: { type: 'json_schema', schema: closed({ $defs: defs }) } })
+  const at = 'response_format.json_schema.schema'
+  assert.deepEqual(lost, [
+    `${at}.$defs.list.items.additionalProperties`,
+    `${at}.$defs.list.minItems`,
+    `${at}.$defs.minLength.properties.name.minLength`,
+    `${at}.properties.name.minLength`,
+  ])
+})
+
+test('what Gemini says may be null may be null to others', () => {
+  const schema = { type: 'OBJECT', nullable: true, properties: { nullable: { type: 'STRING', nullable: false } } }
+  const { body, lost } = request(['generate', 'chat'], {
+    contents: [{ role: 'user', parts: [{ text: 'hi' }] }],
+    generationConfig: { responseMimeType: 'application/json', responseSchema: schema },
+  })
+  const properties = { nullable: { type: 'string', nullable: false } }
+  const { json_schema } = body['response_format'] as { json_schema: { schema: Json } }
+  assert.deepEqual(json_schema.schema, { type: ['object', 'null'], properties })
+  assert.deepEqual(lost, [])
+})
+
 test('a thread that goes on at Anthropic is refused by models that keep nothing, and one that begins is lost', () => {
   const hi = { max_tokens: 1, messages: [{ role: 'user', content: 'hi' }] }
   const of = (thread: unknown) => request(['messages', 'chat'], { ...hi, thread })

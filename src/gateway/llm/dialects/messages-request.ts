@@ -1,7 +1,7 @@
 /** Requests of Anthropic's `/v1/messages`, read and written. */
 import { defined, readFunction } from './chat-request.ts'
 import type { Json } from './dialects.ts'
-import type { Fields, Reading, Said } from './fields.ts'
+import { below, isObject, type Fields, type Reading, type Said } from './fields.ts'
 import {
   argsOf,
   contentOf,
@@ -81,7 +81,7 @@ function readFormat(format: Fields): Said<Format> | undefined {
     return undefined
   }
   const none = { name: undefined, description: undefined, strict: undefined }
-  return { value: { kind: 'schema', schema, ...none }, path: format.at }
+  return { value: { kind: 'schema', schema, at: format.path('schema'), ...none }, path: format.at }
 }
 
 function readTools(fields: Fields): Tool[] {
@@ -240,11 +240,67 @@ function writeFormat(format: Said<Format> | undefined, reading: Reading): Json |
     reading.lose(format.path)
     return undefined
   }
-  const { schema, name, description, strict } = format.value
+  const { schema, at, name, description, strict } = format.value
   for (const said of [name, description]) if (said !== undefined) reading.lose(said.path)
   // The schema always holds here.
   if (strict?.value === false) reading.lose(strict.path)
-  return { type: 'json_schema', schema }
+  return { type: 'json_schema', schema: closedSchema(schema, at, reading) }
+}
+
+/** Bounds of a schema that Anthropic refuses. */
+const BOUNDS: ReadonlySet<string> = new Set([
+  'minimum',
+  'maximum',
+  'exclusiveMinimum',
+  'exclusiveMaximum',
+  'multipleOf',
+  'minLength',
+  'maxLength',
+  'maxItems',
+  'uniqueItems',
+  'minProperties',
+  'maxProperties',
+])
+/** Where a schema has others: one, a list of them, or one a name. */
+const INNER: ReadonlySet<string> = new Set(['items', 'anyOf', 'oneOf', 'allOf', 'properties', '$defs', 'definitions'])
+const BY_NAME: ReadonlySet<string> = new Set(['properties', '$defs', 'definitions'])
+
+/**
+ * A schema as Anthropic takes it: every object is closed, and bounds that it refuses are left out. An answer to a closed object is one to the open
+ * one too, so that closing it loses nothing; bounds that are left out, and fields of any name, are told as lost. The body has checked how deep it is.
+ */
+function closedSchema(schema: Json, at: string, reading: Reading): Json {
+  const made: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(schema)) {
+    const path = `${at}.${key}`
+    const isMore = key === 'minItems' && typeof value === 'number' && value > 1
+    const isOpen = key === 'additionalProperties' && value !== false
+    if (isMore || isOpen || BOUNDS.has(key)) reading.lose(path)
+    else made[key] = INNER.has(key) ? closedInner(value, { path, isNamed: BY_NAME.has(key) }, reading) : value
+  }
+  if (isOfObjects(schema)) made['additionalProperties'] = false
+  return made
+}
+
+function closedInner(value: unknown, { path, isNamed }: { path: string; isNamed: boolean }, reading: Reading): unknown {
+  if (Array.isArray(value))
+    return value.map((one: unknown, i) => (isObject(one) ? closedSchema(one, `${path}[${i}]`, reading) : one))
+  if (!isObject(value)) return value
+  if (!isNamed) return closedSchema(value, path, reading)
+  return Object.fromEntries(
+    Object.entries(value).map(([name, one]) => [
+      name,
+      isObject(one) ? closedSchema(one, below(path, name), reading) : one,
+    ]),
+  )
+}
+
+function isOfObjects({ type, properties }: Json): boolean {
+  return (
+    type === 'object' ||
+    (Array.isArray(type) && type.includes('object')) ||
+    (type === undefined && isObject(properties))
+  )
 }
 
 /** Anthropic refuses sequences of blanks alone. */
