@@ -114,10 +114,14 @@ async function remove(invocation: Invocation, given: string | undefined): Promis
   return 0
 }
 
-/** Of PROVIDER/MODEL=3 or PROVIDER/MODEL. */
+/** Of PROVIDER/MODEL=3 or PROVIDER/MODEL; what stands behind the last `=` is no part of the model's name. */
 function weighted(given: string): { readonly provider: string; readonly model: string; readonly weight?: number } {
-  const [, before = given, share] = /^(.*)=(\d+(?:\.\d+)?)$/.exec(given) ?? []
-  return { ...placed(before, 'model'), ...(share !== undefined && { weight: Number(share) }) }
+  const at = given.lastIndexOf('=')
+  if (at === -1) return placed(given, 'model')
+  const share = given.slice(at + 1)
+  if (!/^\d+(?:\.\d+)?$/.test(share))
+    throw new UsageError(`--model is "${given}"; expected PROVIDER/MODEL=WEIGHT with a weight of 0 or more`)
+  return { ...placed(given.slice(0, at), 'model'), weight: Number(share) }
 }
 
 /** The name of a model may have a slash of its own. */

@@ -423,6 +423,8 @@ describe('slipway llm refuses before anything is sent', () => {
     ['providers add x --setting y', /--setting has no NAME=VALUE/],
     ['endpoints add x', /needs --model PROVIDER\/MODEL/],
     ['endpoints add x --model gpt', /--model is "gpt"; expected PROVIDER\/MODEL/],
+    ['endpoints add x --model a/b=-2', /--model is "a\/b=-2"; expected PROVIDER\/MODEL=WEIGHT/],
+    ['endpoints add x --model a/b=', /--model is "a\/b="; expected PROVIDER\/MODEL=WEIGHT/],
     ['endpoints add x --fallback a/b', /needs --model PROVIDER\/MODEL/],
     ['endpoints add x --model a/b --routing fastest', /--routing is "fastest"; expected one of weighted, least_busy/],
     ['endpoints add x --model a/b --cache soon', /--cache is "soon"; expected a duration/],

@@ -104,7 +104,10 @@ test('without a price a call is refused where a hard budget applies, and counted
   await assert.rejects(money.admit(call({ amount: null, budgets: [soft, hard] })), (error) => {
     assert.ok(error instanceof Problem)
     assert.deepEqual([error.code, error.status], ['unprocessable', 422])
-    assert.match(error.message, /^the price of this model is not known, and budget "hard" cannot be held without one/)
+    assert.match(
+      error.message,
+      /^the price of a model that may answer is not known, and budget "hard" cannot be held without one/,
+    )
     return true
   })
   const held = await money.admit(call({ amount: null, budgets: [soft] }))

@@ -47,7 +47,7 @@ export function budgetExceeded(
 
 /** The refusal of a call that nobody can say the cost of, while a budget that must hold applies. */
 export function unknownPrice(budget: BudgetRoute): Problem {
-  const detail = `the price of this model is not known, and budget "${budget.id}" cannot be held without one; give the model a price, or call one that has a price`
+  const detail = `the price of a model that may answer is not known, and budget "${budget.id}" cannot be held without one; slipway llm prices tells which model it is, and slipway llm prices add gives it one`
   return problem('unprocessable', { detail, budget: budget.id })
 }
 
